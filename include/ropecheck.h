@@ -1,0 +1,256 @@
+/* ropecheck.h: what a shared library exports so that ropecheck can judge its rotary position embedding.
+ *
+ * ABI 0. In ABI 0 fields are only ever appended; every struct begins with struct_size, the size that the
+ * caller knows, so that a library built against an older header still runs.
+ *
+ * A library exports
+ *     ropecheck_abi_version, ropecheck_describe, ropecheck_open, ropecheck_close
+ * and at least one of
+ *     ropecheck_positions   layout            -> positions          (level "positions")
+ *     ropecheck_rotate      positions + plan  -> rotated q and k    (level "rotate")
+ *     ropecheck_fused       layout            -> rotated q and k    (level "fused")
+ *     ropecheck_apply       cos, sin          -> rotated q and k    (level "apply")
+ * and states in its manifest (the JSON of ropecheck_describe) which levels it has, which schemes, dtypes and
+ * shapes it takes, and what it CONSUMES. Everything that the manifest does not list under "consumes" arrives
+ * poisoned: present, but filled with values that make a result wrong. docs/abi.md describes the manifest.
+ *
+ * Conventions
+ *   - Sizes and strides count ELEMENTS, never bytes. Strides may be negative or larger than packed.
+ *   - Tensors have four dimensions: batch, token, head, channel (strides b, t, h, d).
+ *   - Pair i of a head is channels (off+i, off+i+R) for ROPECHECK_PAIRING_HALF and (off+2i, off+2i+1) for
+ *     ROPECHECK_PAIRING_ADJACENT, with off = rotary_offset and R = rotary_dim/2.
+ *   - With (a, b) the two channels of pair i, m = attention_scaling and angle = position * inv_freq[i]:
+ *         a' = m * (a*cos(angle) - b*sin(angle)),   b' = m * (b*cos(angle) + a*sin(angle))
+ *     and for direction = -1 the angle is negated.
+ *   - Channels outside [rotary_offset, rotary_offset + rotary_dim) are copied from input to output unchanged.
+ *   - Output may alias input exactly (q_out.data == q.data with equal strides): then the call is in place.
+ *   - Every call returns a ropecheck_status; err (err_len bytes, may be NULL) takes a message when it is not OK.
+ */
+#ifndef ROPECHECK_H
+#define ROPECHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ROPECHECK_ABI_VERSION 0u
+
+typedef int32_t ropecheck_status;
+enum {
+  ROPECHECK_OK = 0,
+  ROPECHECK_UNSUPPORTED = 1,   /* outside what the manifest offers; inside it, this counts as a failure */
+  ROPECHECK_BAD_ARGUMENT = 2,  /* the call makes no sense (odd rotary_dim, axis >= n_axes, ...) */
+  ROPECHECK_INTERNAL = 3       /* anything else that went wrong */
+};
+
+typedef int32_t ropecheck_dtype;
+enum {
+  ROPECHECK_F32 = 0, ROPECHECK_F16 = 1, ROPECHECK_BF16 = 2, ROPECHECK_F64 = 3,
+  ROPECHECK_I32 = 4, ROPECHECK_I64 = 5
+};
+
+enum { ROPECHECK_PAIRING_HALF = 0, ROPECHECK_PAIRING_ADJACENT = 1 };
+enum { ROPECHECK_TEXT = 0, ROPECHECK_IMAGE = 1, ROPECHECK_VIDEO = 2 };
+
+/* The axis of a pair that no axis rotates: its two channels get angle 0 (they are still scaled by attention_scaling). */
+#define ROPECHECK_AXIS_NONE 255
+
+/* One segment of a sequence. Text has tokens > 0 and T = H = W = 0. An image has T = 1; a video T frames of H rows
+ * and W columns; both have tokens = T*H*W, in raster order (t, then h, then w). seconds_num/seconds_den: seconds per
+ * frame as an exact fraction (1/1 unless the layout says otherwise). */
+typedef struct {
+  uint32_t struct_size;
+  int32_t kind;
+  int64_t T, H, W;
+  int64_t tokens;
+  int64_t seconds_num, seconds_den;
+} ropecheck_segment;
+
+/* The segments of one batch row. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  const ropecheck_segment *segments;
+  int64_t n_segments;
+} ropecheck_layout;
+
+/* A named scheme parameter ("delta" = 2), as the nearest double and as an exact fraction. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  const char *name;
+  double value;
+  int64_t num, den;
+} ropecheck_parameter;
+
+/* Which scheme a call is about. profile is never NULL ("default" where a scheme has one profile only). */
+typedef struct {
+  uint32_t struct_size;
+  int32_t n_axes;
+  const char *scheme;
+  const char *profile;
+  const char *const *axes;                 /* n_axes names */
+  const ropecheck_parameter *parameters;
+  int64_t n_parameters;
+} ropecheck_scheme;
+
+typedef struct {
+  uint32_t struct_size;
+  ropecheck_dtype dtype;
+  void *data;
+  int64_t stride[4];                       /* b, t, h, d */
+} ropecheck_tensor;
+
+/* Positions. dtype is one that the manifest lists (I32, I64, F32 or F64). */
+typedef struct {
+  uint32_t struct_size;
+  ropecheck_dtype dtype;
+  void *data;
+  int64_t stride_axis, stride_batch, stride_token;
+} ropecheck_position_tensor;
+
+/* A cos or sin table for the tokens of the call: element [b][t][j], half width (j < R) unless full != 0
+ * (then j < 2R, laid out as the pairing is). */
+typedef struct {
+  uint32_t struct_size;
+  ropecheck_dtype dtype;
+  const void *cos;
+  const void *sin;
+  int64_t stride_batch, stride_token;
+  int32_t full;
+  int32_t reserved;
+} ropecheck_cos_sin;
+
+/* A cos/sin cache by position, one axis (row p: R cosines, then R sines). rows positions, from 0. */
+typedef struct {
+  uint32_t struct_size;
+  ropecheck_dtype dtype;
+  const void *data;
+  int64_t rows, stride_row;
+} ropecheck_cos_sin_cache;
+
+/* The rotation plan: what each pair does. With head strides of 0 all heads share one row. q heads come first
+ * in the tables, then k heads, when a head stride is not 0. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t pairing;
+  int64_t head_dim, rotary_dim, rotary_offset;
+  int32_t direction;                       /* +1, or -1: the transpose, which is also the backward pass */
+  int32_t reserved;
+  double attention_scaling;
+  const uint8_t *axis_of_pair;             /* [head][R], or ROPECHECK_AXIS_NONE */
+  int64_t axis_head_stride;
+  const double *inv_freq;                  /* [head][R] */
+  int64_t inv_freq_head_stride;
+  /* Derived copies, for adapters to kernels that take these instead: */
+  double base;                             /* NaN where the frequencies are not base^(-2i/rotary_dim) */
+  const int64_t *sections;                 /* pairs per axis, in the order of the axes; NULL where the map is no such list */
+  int32_t n_sections;
+  int32_t interleaved;                     /* 0: the sections are blocks; 1: they cycle (Qwen3-VL) */
+} ropecheck_plan;
+
+/* q [batch, tokens, q_heads, head_dim] and k [batch, tokens, k_heads, head_dim]; k.data may be NULL (then k_heads = 0). */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t batch, tokens, q_heads, k_heads;
+  ropecheck_tensor q, k, q_out, k_out;
+} ropecheck_qk;
+
+/* level "positions": write positions of tokens [token_start, token_start + token_count) of every row, and for every row
+ * and axis the position that the next text token would get (next: element [axis][batch]).
+ * next_data may be NULL. All rows have the same number of tokens. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  ropecheck_scheme scheme;
+  int64_t batch;
+  const ropecheck_layout *layouts;         /* one per batch row */
+  int64_t token_start, token_count;
+  ropecheck_position_tensor out;
+  ropecheck_position_tensor next;          /* stride_token is not used */
+  void *stream;
+} ropecheck_positions_call;
+
+/* level "rotate". */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  ropecheck_scheme scheme;
+  ropecheck_plan plan;
+  ropecheck_qk qk;
+  ropecheck_position_tensor positions;     /* stride_batch 0: shared by all rows */
+  const int64_t *cu_seqlens;               /* NULL, or n_sequences + 1 token offsets into batch row 0 (batch is 1) */
+  int64_t n_sequences;
+  ropecheck_cos_sin cos_sin;
+  ropecheck_cos_sin_cache cache;
+  void *stream;
+} ropecheck_rotate_call;
+
+/* level "fused": as rotate, but the kernel computes the positions itself from the layout. The tensors hold tokens
+ * [token_start, token_start + qk.tokens) of each row. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  ropecheck_scheme scheme;
+  ropecheck_plan plan;
+  ropecheck_qk qk;
+  const ropecheck_layout *layouts;         /* one per batch row */
+  int64_t token_start;
+  void *stream;
+} ropecheck_fused_call;
+
+/* level "apply": rotate by the cosines and sines given. Of plan, only pairing, head_dim, rotary_dim, rotary_offset and
+ * direction mean anything; attention_scaling is already in the table. */
+typedef struct {
+  uint32_t struct_size;
+  int32_t reserved;
+  ropecheck_plan plan;
+  ropecheck_qk qk;
+  ropecheck_cos_sin cos_sin;
+  void *stream;
+} ropecheck_apply_call;
+
+/* Must return ROPECHECK_ABI_VERSION as the library was compiled with. */
+uint32_t ropecheck_abi_version(void);
+/* A JSON object, NUL-terminated, valid as long as the library is loaded. See docs/abi.md. */
+const char *ropecheck_describe(void);
+/* One handle is opened before the first call and closed after the last. *handle may be left NULL. */
+ropecheck_status ropecheck_open(void **handle, char *err, size_t err_len);
+void ropecheck_close(void *handle);
+
+ropecheck_status ropecheck_positions(void *handle, const ropecheck_positions_call *call, char *err, size_t err_len);
+ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotate_call *call, char *err, size_t err_len);
+ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call, char *err, size_t err_len);
+ropecheck_status ropecheck_apply(void *handle, const ropecheck_apply_call *call, char *err, size_t err_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* Every build checks that both sides agree on the layout (LP64 and LLP64). */
+#ifdef __cplusplus
+#define ROPECHECK_ASSERT(c, m) static_assert(c, m)
+#else
+#define ROPECHECK_ASSERT(c, m) _Static_assert(c, m)
+#endif
+ROPECHECK_ASSERT(sizeof(void *) == 8, "ropecheck needs a 64-bit target");
+ROPECHECK_ASSERT(sizeof(ropecheck_segment) == 56, "ropecheck_segment");
+ROPECHECK_ASSERT(sizeof(ropecheck_layout) == 24, "ropecheck_layout");
+ROPECHECK_ASSERT(sizeof(ropecheck_parameter) == 40, "ropecheck_parameter");
+ROPECHECK_ASSERT(sizeof(ropecheck_scheme) == 48, "ropecheck_scheme");
+ROPECHECK_ASSERT(sizeof(ropecheck_tensor) == 48, "ropecheck_tensor");
+ROPECHECK_ASSERT(sizeof(ropecheck_position_tensor) == 40, "ropecheck_position_tensor");
+ROPECHECK_ASSERT(sizeof(ropecheck_cos_sin) == 48, "ropecheck_cos_sin");
+ROPECHECK_ASSERT(sizeof(ropecheck_cos_sin_cache) == 32, "ropecheck_cos_sin_cache");
+ROPECHECK_ASSERT(sizeof(ropecheck_plan) == 104, "ropecheck_plan");
+ROPECHECK_ASSERT(sizeof(ropecheck_qk) == 232, "ropecheck_qk");
+ROPECHECK_ASSERT(offsetof(ropecheck_plan, axis_of_pair) == 48, "ropecheck_plan.axis_of_pair");
+ROPECHECK_ASSERT(offsetof(ropecheck_positions_call, out) == 88, "ropecheck_positions_call.out");
+ROPECHECK_ASSERT(offsetof(ropecheck_rotate_call, positions) == 392, "ropecheck_rotate_call.positions");
+ROPECHECK_ASSERT(offsetof(ropecheck_fused_call, layouts) == 392, "ropecheck_fused_call.layouts");
+
+#endif /* ROPECHECK_H */

@@ -1,0 +1,94 @@
+//! What parent and worker say to each other: JSON frames with a length before them, on the worker's standard input and on a
+//! private copy of its standard output.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Call;
+
+/// Largest frame either side accepts.
+const MAX_FRAME: u32 = 16 << 20;
+
+/// Parent to worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Request {
+    /// Run a call over the first `bytes` bytes of the arena.
+    Call {
+        /// Arena size.
+        bytes: usize,
+        /// The call.
+        call: Box<Call>,
+    },
+}
+
+/// Worker to parent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reply {
+    /// The library is open.
+    Open {
+        /// Its manifest.
+        manifest: String,
+        /// Level functions it exports.
+        exports: Vec<String>,
+    },
+    /// The library could not be opened.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// A call came back.
+    Done {
+        /// Status of the ABI.
+        status: i32,
+        /// Message of the backend.
+        message: String,
+    },
+}
+
+pub(super) fn write_frame<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
+    let bytes = serde_json::to_vec(value)?;
+    let len = u32::try_from(bytes.len()).ok().filter(|n| *n <= MAX_FRAME).ok_or(io::ErrorKind::InvalidData)?;
+    let mut frame = len.to_le_bytes().to_vec();
+    frame.extend_from_slice(&bytes);
+    out.write_all(&frame)?;
+    out.flush()
+}
+
+/// The next frame; `None` at a clean end.
+pub(super) fn read_frame<T: for<'de> Deserialize<'de>>(input: &mut impl Read) -> io::Result<Option<T>> {
+    let mut len = [0u8; 4];
+    match input.read_exact(&mut len) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(e),
+    }
+    let len = u32::from_le_bytes(len);
+    if len > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {len} bytes")));
+    }
+    let mut bytes = vec![0u8; len as usize];
+    input.read_exact(&mut bytes)?;
+    Ok(Some(serde_json::from_slice(&bytes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_claims_to_be_huge_is_refused_before_memory_is_taken() {
+        let error = read_frame::<Reply>(&mut &[0xff, 0xff, 0xff, 0xff, 0][..]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn frames_come_back_as_they_were_sent() {
+        let mut pipe = Vec::new();
+        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into() }).unwrap();
+        let back: Reply = read_frame(&mut pipe.as_slice()).unwrap().unwrap();
+        assert!(matches!(back, Reply::Done { status: 2, message } if message == "odd"));
+    }
+}

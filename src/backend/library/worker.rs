@@ -1,0 +1,47 @@
+//! The worker's side: the same binary, started with a hidden command, holds the library and nothing else.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use memmap2::MmapRaw;
+
+use super::ffi::Arena;
+use super::loaded::Loaded;
+use super::protocol::{Reply, Request, read_frame, write_frame};
+use crate::case::Level;
+
+/// Runs until the parent closes the pipe. `arena` is the inherited descriptor of the shared memory.
+///
+/// # Errors
+/// If the pipes or the shared memory fail.
+pub fn run(library: &Path, arena: i32) -> io::Result<()> {
+    // A crash must not leave core files behind, and a parent that dies must not leave workers behind.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    // What the library prints goes to standard error; the protocol keeps a private copy of standard output.
+    let private = rustix::io::dup(rustix::stdio::stdout())?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    let mut output = File::from(private);
+    let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{arena}"))?;
+    let loaded = match Loaded::open(library) {
+        Ok(loaded) => loaded,
+        Err(why) => return write_frame(&mut output, &Reply::Refused { why }),
+    };
+    let exports = Level::ALL.iter().filter(|l| loaded.exports(**l)).map(|l| l.name().to_owned()).collect();
+    write_frame(&mut output, &Reply::Open { manifest: loaded.manifest.clone(), exports })?;
+    let mut input = BufReader::new(io::stdin());
+    let mut map: Option<MmapRaw> = None;
+    while let Some(Request::Call { bytes, call }) = read_frame(&mut input)? {
+        if map.as_ref().is_none_or(|m| m.len() < bytes) {
+            map = Some(MmapRaw::map_raw(&memory)?);
+        }
+        let Some(map) = map.as_ref().filter(|m| m.len() >= bytes) else {
+            return Err(io::Error::other("the shared memory is smaller than the call says"));
+        };
+        let (status, message) = loaded.call(&call, Arena { base: map.as_mut_ptr(), len: bytes });
+        write_frame(&mut output, &Reply::Done { status, message })?;
+    }
+    Ok(())
+}

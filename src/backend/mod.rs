@@ -1,0 +1,89 @@
+//! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
+
+pub mod control;
+pub mod host;
+pub mod library;
+pub mod manifest;
+
+use std::fmt;
+
+pub use crate::case::call::Call;
+pub use manifest::Manifest;
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The backend says that it did the work.
+    Ok,
+    /// The backend says that it cannot do this.
+    Unsupported(String),
+    /// The backend says that the call makes no sense.
+    BadArgument(String),
+    /// The backend reports some other failure, or returned a status that the ABI does not have.
+    Internal(String),
+    /// The backend died: signal or exit status, and the end of what it wrote to standard error.
+    Died(String),
+    /// The backend did not answer in time.
+    TimedOut(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &str| {
+            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
+        };
+        match self {
+            Outcome::Ok => f.write_str("OK"),
+            Outcome::Unsupported(text) => with(f, "returned UNSUPPORTED for a call inside its manifest", text),
+            Outcome::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
+            Outcome::Internal(text) => with(f, "returned INTERNAL", text),
+            Outcome::Died(text) => with(f, "the backend died", text),
+            Outcome::TimedOut(text) => with(f, "the backend hung", text),
+        }
+    }
+}
+
+/// Why a backend could not be started. Exit code 6.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct StartError {
+    /// What was to be started, as the user named it.
+    pub what: String,
+    /// Why it was not.
+    pub why: String,
+}
+
+/// Something that can be called.
+pub trait Backend: Send {
+    /// What it says of itself.
+    fn manifest(&self) -> &Manifest;
+
+    /// Memory for the next call: at least `bytes` bytes, contents unspecified.
+    ///
+    /// # Errors
+    /// If that much memory cannot be had.
+    fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError>;
+
+    /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
+    fn call(&mut self, call: &Call) -> Outcome;
+
+    /// The arena after the call.
+    fn memory(&self) -> &[u8];
+
+    /// True if expected values could be reached from the code under test only by breaking out of its process.
+    fn isolated(&self) -> bool {
+        false
+    }
+}
+
+/// Makes backends of one kind: one per worker thread.
+pub trait BackendFactory: Sync {
+    /// A fresh backend.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    fn start(&self) -> Result<Box<dyn Backend>, StartError>;
+
+    /// What the user asked for: `host`, or a path.
+    fn name(&self) -> &str;
+}

@@ -1,0 +1,117 @@
+//! What q and k hold.
+
+use crate::numeric::{DType, Rng};
+use crate::spec::model::Pairing;
+
+/// What the tensors of a case hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// Evenly in -2..2.
+    Uniform,
+    /// Mostly as `Uniform`; some elements hundreds of times larger or smaller, some partners nearly equal, some zero.
+    Mixed,
+    /// Each pair (1, 0).
+    First,
+    /// Each pair (0, 1).
+    Second,
+    /// Token t has 1 on channel t modulo head_dim, and 0 elsewhere.
+    Channel,
+}
+
+/// A packed [batch, token, head, channel] tensor of values that the storage type holds exactly.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tensor {
+    /// Batch, tokens, heads, channels.
+    pub shape: [usize; 4],
+    /// Values.
+    pub values: Vec<f64>,
+}
+
+impl Tensor {
+    /// The channels of one head of one token.
+    #[must_use]
+    pub fn row(&self, b: usize, t: usize, h: usize) -> &[f64] {
+        let [_, tokens, heads, channels] = self.shape;
+        let start = ((b * tokens + t) * heads + h) * channels;
+        &self.values[start..start + channels]
+    }
+
+    /// The same, to be written.
+    pub fn row_mut(&mut self, b: usize, t: usize, h: usize) -> &mut [f64] {
+        let [_, tokens, heads, channels] = self.shape;
+        let start = ((b * tokens + t) * heads + h) * channels;
+        &mut self.values[start..start + channels]
+    }
+}
+
+/// Channels of pair `i`, inside the rotary width of `rotary_dim` channels from `offset`.
+#[must_use]
+pub fn channels_of_pair(pairing: Pairing, rotary_dim: usize, offset: usize, i: usize) -> (usize, usize) {
+    match pairing {
+        Pairing::Half => (offset + i, offset + i + rotary_dim / 2),
+        Pairing::Adjacent => (offset + 2 * i, offset + 2 * i + 1),
+    }
+}
+
+/// Fills a tensor. The contents depend on the arguments alone.
+#[must_use]
+pub fn fill(
+    data: Data,
+    dtype: DType,
+    shape: [usize; 4],
+    pairing: Pairing,
+    (rotary_dim, offset): (usize, usize),
+    mut rng: Rng,
+) -> Tensor {
+    let mut tensor = Tensor { shape, values: vec![0.0; shape.iter().product()] };
+    let pair = |i| channels_of_pair(pairing, rotary_dim, offset, i);
+    match data {
+        Data::Uniform => tensor.values.iter_mut().for_each(|v| *v = uniform(&mut rng, dtype)),
+        Data::Mixed => {
+            for row in tensor.values.chunks_exact_mut(shape[3]) {
+                row.iter_mut().for_each(|v| *v = mixed(&mut rng, dtype));
+                for i in 0..rotary_dim / 2 {
+                    let (first, second) = pair(i);
+                    match rng.below(16) {
+                        0 => row[second] = row[first],
+                        1 => row[second] = -row[first],
+                        2 => row[second] = 0.0,
+                        3 => row[first] = 0.0,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Data::First | Data::Second => {
+            for row in tensor.values.chunks_exact_mut(shape[3]) {
+                for i in 0..rotary_dim / 2 {
+                    let (first, second) = pair(i);
+                    row[if data == Data::First { first } else { second }] = 1.0;
+                }
+            }
+        }
+        Data::Channel => {
+            let [_, tokens, heads, channels] = shape;
+            for (index, row) in tensor.values.chunks_exact_mut(channels).enumerate() {
+                row[(index / heads) % tokens % channels] = 1.0;
+            }
+        }
+    }
+    tensor
+}
+
+/// Evenly in [-2, 2), on the grid of a type with 8 bits of precision or of the type itself.
+fn uniform(rng: &mut Rng, dtype: DType) -> f64 {
+    dtype.round(4.0 * rng.unit() - 2.0)
+}
+
+fn mixed(rng: &mut Rng, dtype: DType) -> f64 {
+    let value = 4.0 * rng.unit() - 2.0;
+    // Twelve binades either way stay inside the normal range of f16.
+    let scale = match rng.below(16) {
+        0 => f64::from(1u32 << rng.below(13)),
+        1 => 1.0 / f64::from(1u32 << rng.below(13)),
+        _ => 1.0,
+    };
+    dtype.round(value * scale)
+}

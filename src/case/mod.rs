@@ -1,0 +1,103 @@
+//! One concrete input to a check: small enough for one line, complete enough to be run again.
+
+pub mod call;
+mod data;
+mod prepare;
+mod terms;
+mod token;
+
+use crate::numeric::{DType, Number};
+use crate::plan::Layout;
+use crate::spec::model::Pairing;
+
+pub use data::{Data, Tensor, channels_of_pair, fill};
+pub use prepare::{PrepareError, Prepared, Truth, prepare};
+pub use terms::{Alias, Consume, Level, Strides};
+pub use token::{TokenError, pairing_name};
+
+/// Where the tokens of a case are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where the scheme puts them, plus this on every axis (level rotate only, where it is not 0).
+    Layout {
+        /// Added to every position.
+        shift: i64,
+    },
+    /// Anywhere in low..=high, on each axis independently (level rotate only).
+    Random {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+    },
+}
+
+/// How tensors lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// [batch, token, head, channel], no gaps.
+    Packed,
+    /// The same order with gaps after every head and token.
+    Padded,
+    /// [batch, head, token, channel], with gaps after every token.
+    HeadsFirst,
+    /// As padded, and channels two apart.
+    Spread,
+}
+
+/// One input to a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// Check id.
+    pub check: String,
+    /// Scheme and profile, `vrope@official`.
+    pub scheme: String,
+    /// Scheme parameters that differ from the defaults.
+    pub parameters: Vec<(String, Number)>,
+    /// Level that is called.
+    pub level: Level,
+    /// Storage type of q, k and the outputs (of nothing, on level positions).
+    pub dtype: DType,
+    /// Which channels form a pair.
+    pub pairing: Pairing,
+    /// Layout of each batch row.
+    pub layouts: Vec<Layout>,
+    /// First token and number of tokens; `None` is all.
+    pub window: Option<(u64, u64)>,
+    /// Where the tokens are.
+    pub place: Place,
+    /// Type that positions are handed over in.
+    pub position_dtype: DType,
+    /// Query heads.
+    pub q_heads: u32,
+    /// Key heads.
+    pub k_heads: u32,
+    /// Channels of a head.
+    pub head_dim: u32,
+    /// Rotated channels and the first of them, where they are not what the scheme says for `head_dim`.
+    pub rotary: Option<(u32, u32)>,
+    /// 1, or -1 for the transpose.
+    pub direction: i32,
+    /// How tensors lie.
+    pub memory: Memory,
+    /// Where outputs lie.
+    pub alias: Alias,
+    /// What the tensors hold.
+    pub data: Data,
+    /// Seed of random contents.
+    pub seed: u64,
+}
+
+impl Case {
+    /// Batch rows.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.layouts.len()
+    }
+
+    /// Tokens per row that the call covers.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.window.map_or_else(|| self.layouts.first().map_or(0, Layout::tokens), |(_, count)| count)
+    }
+}

@@ -1,0 +1,505 @@
+//! A case made concrete: the call, the bytes that go with it, and the truth to judge the answer by.
+
+use std::sync::Arc;
+
+use super::call::{Call, CosSinView, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView, TensorView};
+use super::data::Tensor;
+use super::{Alias, Case, Consume, Level, Memory, Place};
+use crate::numeric::{DType, Dd, Number, Rng, sincos};
+use crate::plan::{HeadShape, Layout, NO_AXIS, Parameters, PlanCache, Positions, RotationPlan, Run, Segment};
+use crate::spec::model::Scheme;
+
+/// Why a case cannot be made concrete.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PrepareError {
+    /// It lies outside what this backend or these types can express; said in the report, never counted as a pass.
+    #[error("{0}")]
+    NotApplicable(String),
+    /// The spec, the parameters or the case itself is wrong.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// What the answer is judged by. Positions and tables are the numbers that were handed over, exactly.
+#[derive(Debug, Clone)]
+pub struct Truth {
+    /// Rotation plan of the scheme.
+    pub plan: Arc<RotationPlan>,
+    /// Rotated channels.
+    pub rotary_dim: usize,
+    /// First of them.
+    pub rotary_offset: usize,
+    /// Rotated pairs.
+    pub pairs: usize,
+    /// 1 or -1.
+    pub direction: f64,
+    /// Position of `[axis][row][token]`.
+    pub positions: Vec<Vec<Vec<Dd>>>,
+    /// Cosine and sine of `[row][token][pair]` that were handed over, where the backend takes them from the suite.
+    pub given: Option<Vec<Vec<Vec<(f64, f64)>>>>,
+}
+
+/// A case made concrete.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The call.
+    pub call: Call,
+    /// Bytes of its arena.
+    pub bytes: usize,
+    /// What the arena holds apart from q and k: byte offset and bytes.
+    tables: Vec<(usize, Vec<u8>)>,
+    /// The scheme's positions of each row; empty where places are random.
+    pub positions: Vec<Positions>,
+    /// What rotated tensors are judged by; `None` on level positions.
+    pub truth: Option<Truth>,
+}
+
+/// Byte that memory is filled with before inputs are written: a NaN in every float type.
+pub const FLOAT_POISON: u8 = 0xff;
+/// The same for positions: no plausible integer, and a huge float.
+pub const POSITION_POISON: u8 = 0x5a;
+
+impl Prepared {
+    /// Writes poison, tables, q and k.
+    pub fn write(&self, arena: &mut [u8], q: &Tensor, k: &Tensor) {
+        let poison = if self.call.level() == Level::Positions { POSITION_POISON } else { FLOAT_POISON };
+        arena.fill(poison);
+        for (offset, bytes) in &self.tables {
+            arena[*offset..offset + bytes.len()].copy_from_slice(bytes);
+        }
+        if let Some(qk) = self.call.qk() {
+            write_tensor(arena, &qk.q, q);
+            if let Some(view) = &qk.k {
+                write_tensor(arena, view, k);
+            }
+        }
+    }
+
+    /// Reads the outputs: q, k.
+    #[must_use]
+    pub fn read(&self, memory: &[u8]) -> (Tensor, Tensor) {
+        match self.call.qk() {
+            Some(qk) => {
+                (read_tensor(memory, &qk.q_out), qk.k_out.map_or_else(Tensor::default, |v| read_tensor(memory, &v)))
+            }
+            None => (Tensor::default(), Tensor::default()),
+        }
+    }
+}
+
+fn write_tensor(arena: &mut [u8], view: &TensorView, tensor: &Tensor) {
+    let [batch, tokens, heads, channels] = view.shape;
+    let size = view.dtype.size();
+    for b in 0..batch {
+        for t in 0..tokens {
+            for h in 0..heads {
+                let row = tensor.row(b, t, h);
+                let start = view.at(b, t, h, 0);
+                if view.stride[3] == 1 {
+                    view.dtype.encode_slice(row, &mut arena[start..start + size * channels]);
+                } else {
+                    for (d, value) in row.iter().enumerate() {
+                        view.dtype.encode_slice(&[*value], &mut arena[view.at(b, t, h, d)..]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read_tensor(memory: &[u8], view: &TensorView) -> Tensor {
+    let [batch, tokens, heads, channels] = view.shape;
+    let size = view.dtype.size();
+    let mut tensor = Tensor { shape: view.shape, values: vec![0.0; view.shape.iter().product()] };
+    for b in 0..batch {
+        for t in 0..tokens {
+            for h in 0..heads {
+                let start = view.at(b, t, h, 0);
+                let row = tensor.row_mut(b, t, h);
+                if view.stride[3] == 1 {
+                    view.dtype.decode_slice(&memory[start..start + size * channels], row);
+                } else {
+                    for (d, value) in row.iter_mut().enumerate() {
+                        let at = view.at(b, t, h, d);
+                        view.dtype.decode_slice(&memory[at..at + size], std::slice::from_mut(value));
+                    }
+                }
+            }
+        }
+    }
+    tensor
+}
+
+/// Hands out places in the arena, each on a 64-byte boundary with 64 bytes of slack behind it.
+#[derive(Default)]
+struct Arena {
+    bytes: usize,
+    tables: Vec<(usize, Vec<u8>)>,
+}
+
+impl Arena {
+    fn reserve(&mut self, bytes: usize) -> usize {
+        let offset = self.bytes;
+        self.bytes = (offset + bytes + 64).next_multiple_of(64);
+        offset
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> usize {
+        let offset = self.reserve(bytes.len());
+        self.tables.push((offset, bytes));
+        offset
+    }
+
+    fn tensor(&mut self, dtype: DType, shape: [usize; 4], memory: Memory) -> TensorView {
+        let [_, tokens, heads, channels] = shape;
+        let (pad, stride) = match memory {
+            Memory::Packed => (0, [tokens * heads * channels, heads * channels, channels, 1]),
+            // Odd paddings, so that nothing stays aligned by accident.
+            Memory::Padded => {
+                let head = channels + 3;
+                let token = heads * head + 5;
+                (8, [tokens * token + 7, token, head, 1])
+            }
+            Memory::HeadsFirst => {
+                let token = channels + 1;
+                let head = tokens * token + 3;
+                (4, [heads * head + 5, token, head, 1])
+            }
+            Memory::Spread => {
+                let head = 2 * channels + 1;
+                let token = heads * head + 3;
+                (4, [tokens * token + 9, token, head, 2])
+            }
+        };
+        let elements: usize = shape.iter().zip(stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>() + 1;
+        TensorView { dtype, offset: self.reserve(dtype.size() * (elements + pad)), shape, stride }
+    }
+}
+
+/// Most bytes that one case may take.
+const MAX_ARENA: usize = 2 << 30;
+
+/// Makes a case concrete for a backend that consumes `consumes` on this level.
+///
+/// # Errors
+/// [`PrepareError::NotApplicable`] where the types cannot hold the scheme's positions or the level has no such thing;
+/// [`PrepareError::Wrong`] for parameters, shapes or layouts that the scheme refuses.
+pub fn prepare(case: &Case, scheme: &Scheme, plans: &PlanCache, consumes: &[Consume]) -> Result<Prepared, PrepareError> {
+    let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
+    let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
+    let scheme_positions = run_layouts(case, scheme, &parameters)?;
+    let reference = scheme_ref(scheme, &parameters);
+    let mut arena = Arena::default();
+    if case.level == Level::Positions {
+        return Ok(positions_call(case, scheme, reference, scheme_positions, arena));
+    }
+    let (rotary_width, extra_offset) = case.rotary.unwrap_or((case.head_dim, 0));
+    if extra_offset.checked_add(rotary_width).is_none_or(|end| end > case.head_dim) {
+        return Err(PrepareError::Wrong(format!(
+            "rotary width {rotary_width} at {extra_offset} does not fit in {}",
+            case.head_dim
+        )));
+    }
+    let shape = HeadShape { head_dim: rotary_width, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
+    let plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
+    let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
+    let heads = case.q_heads as usize + case.k_heads as usize;
+    let elements = batch.checked_mul(tokens).and_then(|n| n.checked_mul(heads)).and_then(|n| n.checked_mul(case.head_dim as usize));
+    if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > MAX_ARENA) {
+        return Err(PrepareError::Wrong(format!("the tensors would take more than {MAX_ARENA} bytes")));
+    }
+    let handed = handed_positions(case, scheme.axes.len(), &scheme_positions)?;
+    let mut truth = Truth {
+        rotary_dim: plan.rotary_dim as usize,
+        rotary_offset: (plan.rotary_offset + extra_offset) as usize,
+        pairs: plan.pairs as usize,
+        direction: f64::from(case.direction),
+        positions: handed,
+        given: None,
+        plan,
+    };
+    let qk = tensors(case, batch, tokens, &mut arena);
+    let plan_view = plan_view(case, scheme, &truth, consumes, &mut arena);
+    let has = |what| consumes.contains(&what);
+    let call = match case.level {
+        Level::Rotate => {
+            let positions = position_view(case, &truth, has(Consume::Positions), &mut arena);
+            let cos_sin = if has(Consume::CosSin) { Some(cos_sin(case, &mut truth, &mut arena)?) } else { None };
+            let cache = if has(Consume::CosSinCache) { Some(cache(case, &mut truth, &mut arena)?) } else { None };
+            Call::Rotate { scheme: reference, plan: plan_view, qk, positions, cos_sin, cache }
+        }
+        Level::Fused => Call::Fused {
+            scheme: reference,
+            plan: plan_view,
+            qk,
+            layouts: case.layouts.iter().map(segments).collect(),
+            token_start: case.window.map_or(0, |(start, _)| usize::try_from(start).unwrap_or(usize::MAX)),
+        },
+        Level::Apply => {
+            let cos_sin = cos_sin(case, &mut truth, &mut arena)?;
+            Call::Apply { plan: plan_view, qk, cos_sin }
+        }
+        Level::Positions => return Err(PrepareError::Wrong("level positions has no tensors".into())),
+    };
+    Ok(Prepared { call, bytes: arena.bytes, tables: arena.tables, positions: scheme_positions, truth: Some(truth) })
+}
+
+fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<Vec<Positions>, PrepareError> {
+    if matches!(case.place, Place::Random { .. }) {
+        return Ok(Vec::new());
+    }
+    let run = |layout: &Layout| {
+        let mut run = Run::new(scheme, parameters, layout);
+        if let Some((start, count)) = case.window {
+            run = run.window(start..start.saturating_add(count));
+        }
+        run.run().map_err(|e| PrepareError::Wrong(e.to_string()))
+    };
+    case.layouts.iter().map(run).collect()
+}
+
+/// The exact positions that the backend is handed or has to find, `[axis][row][token]`.
+fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<Vec<Vec<Dd>>>, PrepareError> {
+    let tokens = case.tokens();
+    if let Place::Random { low, high } = case.place {
+        let rng = Rng::new(case.seed).fork(0x706f_7369);
+        let one = |axis: usize, row: usize, token: u64| {
+            let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token);
+            Dd::from_f64(rng.between(low, high) as f64)
+        };
+        return Ok((0..axes).map(|a| (0..case.batch()).map(|b| (0..tokens).map(|t| one(a, b, t)).collect()).collect()).collect());
+    }
+    let shift = match case.place {
+        Place::Layout { shift } => Number::from_i64(shift),
+        Place::Random { .. } => Number::ZERO,
+    };
+    let start = case.window.map_or(0, |(start, _)| start);
+    let one = |row: &Positions, axis: usize, token: u64| -> Result<Dd, PrepareError> {
+        let number = row.get(axis, start + token).ok_or_else(|| PrepareError::Wrong("a token has no position".into()))?;
+        let number = number.add(&shift).map_err(|e| PrepareError::Wrong(e.to_string()))?;
+        if case.level != Level::Rotate {
+            return Ok(number.to_dd());
+        }
+        match case.position_dtype {
+            DType::I32 | DType::I64 => match number.to_i64() {
+                // Beyond 2^53 an f64 no longer holds every integer; no scheme and no band goes there.
+                Some(n) if n.abs() <= 1 << 53 && (case.position_dtype == DType::I64 || i32::try_from(n).is_ok()) => {
+                    Ok(Dd::from_f64(n as f64))
+                }
+                _ => Err(PrepareError::NotApplicable(format!(
+                    "position {number} does not fit in {}",
+                    case.position_dtype.name()
+                ))),
+            },
+            float => Ok(Dd::from_f64(float.round(number.to_f64()))),
+        }
+    };
+    (0..axes)
+        .map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect())
+        .collect()
+}
+
+fn scheme_ref(scheme: &Scheme, parameters: &Parameters) -> SchemeRef {
+    let values = parameters.named(scheme).into_iter().map(|(name, value)| {
+        let fraction = value.as_ratio().and_then(|(n, d)| Some((i64::try_from(n).ok()?, i64::try_from(d).ok()?)));
+        let (num, den) = fraction.unwrap_or((0, 0));
+        ParameterValue { name, value: value.to_f64(), num, den }
+    });
+    SchemeRef {
+        scheme: scheme.name.clone(),
+        profile: scheme.profile.clone(),
+        axes: scheme.axes.clone(),
+        parameters: values.collect(),
+    }
+}
+
+fn segments(layout: &Layout) -> Vec<SegmentRef> {
+    let one = |segment: &Segment| {
+        let grid = segment.grid().map_or([0; 3], |g| g.map(i64::from));
+        let seconds = segment.seconds().as_ratio().unwrap_or((1, 1));
+        SegmentRef {
+            kind: match segment {
+                Segment::Text(_) => 0,
+                Segment::Image { .. } => 1,
+                Segment::Video { .. } => 2,
+            },
+            grid,
+            tokens: i64::try_from(segment.tokens()).unwrap_or(i64::MAX),
+            seconds: [i64::try_from(seconds.0).unwrap_or(0), i64::try_from(seconds.1).unwrap_or(0)],
+        }
+    };
+    layout.segments().iter().map(one).collect()
+}
+
+fn positions_call(case: &Case, scheme: &Scheme, reference: SchemeRef, rows: Vec<Positions>, mut arena: Arena) -> Prepared {
+    let (axes, batch) = (scheme.axes.len(), case.batch());
+    let tokens = usize::try_from(case.tokens()).unwrap_or(usize::MAX);
+    let dtype = case.position_dtype;
+    // Rows of the two tensors are padded, so that a backend that ignores a stride is seen.
+    let stride = [batch * (tokens + 3), tokens + 3, 1];
+    let out = PositionView { dtype, offset: arena.reserve(dtype.size() * axes * stride[0]), stride };
+    let next = PositionView { dtype, offset: arena.reserve(dtype.size() * axes * batch), stride: [batch, 1, 0] };
+    let call = Call::Positions {
+        scheme: reference,
+        layouts: case.layouts.iter().map(segments).collect(),
+        token_start: case.window.map_or(0, |(start, _)| usize::try_from(start).unwrap_or(usize::MAX)),
+        token_count: tokens,
+        out,
+        next,
+    };
+    Prepared { call, bytes: arena.bytes, tables: arena.tables, positions: rows, truth: None }
+}
+
+fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
+    let mut tensor = |heads: u32| arena.tensor(case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], case.memory);
+    let q = tensor(case.q_heads);
+    let k = (case.k_heads > 0).then(|| tensor(case.k_heads));
+    let (q_out, k_out) = match case.alias {
+        Alias::In => (q, k),
+        Alias::Out => (tensor(case.q_heads), (case.k_heads > 0).then(|| tensor(case.k_heads))),
+    };
+    QkView { batch, tokens, q_heads: case.q_heads as usize, k_heads: case.k_heads as usize, q, k, q_out, k_out }
+}
+
+fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], arena: &mut Arena) -> PlanView {
+    let has = |what| consumes.contains(&what);
+    let plan = &truth.plan;
+    let rows: Vec<u32> = if plan.map_heads > 1 {
+        (0..case.q_heads).map(|h| plan.row_of_q_head(h)).chain((0..case.k_heads).map(|h| plan.row_of_k_head(h))).collect()
+    } else {
+        vec![0]
+    };
+    let axes = scheme.axes.len();
+    let mut axis_bytes = Vec::with_capacity(rows.len() * truth.pairs);
+    let mut frequency_bytes = Vec::with_capacity(8 * rows.len() * truth.pairs);
+    for row in &rows {
+        for (axis, frequency) in plan.axes(*row).iter().zip(plan.frequencies(*row)) {
+            // A backend that reads what it says it does not read turns every pair by a neighbouring axis, and by NaN.
+            let moved = u8::try_from((usize::from(*axis) + 1) % axes).unwrap_or(0);
+            axis_bytes.push(if has(Consume::AxisOfPair) || *axis == NO_AXIS { *axis } else { moved });
+            let frequency = if has(Consume::InvFreq) { *frequency } else { f64::NAN };
+            frequency_bytes.extend_from_slice(&frequency.to_le_bytes());
+        }
+    }
+    let head_stride = if rows.len() > 1 { truth.pairs } else { 0 };
+    let sections = match &plan.sections {
+        Some(list) if has(Consume::Sections) => {
+            let bytes: Vec<u8> = list.iter().flat_map(|n| n.to_le_bytes()).collect();
+            Some((arena.put(bytes), list.len()))
+        }
+        _ => None,
+    };
+    PlanView {
+        pairing: case.pairing,
+        head_dim: case.head_dim as usize,
+        rotary_dim: truth.rotary_dim,
+        rotary_offset: truth.rotary_offset,
+        direction: case.direction,
+        attention_scaling: plan.attention_scaling,
+        axis_of_pair: TableView { offset: arena.put(axis_bytes), head_stride },
+        inv_freq: TableView { offset: arena.put(frequency_bytes), head_stride },
+        base: if has(Consume::Base) { plan.base.unwrap_or(f64::NAN) } else { f64::NAN },
+        sections,
+        interleaved: plan.interleaved,
+    }
+}
+
+fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) -> PositionView {
+    let (axes, batch) = (truth.positions.len(), case.batch());
+    let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
+    let dtype = case.position_dtype;
+    let stride = [batch * (tokens + 3), tokens + 3, 1];
+    let mut bytes = vec![POSITION_POISON; dtype.size() * axes * stride[0]];
+    for (axis, rows) in truth.positions.iter().enumerate() {
+        for (b, row) in rows.iter().enumerate() {
+            for (t, position) in row.iter().enumerate() {
+                let value = if consumed { position.hi } else { 3.0 * position.hi + 11.0 + axis as f64 };
+                let at = axis * stride[0] + b * stride[1] + t;
+                dtype.put_bits(&mut bytes, at, dtype.encode(value));
+            }
+        }
+    }
+    PositionView { dtype, offset: arena.put(bytes), stride }
+}
+
+/// Cosines and sines of one token, as the storage type holds them.
+fn table_row(truth: &Truth, dtype: DType, b: usize, t: usize) -> Vec<(f64, f64)> {
+    let (axes, frequencies) = (truth.plan.axes(0), truth.plan.frequencies(0));
+    let m = truth.plan.attention_scaling;
+    axes.iter()
+        .zip(frequencies)
+        .map(|(axis, frequency)| {
+            let position = if *axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(*axis)][b][t] };
+            let exact = sincos(position, *frequency);
+            (dtype.round(m * exact.cos), dtype.round(m * exact.sin))
+        })
+        .collect()
+}
+
+fn one_map(truth: &Truth) -> Result<(), PrepareError> {
+    if truth.plan.map_heads > 1 {
+        return Err(PrepareError::NotApplicable("the axis map differs per head, a cos/sin table cannot say that".into()));
+    }
+    Ok(())
+}
+
+fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<CosSinView, PrepareError> {
+    one_map(truth)?;
+    let dtype = case.dtype;
+    let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
+    let (row, pairs) = (truth.pairs + 1, truth.pairs);
+    let stride = [tokens * row + 2, row];
+    let elements = case.batch() * stride[0];
+    let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
+    let mut given = Vec::new();
+    for b in 0..case.batch() {
+        let mut rows = Vec::new();
+        for t in 0..tokens {
+            let values = table_row(truth, dtype, b, t);
+            for (pair, (c, s)) in values.iter().enumerate().take(pairs) {
+                let at = b * stride[0] + t * stride[1] + pair;
+                dtype.put_bits(&mut cos, at, dtype.encode(*c));
+                dtype.put_bits(&mut sin, at, dtype.encode(*s));
+            }
+            rows.push(values);
+        }
+        given.push(rows);
+    }
+    truth.given = Some(given);
+    Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
+}
+
+/// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
+fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
+    const MAX_ROWS: usize = 1 << 20;
+    one_map(truth)?;
+    let dtype = case.dtype;
+    let m = truth.plan.attention_scaling;
+    let mut rows = 0usize;
+    for position in truth.positions.iter().flatten().flatten() {
+        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_ROWS as f64 {
+            return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
+        }
+        rows = rows.max(position.hi as usize + 1);
+    }
+    let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
+    let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
+    let mut given = vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
+    for (b, row) in given.iter_mut().enumerate() {
+        for (t, values) in row.iter_mut().enumerate() {
+            for (pair, value) in values.iter_mut().enumerate() {
+                let axis = truth.plan.axes(0)[pair];
+                // A pair on no axis reads row 0.
+                let position = if axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(axis)][b][t] };
+                let exact = sincos(position, truth.plan.frequencies(0)[pair]);
+                *value = (dtype.round(m * exact.cos), dtype.round(m * exact.sin));
+                let at = position.hi as usize * stride + pair;
+                dtype.put_bits(&mut bytes, at, dtype.encode(value.0));
+                dtype.put_bits(&mut bytes, at + pairs, dtype.encode(value.1));
+            }
+        }
+    }
+    truth.given = Some(given);
+    let offset = arena.put(bytes);
+    Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
+}

@@ -1,0 +1,114 @@
+//! The words that cases, manifests and reports share.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a backend computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Layout to positions.
+    Positions,
+    /// Positions and rotation plan to rotated q and k.
+    Rotate,
+    /// Layout to rotated q and k.
+    Fused,
+    /// Cosines and sines to rotated q and k.
+    Apply,
+}
+
+impl Level {
+    /// Every level, in the order of reports.
+    pub const ALL: [Level; 4] = [Level::Positions, Level::Rotate, Level::Fused, Level::Apply];
+
+    /// The name in manifests, reports and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Positions => "positions",
+            Level::Rotate => "rotate",
+            Level::Fused => "fused",
+            Level::Apply => "apply",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What a backend takes from the suite. Whatever it does not list arrives poisoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consume {
+    /// Cosines and sines of the tokens.
+    CosSin,
+    /// A cache of cosines and sines by position.
+    CosSinCache,
+    /// The frequency of each pair.
+    InvFreq,
+    /// The base that the frequencies come from.
+    Base,
+    /// The axis of each pair.
+    AxisOfPair,
+    /// Pairs per axis.
+    Sections,
+    /// Positions.
+    Positions,
+    /// Segments of the sequence.
+    Layout,
+}
+
+impl Consume {
+    /// Everything there is.
+    pub const ALL: [Consume; 8] = [
+        Consume::CosSin,
+        Consume::CosSinCache,
+        Consume::InvFreq,
+        Consume::Base,
+        Consume::AxisOfPair,
+        Consume::Sections,
+        Consume::Positions,
+        Consume::Layout,
+    ];
+
+    /// The name in manifests and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Consume::CosSin => "cos_sin",
+            Consume::CosSinCache => "cos_sin_cache",
+            Consume::InvFreq => "inv_freq",
+            Consume::Base => "base",
+            Consume::AxisOfPair => "axis_of_pair",
+            Consume::Sections => "sections",
+            Consume::Positions => "positions",
+            Consume::Layout => "layout",
+        }
+    }
+}
+
+/// How the tensors of a call may lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strides {
+    /// Only packed [batch, token, head, channel].
+    Packed,
+    /// Channels contiguous; every other stride is free.
+    Rows,
+    /// Any.
+    Any,
+}
+
+/// Whether outputs may, or must, lie on the inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alias {
+    /// Outputs in memory of their own.
+    Out,
+    /// Outputs on the inputs.
+    In,
+}

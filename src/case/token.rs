@@ -1,0 +1,221 @@
+//! A case as one line, and back: `accuracy,scheme=vrope@official,level=fused,...`. What replays a failure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Alias, Case, Data, Level, Memory, Place};
+use crate::numeric::{DType, Number};
+use crate::plan::Layout;
+use crate::spec::model::Pairing;
+
+/// Why a line is not a case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("in the case {token:?}: {why}")]
+pub struct TokenError {
+    /// The line, shortened.
+    pub token: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+const MEMORY: [(&str, Memory); 4] = [
+    ("packed", Memory::Packed),
+    ("padded", Memory::Padded),
+    ("heads-first", Memory::HeadsFirst),
+    ("spread", Memory::Spread),
+];
+const DATA: [(&str, Data); 5] = [
+    ("uniform", Data::Uniform),
+    ("mixed", Data::Mixed),
+    ("first", Data::First),
+    ("second", Data::Second),
+    ("channel", Data::Channel),
+];
+const PAIRING: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
+const ALIAS: [(&str, Alias); 2] = [("out", Alias::Out), ("in", Alias::In)];
+
+fn name_of<T: PartialEq>(all: &[(&'static str, T)], item: &T) -> &'static str {
+    all.iter().find(|(_, i)| i == item).map_or("?", |(n, _)| n)
+}
+
+/// The name of a pairing in reports, tokens and manifests.
+#[must_use]
+pub fn pairing_name(pairing: Pairing) -> &'static str {
+    name_of(&PAIRING, &pairing)
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},scheme={},level={}", self.check, self.scheme, self.level)?;
+        for (name, value) in &self.parameters {
+            write!(f, ",param.{name}={value}")?;
+        }
+        write!(f, ",dtype={},pairing={}", self.dtype.name(), pairing_name(self.pairing))?;
+        let rows: Vec<String> = self.layouts.iter().map(|l| l.to_string().replace(' ', "+")).collect();
+        write!(f, ",layout={}", rows.join("//"))?;
+        if let Some((start, count)) = self.window {
+            write!(f, ",window={start}+{count}")?;
+        }
+        match self.place {
+            Place::Layout { shift: 0 } => {}
+            Place::Layout { shift } => write!(f, ",shift={shift}")?,
+            Place::Random { low, high } => write!(f, ",random={low}..{high}")?,
+        }
+        write!(f, ",positions={},heads={}/{}", self.position_dtype.name(), self.q_heads, self.k_heads)?;
+        write!(f, ",head-dim={}", self.head_dim)?;
+        if let Some((dim, offset)) = self.rotary {
+            write!(f, ",rotary={dim}+{offset}")?;
+        }
+        if self.direction < 0 {
+            f.write_str(",direction=-1")?;
+        }
+        write!(f, ",memory={},alias={}", name_of(&MEMORY, &self.memory), name_of(&ALIAS, &self.alias))?;
+        write!(f, ",data={},seed={:x}", name_of(&DATA, &self.data), self.seed)
+    }
+}
+
+impl FromStr for Case {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Case, TokenError> {
+        parse(text).map_err(|why| TokenError { token: text.chars().take(200).collect(), why })
+    }
+}
+
+fn pick<T: Copy>(key: &str, value: &str, all: &[(&'static str, T)]) -> Result<T, String> {
+    all.iter().find(|(n, _)| *n == value).map(|(_, i)| *i).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|(n, _)| *n).collect();
+        format!("{key}={value}: expected one of {}", names.join(", "))
+    })
+}
+
+fn number<T: FromStr>(key: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("{key}={value}: expected an integer in range"))
+}
+
+fn two<T: FromStr>(key: &str, value: &str, separator: &str) -> Result<(T, T), String> {
+    let (a, b) = value.split_once(separator).ok_or_else(|| format!("{key}={value}: expected A{separator}B"))?;
+    Ok((number(key, a)?, number(key, b)?))
+}
+
+fn parse(text: &str) -> Result<Case, String> {
+    const MAX_BYTES: usize = 1 << 16;
+    if text.len() > MAX_BYTES {
+        return Err(format!("it has {} bytes, more than {MAX_BYTES}", text.len()));
+    }
+    let mut parts = text.split(',');
+    let check = parts.next().unwrap_or_default().to_owned();
+    let mut case = Case {
+        check,
+        scheme: String::new(),
+        parameters: Vec::new(),
+        level: Level::Rotate,
+        dtype: DType::F32,
+        pairing: Pairing::Half,
+        layouts: Vec::new(),
+        window: None,
+        place: Place::Layout { shift: 0 },
+        position_dtype: DType::I64,
+        q_heads: 1,
+        k_heads: 1,
+        head_dim: 0,
+        rotary: None,
+        direction: 1,
+        memory: Memory::Packed,
+        alias: Alias::Out,
+        data: Data::Uniform,
+        seed: 0,
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for part in parts {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: expected key=value"))?;
+        if seen.contains(&key) {
+            return Err(format!("{key} is given twice"));
+        }
+        seen.push(key);
+        let float = |d: Option<DType>| {
+            d.filter(|d| matches!(d, DType::F32 | DType::F16 | DType::BF16))
+                .ok_or_else(|| format!("{key}={value}: expected f32, f16 or bf16"))
+        };
+        match key {
+            "scheme" => value.clone_into(&mut case.scheme),
+            "level" => case.level = pick(key, value, &Level::ALL.map(|l| (l.name(), l)))?,
+            "dtype" => case.dtype = float(DType::parse(value))?,
+            "pairing" => case.pairing = pick(key, value, &PAIRING)?,
+            "layout" => {
+                case.layouts = value
+                    .split("//")
+                    .map(|row| Layout::parse(row).map_err(|e| format!("layout: {e}")))
+                    .collect::<Result<_, _>>()?;
+            }
+            "window" => case.window = Some(two(key, value, "+")?),
+            "shift" => case.place = Place::Layout { shift: number(key, value)? },
+            "random" => {
+                let (low, high) = two(key, value, "..")?;
+                case.place = Place::Random { low, high };
+            }
+            "positions" => {
+                case.position_dtype = DType::parse(value)
+                    .ok_or_else(|| format!("positions={value}: expected i32, i64, f32 or f64"))?;
+            }
+            "heads" => (case.q_heads, case.k_heads) = two(key, value, "/")?,
+            "head-dim" => case.head_dim = number(key, value)?,
+            "rotary" => case.rotary = Some(two(key, value, "+")?),
+            "direction" => case.direction = if value == "-1" { -1 } else { 1 },
+            "memory" => case.memory = pick(key, value, &MEMORY)?,
+            "alias" => case.alias = pick(key, value, &ALIAS)?,
+            "data" => case.data = pick(key, value, &DATA)?,
+            "seed" => {
+                case.seed = u64::from_str_radix(value, 16).map_err(|_| format!("seed={value}: expected hex digits"))?;
+            }
+            _ => match key.strip_prefix("param.") {
+                Some(name) => {
+                    let value = Number::parse(value).map_err(|e| format!("{key}={value}: {e}"))?;
+                    case.parameters.push((name.to_owned(), value));
+                }
+                None => return Err(format!("unknown key {key:?}")),
+            },
+        }
+    }
+    if case.scheme.is_empty() || case.layouts.is_empty() {
+        return Err("it must name at least a scheme and a layout".into());
+    }
+    if case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
+        return Err("all rows of a batch must have the same number of tokens".into());
+    }
+    if case.level != Level::Positions && (case.head_dim == 0 || case.q_heads == 0) {
+        return Err("head-dim and the number of query heads must not be 0".into());
+    }
+    Ok(case)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=1/2,dtype=bf16,pairing=adjacent,\
+        layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,heads=28/4,head-dim=128,rotary=64+32,\
+        direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
+
+    #[test]
+    fn a_case_comes_back_from_its_line() {
+        let case: Case = LINE.parse().unwrap();
+        assert_eq!(case.to_string(), LINE);
+        assert_eq!((case.q_heads, case.k_heads, case.rotary), (28, 4, Some((64, 32))));
+    }
+
+    #[test]
+    fn a_broken_line_says_where() {
+        for (line, why) in [
+            ("accuracy", "at least a scheme"),
+            ("accuracy,scheme=rope,layout=text:0", "layout"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,dtype=f8", "f32, f16 or bf16"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,seed=1,seed=2", "twice"),
+            ("accuracy,scheme=rope,layout=text:2//text:3,head-dim=4", "same number"),
+            ("accuracy,scheme=rope,layout=text:2,colour=red,head-dim=4", "unknown key"),
+        ] {
+            let error = line.parse::<Case>().unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `controls`: the backend does something at all. Names the trivial kernel that it behaves as.
+
+use super::generator::Generator;
+use super::judge::Judge;
+use super::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::case::{Case, Level, Tensor};
+
+pub(super) struct Controls;
+
+impl Check for Controls {
+    fn id(&self) -> &'static str {
+        "controls"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "The output is not that of a kernel that does nothing: not zero, not the input, not NaN, not what \
+                        was in the output buffer before, and it changes when the input does.",
+            formula: "q_out is none of 0, q, NaN, poison, and f(q) differs from f(q')",
+            source: "reports of suites that such kernels passed: KernelBench 165, flashinfer 4365, BackendBench 104",
+            catches: "kernels that are not launched, return early, copy, or answer from an earlier call",
+            cannot_catch: "anything subtler; every other check",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut rng = g.rng(self.id());
+        let mut schedule = Schedule::default();
+        if let (Some(preset), Ok(layout)) = (g.heads().first(), Layout::parse("text:4 video:2x2x2 text:3")) {
+            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
+            if g.manifest.alias.contains(&crate::case::Alias::Out) {
+                case.alias = crate::case::Alias::Out;
+            }
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+use crate::plan::Layout;
+
+/// Every rotated element of tokens whose position is not 0.
+fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iterator<Item = f64> + 'a {
+    let [_, tokens, heads, _] = tensor.shape;
+    let first = if key { judge.q_heads() } else { 0 };
+    (0..tokens).flat_map(move |t| {
+        (0..heads).flat_map(move |h| {
+            let row = tensor.row(0, t, h);
+            (0..judge.truth().pairs)
+                .filter(move |i| judge.turns(0, t, first + h, *i))
+                .flat_map(move |i| <[usize; 2]>::from(judge.channels(i)))
+                .map(move |c| row[c])
+        })
+    })
+}
+
+fn trivial(judge: &Judge, outputs: &Outputs) -> Option<&'static str> {
+    for (key, input, output) in [(false, &outputs.q, &outputs.q_out), (true, &outputs.k, &outputs.k_out)] {
+        if output.values.is_empty() {
+            continue;
+        }
+        let all = |test: &dyn Fn(f64) -> bool| rotated(judge, output, key).all(test);
+        if all(&|v| v == 0.0) {
+            return Some(if key { "zero: every element of k_out is 0" } else { "zero: every element of q_out is 0" });
+        }
+        if all(&f64::is_nan) {
+            // The poison is a NaN too: only bits could tell a NaN kernel from one that wrote nothing, and either way
+            // there is no result.
+            return Some("NaN or echo: every element is NaN, or still the poison that was there before the call");
+        }
+        let same = rotated(judge, output, key).zip(rotated(judge, input, key)).all(|(a, b)| a == b);
+        if same && rotated(judge, output, key).next().is_some() {
+            return Some(if key { "identity: k comes back as it was" } else { "identity: q comes back as it was" });
+        }
+    }
+    None
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = subject.execute(case)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+    if let Some(kind) = trivial(&judge, &outputs) {
+        return Ok(Verdict::Fail(Failure::new(format!("the backend behaves as the control kernel {kind}"))));
+    }
+    let other = Case { seed: case.seed ^ 0x5555, ..case.clone() };
+    let (_, second) = subject.execute(&other)?;
+    if second.q_out.values == outputs.q_out.values {
+        return Ok(Verdict::Fail(Failure::new(
+            "the backend behaves as the control kernel stale: another input gives the same output",
+        )));
+    }
+    let mut measure = Measure::default();
+    measure.elements = outputs.q_out.values.len() as u64;
+    Ok(Verdict::Pass(measure))
+}

@@ -1,0 +1,172 @@
+//! The backend under test, together with everything a check needs to call it and to know the truth.
+
+use crate::backend::{Backend, Outcome};
+use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
+use crate::numeric::Rng;
+use crate::plan::PlanCache;
+use crate::plan::contract::{Contract, ContractTable};
+use crate::spec::Library;
+use crate::spec::model::Scheme;
+
+use super::{Failure, Verdict};
+
+/// A backend and what it is judged with.
+pub struct Subject<'a> {
+    /// The backend.
+    pub backend: &'a mut dyn Backend,
+    /// Every scheme.
+    pub library: &'a Library,
+    /// Rotation plans.
+    pub plans: &'a PlanCache,
+    /// Contracts by name.
+    pub contracts: &'a ContractTable,
+}
+
+/// What went in and came out, as values.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs {
+    /// Inputs.
+    pub q: Tensor,
+    /// Inputs.
+    pub k: Tensor,
+    /// Outputs.
+    pub q_out: Tensor,
+    /// Outputs.
+    pub k_out: Tensor,
+}
+
+/// Why there is no output to judge: becomes the verdict of the case.
+#[derive(Debug)]
+pub struct Halt(Box<Verdict>);
+
+impl From<Halt> for Verdict {
+    fn from(halt: Halt) -> Verdict {
+        *halt.0
+    }
+}
+
+impl Halt {
+    /// Nothing could be concluded.
+    pub fn not_judged(why: impl Into<String>) -> Halt {
+        Halt(Box::new(Verdict::NotJudged(why.into())))
+    }
+
+    /// The case is wrong.
+    pub fn broken(why: impl Into<String>) -> Halt {
+        Halt(Box::new(Verdict::Broken(why.into())))
+    }
+
+    /// The backend failed.
+    pub fn fail(failure: Box<Failure>) -> Halt {
+        Halt(Box::new(Verdict::Fail(failure)))
+    }
+}
+
+impl From<PrepareError> for Halt {
+    fn from(error: PrepareError) -> Halt {
+        match error {
+            PrepareError::NotApplicable(why) => Halt::not_judged(why),
+            PrepareError::Wrong(why) => Halt::broken(why),
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The scheme of a case.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn scheme(&self, case: &Case) -> Result<&'a Scheme, Halt> {
+        self.library.get(&case.scheme).map(|s| &**s).map_err(|e| Halt::broken(e.to_string()))
+    }
+
+    /// The contract that the backend declares for a case.
+    ///
+    /// # Errors
+    /// If the manifest names none, or one that does not exist.
+    pub fn contract(&self, case: &Case) -> Result<Contract, Halt> {
+        let level = self.backend.manifest().level(case.level);
+        let name = level.and_then(|l| l.contract(case.dtype));
+        let name = name.ok_or_else(|| Halt::broken(format!("no contract for {} {}", case.level, case.dtype.name())))?;
+        let unknown = || Halt::broken(format!("no contract {} with frequencies {}", name.class, name.frequencies));
+        self.contracts.contract(&name.class, &name.frequencies).ok_or_else(unknown)
+    }
+
+    /// Makes a case concrete for this backend.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn prepare(&self, case: &Case) -> Result<Prepared, Halt> {
+        let scheme = self.scheme(case)?;
+        let level = self.backend.manifest().level(case.level);
+        let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
+        Ok(prepare(case, scheme, self.plans, &level.consumes)?)
+    }
+
+    /// Inputs of a case.
+    #[must_use]
+    pub fn inputs(case: &Case, prepared: &Prepared) -> (Tensor, Tensor) {
+        let (Some(qk), Some(truth)) = (prepared.call.qk(), &prepared.truth) else {
+            return (Tensor::default(), Tensor::default());
+        };
+        let rng = Rng::new(case.seed);
+        let width = (truth.rotary_dim, truth.rotary_offset);
+        let q = fill(case.data, case.dtype, qk.q.shape, case.pairing, width, rng.fork(1));
+        let k = match &qk.k {
+            Some(k) => fill(case.data, case.dtype, k.shape, case.pairing, width, rng.fork(2)),
+            None => Tensor::default(),
+        };
+        (q, k)
+    }
+
+    /// Runs a prepared case on given inputs.
+    ///
+    /// # Errors
+    /// The failing verdict if the backend did not answer OK.
+    pub fn run(&mut self, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Outputs, Halt> {
+        self.call(prepared, &q, &k)?;
+        let (q_out, k_out) = prepared.read(self.backend.memory());
+        Ok(Outputs { q, k, q_out, k_out })
+    }
+
+    /// Calls the backend; its memory then holds the answer.
+    ///
+    /// # Errors
+    /// The failing verdict if the backend did not answer OK.
+    pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Halt> {
+        let arena = self.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+        prepared.write(arena, q, k);
+        match self.backend.call(&prepared.call) {
+            Outcome::Ok => Ok(()),
+            outcome => {
+                let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+                Err(Halt::fail(Box::new(Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend })))
+            }
+        }
+    }
+
+    /// Prepares, fills, runs.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, as a verdict.
+    pub fn execute(&mut self, case: &Case) -> Result<(Prepared, Outputs), Halt> {
+        let prepared = self.prepare(case)?;
+        let (q, k) = Self::inputs(case, &prepared);
+        let outputs = self.run(&prepared, q, k)?;
+        Ok((prepared, outputs))
+    }
+
+    /// The same case with other contents.
+    #[must_use]
+    pub fn with_data(case: &Case, data: Data) -> Case {
+        Case { data, ..case.clone() }
+    }
+
+    /// Whether the level of a case takes its cosines and sines from the suite.
+    #[must_use]
+    pub fn trig_is_given(&self, level: Level) -> bool {
+        use crate::case::Consume::{CosSin, CosSinCache};
+        level == Level::Apply
+            || self.backend.manifest().level(level).is_some_and(|l| l.consumes(CosSin) || l.consumes(CosSinCache))
+    }
+}

@@ -1,0 +1,10 @@
+//! ropecheck: conformance and property tests for the rotary position embeddings of video language models.
+//!
+//! The rooms import one way: numeric → spec → plan → case → backend → check → run → report → cli.
+
+pub mod backend;
+pub mod case;
+pub mod check;
+pub mod numeric;
+pub mod plan;
+pub mod spec;

@@ -1,0 +1,39 @@
+//! Layout to positions, rotation plan, reference output and bound; and what a scheme's positions say about it.
+//!
+//! ```text
+//! scheme + parameters + layout ─► Positions        scheme + parameters + heads ─► RotationPlan
+//!                                     └─► invariants, properties
+//! ```
+//!
+//! Nothing here knows a scheme by name: every formula comes from a spec.
+
+pub mod bound;
+pub mod cache;
+pub mod column;
+mod compare;
+pub mod contract;
+mod head_sizes;
+pub mod invariants;
+pub mod judge;
+pub mod layout;
+pub mod parameters;
+pub mod positions;
+pub mod properties;
+pub mod reference;
+pub mod rotation;
+pub mod run;
+pub mod segment;
+pub mod sweep;
+pub mod vectors;
+
+pub use cache::PlanCache;
+pub use column::Column;
+pub use invariants::{Checker, InvariantError, Outcome, Place, Schemes, Violation};
+pub use layout::{Layout, LayoutError, Segment};
+pub use parameters::{ParameterError, Parameters};
+pub use positions::{Next, Origin, PositionError, Positions};
+pub use properties::{Finding, PROPERTIES, Property, properties};
+pub use rotation::{HeadShape, NO_AXIS, PlanError, RotationPlan};
+pub use run::{Run, positions};
+pub use segment::SegmentContext;
+pub use vectors::OfficialVector;

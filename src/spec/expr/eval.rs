@@ -1,0 +1,129 @@
+//! Evaluation of a formula's tree. Integers stay on the short path inside [`Number`]; nothing is allocated for them.
+
+use std::cmp::Ordering;
+
+use crate::numeric::{Number, NumberError};
+
+use super::names::Name;
+use super::tree::{Arithmetic, Compare, Function, Node, Op};
+use super::{Env, EvalError, Expr, Fold};
+
+/// An environment without names, to fold operations on literals.
+pub(super) struct Nothing;
+
+impl Env for Nothing {
+    fn value(&self, name: Name) -> Result<Number, EvalError> {
+        Err(EvalError::NoValue(name))
+    }
+
+    fn over_cells(&self, _fold: Fold, _inner: &Expr) -> Result<Number, EvalError> {
+        Err(EvalError::NoCells)
+    }
+}
+
+/// Whether an operation has only literals as parts (a literal itself needs no folding).
+pub(super) fn is_constant(op: &Op) -> bool {
+    let literal = |node: &Node| matches!(node.op, Op::Number(_));
+    match op {
+        Op::Negate(part) => literal(part),
+        Op::Arithmetic(_, parts) => parts.iter().all(literal),
+        Op::Call(_, parts) => parts.iter().all(literal),
+        _ => false,
+    }
+}
+
+fn failed(error: NumberError, node: &Node, text: &str) -> EvalError {
+    EvalError::Number { error, part: node.part(text).to_owned() }
+}
+
+/// Value of a node that yields a number. `text` is the text that the node's span counts in.
+pub(super) fn number(node: &Node, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
+    match &node.op {
+        Op::Number(value) => Ok(value.clone()),
+        Op::Name(name) => env.value(*name),
+        Op::Negate(part) => Ok(number(part, text, env)?.neg()),
+        Op::Arithmetic(operator, parts) => {
+            let a = number(&parts[0], text, env)?;
+            let b = number(&parts[1], text, env)?;
+            arithmetic(*operator, &a, &b).map_err(|error| failed(error, node, text))
+        }
+        Op::Call(function, parts) => call(*function, parts, node, text, env),
+        Op::If(parts) => {
+            if truth(&parts[0], text, env)? {
+                number(&parts[1], text, env)
+            } else {
+                number(&parts[2], text, env)
+            }
+        }
+        Op::Cells(fold, inner) => env.over_cells(*fold, inner),
+        Op::Not(_) | Op::Compare(..) | Op::And(_) | Op::Or(_) => Err(EvalError::Type(node.part(text).to_owned())),
+    }
+}
+
+/// Value of a node that yields a condition. `&&` and `||` stop as soon as the answer is known.
+pub(super) fn truth(node: &Node, text: &str, env: &dyn Env) -> Result<bool, EvalError> {
+    match &node.op {
+        Op::Not(part) => Ok(!truth(part, text, env)?),
+        Op::And(parts) => Ok(truth(&parts[0], text, env)? && truth(&parts[1], text, env)?),
+        Op::Or(parts) => Ok(truth(&parts[0], text, env)? || truth(&parts[1], text, env)?),
+        Op::Compare(operator, parts) => {
+            let order = number(&parts[0], text, env)?.cmp(&number(&parts[1], text, env)?);
+            Ok(match operator {
+                Compare::Equal => order == Ordering::Equal,
+                Compare::NotEqual => order != Ordering::Equal,
+                Compare::Less => order == Ordering::Less,
+                Compare::LessEqual => order != Ordering::Greater,
+                Compare::Greater => order == Ordering::Greater,
+                Compare::GreaterEqual => order != Ordering::Less,
+            })
+        }
+        _ => Err(EvalError::Type(node.part(text).to_owned())),
+    }
+}
+
+fn arithmetic(operator: Arithmetic, a: &Number, b: &Number) -> Result<Number, NumberError> {
+    match operator {
+        Arithmetic::Add => a.add(b),
+        Arithmetic::Subtract => a.sub(b),
+        Arithmetic::Multiply => a.mul(b),
+        Arithmetic::Divide => a.div(b),
+        Arithmetic::Remainder => a.rem(b),
+        Arithmetic::Power => a.pow(b),
+    }
+}
+
+fn call(function: Function, parts: &[Node], node: &Node, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
+    let [first, rest @ ..] = parts else { return Err(EvalError::Type(node.part(text).to_owned())) };
+    let first = number(first, text, env)?;
+    let result = match function {
+        Function::Min | Function::Max => {
+            let wanted = if function == Function::Min { Ordering::Less } else { Ordering::Greater };
+            let mut best = first;
+            for part in rest {
+                let value = number(part, text, env)?;
+                if value.cmp(&best) == wanted {
+                    best = value;
+                }
+            }
+            return Ok(best);
+        }
+        Function::Atan2 | Function::Pow => {
+            let [second] = rest else { return Err(EvalError::Type(node.part(text).to_owned())) };
+            let second = number(second, text, env)?;
+            if function == Function::Atan2 && first.is_zero() && second.is_zero() {
+                // As in C, Python and every kernel: the centre of a grid has the angle 0.
+                return Ok(Number::zero());
+            }
+            if function == Function::Atan2 { Number::atan2(&first, &second) } else { first.pow(&second) }
+        }
+        Function::Floor => first.floor(),
+        Function::Ceil => first.ceil(),
+        Function::Abs => return Ok(first.abs()),
+        Function::Sqrt => first.sqrt(),
+        Function::Sin => first.sin(),
+        Function::Cos => first.cos(),
+        Function::Log => first.ln(),
+        Function::Exp => first.exp(),
+    };
+    result.map_err(|error| failed(error, node, text))
+}

@@ -1,0 +1,391 @@
+//! Tokens to a tree, by operator precedence; names are resolved and types checked on the way.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::numeric::Number;
+
+use super::eval;
+use super::lexer::{self, Kind, Token};
+use super::names::{Name, Names};
+use super::tree::{Arithmetic, Compare, Function, Node, Op};
+use super::{Expr, ExprError, Fold, MAX_DEPTH, MAX_LENGTH, Type};
+
+/// How tightly an operator binds; `^` binds tighter than a sign, so -2^2 is -4.
+const OR: u8 = 1;
+const AND: u8 = 2;
+const COMPARE: u8 = 3;
+const SUM: u8 = 4;
+const PRODUCT: u8 = 5;
+const SIGN: u8 = 6;
+const POWER: u8 = 7;
+
+/// A tree under construction.
+struct Part {
+    node: Node,
+    ty: Type,
+    depth: usize,
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    at: usize,
+    nesting: usize,
+    names: &'a Names,
+    /// Names outside of folds over cells.
+    used: Vec<Name>,
+    /// Names inside of them.
+    folded: Vec<Name>,
+    real: bool,
+    in_cells: bool,
+}
+
+fn error(message: impl Into<String>, span: Range<usize>) -> ExprError {
+    ExprError { message: message.into(), span, notes: Vec::new(), suggestion: None }
+}
+
+fn describe(ty: Type) -> &'static str {
+    match ty {
+        Type::Number => "a number",
+        Type::Boolean => "a condition (true or false)",
+    }
+}
+
+pub(super) fn parse(text: &str, names: &Names, expected: Type) -> Result<Expr, ExprError> {
+    if text.len() > MAX_LENGTH {
+        let message = format!("a formula may have {MAX_LENGTH} bytes, this one has {}", text.len());
+        return Err(error(message, 0..text.len()));
+    }
+    let tokens = lexer::tokens(text)?;
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        nesting: 0,
+        names,
+        used: Vec::new(),
+        folded: Vec::new(),
+        real: false,
+        in_cells: false,
+    };
+    if parser.peek().kind == Kind::End {
+        return Err(error("expected a formula, found nothing", 0..text.len()));
+    }
+    let part = parser.expression(0)?;
+    let rest = parser.peek();
+    if rest.kind != Kind::End {
+        return Err(parser.unexpected("an operator or the end of the formula", rest));
+    }
+    parser.expect_type(&part, expected)?;
+    Ok(parser.finish(part, text))
+}
+
+impl Parser<'_> {
+    fn finish(&mut self, part: Part, text: &str) -> Expr {
+        let sorted = |mut names: Vec<Name>| {
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let outer = sorted(std::mem::take(&mut self.used));
+        let mut names = std::mem::take(&mut self.folded);
+        names.extend_from_slice(&outer);
+        let names = sorted(names);
+        Expr {
+            source: Arc::from(text),
+            part: 0..text.len(),
+            root: Arc::new(part.node),
+            names: names.into(),
+            outer: outer.into(),
+            ty: part.ty,
+            real: self.real,
+        }
+    }
+
+    fn peek(&self) -> Token {
+        self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    fn take(&mut self) -> Token {
+        let token = self.peek();
+        self.at += 1;
+        token
+    }
+
+    fn unexpected(&self, expected: &str, token: Token) -> ExprError {
+        error(format!("expected {expected}, found {}", token.found(self.text)), token.span())
+    }
+
+    fn expect_type(&self, part: &Part, expected: Type) -> Result<(), ExprError> {
+        if part.ty == expected {
+            return Ok(());
+        }
+        let span = part.node.span();
+        let message =
+            format!("expected {}, found {}: `{}`", describe(expected), describe(part.ty), &self.text[span.clone()]);
+        Err(error(message, span))
+    }
+
+    /// Wraps an operation, keeps the tree shallow, and folds it if all its parts are literals.
+    fn node(&self, op: Op, span: Range<usize>, ty: Type, parts_depth: usize) -> Result<Part, ExprError> {
+        let depth = parts_depth + 1;
+        if depth > MAX_DEPTH {
+            return Err(error(format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper"), span));
+        }
+        let mut node = Node { op, start: span.start as u32, end: span.end as u32 };
+        if ty == Type::Number && eval::is_constant(&node.op) {
+            match eval::number(&node, self.text, &eval::Nothing) {
+                Ok(value) => node.op = Op::Number(value),
+                Err(problem) => return Err(error(format!("this has no value: {problem}"), span)),
+            }
+        }
+        Ok(Part { node, ty, depth })
+    }
+
+    fn expression(&mut self, least: u8) -> Result<Part, ExprError> {
+        self.nesting += 1;
+        if self.nesting > MAX_DEPTH {
+            let message = format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper");
+            return Err(error(message, self.peek().span()));
+        }
+        let mut left = self.operand()?;
+        loop {
+            let token = self.peek();
+            let binding = match token.kind {
+                Kind::Or => OR,
+                Kind::And => AND,
+                Kind::Equal | Kind::NotEqual | Kind::Less | Kind::LessEqual | Kind::Greater | Kind::GreaterEqual => {
+                    COMPARE
+                }
+                Kind::Plus | Kind::Minus => SUM,
+                Kind::Star | Kind::Slash | Kind::Percent => PRODUCT,
+                Kind::Caret => POWER,
+                _ => break,
+            };
+            if binding < least {
+                break;
+            }
+            self.take();
+            // `^` groups to the right, and its exponent may have a sign: 2^-1, 2^3^2 = 2^9.
+            let right = self.expression(if binding == POWER { SIGN } else { binding + 1 })?;
+            left = self.binary(token, binding, left, right)?;
+        }
+        self.nesting -= 1;
+        Ok(left)
+    }
+
+    fn binary(&mut self, token: Token, binding: u8, left: Part, right: Part) -> Result<Part, ExprError> {
+        let span = left.node.span().start..right.node.span().end;
+        let depth = left.depth.max(right.depth);
+        if binding == COMPARE && (left.ty, right.ty) == (Type::Boolean, Type::Number) {
+            let mut wrong = error("comparisons do not chain", span);
+            wrong.notes.push("write `a < b && b < c`".to_owned());
+            return Err(wrong);
+        }
+        let operands = if binding <= AND { Type::Boolean } else { Type::Number };
+        self.expect_type(&left, operands)?;
+        self.expect_type(&right, operands)?;
+        if binding == POWER && !matches!(&right.node.op, Op::Number(value) if value.is_integer()) {
+            self.real = true;
+        }
+        let both = Box::new([left.node, right.node]);
+        let (op, ty) = match token.kind {
+            Kind::Or => (Op::Or(both), Type::Boolean),
+            Kind::And => (Op::And(both), Type::Boolean),
+            Kind::Equal => (Op::Compare(Compare::Equal, both), Type::Boolean),
+            Kind::NotEqual => (Op::Compare(Compare::NotEqual, both), Type::Boolean),
+            Kind::Less => (Op::Compare(Compare::Less, both), Type::Boolean),
+            Kind::LessEqual => (Op::Compare(Compare::LessEqual, both), Type::Boolean),
+            Kind::Greater => (Op::Compare(Compare::Greater, both), Type::Boolean),
+            Kind::GreaterEqual => (Op::Compare(Compare::GreaterEqual, both), Type::Boolean),
+            Kind::Plus => (Op::Arithmetic(Arithmetic::Add, both), Type::Number),
+            Kind::Minus => (Op::Arithmetic(Arithmetic::Subtract, both), Type::Number),
+            Kind::Star => (Op::Arithmetic(Arithmetic::Multiply, both), Type::Number),
+            Kind::Slash => (Op::Arithmetic(Arithmetic::Divide, both), Type::Number),
+            Kind::Percent => (Op::Arithmetic(Arithmetic::Remainder, both), Type::Number),
+            _ => (Op::Arithmetic(Arithmetic::Power, both), Type::Number),
+        };
+        self.node(op, span, ty, depth)
+    }
+
+    /// A literal, a name, a call, something in parentheses, or one of these with a sign or `!` before it.
+    fn operand(&mut self) -> Result<Part, ExprError> {
+        let token = self.take();
+        match token.kind {
+            Kind::Literal => {
+                let value = Number::parse(&self.text[token.span()])
+                    .map_err(|problem| error(format!("this number cannot be used: {problem}"), token.span()))?;
+                self.node(Op::Number(value), token.span(), Type::Number, 0)
+            }
+            Kind::Minus | Kind::Plus => {
+                let part = self.expression(SIGN)?;
+                self.expect_type(&part, Type::Number)?;
+                let span = token.start..part.node.span().end;
+                if token.kind == Kind::Plus {
+                    return Ok(Part { node: Node { start: token.start as u32, ..part.node }, ..part });
+                }
+                self.node(Op::Negate(Box::new(part.node)), span, Type::Number, part.depth)
+            }
+            Kind::Not => {
+                // `!` binds like a sign: !a && b is (!a) && b.
+                let part = self.expression(SIGN)?;
+                self.expect_type(&part, Type::Boolean)?;
+                let span = token.start..part.node.span().end;
+                self.node(Op::Not(Box::new(part.node)), span, Type::Boolean, part.depth)
+            }
+            Kind::Open => {
+                let mut part = self.expression(0)?;
+                let close = self.close(token)?;
+                part.node.start = token.start as u32;
+                part.node.end = close.end as u32;
+                Ok(part)
+            }
+            Kind::Word if self.peek().kind == Kind::Open => self.call(token),
+            Kind::Word => self.name(token),
+            _ => Err(self.unexpected("a number, a name or `(`", token)),
+        }
+    }
+
+    fn close(&mut self, open: Token) -> Result<Token, ExprError> {
+        let token = self.take();
+        if token.kind == Kind::Close {
+            return Ok(token);
+        }
+        let mut wrong = self.unexpected("`)`", token);
+        wrong.notes.push(format!("it closes the `(` at byte {} of the formula", open.start + 1));
+        Err(wrong)
+    }
+
+    fn name(&mut self, token: Token) -> Result<Part, ExprError> {
+        let word = &self.text[token.span()];
+        if let Some(name) = self.names.get(word, self.in_cells) {
+            self.used.push(name);
+            return self.node(Op::Name(name), token.span(), Type::Number, 0);
+        }
+        if word == "pi" {
+            self.real = true;
+            return self.node(Op::Number(Number::pi()), token.span(), Type::Number, 0);
+        }
+        Err(self.unknown_name(token))
+    }
+
+    fn unknown_name(&self, token: Token) -> ExprError {
+        let word = &self.text[token.span()];
+        let place = self.names.place();
+        if let Some(reason) = self.names.unavailable(word) {
+            let mut wrong = error(format!("`{word}` cannot be used in {place}"), token.span());
+            wrong.notes.push(reason.to_owned());
+            return wrong;
+        }
+        let mut wrong = error(format!("there is no `{word}` in {place}"), token.span());
+        if Function::ALL.iter().any(|(name, _)| *name == word) || matches!(word, "if" | "cells_min" | "cells_max") {
+            wrong.message = format!("`{word}` is a function: expected `(` after it");
+            return wrong;
+        }
+        if self.names.only_in_cells(word) {
+            wrong.notes.push(format!("`{word}` may be used inside cells_min(...) and cells_max(...)"));
+            return wrong;
+        }
+        wrong.suggestion = closest(word, self.names.all(self.in_cells).chain(["pi"]));
+        let all: Vec<&str> = self.names.all(self.in_cells).collect();
+        if all.is_empty() {
+            wrong.notes.push("no names may be used here".to_owned());
+        } else {
+            wrong.notes.push(format!("names here: {}", all.join(" ")));
+        }
+        wrong
+    }
+
+    fn call(&mut self, word: Token) -> Result<Part, ExprError> {
+        let open = self.take();
+        let name = &self.text[word.span()];
+        if let "cells_min" | "cells_max" = name {
+            return self.cells(word, open, if name == "cells_min" { Fold::Min } else { Fold::Max });
+        }
+        let function = Function::ALL.iter().find(|(text, _)| *text == name).map(|(_, function)| *function);
+        if function.is_none() && name != "if" {
+            let mut wrong = error(format!("there is no function `{name}`"), word.span());
+            let all = Function::ALL.iter().map(|(text, _)| *text).chain(["if", "cells_min", "cells_max"]);
+            wrong.suggestion = match name {
+                "ln" => Some("log".to_owned()),
+                _ => closest(name, all),
+            };
+            if matches!(name, "round" | "int" | "trunc") {
+                wrong.notes.push("use floor or ceil, which say how ties and negative numbers go".to_owned());
+            }
+            return Err(wrong);
+        }
+        let mut parts = Vec::new();
+        if self.peek().kind != Kind::Close {
+            loop {
+                parts.push(self.expression(0)?);
+                if self.peek().kind != Kind::Comma {
+                    break;
+                }
+                self.take();
+            }
+        }
+        let close = self.close(open)?;
+        let span = word.start..close.end;
+        let depth = parts.iter().map(|part| part.depth).max().unwrap_or(0);
+        let (least, most) = function.map_or((3, 3), Function::arity);
+        if parts.len() < least || parts.len() > most {
+            let expected = match (least, most) {
+                (1, 1) => "1 argument".to_owned(),
+                (a, b) if a == b => format!("{a} arguments"),
+                (a, b) => format!("{a} to {b} arguments"),
+            };
+            return Err(error(format!("`{name}` takes {expected}, found {}", parts.len()), span));
+        }
+        for (at, part) in parts.iter().enumerate() {
+            let condition = function.is_none() && at == 0;
+            self.expect_type(part, if condition { Type::Boolean } else { Type::Number })?;
+        }
+        let nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
+        let op = match (function, <[Node; 3]>::try_from(nodes)) {
+            (None, Ok(three)) => Op::If(Box::new(three)),
+            (Some(function), Ok(three)) => self.function(function, Vec::from(three)),
+            (Some(function), Err(nodes)) => self.function(function, nodes),
+            (None, Err(_)) => return Err(error("`if` takes 3 arguments", span)),
+        };
+        self.node(op, span, Type::Number, depth)
+    }
+
+    fn function(&mut self, function: Function, nodes: Vec<Node>) -> Op {
+        self.real |= function.is_real();
+        Op::Call(function, nodes.into_boxed_slice())
+    }
+
+    fn cells(&mut self, word: Token, open: Token, fold: Fold) -> Result<Part, ExprError> {
+        let name = &self.text[word.span()];
+        if !self.names.has_cells() {
+            return Err(error(format!("`{name}` cannot be used in {}", self.names.place()), word.span()));
+        }
+        if self.in_cells {
+            return Err(error("cells_min and cells_max cannot be nested", word.span()));
+        }
+        let outer = std::mem::take(&mut self.used);
+        let folded = std::mem::take(&mut self.folded);
+        let outer_real = std::mem::replace(&mut self.real, false);
+        self.in_cells = true;
+        let part = self.expression(0)?;
+        self.in_cells = false;
+        self.expect_type(&part, Type::Number)?;
+        let close = self.close(open)?;
+        let depth = part.depth;
+        let span = part.node.span();
+        // The inner formula keeps the whole text, so that its spans stay right.
+        let inner = Expr { part: span, ..self.finish(part, self.text) };
+        self.used = outer;
+        self.folded = folded;
+        self.folded.extend_from_slice(&inner.names);
+        self.real = outer_real | inner.real;
+        self.node(Op::Cells(fold, Box::new(inner)), word.start..close.end, Type::Number, depth)
+    }
+}
+
+/// The candidate that is most like a word, if one is like it at all.
+fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    crate::spec::diagnostic::closest(word, candidates)
+}

@@ -1,0 +1,297 @@
+//! Every scheme there is: those built into the program, and those that a user adds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+use super::catalogue::Catalogue;
+use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors, closest};
+use super::load::{self, Reference};
+use super::model::Scheme;
+use super::presets::ModelPreset;
+use super::tables::PropertyTable;
+use super::yaml::{self, Node};
+
+/// The `spec/` folder, as it was when the program was built.
+static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/spec");
+
+/// Why a name is not a scheme, a model or a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// No scheme has this name or alias.
+    #[error("there is no scheme `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    Scheme {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        suggestion: Option<String>,
+    },
+    /// The scheme has no such profile.
+    #[error("`{scheme}` has no profile `{profile}`{}; it has {}", did_you_mean(.suggestion.as_deref()), .profiles.join(", "))]
+    Profile {
+        /// The scheme.
+        scheme: String,
+        /// What was asked for.
+        profile: String,
+        /// What may have been meant.
+        suggestion: Option<String>,
+        /// The profiles there are.
+        profiles: Vec<String>,
+    },
+    /// No preset has this name.
+    #[error("there is no model `{name}`{}", did_you_mean(.suggestion.as_deref()))]
+    Model {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        suggestion: Option<String>,
+    },
+    /// The built-in files have none of this name.
+    #[error("there is no built-in file `{0}`")]
+    File(String),
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default()
+}
+
+/// Schemes by name, with the catalogue of invariants, the papers' tables and the models.
+#[derive(Debug, Clone)]
+pub struct Library {
+    defaults: Node,
+    catalogue: Catalogue,
+    schemes: BTreeMap<String, Vec<Arc<Scheme>>>,
+    tables: Vec<PropertyTable>,
+    models: Vec<ModelPreset>,
+}
+
+impl Library {
+    /// Everything that is built into the program.
+    ///
+    /// # Errors
+    /// Every mistake in the built-in files, which tests rule out.
+    pub fn embedded() -> Result<Self, SpecErrors> {
+        let defaults = embedded_document("defaults.yaml")?;
+        let catalogue = Catalogue::load(&embedded_file("invariants.yaml")?)?;
+        let mut library =
+            Library { defaults, catalogue, schemes: BTreeMap::new(), tables: Vec::new(), models: Vec::new() };
+        let mut references = Vec::new();
+        for file in embedded_files("schemes") {
+            let loaded = load::load(&file, &library.defaults, &library.catalogue)?;
+            library.insert(loaded.schemes);
+            references.extend(loaded.references);
+        }
+        library.check_references(&references)?;
+        for file in embedded_files("tables") {
+            let table = PropertyTable::load(&file)?;
+            library.check_table(&table)?;
+            library.tables.push(table);
+        }
+        for file in embedded_files("models") {
+            let model = ModelPreset::load(&file)?;
+            library.check_model(&model)?;
+            library.models.push(model);
+        }
+        library.models.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(library)
+    }
+
+    /// Adds a user's scheme file; a scheme of the same name is replaced, with all its profiles.
+    /// Gives the name of the scheme.
+    ///
+    /// # Errors
+    /// Every mistake in the file, or that it cannot be read.
+    pub fn add_file(&mut self, path: &Path) -> Result<String, SpecErrors> {
+        let file = yaml::read(path)?;
+        self.add(&file)
+    }
+
+    /// Adds a scheme from text, such as one that a test or an embedding program holds. `name` is what messages show.
+    ///
+    /// # Errors
+    /// Every mistake in the text.
+    pub fn add_text(&mut self, name: &str, text: &str) -> Result<String, SpecErrors> {
+        self.add(&Arc::new(SourceFile { name: name.to_owned(), text: text.to_owned() }))
+    }
+
+    fn add(&mut self, file: &Arc<SourceFile>) -> Result<String, SpecErrors> {
+        let loaded = load::load(file, &self.defaults, &self.catalogue)?;
+        let mut sink = Sink::default();
+        let Some(first) = loaded.schemes.first() else { return sink.finish(None) };
+        let name = first.name.clone();
+        for alias in first.aliases.iter().chain([&name]) {
+            let other = self.schemes.values().flatten().find(|other| {
+                other.name != name && (other.name == *alias || other.aliases.iter().any(|taken| taken == alias))
+            });
+            if let Some(other) = other {
+                let message = format!("the name `{alias}` is taken by the scheme `{}` ({})", other.name, other.file);
+                sink.push(SpecError::new(&loaded.head, message));
+            }
+        }
+        let mut with_new = self.clone();
+        with_new.insert(loaded.schemes);
+        if let Err(errors) = with_new.check_references(&loaded.references) {
+            errors.errors().iter().for_each(|error| sink.push(error.clone()));
+        }
+        let name = sink.finish(Some(name))?;
+        *self = with_new;
+        Ok(name)
+    }
+
+    fn insert(&mut self, schemes: Vec<Scheme>) {
+        if let Some(first) = schemes.first() {
+            let mut schemes: Vec<Arc<Scheme>> = schemes.iter().cloned().map(Arc::new).collect();
+            schemes[1..].sort_by(|a, b| a.profile.cmp(&b.profile));
+            self.schemes.insert(first.name.clone(), schemes);
+        }
+    }
+
+    /// A scheme by name or alias, with `@profile` or under its default profile.
+    ///
+    /// # Errors
+    /// [`LookupError`] with a suggestion.
+    pub fn get(&self, id: &str) -> Result<&Arc<Scheme>, LookupError> {
+        let (name, profile) = match id.split_once('@') {
+            Some((name, profile)) => (name, Some(profile)),
+            None => (id, None),
+        };
+        let by_alias = || {
+            self.schemes
+                .values()
+                .find(|schemes| schemes.iter().any(|one| one.aliases.iter().any(|alias| alias == name)))
+        };
+        let schemes = self.schemes.get(name).or_else(by_alias).ok_or_else(|| {
+            let aliases = self.schemes.values().flatten().flat_map(|scheme| scheme.aliases.iter());
+            let all = self.schemes.keys().chain(aliases).map(String::as_str);
+            LookupError::Scheme { name: name.to_owned(), suggestion: closest(name, all) }
+        })?;
+        let found = match profile {
+            None => schemes.iter().find(|scheme| scheme.is_default_profile),
+            Some(profile) => schemes.iter().find(|scheme| scheme.profile == profile),
+        };
+        found.ok_or_else(|| {
+            let profiles: Vec<String> = schemes.iter().map(|scheme| scheme.profile.clone()).collect();
+            let profile = profile.unwrap_or_default();
+            LookupError::Profile {
+                scheme: schemes.first().map(|scheme| scheme.name.clone()).unwrap_or_default(),
+                profile: profile.to_owned(),
+                suggestion: closest(profile, profiles.iter().map(String::as_str)),
+                profiles,
+            }
+        })
+    }
+
+    /// Every scheme under every profile: by name, the default profile first, the others by name.
+    pub fn schemes(&self) -> impl Iterator<Item = &Arc<Scheme>> {
+        self.schemes.values().flatten()
+    }
+
+    /// The catalogue of named invariants.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The papers' tables of properties.
+    #[must_use]
+    pub fn tables(&self) -> &[PropertyTable] {
+        &self.tables
+    }
+
+    /// The models, by name.
+    #[must_use]
+    pub fn models(&self) -> &[ModelPreset] {
+        &self.models
+    }
+
+    /// A model by name.
+    ///
+    /// # Errors
+    /// [`LookupError`] with a suggestion.
+    pub fn model(&self, name: &str) -> Result<&ModelPreset, LookupError> {
+        self.models.iter().find(|model| model.name == name).ok_or_else(|| LookupError::Model {
+            name: name.to_owned(),
+            suggestion: closest(name, self.models.iter().map(|model| model.name.as_str())),
+        })
+    }
+
+    fn check_references(&self, references: &[Reference]) -> Result<(), SpecErrors> {
+        let mut sink = Sink::default();
+        for reference in references {
+            match self.get(&reference.scheme) {
+                Err(error) => sink.push(SpecError::new(&reference.location, error.to_string())),
+                Ok(scheme) if scheme.axes.len() != 1 => {
+                    let message =
+                        format!("`equals` needs a scheme of one axis, `{}` has {}", scheme.name, scheme.axes.len());
+                    sink.push(SpecError::new(&reference.location, message));
+                }
+                Ok(_) => {}
+            }
+        }
+        sink.finish(Some(()))
+    }
+
+    fn check_table(&self, table: &PropertyTable) -> Result<(), SpecErrors> {
+        let mut sink = Sink::default();
+        for row in &table.rows {
+            if let Err(error) = self.get(&row.scheme) {
+                sink.push(SpecError::new(&row.location, error.to_string()));
+            }
+        }
+        sink.finish(Some(()))
+    }
+
+    fn check_model(&self, model: &ModelPreset) -> Result<(), SpecErrors> {
+        let mut sink = Sink::default();
+        match self.get(&model.scheme) {
+            Err(error) => sink.push(SpecError::new(&model.scheme_location, error.to_string())),
+            Ok(scheme) => {
+                for ((name, _), location) in model.parameters.iter().zip(&model.parameter_locations) {
+                    if !scheme.parameters.iter().any(|parameter| parameter.name == *name) {
+                        let message = format!("`{}` has no parameter `{name}`", scheme.name);
+                        let names = scheme.parameters.iter().map(|parameter| parameter.name.as_str());
+                        sink.push(SpecError::new(location, message).suggest(closest(name, names)));
+                    }
+                }
+            }
+        }
+        sink.finish(Some(()))
+    }
+}
+
+/// A built-in file, by its path below `spec/`, such as `contracts.yaml`.
+///
+/// # Errors
+/// If there is none, or it is not UTF-8.
+pub fn embedded_file(path: &str) -> Result<Arc<SourceFile>, SpecError> {
+    let name = format!("spec/{path}");
+    let file = EMBEDDED
+        .get_file(path)
+        .ok_or_else(|| SpecError::file(&*name, LookupError::File(path.to_owned()).to_string()))?;
+    let text = file.contents_utf8().ok_or_else(|| SpecError::file(&*name, "is not UTF-8"))?;
+    Ok(Arc::new(SourceFile { name, text: text.to_owned() }))
+}
+
+/// The tree of a built-in file, by its path below `spec/`.
+///
+/// # Errors
+/// If there is none, or it is not YAML.
+pub fn embedded_document(path: &str) -> Result<Node, SpecError> {
+    yaml::parse(&embedded_file(path)?)
+}
+
+/// The built-in YAML files of one folder below `spec/`, by name. A folder that does not exist has none.
+#[must_use]
+pub fn embedded_files(folder: &str) -> Vec<Arc<SourceFile>> {
+    let Some(folder) = EMBEDDED.get_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<&str> = folder.files().filter_map(|file| file.path().to_str()).collect();
+    paths.retain(|path| path.ends_with(".yaml"));
+    paths.sort_unstable();
+    paths.into_iter().filter_map(|path| embedded_file(path).ok()).collect()
+}
+
+#[cfg(test)]
+#[path = "library_tests.rs"]
+mod tests;

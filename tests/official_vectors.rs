@@ -1,0 +1,74 @@
+//! The schemes give every layout exactly the positions that their official code printed, and a spec with one character
+//! changed does not.
+
+use std::collections::BTreeMap;
+
+use ropecheck::plan::OfficialVector;
+use ropecheck::spec::Library;
+use ropecheck::spec::library::embedded_file;
+
+fn library() -> Library {
+    Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn vectors() -> Vec<OfficialVector> {
+    OfficialVector::all().expect("the built-in vectors can be read")
+}
+
+#[test]
+fn every_official_vector_is_matched_exactly() {
+    let library = library();
+    let failures: Vec<String> =
+        vectors().iter().filter_map(|vector| vector.check(&library).err()).map(|error| error.to_string()).collect();
+    assert!(failures.is_empty(), "{} vectors differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_vectors_cover_these_schemes_and_programs() {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let library = library();
+    for vector in vectors() {
+        let scheme = vector.scheme(&library).expect("a scheme");
+        let program = vector.source.split(['/', ' ']).next().unwrap_or_default().to_owned();
+        *counts.entry((scheme.id(), program)).or_default() += 1;
+    }
+    let found: Vec<(&str, &str, usize)> =
+        counts.iter().map(|((scheme, program), count)| (scheme.as_str(), program.as_str(), *count)).collect();
+    let expected = [
+        ("m-rope@default", "Wiselnn570", 8),
+        ("m-rope@default", "transformers", 6),
+        ("qwen2.5-vl@transformers-4.57", "transformers", 6),
+        ("qwen3-vl@default", "transformers", 1),
+        ("rope@default", "Wiselnn570", 8),
+        ("tad-rope@default", "Wiselnn570", 8),
+        ("videorope@official", "Wiselnn570", 24),
+        ("vrope@official", "johncaged", 8),
+    ];
+    assert_eq!(found, expected);
+}
+
+/// Replaces one formula of a built-in file and counts the vectors of its scheme that then differ.
+fn differing_after(file: &str, from: &str, to: &str) -> (usize, usize) {
+    let text = embedded_file(file).expect("a built-in file").text.clone();
+    assert!(text.contains(from), "{file} has no `{from}`");
+    let mut library = library();
+    let name = library.add_text("edited.yaml", &text.replace(from, to)).unwrap_or_else(|errors| panic!("{errors}"));
+    let own: Vec<OfficialVector> = vectors().into_iter().filter(|vector| vector.scheme == name).collect();
+    (own.iter().filter(|vector| vector.check(&library).is_err()).count(), own.len())
+}
+
+#[test]
+fn a_spec_without_an_edit_still_matches_as_a_users_file() {
+    assert_eq!(differing_after("schemes/vrope.yaml", "W + H - 1", "W + H - 1"), (0, 8));
+}
+
+#[test]
+fn a_spec_with_one_character_changed_differs() {
+    // All but the layout of text alone and, where the edit needs it, those with rows and columns or several frames.
+    let (differing, all) = differing_after("schemes/vrope.yaml", "W + H - 1", "W + H - 2");
+    assert_eq!((differing, all), (7, 8));
+    let (differing, all) = differing_after("schemes/m-rope.yaml", "h: \"p + h\"", "h: \"p - h\"");
+    assert!(differing > 0 && differing < all, "{differing} of {all}");
+    let (differing, all) = differing_after("schemes/videorope.yaml", "floor((W - 1)/2)", "floor((W - 0)/2)");
+    assert!(differing > 0 && differing < all, "{differing} of {all}");
+}

@@ -1,0 +1,236 @@
+//! Rotation plans: which axis turns which pair at which frequency, and what is refused.
+
+use std::sync::Arc;
+
+use ropecheck::numeric::Number;
+use ropecheck::plan::{HeadShape, NO_AXIS, ParameterError, Parameters, PlanCache, PlanError, RotationPlan};
+use ropecheck::spec::Library;
+
+fn library() -> Library {
+    Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn plan_of(library: &Library, name: &str, head_dim: u32, set: &[(&str, i64)]) -> RotationPlan {
+    let scheme = library.get(name).unwrap_or_else(|error| panic!("{error}"));
+    let set: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), Number::from_i64(*value))).collect();
+    let parameters = Parameters::resolve(scheme, &set).unwrap_or_else(|error| panic!("{error}"));
+    RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// `t16 h24 w24`: runs of pairs on one axis.
+fn runs(axes: &[u8], names: &[&str]) -> String {
+    let mut text = String::new();
+    for chunk in axes.chunk_by(|a, b| a == b) {
+        let name = names.get(usize::from(chunk[0])).copied().unwrap_or("-");
+        text.push_str(&format!("{name}{} ", chunk.len()));
+    }
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn axis_maps_are_those_of_the_papers_at_64_pairs() {
+    let library = library();
+    let thw = ["t", "h", "w"];
+    let m_rope = plan_of(&library, "m-rope", 128, &[]);
+    assert_eq!(runs(m_rope.axes(0), &thw), "t16 h24 w24");
+    assert_eq!((m_rope.sections, m_rope.interleaved), (Some(vec![16, 24, 24]), false));
+    let rope = plan_of(&library, "rope", 128, &[]);
+    assert_eq!((rope.sections, rope.interleaved), (Some(vec![64]), false));
+
+    // Qwen3-VL: transformers starts from all t and writes h at 1, 4, .. below 60 and w at 2, 5, .. below 60.
+    let qwen3 = plan_of(&library, "qwen3-vl", 128, &[]);
+    let mut expected = vec![0u8; 64];
+    (1..60).step_by(3).for_each(|pair| expected[pair] = 1);
+    (2..60).step_by(3).for_each(|pair| expected[pair] = 2);
+    assert_eq!(qwen3.axes(0), expected);
+    assert_eq!((qwen3.sections, qwen3.interleaved), (Some(vec![24, 20, 20]), true));
+
+    let videorope = plan_of(&library, "videorope", 128, &[]);
+    let expected: Vec<u8> = (0..64).map(|pair| if pair >= 48 { 0 } else { 1 + pair % 2 }).collect();
+    assert_eq!(videorope.axes(0), expected);
+    assert_eq!((videorope.sections, videorope.interleaved), (None, false));
+    let paper = plan_of(&library, "videorope@paper", 128, &[]);
+    let expected: Vec<u8> = (0..64).map(|pair| if pair >= 48 { 0 } else { 2 - pair % 2 }).collect();
+    assert_eq!(paper.axes(0), expected, "the paper starts with x");
+
+    // Axes of VRoPE in file order: u_pos, v_neg, v_pos, u_neg.
+    let cycle = |axes: [u8; 4]| (0..64).map(|pair| axes[pair % 4]).collect::<Vec<u8>>();
+    assert_eq!(plan_of(&library, "vrope", 128, &[]).axes(0), cycle([0, 1, 2, 3]));
+    assert_eq!(plan_of(&library, "vrope@paper-v2", 128, &[]).axes(0), cycle([0, 2, 3, 1]));
+    let tie = plan_of(&library, "rope-tie", 128, &[]);
+    assert_eq!(runs(tie.axes(0), &thw), "t22 h21 w21");
+}
+
+#[test]
+fn every_width_is_covered() {
+    let library = library();
+    for scheme in library.schemes() {
+        let parameters = Parameters::defaults(scheme).expect("defaults");
+        let mut made = 0;
+        for head_dim in (2..=24).chain([64, 80, 128]) {
+            match RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim)) {
+                Ok(plan) => {
+                    made += 1;
+                    assert_eq!(plan.axis_of_pair.len(), (plan.map_heads * plan.pairs) as usize);
+                    assert_eq!(plan.axis_of_pair.len(), plan.inv_freq.len());
+                    assert!(plan.axis_of_pair.iter().all(|&axis| axis == NO_AXIS || u32::from(axis) < plan.n_axes));
+                }
+                Err(PlanError::Shape { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(made >= 5, "{} has plans at {made} widths only", scheme.id());
+    }
+}
+
+#[test]
+fn frequencies_are_the_nearest_f64() {
+    let library = library();
+    let plan = plan_of(&library, "rope", 128, &[]);
+    // 10000^(-2i/128) is a power of ten at these pairs; Rust reads decimals to the nearest f64.
+    for (pair, exact) in [(0, 1.0), (16, 0.1), (32, 0.01), (48, 0.001)] {
+        assert_eq!(plan.inv_freq[pair], exact, "pair {pair}");
+    }
+    // The platform's power function is within a few ulp elsewhere.
+    for (pair, value) in plan.inv_freq.iter().enumerate() {
+        let near = 10000f64.powf(-2.0 * pair as f64 / 128.0);
+        assert!((value - near).abs() <= 4.0 * f64::EPSILON * near, "pair {pair}");
+    }
+    assert_eq!(plan.base, Some(10000.0));
+    assert_eq!(plan.attention_scaling, 1.0);
+    assert_eq!(plan_of(&library, "rope", 128, &[("base", 500_000)]).base, Some(500_000.0));
+}
+
+/// A user's scheme that the built-in ones have nothing of.
+fn custom(more: &str) -> Library {
+    let invariants = "invariants: {non-negative: holds, continuous-boundary: holds, continuous-entry: holds, \
+                      frames-contiguous: holds, degenerates-to-1d: holds, text-equals-1d: holds, \
+                      no-collision: {fails: \"video:1x1x2\"}, unbiased: holds}\n";
+    let text = format!(
+        "scheme: custom\ntitle: a test\nsources: [{{ours: \"a test\"}}]\n\
+         positions: {{video: {{every: \"p + t\", advance: \"T\"}}}}\n{invariants}{more}"
+    );
+    let mut library = library();
+    library.add_text("custom.yaml", &text).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    library
+}
+
+#[test]
+fn an_axis_that_never_rotates_is_marked_and_has_no_frequency() {
+    let library = custom(
+        "axes: [a, b]\naxis_map: {runs: [{pairs: \"R/4\", axis: none}, {pairs: rest, cycle: [a, b]}]}\npairs: {multiple_of: 4}\n",
+    );
+    let plan = plan_of(&library, "custom", 32, &[]);
+    assert_eq!(plan.axes(0)[..5], [NO_AXIS, NO_AXIS, NO_AXIS, NO_AXIS, 0]);
+    assert_eq!(plan.frequencies(0)[..4], [0.0; 4]);
+    assert_eq!(plan.inv_freq[8], 10000f64.powf(-0.5));
+    assert_eq!(plan.sections, None);
+    assert_eq!(plan.base, Some(10000.0), "pairs that do not rotate do not matter");
+}
+
+#[test]
+fn a_map_per_head_has_a_row_for_each_key_value_head() {
+    let map = "axes: [a, b]\naxis_map: {per_head: [{heads: 2, axis: a}, {heads: rest, axis: b}]}\n";
+    let library = custom(map);
+    let scheme = library.get("custom").expect("a scheme");
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    let shape = HeadShape { head_dim: 16, q_heads: 8, k_heads: 4 };
+    let plan = RotationPlan::new(scheme, &parameters, shape).expect("a plan");
+    assert_eq!(plan.map_heads, 4);
+    let rows: Vec<u8> = (0..4).map(|row| plan.axes(row)[0]).collect();
+    assert_eq!(rows, [0, 0, 1, 1]);
+    let of_q: Vec<u32> = (0..8).map(|head| plan.row_of_q_head(head)).collect();
+    assert_eq!(of_q, [0, 0, 1, 1, 2, 2, 3, 3]);
+    assert_eq!(plan.sections, None);
+    let uneven = HeadShape { head_dim: 16, q_heads: 6, k_heads: 4 };
+    let message = RotationPlan::new(scheme, &parameters, uneven).expect_err("6 of 4").to_string();
+    assert!(message.contains("multiple of k_heads 4"), "{message}");
+    let few = HeadShape { head_dim: 16, q_heads: 1, k_heads: 1 };
+    assert!(RotationPlan::new(scheme, &parameters, few).is_err(), "two heads of one");
+}
+
+#[test]
+fn the_base_is_only_given_where_it_is_the_whole_truth() {
+    // Restarting inside each axis: not base^(-2i/d).
+    let axes = "axes: [a, b]\naxis_map: {blocks: [a, b]}\n";
+    let restarting = custom(&format!("{axes}frequencies: {{inv_freq: \"base ^ (-2*j/(2*n_axis))\"}}\n"));
+    let plan = plan_of(&restarting, "custom", 32, &[]);
+    assert_eq!(plan.base, None);
+    assert_eq!(plan.inv_freq[8], 1.0, "restarts at the second block");
+    assert_eq!(plan.sections, Some(vec![8, 8]));
+    let written_otherwise = custom(&format!("{axes}frequencies: {{inv_freq: \"1 / base ^ (2*i/d)\"}}\n"));
+    assert_eq!(plan_of(&written_otherwise, "custom", 32, &[]).base, Some(10000.0));
+}
+
+#[test]
+fn widths_that_do_not_fit_are_refused() {
+    let library = library();
+    let scheme = library.get("rope").expect("a scheme");
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    for head_dim in [0, 1, 3, 127, 1 << 20] {
+        let plan = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim));
+        assert!(matches!(plan, Err(PlanError::Shape { .. })), "head_dim {head_dim}");
+    }
+    let none = HeadShape { head_dim: 64, q_heads: 0, k_heads: 1 };
+    assert!(RotationPlan::new(scheme, &parameters, none).is_err());
+    // Sections that are more than there are pairs.
+    let scheme = library.get("m-rope").expect("a scheme");
+    let set = [("h_pairs".to_owned(), Number::from_i64(48))];
+    let parameters = Parameters::resolve(scheme, &set).expect("in range");
+    let message = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(128)).expect_err("64 pairs").to_string();
+    assert!(message.contains("64"), "{message}");
+    let exact = Parameters::resolve(scheme, &[("h_pairs".to_owned(), Number::from_i64(8))]).expect("in range");
+    let plan = RotationPlan::new(scheme, &exact, HeadShape::of_dim(128)).expect("a plan");
+    assert_eq!(plan.sections, Some(vec![32, 8, 24]));
+    assert_eq!(plan.parameter("h_pairs"), Some(&Number::from_i64(8)));
+}
+
+#[test]
+fn frequencies_that_the_reference_cannot_hold_are_refused() {
+    // 10000^(-16 i/16): pair 8 would be at 1e-32, below 2^-100.
+    let tiny = custom("axes: [a]\naxis_map: a\nfrequencies: {inv_freq: \"base ^ (-i)\"}\n");
+    let scheme = tiny.get("custom").expect("a scheme");
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    assert!(RotationPlan::new(scheme, &parameters, HeadShape::of_dim(16)).is_ok(), "down to 1e-28");
+    let message = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(18)).expect_err("1e-32").to_string();
+    assert!(message.contains("pair 8") && message.contains("2^-100"), "{message}");
+}
+
+#[test]
+fn a_cache_gives_the_same_plan_and_tells_parameters_apart() {
+    let library = library();
+    let scheme = library.get("rope").expect("a scheme");
+    let cache = PlanCache::new();
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    let first = cache.plan(scheme, &parameters, HeadShape::of_dim(64)).expect("a plan");
+    let again = cache.plan(scheme, &parameters, HeadShape::of_dim(64)).expect("a plan");
+    assert!(Arc::ptr_eq(&first, &again));
+    let other = parameters.and(scheme, &[("base".to_owned(), Number::from_i64(1000))]).expect("in range");
+    let other = cache.plan(scheme, &other, HeadShape::of_dim(64)).expect("a plan");
+    assert_eq!(other.base, Some(1000.0));
+    assert_ne!(first.inv_freq, other.inv_freq);
+}
+
+#[test]
+fn parameters_are_checked() {
+    let library = library();
+    let scheme = library.get("videorope").expect("a scheme");
+    let resolve = |set: &[(&str, &str)]| {
+        let set: Vec<_> =
+            set.iter().map(|(name, value)| ((*name).to_owned(), Number::parse(value).expect("a number"))).collect();
+        Parameters::resolve(scheme, &set)
+    };
+    assert_eq!(resolve(&[]).expect("defaults").get(scheme, "delta"), Some(&Number::from_i64(2)));
+    assert_eq!(
+        resolve(&[("delta", "0.5")]).expect("in range").get(scheme, "delta"),
+        Number::parse("1/2").as_ref().ok()
+    );
+    let message = resolve(&[("dleta", "1")]).expect_err("a typing error").to_string();
+    assert_eq!(message, "videorope@official has no parameter `dleta`; did you mean `delta`?");
+    assert!(matches!(resolve(&[("delta", "1"), ("delta", "2")]), Err(ParameterError::Twice { .. })));
+    assert!(matches!(resolve(&[("delta", "-1")]), Err(ParameterError::Value { .. })));
+    let m_rope = library.get("m-rope").expect("a scheme");
+    let half = [("h_pairs".to_owned(), Number::parse("1/2").expect("a number"))];
+    let message = Parameters::resolve(m_rope, &half).expect_err("not an integer").to_string();
+    assert_eq!(message, "parameter `h_pairs` of m-rope@default must be an integer, found 0.5");
+}
