@@ -5,6 +5,9 @@
 pub mod backend;
 pub mod case;
 pub mod check;
+pub mod cli;
 pub mod numeric;
 pub mod plan;
+pub mod report;
+pub mod run;
 pub mod spec;

@@ -5,11 +5,14 @@ mod inputs;
 #[path = "bound_is_right/kernel.rs"]
 mod kernel;
 
+use std::sync::LazyLock;
+
 use inputs::{inputs, position};
 use kernel::{Fault, Kernel, WAYS, Way};
 use ropecheck::numeric::{DType, Dd, Number, Rng};
 use ropecheck::plan::bound::{Judgement, PairBound, Types, superposition_allowance};
-use ropecheck::plan::contract::{ClassRule, Contract, Frequency, FrequencyRule, Kept, LogBase, Steps};
+use ropecheck::plan::contract::{Contract, ContractTable, Frequency};
+use ropecheck::plan::contract_file::contracts;
 use ropecheck::plan::judge::{Miss, Row, RowBound, Tally};
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
@@ -17,35 +20,9 @@ const CLASSES: [&str; 3] = ["fused", "cached", "eager"];
 
 /// As spec/contracts.yaml has it.
 fn contract(class: &str, way: Way) -> Contract {
-    let (table, arithmetic) = match class {
-        "fused" => (Kept::F32, Kept::F32),
-        "cached" => (Kept::Storage, Kept::F32),
-        _ => (Kept::Storage, Kept::Storage),
-    };
-    let class = ClassRule {
-        name: class.to_owned(),
-        doc: String::new(),
-        angles: Kept::F32,
-        table,
-        arithmetic,
-        trig_ulps: 2.0,
-        trig_error: 0.0,
-        angle_limit: None,
-        flushes: false,
-    };
-    let steps = |roundings, library, exponent| Steps { roundings, library, exponent };
-    let none = Steps::default();
-    let (once, per_index, logarithm) = match way {
-        Way::Table => (steps(1.0, 0.0, 0.0), none, None),
-        Way::Pow => (steps(0.0, 1.0, 1.0), none, None),
-        Way::PowReciprocal => (steps(1.0, 1.0, 1.0), none, None),
-        Way::Exp => (steps(0.0, 1.0, 1.0), none, Some(LogBase::Natural)),
-        Way::Exp2 => (steps(0.0, 1.0, 1.0), none, Some(LogBase::Two)),
-        Way::Scale => (steps(0.0, 1.0, 0.0), steps(0.0, 1.0, 1.0), None),
-        Way::Recurrence => (none, steps(1.0, 1.0, 1.0), None),
-    };
-    let rule = FrequencyRule { name: String::new(), doc: String::new(), once, per_index, library_ulps: 1.0, logarithm };
-    Contract::new(class, rule)
+    static TABLE: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
+    let (_, name) = WAYS.into_iter().find(|(other, _)| *other == way).expect("all ways have names");
+    TABLE.contract(class, name).unwrap_or_else(|| panic!("no contract {class}, {name}"))
 }
 
 fn kernel(class: &str, way: Way, storage: DType, base: f64, d: u32) -> Kernel {

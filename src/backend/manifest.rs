@@ -85,9 +85,7 @@ impl LevelManifest {
             Some((name, profile)) => {
                 profile == scheme.profile && (name == scheme.name || scheme.aliases.iter().any(|a| a == name))
             }
-            None => {
-                scheme.is_default_profile && (*offer == scheme.name || scheme.aliases.iter().any(|a| a == offer))
-            }
+            None => scheme.is_default_profile && (*offer == scheme.name || scheme.aliases.iter().any(|a| a == offer)),
         })
     }
 
@@ -259,9 +257,7 @@ impl<'a> Object<'a> {
             None => Ok(default),
             Some(value) => match value.as_i64() {
                 Some(number) if number >= least => Ok(number),
-                _ => {
-                    fail(&self.at(key), format!("expected an integer of at least {least}, found {}", shown(value)))
-                }
+                _ => fail(&self.at(key), format!("expected an integer of at least {least}, found {}", shown(value))),
             },
         }
     }
@@ -406,8 +402,7 @@ fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
 fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelManifest, ManifestError> {
     let place = format!("levels.{level}");
     let object = Object::new(&place, value, &["consumes", "schemes", "contract", "contracts"])?;
-    let consumes =
-        choose_list(&object.at("consumes"), object.need("consumes")?, &Consume::ALL.map(|c| (c.name(), c)))?;
+    let consumes = choose_list(&object.at("consumes"), object.need("consumes")?, &Consume::ALL.map(|c| (c.name(), c)))?;
     let has = |c: Consume| consumes.contains(&c);
     // Each level has one way to learn where its tokens are; without it no result could be right.
     let (needed, ok) = match level {
@@ -445,8 +440,7 @@ fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelMan
             };
             let at = object.at("contract");
             let contract = Object::new(&at, value, &["class", "frequencies"])?;
-            let frequencies =
-                if level == Level::Apply { "given".to_owned() } else { contract.text("frequencies")? };
+            let frequencies = if level == Level::Apply { "table".to_owned() } else { contract.text("frequencies")? };
             contracts.push((*dtype, ContractName { class: contract.text("class")?, frequencies }));
         }
     }

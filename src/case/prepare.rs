@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::call::{Call, CosSinView, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView, TensorView};
+use super::call::{
+    Call, CosSinView, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView, TensorView,
+};
 use super::data::Tensor;
 use super::{Alias, Case, Consume, Level, Memory, Place};
 use crate::numeric::{DType, Dd, Number, Rng, sincos};
@@ -184,7 +186,12 @@ const MAX_ARENA: usize = 2 << 30;
 /// # Errors
 /// [`PrepareError::NotApplicable`] where the types cannot hold the scheme's positions or the level has no such thing;
 /// [`PrepareError::Wrong`] for parameters, shapes or layouts that the scheme refuses.
-pub fn prepare(case: &Case, scheme: &Scheme, plans: &PlanCache, consumes: &[Consume]) -> Result<Prepared, PrepareError> {
+pub fn prepare(
+    case: &Case,
+    scheme: &Scheme,
+    plans: &PlanCache,
+    consumes: &[Consume],
+) -> Result<Prepared, PrepareError> {
     let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
     let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
     let scheme_positions = run_layouts(case, scheme, &parameters)?;
@@ -204,7 +211,10 @@ pub fn prepare(case: &Case, scheme: &Scheme, plans: &PlanCache, consumes: &[Cons
     let plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
     let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
     let heads = case.q_heads as usize + case.k_heads as usize;
-    let elements = batch.checked_mul(tokens).and_then(|n| n.checked_mul(heads)).and_then(|n| n.checked_mul(case.head_dim as usize));
+    let elements = batch
+        .checked_mul(tokens)
+        .and_then(|n| n.checked_mul(heads))
+        .and_then(|n| n.checked_mul(case.head_dim as usize));
     if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > MAX_ARENA) {
         return Err(PrepareError::Wrong(format!("the tensors would take more than {MAX_ARENA} bytes")));
     }
@@ -267,7 +277,9 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
             let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token);
             Dd::from_f64(rng.between(low, high) as f64)
         };
-        return Ok((0..axes).map(|a| (0..case.batch()).map(|b| (0..tokens).map(|t| one(a, b, t)).collect()).collect()).collect());
+        return Ok((0..axes)
+            .map(|a| (0..case.batch()).map(|b| (0..tokens).map(|t| one(a, b, t)).collect()).collect())
+            .collect());
     }
     let shift = match case.place {
         Place::Layout { shift } => Number::from_i64(shift),
@@ -275,7 +287,8 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
     };
     let start = case.window.map_or(0, |(start, _)| start);
     let one = |row: &Positions, axis: usize, token: u64| -> Result<Dd, PrepareError> {
-        let number = row.get(axis, start + token).ok_or_else(|| PrepareError::Wrong("a token has no position".into()))?;
+        let number =
+            row.get(axis, start + token).ok_or_else(|| PrepareError::Wrong("a token has no position".into()))?;
         let number = number.add(&shift).map_err(|e| PrepareError::Wrong(e.to_string()))?;
         if case.level != Level::Rotate {
             return Ok(number.to_dd());
@@ -294,9 +307,7 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
             float => Ok(Dd::from_f64(float.round(number.to_f64()))),
         }
     };
-    (0..axes)
-        .map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect())
-        .collect()
+    (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
 
 fn scheme_ref(scheme: &Scheme, parameters: &Parameters) -> SchemeRef {
@@ -331,7 +342,13 @@ fn segments(layout: &Layout) -> Vec<SegmentRef> {
     layout.segments().iter().map(one).collect()
 }
 
-fn positions_call(case: &Case, scheme: &Scheme, reference: SchemeRef, rows: Vec<Positions>, mut arena: Arena) -> Prepared {
+fn positions_call(
+    case: &Case,
+    scheme: &Scheme,
+    reference: SchemeRef,
+    rows: Vec<Positions>,
+    mut arena: Arena,
+) -> Prepared {
     let (axes, batch) = (scheme.axes.len(), case.batch());
     let tokens = usize::try_from(case.tokens()).unwrap_or(usize::MAX);
     let dtype = case.position_dtype;
@@ -351,7 +368,8 @@ fn positions_call(case: &Case, scheme: &Scheme, reference: SchemeRef, rows: Vec<
 }
 
 fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
-    let mut tensor = |heads: u32| arena.tensor(case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], case.memory);
+    let mut tensor =
+        |heads: u32| arena.tensor(case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], case.memory);
     let q = tensor(case.q_heads);
     let k = (case.k_heads > 0).then(|| tensor(case.k_heads));
     let (q_out, k_out) = match case.alias {
@@ -365,7 +383,10 @@ fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], 
     let has = |what| consumes.contains(&what);
     let plan = &truth.plan;
     let rows: Vec<u32> = if plan.map_heads > 1 {
-        (0..case.q_heads).map(|h| plan.row_of_q_head(h)).chain((0..case.k_heads).map(|h| plan.row_of_k_head(h))).collect()
+        (0..case.q_heads)
+            .map(|h| plan.row_of_q_head(h))
+            .chain((0..case.k_heads).map(|h| plan.row_of_k_head(h)))
+            .collect()
     } else {
         vec![0]
     };
@@ -438,7 +459,9 @@ fn table_row(truth: &Truth, dtype: DType, b: usize, t: usize) -> Vec<(f64, f64)>
 
 fn one_map(truth: &Truth) -> Result<(), PrepareError> {
     if truth.plan.map_heads > 1 {
-        return Err(PrepareError::NotApplicable("the axis map differs per head, a cos/sin table cannot say that".into()));
+        return Err(PrepareError::NotApplicable(
+            "the axis map differs per head, a cos/sin table cannot say that".into(),
+        ));
     }
     Ok(())
 }
@@ -484,7 +507,8 @@ fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinVie
     }
     let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
     let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
-    let mut given = vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
+    let mut given =
+        vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
     for (b, row) in given.iter_mut().enumerate() {
         for (t, values) in row.iter_mut().enumerate() {
             for (pair, value) in values.iter_mut().enumerate() {

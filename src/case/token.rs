@@ -155,8 +155,8 @@ fn parse(text: &str) -> Result<Case, String> {
                 case.place = Place::Random { low, high };
             }
             "positions" => {
-                case.position_dtype = DType::parse(value)
-                    .ok_or_else(|| format!("positions={value}: expected i32, i64, f32 or f64"))?;
+                case.position_dtype =
+                    DType::parse(value).ok_or_else(|| format!("positions={value}: expected i32, i64, f32 or f64"))?;
             }
             "heads" => (case.q_heads, case.k_heads) = two(key, value, "/")?,
             "head-dim" => case.head_dim = number(key, value)?,

@@ -32,7 +32,9 @@ impl Check for AxisMapProbe {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut schedule = Schedule::default();
         if g.level.consumes(Consume::CosSin) {
-            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin, so no axis is applied".into() });
+            schedule
+                .gaps
+                .push(Gap { band: "-".into(), why: "the suite supplies cos and sin, so no axis is applied".into() });
             return schedule;
         }
         let mut rng = g.rng(self.id());

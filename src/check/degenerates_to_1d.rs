@@ -44,7 +44,9 @@ impl Check for DegeneratesTo1d {
             return schedule;
         }
         let mut rng = g.rng(self.id());
-        if let (Some(preset), Ok(layout)) = (g.heads().first(), Layout::parse("text:3 video:7x1x1 text:2 image:1x1 text:3")) {
+        if let (Some(preset), Ok(layout)) =
+            (g.heads().first(), Layout::parse("text:3 video:7x1x1 text:2 image:1x1 text:3"))
+        {
             let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
             case.data = Data::Mixed;
             schedule.cases.push(Planned { band: "-".into(), case });

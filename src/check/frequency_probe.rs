@@ -35,7 +35,9 @@ impl Check for FrequencyProbe {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut schedule = Schedule::default();
         if g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache) {
-            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin, so no frequency is used".into() });
+            schedule
+                .gaps
+                .push(Gap { band: "-".into(), why: "the suite supplies cos and sin, so no frequency is used".into() });
             return schedule;
         }
         let mut rng = g.rng(self.id());
@@ -60,8 +62,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let heads = if judge.truth().plan.map_heads > 1 { judge.heads() } else { 1 };
     for head in 0..heads {
         let pairs = judge.truth().pairs;
-        let wrong: Vec<usize> =
-            (0..pairs).filter(|i| !judge.fits_everywhere(&outputs, head, *i, None, None)).collect();
+        let wrong: Vec<usize> = (0..pairs).filter(|i| !judge.fits_everywhere(&outputs, head, *i, None, None)).collect();
         measure.elements += pairs as u64;
         if let Some(first) = wrong.first().copied() {
             return Ok(Verdict::Fail(explain(&judge, &outputs, head, first, &wrong)));
@@ -98,7 +99,8 @@ fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong: &
     let Some((found, length)) = measured(judge, outputs, head, first) else {
         return Failure::new(format!("pair {first} is on no axis and must not turn, but it does"));
     };
-    let mut failure = Failure::new(format!("pair {first} turns by {found:.6} per position, the scheme says {stated:.6}"));
+    let mut failure =
+        Failure::new(format!("pair {first} turns by {found:.6} per position, the scheme says {stated:.6}"));
     let m = judge.truth().plan.attention_scaling;
     failure.details.push(format!("{} of {} pairs are off in head {head}", wrong.len(), judge.truth().pairs));
     failure.details.push(format!("length of pair {first}: {length:.6}, attention_scaling is {m:.6}"));

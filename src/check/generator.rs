@@ -67,7 +67,13 @@ impl Generator<'_> {
     #[must_use]
     pub fn rng(&self, check: &str) -> Rng {
         let mut rng = Rng::new(self.seed);
-        let id = format!("{check}/{}/{}/{:?}/{}", self.group.scheme, self.group.level, self.group.pairing, self.group.dtype.name());
+        let id = format!(
+            "{check}/{}/{}/{:?}/{}",
+            self.group.scheme,
+            self.group.level,
+            self.group.pairing,
+            self.group.dtype.name()
+        );
         for byte in id.bytes() {
             rng = rng.fork(u64::from(byte));
         }
@@ -138,7 +144,8 @@ impl Generator<'_> {
 
     fn plan_fits(&self, heads: &HeadPreset) -> bool {
         let mut parameters = self.parameters.to_vec();
-        parameters.extend(heads.parameters.iter().filter(|(n, _)| !self.parameters.iter().any(|(m, _)| m == n)).cloned());
+        parameters
+            .extend(heads.parameters.iter().filter(|(n, _)| !self.parameters.iter().any(|(m, _)| m == n)).cloned());
         let Ok(parameters) = Parameters::resolve(self.scheme, &parameters) else { return false };
         let width = heads.rotary.map_or(heads.head_dim, |(width, _)| width);
         let shape = HeadShape { head_dim: width, q_heads: heads.q_heads, k_heads: heads.k_heads.max(1) };
@@ -188,15 +195,17 @@ impl Generator<'_> {
             if of_this || bases && model.head_dim == 128 {
                 let known = |(name, _): &&(String, Number)| self.scheme.parameters.iter().any(|p| p.name == *name);
                 let parameters = model.parameters.iter().filter(known).cloned().collect();
-                add(HeadPreset { parameters, ..preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None) });
+                add(HeadPreset {
+                    parameters,
+                    ..preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None)
+                });
             }
         }
         if found.is_empty() {
             // Whatever the manifest allows, smallest first, with each base it knows.
             let m = self.manifest;
-            let smallest = |i: &crate::backend::manifest::Integers, floor| {
-                i.at_least(floor).and_then(|v| u32::try_from(v).ok())
-            };
+            let smallest =
+                |i: &crate::backend::manifest::Integers, floor| i.at_least(floor).and_then(|v| u32::try_from(v).ok());
             let bases: Vec<Vec<(String, Number)>> = if bases && !m.bases.is_empty() {
                 m.bases.iter().filter_map(|b| Some(vec![("base".to_owned(), Number::parse(b).ok()?)])).collect()
             } else {

@@ -36,13 +36,8 @@ impl SpecInvariant<'_> {
         }
         let mut rng = g.rng(&self.invariant.id);
         let heads = g.heads();
-        let fallback = super::generator::HeadPreset {
-            q_heads: 1,
-            k_heads: 0,
-            head_dim: 2,
-            rotary: None,
-            parameters: Vec::new(),
-        };
+        let fallback =
+            super::generator::HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
         let preset = if g.group.level == Level::Positions { Some(&fallback) } else { heads.first() };
         let Some(preset) = preset else { return schedule };
         for layout in LAYOUTS.iter().filter_map(|l| Layout::parse(l).ok()) {

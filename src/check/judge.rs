@@ -276,7 +276,8 @@ impl<'a> Judge<'a> {
         let input = self.input_row(outputs, row, token, head);
         let output = self.output_row(outputs, row, token, head);
         let inputs = (input[a], input[b]);
-        let ok = |second, observed| matches!(bound.judge(&self.types, second, inputs, observed), Judgement::Pass { .. });
+        let ok =
+            |second, observed| matches!(bound.judge(&self.types, second, inputs, observed), Judgement::Pass { .. });
         ok(false, output[a]) && ok(true, output[b])
     }
 
@@ -288,7 +289,14 @@ impl<'a> Judge<'a> {
 
     /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`).
     #[must_use]
-    pub fn fits_everywhere(&self, outputs: &Outputs, head: usize, pair: usize, axis: Option<u8>, row: Option<usize>) -> bool {
+    pub fn fits_everywhere(
+        &self,
+        outputs: &Outputs,
+        head: usize,
+        pair: usize,
+        axis: Option<u8>,
+        row: Option<usize>,
+    ) -> bool {
         let axis = axis.unwrap_or_else(|| self.axis(head, pair));
         let row = row.unwrap_or(0);
         (0..self.tokens()).all(|t| self.fits(outputs, row, t, head, pair, self.position(axis, row, t)))
@@ -441,10 +449,8 @@ impl<'a> Judge<'a> {
             let axis = self.axis(head, pair);
             if self.case.level != Level::Apply && self.truth.given.is_none() {
                 match self.axes.get(usize::from(axis)) {
-                    Some(name) => text.push_str(&format!(
-                        ", axis {name} at position {}",
-                        self.position(axis, row, token).to_f64()
-                    )),
+                    Some(name) => text
+                        .push_str(&format!(", axis {name} at position {}", self.position(axis, row, token).to_f64())),
                     None => text.push_str(", on no axis"),
                 }
             }

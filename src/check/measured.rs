@@ -29,7 +29,9 @@ fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> R
     let bytes = &memory[offset..offset + view.dtype.size()];
     let unreadable = |what: String| {
         let (axis, row, token) = at;
-        Halt::fail(Failure::new(format!("row {row}, token {token}, axis {axis}: {what} is no position (never written?)")))
+        Halt::fail(Failure::new(format!(
+            "row {row}, token {token}, axis {axis}: {what} is no position (never written?)"
+        )))
     };
     match view.dtype {
         DType::I32 => Ok(Number::from_i64(i64::from(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))),

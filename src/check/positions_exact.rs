@@ -43,13 +43,8 @@ impl Check for PositionsExact {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut schedule = Schedule::default();
         let heads = g.heads();
-        let fallback = super::generator::HeadPreset {
-            q_heads: 1,
-            k_heads: 0,
-            head_dim: 2,
-            rotary: None,
-            parameters: Vec::new(),
-        };
+        let fallback =
+            super::generator::HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
         let mut rng = g.rng(self.id());
         let fixed = LAYOUTS.iter().filter_map(|l| Layout::parse(l).ok()).collect::<Vec<_>>();
         let random = (0..4 * g.cases.max(1)).map(|_| g.layout(&mut rng)).collect::<Vec<_>>();
@@ -125,7 +120,15 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     Ok(Verdict::Pass(measure))
 }
 
-fn wrong(case: &Case, scheme: &Scheme, row: usize, token: u64, axis: &str, found: &str, wanted: &Number) -> Box<Failure> {
+fn wrong(
+    case: &Case,
+    scheme: &Scheme,
+    row: usize,
+    token: u64,
+    axis: &str,
+    found: &str,
+    wanted: &Number,
+) -> Box<Failure> {
     let layout = &case.layouts[row];
     let place = token_name(layout, token, case.batch() > 1, row);
     let mut failure = Failure::new(format!("{place}: position on axis {axis} is {found}, the scheme says {wanted}"));
@@ -135,6 +138,11 @@ fn wrong(case: &Case, scheme: &Scheme, row: usize, token: u64, axis: &str, found
 
 fn wrong_next(case: &Case, stated: &Positions, axis: &str, found: &Number, wanted: &Number) -> Box<Failure> {
     let mut failure = Failure::new(format!("text goes on at {found} on axis {axis}, the scheme says {wanted}"));
-    failure.details.push(format!("layout {}, {} tokens, seed {:x}", stated.layout(), stated.layout().tokens(), case.seed));
+    failure.details.push(format!(
+        "layout {}, {} tokens, seed {:x}",
+        stated.layout(),
+        stated.layout().tokens(),
+        case.seed
+    ));
     failure
 }

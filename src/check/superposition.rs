@@ -83,7 +83,8 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                     measure.add(error / allowed);
                     if !(error <= allowed) {
                         let place = judge.place(0, token, head, channel);
-                        let mut failure = Failure::new(format!("{place}: y and p1 + p2 differ by {error:e}, allowed {allowed:e}"));
+                        let mut failure =
+                            Failure::new(format!("{place}: y and p1 + p2 differ by {error:e}, allowed {allowed:e}"));
                         failure.details.push(format!("y = {y:e}, of (a, 0) alone {p1:e}, of (0, b) alone {p2:e}"));
                         failure.details.push("rounding to nearest cannot give this; truncation does".to_owned());
                         return Ok(Verdict::Fail(failure));

@@ -1,7 +1,12 @@
 //! Functions of numbers: exact where the result is rational and that is easy to see, else real.
 
+use std::cmp::Ordering;
+
 use super::ratio::Fraction;
 use super::{Number, NumberError, Real};
+
+/// Bits to which reals must agree to count as equal in [`Number::compare`].
+const AGREEING_BITS: u32 = 100;
 
 impl Number {
     /// self^exponent. Exact for an integer exponent whose result fits, and where the base is the power of a fraction that
@@ -70,15 +75,37 @@ impl Number {
         self.to_real().sin_cos().map(|(_, cos)| Self::from(cos))
     }
 
-    /// Angle of the point (x, y), in (-pi, pi].
+    /// Angle of the point (x, y), in (-pi, pi]; 0 at the origin, as in C, Python and every kernel.
     ///
     /// # Errors
-    /// `Domain` at the origin.
+    /// `Overflow`, for coordinates that no formula reaches.
     pub fn atan2(y: &Self, x: &Self) -> Result<Self, NumberError> {
-        if y.is_zero() && !x.is_zero() && !x.is_negative() {
+        if y.is_zero() && !x.is_negative() {
             return Ok(Self::ZERO);
         }
         y.to_real().atan2(&x.to_real()).map(Self::from)
+    }
+
+    /// Order for conditions of a spec: as `cmp` for exact numbers; where one side is a real, numbers that agree to
+    /// 2^-100 (|self| + |other| + 1) are equal. That is far below what any backend resolves, and far above what rounding
+    /// at 256 bits leaves behind. Not transitive, so nothing may be sorted by it.
+    #[must_use]
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let order = self.cmp(other);
+        if order.is_eq() || (self.is_exact() && other.is_exact()) {
+            return order;
+        }
+        match self.agrees(other) {
+            Ok(true) => Ordering::Equal,
+            // Where the difference overflows the two are far apart.
+            Ok(false) | Err(_) => order,
+        }
+    }
+
+    fn agrees(&self, other: &Self) -> Result<bool, NumberError> {
+        let scale = self.abs().add(&other.abs())?.add(&Self::ONE)?;
+        let tolerance = scale.mul(&Self::ratio(1, 1 << AGREEING_BITS)?)?;
+        Ok(self.sub(other)?.abs() <= tolerance)
     }
 
     /// Natural logarithm.

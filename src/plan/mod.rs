@@ -10,8 +10,8 @@
 pub mod bound;
 pub mod cache;
 pub mod column;
-mod compare;
 pub mod contract;
+pub mod contract_file;
 mod head_sizes;
 pub mod invariants;
 pub mod judge;

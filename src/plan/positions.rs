@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::numeric::{Number, NumberError};
+use crate::numeric::Number;
 use crate::spec::expr::EvalError;
 use crate::spec::model::{Running, Scheme};
 
@@ -252,14 +252,6 @@ pub enum PositionError {
         axes: usize,
         /// Tokens of the layout.
         tokens: u64,
-    },
-    /// Positions are too large to compare exactly.
-    #[error("{scheme}: {error} in comparing positions")]
-    Arithmetic {
-        /// Scheme and profile.
-        scheme: String,
-        /// Why.
-        error: NumberError,
     },
     /// A formula has no value.
     #[error("{place}: `{formula}`: {error}")]

@@ -176,20 +176,20 @@ impl std::error::Error for SpecErrors {}
 
 /// Collects mistakes, so that one run can report several.
 #[derive(Debug, Default)]
-pub(super) struct Sink {
+pub(crate) struct Sink {
     errors: Vec<SpecError>,
 }
 
 impl Sink {
     /// Notes a mistake; one that is already there is dropped (profiles share most of their file).
-    pub(super) fn push(&mut self, error: SpecError) {
+    pub(crate) fn push(&mut self, error: SpecError) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
     }
 
     /// Value of a result, or `None` with its mistake noted.
-    pub(super) fn take<T>(&mut self, result: Result<T, SpecError>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, result: Result<T, SpecError>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
@@ -204,7 +204,7 @@ impl Sink {
     }
 
     /// `value` if there was no mistake.
-    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, SpecErrors> {
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, SpecErrors> {
         let mut errors = self.errors;
         match value {
             Some(value) if errors.is_empty() => Ok(value),

@@ -7,7 +7,7 @@ use super::yaml::{Key, Node, Value};
 
 /// A map that is being read. Call [`Fields::finish`] at the end.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     entries: &'a [(Key, Node)],
     place: &'a str,
     location: &'a Location,
@@ -17,44 +17,44 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Reads a node as a map. `place` is what messages call it, such as "a parameter".
-    pub(super) fn new(node: &'a Node, place: &'a str) -> Result<Self, SpecError> {
+    pub(crate) fn new(node: &'a Node, place: &'a str) -> Result<Self, SpecError> {
         Ok(Fields { entries: node.map(place)?, place, location: &node.location, known: Vec::new(), head: None })
     }
 
     /// Says where a missing key is reported.
-    pub(super) fn set_head(&mut self, head: Location) {
+    pub(crate) fn set_head(&mut self, head: Location) {
         self.head = Some(head);
     }
 
     /// Value of an optional key.
-    pub(super) fn optional(&mut self, key: &'a str) -> Option<&'a Node> {
+    pub(crate) fn optional(&mut self, key: &'a str) -> Option<&'a Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
     /// Key and value of an optional key.
-    pub(super) fn entry(&mut self, key: &'a str) -> Option<(&'a Key, &'a Node)> {
+    pub(crate) fn entry(&mut self, key: &'a str) -> Option<(&'a Key, &'a Node)> {
         self.known.push(key);
         self.entries.iter().find(|(other, _)| other.text == key).map(|(key, node)| (key, node))
     }
 
     /// Value of a key that must be there.
-    pub(super) fn required(&mut self, key: &'a str) -> Result<&'a Node, SpecError> {
+    pub(crate) fn required(&mut self, key: &'a str) -> Result<&'a Node, SpecError> {
         self.optional(key).ok_or_else(|| self.missing(key))
     }
 
     /// An error that says that a key is missing.
-    pub(super) fn missing(&self, key: &str) -> SpecError {
+    pub(crate) fn missing(&self, key: &str) -> SpecError {
         SpecError::new(&self.head(), format!("{} needs the key `{key}`", self.place))
     }
 
     /// Text of an optional key; "" if absent.
-    pub(super) fn text(&mut self, key: &'a str, sink: &mut Sink) -> String {
+    pub(crate) fn text(&mut self, key: &'a str, sink: &mut Sink) -> String {
         let node = self.optional(key);
         node.and_then(|node| sink.take(node.text(&format!("text for `{key}`")))).unwrap_or_default().to_owned()
     }
 
     /// Text of a key that must be there; "" if it is not, with the mistake noted.
-    pub(super) fn required_text(&mut self, key: &'a str, sink: &mut Sink) -> String {
+    pub(crate) fn required_text(&mut self, key: &'a str, sink: &mut Sink) -> String {
         if self.optional(key).is_none() {
             sink.push(self.missing(key));
         }
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes every key that was never asked for.
-    pub(super) fn finish(self, sink: &mut Sink) {
+    pub(crate) fn finish(self, sink: &mut Sink) {
         for (key, _) in self.entries {
             if !self.known.contains(&key.text.as_str()) {
                 sink.push(self.unknown(key));
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Start of the map, if nothing else was set: its first own key, so that an excerpt stays short.
-    pub(super) fn head(&self) -> Location {
+    pub(crate) fn head(&self) -> Location {
         if let Some(head) = &self.head {
             return head.clone();
         }
@@ -137,7 +137,7 @@ impl Node {
 }
 
 /// Whether a text is kebab-case: lower-case letters, digits and dots in parts joined by single `-`.
-pub(super) fn is_kebab(text: &str) -> bool {
+pub(crate) fn is_kebab(text: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.')
     };

@@ -3,7 +3,7 @@
 pub mod catalogue;
 pub mod diagnostic;
 pub mod expr;
-mod fields;
+pub(crate) mod fields;
 pub mod library;
 mod load;
 pub mod model;

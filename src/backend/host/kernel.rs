@@ -1,8 +1,8 @@
 //! The embedded kernel's loops: cosines and sines once per token, then every head of the token.
 
 use super::storage::{Bf16, F16, F32, Storage};
-use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, TensorView};
 use crate::backend::Outcome;
+use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, TensorView};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 

@@ -45,7 +45,7 @@ fn manifest() -> Manifest {
         version: env!("CARGO_PKG_VERSION").into(),
         levels: vec![
             (Level::Rotate, level(&[Consume::Positions, Consume::AxisOfPair, Consume::InvFreq], "table")),
-            (Level::Apply, level(&[Consume::CosSin], "given")),
+            (Level::Apply, level(&[Consume::CosSin], "table")),
         ],
         position_dtypes: vec![DType::I64, DType::F64, DType::I32, DType::F32],
         pairings: vec![Pairing::Half, Pairing::Adjacent],

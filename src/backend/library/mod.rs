@@ -112,10 +112,16 @@ impl Backend for LibraryBackend {
         }
         let Some(worker) = self.worker.as_mut() else { return Outcome::Died(String::new()) };
         let sent = match worker.input.as_mut() {
-            Some(input) => write_frame(input, &Request::Call { bytes: self.bytes, call: Box::new(call.clone()) }).is_ok(),
+            Some(input) => {
+                write_frame(input, &Request::Call { bytes: self.bytes, call: Box::new(call.clone()) }).is_ok()
+            }
             None => false,
         };
-        let reply = if sent { worker.replies.recv_timeout(self.factory.options.timeout) } else { Err(RecvTimeoutError::Disconnected) };
+        let reply = if sent {
+            worker.replies.recv_timeout(self.factory.options.timeout)
+        } else {
+            Err(RecvTimeoutError::Disconnected)
+        };
         match reply {
             Ok(Reply::Done { status: 0, .. }) => Outcome::Ok,
             Ok(Reply::Done { status: 1, message }) => Outcome::Unsupported(message),

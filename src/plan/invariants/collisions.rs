@@ -2,10 +2,9 @@
 
 use crate::numeric::Number;
 use crate::plan::column::Column;
-use crate::plan::compare::equal;
 use crate::plan::layout::Layout;
 use crate::plan::parameters::Parameters;
-use crate::plan::positions::{PositionError, Positions};
+use crate::plan::positions::Positions;
 use crate::plan::rotation::PlanError;
 use crate::plan::run::positions;
 use crate::plan::segment::{Source, VisualScope};
@@ -59,8 +58,7 @@ impl Judge<'_> {
             for (axis, name) in self.scheme.axes.iter().enumerate() {
                 let Some(value) = self.positions.get(axis, token) else { continue };
                 self.places += 1;
-                let same = equal(&value, &expected);
-                if same.map_err(|error| PositionError::Arithmetic { scheme: self.scheme.id(), error })? {
+                if value.compare(&expected).is_eq() {
                     continue;
                 }
                 let mut place = Place { token: Some(token), axis: Some(name.clone()), ..Place::default() };

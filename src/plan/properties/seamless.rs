@@ -1,7 +1,6 @@
 //! Seamless: text goes on right after the video, on every axis.
 
 use crate::numeric::Number;
-use crate::plan::compare::equal;
 
 use super::subject::{Subject, VIDEO};
 use super::{Finding, PropertyError};
@@ -15,7 +14,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
         for (axis, next) in next.iter().enumerate() {
             let Some((_, last)) = video.extremes(axis, video.grid[0] - 1) else { continue };
             let gap = next.sub(&last)?;
-            if !equal(&gap, &Number::ONE)? {
+            if gap.compare(&Number::ONE).is_ne() {
                 let axis = subject.names(&[axis]);
                 let evidence = format!("on axis {axis} the last frame ends at {last} and text goes on at {next}");
                 return Ok(Finding::fails(video.layout(), evidence));

@@ -1,7 +1,6 @@
 //! Structure: rows and columns of a frame can be told apart.
 
 use crate::numeric::Number;
-use crate::plan::compare::equal;
 
 use super::subject::{Subject, Video, show};
 use super::{Finding, PropertyError};
@@ -39,18 +38,14 @@ fn rank(video: &Video, t: u32) -> Result<u8, PropertyError> {
         let position = video.cell(cell);
         let difference = position.iter().zip(&origin).map(|(a, b)| a.sub(b)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = &first else {
-            let mut zero = true;
-            for (a, b) in position.iter().zip(&origin) {
-                zero &= equal(a, b)?;
-            }
-            if !zero {
+            if position.iter().zip(&origin).any(|(a, b)| a.compare(b).is_ne()) {
                 first = Some(difference);
             }
             continue;
         };
         for i in 0..difference.len() {
             for j in 0..i {
-                if !equal(&difference[i].mul(&first[j])?, &difference[j].mul(&first[i])?)? {
+                if difference[i].mul(&first[j])?.compare(&difference[j].mul(&first[i])?).is_ne() {
                     return Ok(2);
                 }
             }

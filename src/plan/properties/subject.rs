@@ -1,7 +1,6 @@
 //! What the rules look at: the positions of one video between two texts, for every grid of a sweep.
 
 use crate::numeric::Number;
-use crate::plan::compare::equal;
 use crate::plan::layout::Layout;
 use crate::plan::parameters::Parameters;
 use crate::plan::positions::Positions;
@@ -107,7 +106,7 @@ fn role(axis: usize, videos: &[Video]) -> (Role, Option<usize>) {
 
 fn same(video: &Video, axis: usize, a: [u32; 3], b: [u32; 3]) -> bool {
     match (video.at(axis, a), video.at(axis, b)) {
-        (Some(a), Some(b)) => equal(&a, &b).unwrap_or(false),
+        (Some(a), Some(b)) => a.compare(&b).is_eq(),
         _ => false,
     }
 }

@@ -1,7 +1,6 @@
 //! Temporal scaling: the distance between frames can be set without touching the distances inside a frame.
 
 use crate::numeric::Number;
-use crate::plan::compare::equal;
 use crate::plan::parameters::{Parameters, check};
 use crate::plan::sweep::Extent;
 use crate::spec::expr::{Expr, Name};
@@ -76,7 +75,7 @@ fn scales(before: &[Video], after: &[Video]) -> Result<Option<String>, PropertyE
                 }
                 let (old, new) = (step(before, cell, neighbour)?, step(after, cell, neighbour)?);
                 for (old, new) in old.iter().zip(&new) {
-                    if equal(old, new)? {
+                    if old.compare(new).is_eq() {
                         continue;
                     }
                     if direction > 0 {

@@ -1,7 +1,6 @@
 //! Unbiased: no cell of a frame is nearer to later text than another.
 
 use crate::numeric::Number;
-use crate::plan::compare::equal;
 
 use super::subject::{Subject, VIDEO};
 use super::{Finding, PropertyError};
@@ -22,7 +21,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
                         first = Some(distance);
                         continue;
                     };
-                    if equal(first, &distance)? {
+                    if first.compare(&distance).is_eq() {
                         continue;
                     }
                     let [_, h, w] = cell;

@@ -67,7 +67,7 @@ pub(super) fn truth(node: &Node, text: &str, env: &dyn Env) -> Result<bool, Eval
         Op::And(parts) => Ok(truth(&parts[0], text, env)? && truth(&parts[1], text, env)?),
         Op::Or(parts) => Ok(truth(&parts[0], text, env)? || truth(&parts[1], text, env)?),
         Op::Compare(operator, parts) => {
-            let order = number(&parts[0], text, env)?.cmp(&number(&parts[1], text, env)?);
+            let order = number(&parts[0], text, env)?.compare(&number(&parts[1], text, env)?);
             Ok(match operator {
                 Compare::Equal => order == Ordering::Equal,
                 Compare::NotEqual => order != Ordering::Equal,
@@ -110,10 +110,6 @@ fn call(function: Function, parts: &[Node], node: &Node, text: &str, env: &dyn E
         Function::Atan2 | Function::Pow => {
             let [second] = rest else { return Err(EvalError::Type(node.part(text).to_owned())) };
             let second = number(second, text, env)?;
-            if function == Function::Atan2 && first.is_zero() && second.is_zero() {
-                // As in C, Python and every kernel: the centre of a grid has the angle 0.
-                return Ok(Number::zero());
-            }
             if function == Function::Atan2 { Number::atan2(&first, &second) } else { first.pow(&second) }
         }
         Function::Floor => first.floor(),

@@ -134,6 +134,14 @@ fn the_angle_of_the_origin_is_zero() {
 }
 
 #[test]
+fn conditions_compare_irrational_numbers_to_a_tolerance() {
+    assert!(truth("sqrt(2)^2 == 2 && sin(1)^2 + cos(1)^2 == 1 && exp(log(3)) <= 3 && exp(log(3)) >= 3"));
+    assert!(!truth("sqrt(2)^2 != 2 || sin(1)^2 + cos(1)^2 < 1 || sin(1)^2 + cos(1)^2 > 1"));
+    assert!(truth("sqrt(2) + 1e-29 > sqrt(2) && sqrt(2) + 1e-31 == sqrt(2)"));
+    assert!(truth("1e-31 > 0 && 1 + 1e-31 != 1"));
+}
+
+#[test]
 fn only_one_branch_is_evaluated() {
     assert_eq!(value("if(T == 0, 5, 1/T)").to_i64(), Some(5));
     let error = number("if(T == 1, 5, 1/T)").number(&env()).expect_err("divides by zero");

@@ -1,0 +1,317 @@
+//! `check`, `replay`, `describe`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Stop, library, parameter, print};
+use crate::backend::host::HostFactory;
+use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::{BackendFactory, Manifest};
+use crate::case::{Case, Level};
+use crate::check::{Verdict, generator::BANDS};
+use crate::numeric::{DType, Number};
+use crate::plan::PlanCache;
+use crate::plan::contract::ContractTable;
+use crate::report;
+use crate::run::{self, Context, ExitCode, Options, RunReport, SelectionError};
+use crate::spec::Library;
+
+/// How a backend is run.
+#[derive(Debug, Args)]
+struct BackendArguments {
+    /// Seconds that one call may take
+    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
+    timeout: f64,
+    /// Seconds that loading and opening may take
+    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    start_timeout: f64,
+    /// A scheme file to add, or to put in the place of a built-in one
+    #[arg(long, value_name = "FILE")]
+    spec: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// A shared library that exports the C ABI; without one, ropecheck's own kernel is judged
+    backend: Option<PathBuf>,
+    /// Only this scheme, with or without @profile (repeatable)
+    #[arg(long, value_name = "SCHEME")]
+    scheme: Vec<String>,
+    /// Only this storage type: f32, f16, bf16 (repeatable)
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Vec<String>,
+    /// Only this check or invariant (repeatable)
+    #[arg(long, value_name = "ID")]
+    check: Vec<String>,
+    /// Only this level: positions, rotate, fused, apply (repeatable)
+    #[arg(long, value_name = "LEVEL")]
+    level: Vec<String>,
+    /// Cases per check and position band
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    cases: u32,
+    /// Seed of everything that is random
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Set a scheme parameter (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    param: Vec<(String, Number)>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For CI systems
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The case, as a failure report prints it
+    case: String,
+    /// The backend it failed on; without one, ropecheck's own kernel
+    backend: Option<PathBuf>,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DescribeArguments {
+    /// A shared library; without one, ropecheck's own kernel
+    backend: Option<PathBuf>,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
+    Duration::try_from_secs_f64(value)
+        .ok()
+        .filter(|d| !d.is_zero() && *d <= Duration::from_secs(86_400))
+        .ok_or_else(|| Stop::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")))
+}
+
+fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
+    let (timeout, start_timeout) =
+        (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
+    match backend {
+        None => Ok(Box::new(HostFactory)),
+        Some(path) if path.as_os_str() == "host" => Ok(Box::new(HostFactory)),
+        Some(path) => {
+            let worker = std::env::current_exe()
+                .map_err(|e| Stop::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
+            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout })))
+        }
+    }
+}
+
+fn contracts() -> Result<ContractTable, Stop> {
+    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
+}
+
+fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, Stop> {
+    names
+        .iter()
+        .map(|name| {
+            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
+                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
+                let hint = crate::spec::suggest(name, known.iter().copied())
+                    .map(|n| format!("; did you mean {n:?}?"))
+                    .unwrap_or_default();
+                Stop::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
+            })
+        })
+        .collect()
+}
+
+pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.run.spec)?;
+    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+    let options = Options {
+        schemes: a.scheme.clone(),
+        dtypes: named("dtype", &a.dtype, &floats)?,
+        checks: a.check.clone(),
+        levels: named("level", &a.level, &Level::ALL.map(|l| (l.name(), l)))?,
+        cases: a.cases,
+        seed: a.seed,
+        parameters: a.param.clone(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let contracts = contracts()?;
+    // A second handler cannot be set; then the default one ends the run, which is no worse.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let report = judge(&*factory, &context, &options)?;
+    let text = match a.format {
+        Format::Table => report::table(&report, a.backend.as_ref().map_or("", |p| p.to_str().unwrap_or(""))),
+        Format::Json => report::json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
+        Format::Junit => report::junit(&report).map_err(|e| Stop::new(ExitCode::Internal, e))?,
+    };
+    match &a.output {
+        None => print(&text),
+        Some(path) => {
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            std::fs::write(path, plain)
+                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        }
+    }
+    Ok(report.exit())
+}
+
+/// Controls, anchors, and every selected check.
+fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> Result<RunReport, Stop> {
+    let manifest = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?.manifest().clone();
+    contracts_exist(&manifest, context.contracts)?;
+    let units = run::groups(&manifest, context.library, options).map_err(|e| match e {
+        SelectionError::Unknown(why) => Stop::usage(why),
+        SelectionError::Empty(why) => Stop::new(ExitCode::NothingRan, why),
+    })?;
+    parameters_exist(context.library, &units, options)?;
+    let mut schemes: Vec<String> = units.iter().map(|(g, _)| g.scheme.clone()).collect();
+    schemes.dedup();
+    schemes.sort();
+    schemes.dedup();
+    let controls = run::controls(context, &schemes[0], options.seed);
+    let embedded = Library::embedded().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let anchors = run::anchors(&embedded);
+    let statements = run::statements(context.library, &schemes);
+    let bar = progress_bar(units.len());
+    let (manifest, results) = run::run(factory, context, options, &units, &|done, _| bar.set_position(done as u64))
+        .map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    bar.finish_and_clear();
+    let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| results.iter().any(|r| r.level == *l)).collect();
+    let mut report = RunReport {
+        ropecheck: env!("CARGO_PKG_VERSION").into(),
+        specs: run::digest(context.library),
+        seed: options.seed,
+        cases: options.cases,
+        backend: format!("{} {}", manifest.name, manifest.version),
+        embedded: factory.name() == "host",
+        not_judged: run::not_judged(&manifest, &levels),
+        manifest,
+        controls,
+        anchors,
+        spec_statements: statements,
+        results,
+        partial: context.interrupted.load(Ordering::Relaxed),
+        verdict: String::new(),
+        exit_code: 0,
+    };
+    let code = report.exit();
+    report.exit_code = code as u8;
+    report.verdict = run::verdict(&report, code);
+    Ok(report)
+}
+
+fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
+    for (level, declared) in &manifest.levels {
+        for (dtype, name) in &declared.contracts {
+            let ways: Vec<&str> = contracts.frequencies.iter().map(|f| f.name.as_str()).collect();
+            if contracts.contract(&name.class, &name.frequencies).is_none() {
+                let classes: Vec<&str> = contracts.classes.iter().map(|c| c.name.as_str()).collect();
+                return Err(Stop::new(
+                    ExitCode::NotStarted,
+                    format!(
+                        "manifest, levels.{level}.contract ({}): no class {:?} with frequencies {:?}; classes are {}, \
+                         frequencies are {}",
+                        dtype.name(),
+                        name.class,
+                        name.frequencies,
+                        classes.join(", "),
+                        ways.join(", ")
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A parameter must exist in every selected scheme; otherwise nobody knows what was run.
+fn parameters_exist(library: &Library, units: &[(crate::check::Group, String)], options: &Options) -> Result<(), Stop> {
+    for (group, _) in units {
+        if let Ok(scheme) = library.get(&group.scheme) {
+            crate::plan::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
+        }
+    }
+    Ok(())
+}
+
+fn progress_bar(units: usize) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(units as u64);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} checks") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.run.spec)?;
+    let case: Case = a.case.parse().map_err(Stop::usage)?;
+    library.get(&case.scheme).map_err(Stop::usage)?;
+    let contracts = contracts()?;
+    let factory = factory(a.backend.as_deref(), &a.run)?;
+    // Started once on its own, so that a backend that cannot start is told apart from a wrong case.
+    let manifest = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?.manifest().clone();
+    contracts_exist(&manifest, &contracts)?;
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let verdict = run::replay(&case, &*factory, &context).map_err(Stop::usage)?;
+    let (text, code) = match verdict {
+        Verdict::Pass(m) => {
+            (format!("holds: {} elements, largest error/bound {:.3}\n", m.elements, m.worst), ExitCode::Conformant)
+        }
+        Verdict::Fail(f) => {
+            let details: String = f.details.iter().map(|d| format!("     {d}\n")).collect();
+            (format!("FAIL {}: {}\n{details}", case.check, f.summary), ExitCode::Nonconformant)
+        }
+        Verdict::NotJudged(why) => (format!("not judged: {why}\n"), ExitCode::NothingRan),
+        Verdict::Broken(why) => return Err(Stop::new(ExitCode::Spec, why)),
+    };
+    print(&text);
+    Ok(code)
+}
+
+pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
+    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let manifest = backend.manifest();
+    let mut out = Vec::new();
+    let _ = writeln!(out, "{} {}", manifest.name, manifest.version);
+    for (level, m) in &manifest.levels {
+        let consumes: Vec<&str> = m.consumes.iter().map(|c| c.name()).collect();
+        let _ = writeln!(out, "level {level}: consumes {}; schemes {}", consumes.join(", "), m.schemes.join(", "));
+        for (dtype, contract) in &m.contracts {
+            let _ =
+                writeln!(out, "  {}: contract {}, frequencies {}", dtype.name(), contract.class, contract.frequencies);
+        }
+        let parts = run::not_judged(manifest, &[*level]);
+        let parts = parts.first().map_or_else(|| "nothing".to_owned(), |n| n.parts.join(", "));
+        let _ = writeln!(out, "  not judged, because the suite supplies it: {parts}");
+    }
+    let json = serde_json::to_string_pretty(manifest).map_err(|e| Stop::new(ExitCode::Internal, e))?;
+    let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|(name, ..)| name).join(", "));
+    let _ = writeln!(out, "{json}");
+    print(&String::from_utf8_lossy(&out));
+    Ok(ExitCode::Conformant)
+}

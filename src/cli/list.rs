@@ -1,0 +1,181 @@
+//! `list` and `explain`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Stop, library, print};
+use crate::check::CATALOGUE;
+use crate::run::{ExitCode, known_ids};
+use crate::spec::model::{Claim, Scheme, Verdict};
+use crate::spec::{Library, suggest};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    Schemes,
+    Checks,
+    Invariants,
+    Contracts,
+    Models,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// What to list; everything without it
+    #[arg(value_enum)]
+    what: Option<What>,
+    /// A scheme file to add
+    #[arg(long, value_name = "FILE")]
+    spec: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// Id of a check, an invariant or a scheme
+    id: String,
+    /// A scheme file to add
+    #[arg(long, value_name = "FILE")]
+    spec: Vec<PathBuf>,
+}
+
+pub(super) fn list(a: &ListArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.spec)?;
+    let mut out = String::new();
+    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models];
+    let chosen: Vec<What> = a.what.map_or_else(|| all.to_vec(), |w| vec![w]);
+    for what in &chosen {
+        if chosen.len() > 1 {
+            let _ = writeln!(out, "{}{what:?}", if out.is_empty() { "" } else { "\n" });
+        }
+        section(&mut out, *what, &library)?;
+    }
+    print(&out);
+    Ok(ExitCode::Conformant)
+}
+
+fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> {
+    match what {
+        What::Schemes => {
+            for scheme in library.schemes() {
+                let default = if scheme.is_default_profile { "" } else { " (profile)" };
+                let _ = writeln!(out, "{:28} {}{default}", scheme.id(), scheme.title);
+            }
+        }
+        What::Checks => {
+            for check in CATALOGUE {
+                let levels: Vec<&str> = check.levels().iter().map(|l| l.name()).collect();
+                let _ = writeln!(out, "{:20} [{}] {}", check.id(), levels.join(" "), check.docs().statement);
+            }
+        }
+        What::Invariants => {
+            for entry in library.catalogue().entries() {
+                let _ = writeln!(out, "{:20} {}", entry.id, entry.statement);
+            }
+        }
+        What::Contracts => {
+            let contracts = crate::plan::contract_file::contracts();
+            let contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+            for class in &contracts.classes {
+                let _ = writeln!(out, "class {:14} {}", class.name, class.doc);
+            }
+            for way in &contracts.frequencies {
+                let _ = writeln!(out, "frequencies {:14} {}", way.name, way.doc);
+            }
+        }
+        What::Models => {
+            for m in library.models() {
+                let heads = format!("{}/{} heads of {}", m.q_heads, m.k_heads, m.head_dim);
+                let _ = writeln!(out, "{:20} {heads:22} {}", m.name, m.scheme);
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.spec)?;
+    let mut out = String::new();
+    if let Some(check) = CATALOGUE.iter().find(|c| c.id() == a.id) {
+        let docs = check.docs();
+        let levels: Vec<&str> = check.levels().iter().map(|l| l.name()).collect();
+        let _ = writeln!(out, "check {} (levels {})\n", a.id, levels.join(", "));
+        for (name, text) in [
+            ("what must hold", docs.statement),
+            ("formula", docs.formula),
+            ("source", docs.source),
+            ("catches", docs.catches),
+            ("cannot catch", docs.cannot_catch),
+        ] {
+            let _ = writeln!(out, "{name:15} {text}");
+        }
+    }
+    if let Some(entry) = library.catalogue().get(&a.id) {
+        let _ = writeln!(out, "{}invariant {}\n", if out.is_empty() { "" } else { "\n" }, entry.id);
+        for (name, text) in [
+            ("statement", entry.statement.as_str()),
+            ("source", entry.source.as_str()),
+            ("catches", entry.catches.as_str()),
+            ("cannot catch", entry.cannot_catch.as_str()),
+        ] {
+            let _ = writeln!(out, "{name:15} {text}");
+        }
+    }
+    for scheme in library.schemes() {
+        for invariant in scheme.invariants.iter().filter(|i| i.id == a.id) {
+            let _ = match &invariant.verdict {
+                Verdict::Holds => writeln!(out, "{:28} holds", scheme.id()),
+                Verdict::Fails { witness } => writeln!(out, "{:28} fails, for instance on {witness}", scheme.id()),
+            };
+        }
+    }
+    if out.is_empty() {
+        match library.get(&a.id) {
+            Ok(scheme) => out = scheme_text(scheme),
+            Err(_) => {
+                let mut names = known_ids(&library);
+                names.extend(library.schemes().map(|s| s.name.clone()));
+                let hint = suggest(&a.id, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n:?}?"));
+                return Err(Stop::usage(format!(
+                    "nothing is called {:?}{} (`ropecheck list` shows what there is)",
+                    a.id,
+                    hint.unwrap_or_default()
+                )));
+            }
+        }
+    }
+    print(&out);
+    Ok(ExitCode::Conformant)
+}
+
+fn scheme_text(scheme: &Scheme) -> String {
+    let mut out = format!("scheme {}\n{}\n", scheme.id(), scheme.title);
+    let _ = writeln!(out, "file    {}", scheme.file);
+    for source in &scheme.sources {
+        let section = source.section.as_ref().map(|s| format!(", section {s}")).unwrap_or_default();
+        let _ = writeln!(out, "source  {} {}{section}", source.kind, source.reference);
+    }
+    for parameter in &scheme.parameters {
+        let _ = writeln!(out, "param   {} = {}  {}", parameter.name, parameter.default.text(), parameter.doc);
+    }
+    for (axis, formula) in scheme.axes.iter().zip(&scheme.video.axes) {
+        let _ = writeln!(out, "axis    {axis} = {}", formula.text());
+    }
+    for one in &scheme.video.lets {
+        let _ = writeln!(out, "  where {} = {}", one.name, one.formula.text());
+    }
+    for invariant in &scheme.invariants {
+        let claim = match &invariant.claim {
+            Claim::Holds(expr) => expr.text().to_owned(),
+            Claim::Equals(other) => format!("equals {other}"),
+        };
+        let _ = match &invariant.verdict {
+            Verdict::Holds => writeln!(out, "holds   {}: {claim}", invariant.id),
+            Verdict::Fails { witness } => writeln!(out, "fails   {}: {claim} (witness {witness})", invariant.id),
+        };
+    }
+    for erratum in &scheme.errata {
+        let _ = writeln!(out, "erratum {erratum}");
+    }
+    out
+}

@@ -1,0 +1,138 @@
+//! `properties`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{Stop, library, print};
+use crate::plan::Parameters;
+use crate::plan::properties::{Finding, properties as derive};
+use crate::run::ExitCode;
+use crate::spec::{Library, Scheme};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PropertiesArguments {
+    /// Schemes, with or without @profile; without any, the papers' tables
+    scheme: Vec<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// A scheme file to add, or to put in the place of a built-in one
+    #[arg(long, value_name = "FILE")]
+    spec: Vec<PathBuf>,
+}
+
+/// One row of a table: the name it is printed under, and what was derived for each column.
+struct Row {
+    name: String,
+    id: String,
+    findings: Vec<(&'static str, Finding)>,
+}
+
+fn row(library: &Library, name: &str) -> Result<(Row, std::sync::Arc<Scheme>), Stop> {
+    let scheme = library.get(name).map_err(Stop::usage)?;
+    let parameters = Parameters::defaults(scheme).map_err(|e| Stop::new(ExitCode::Spec, e))?;
+    let findings = derive(scheme, &parameters).map_err(|e| Stop::new(ExitCode::Spec, e))?;
+    Ok((Row { name: name.to_owned(), id: scheme.id(), findings }, std::sync::Arc::clone(scheme)))
+}
+
+pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.spec)?;
+    let mut out = String::new();
+    let mut tables = Vec::new();
+    let mut differs = false;
+    if a.scheme.is_empty() {
+        for table in library.tables() {
+            let mut rows = Vec::new();
+            let mut claims = Vec::new();
+            for entry in &table.rows {
+                rows.push(row(&library, &entry.scheme)?.0);
+                claims.push(Some(entry.claims.clone()));
+            }
+            let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+            let _ = writeln!(out, "{} ({})", table.title, table.source);
+            differs |= text(&mut out, &columns, &rows, &claims);
+            for erratum in &table.errata {
+                let _ = writeln!(out, "erratum: {erratum}");
+            }
+            out.push('\n');
+            tables.push(json!({"table": table.id, "source": table.source, "rows": rows.iter().map(|r| as_json(r, &columns)).collect::<Vec<_>>(), "errata": table.errata}));
+        }
+    } else {
+        let (mut rows, mut errata) = (Vec::new(), Vec::new());
+        for name in &a.scheme {
+            let (row, scheme) = row(&library, name)?;
+            errata.extend(scheme.errata.iter().map(|e| format!("{}: {e}", scheme.id())));
+            rows.push(row);
+        }
+        let columns: Vec<&str> = rows[0].findings.iter().map(|(id, _)| *id).collect();
+        text(&mut out, &columns, &rows, &vec![None; rows.len()]);
+        for erratum in &errata {
+            let _ = writeln!(out, "erratum: {erratum}");
+        }
+        tables.push(json!({"rows": rows.iter().map(|r| as_json(r, &columns)).collect::<Vec<_>>(), "errata": errata}));
+    }
+    match a.format {
+        Format::Table => print(&out),
+        Format::Json => print(&format!("{}\n", json!({"tables": tables}))),
+    }
+    // A table that no longer comes out is a spec that no longer says what its paper says.
+    Ok(if differs { ExitCode::Spec } else { ExitCode::Conformant })
+}
+
+fn as_json(row: &Row, columns: &[&str]) -> serde_json::Value {
+    let mut findings = serde_json::Map::new();
+    for (id, finding) in row.findings.iter().filter(|(id, _)| columns.contains(id)) {
+        let witness = finding.witness.as_ref().map(ToString::to_string);
+        findings.insert(
+            (*id).to_owned(),
+            json!({"holds": finding.holds, "witness": witness, "evidence": finding.evidence}),
+        );
+    }
+    json!({"scheme": row.id, "name": row.name, "properties": findings})
+}
+
+/// Prints rows and the witness of every cross; true if a cell is not what the paper claims.
+fn text(out: &mut String, columns: &[&str], rows: &[Row], claims: &[Option<Vec<bool>>]) -> bool {
+    let width = rows.iter().map(|r| r.name.len()).max().unwrap_or(6).max(6);
+    let _ = write!(out, "{:width$}", "scheme");
+    for column in columns {
+        let _ = write!(out, "  {column}");
+    }
+    out.push('\n');
+    let mut differs = false;
+    let mut notes = String::new();
+    for (row, claim) in rows.iter().zip(claims) {
+        let _ = write!(out, "{:width$}", row.name);
+        for (index, column) in columns.iter().enumerate() {
+            let Some((_, finding)) = row.findings.iter().find(|(id, _)| id == column) else { continue };
+            let claimed = claim.as_ref().and_then(|c| c.get(index));
+            let mark = if finding.holds { "✔" } else { "✘" };
+            let wrong = claimed.is_some_and(|c| *c != finding.holds);
+            differs |= wrong;
+            let cell = if wrong { format!("{mark} (!)") } else { mark.to_owned() };
+            let _ = write!(out, "  {cell:<size$}", size = column.chars().count());
+            if wrong {
+                let _ = writeln!(notes, "  {} {column}: the paper claims the opposite", row.name);
+            }
+            if !finding.holds {
+                let witness = finding.witness.as_ref().map(|w| format!("{w}: ")).unwrap_or_default();
+                let _ = writeln!(notes, "  {} ✘ {column}: {witness}{}", row.name, finding.evidence);
+            }
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
+    let _ = write!(out, "{notes}");
+    differs
+}

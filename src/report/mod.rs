@@ -1,0 +1,17 @@
+//! What people and programs see of a run.
+
+mod junit;
+mod table;
+
+pub use junit::junit;
+pub use table::table;
+
+use crate::run::RunReport;
+
+/// The verdict as JSON: the same seed gives the same bytes.
+///
+/// # Errors
+/// If a value cannot be written as JSON.
+pub fn json(report: &RunReport) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(report)
+}

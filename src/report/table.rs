@@ -1,0 +1,197 @@
+//! The report for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::run::{CheckResult, ExitCode, RunReport};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Most failures that are shown in full.
+const SHOWN: usize = 6;
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted). `again` is how
+/// the user named the backend, for replay lines.
+#[must_use]
+pub fn table(report: &RunReport, again: &str) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = head(&mut out, report);
+    let _ = rows(&mut out, report);
+    let _ = failures(&mut out, report, again);
+    let _ = gaps(&mut out, report);
+    let _ = verdict(&mut out, report);
+    out
+}
+
+fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    let own = if report.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
+    writeln!(out, "ropecheck {} on {}{own}", report.ropecheck, report.backend)?;
+    let bad: Vec<&str> =
+        report.controls.iter().filter(|c| c.kernel != "known-good").map(|c| c.kernel.as_str()).collect();
+    if report.controls.iter().all(|c| c.ok) {
+        writeln!(out, "controls  known-good passed; {} failed, as they must", bad.join(", "))?;
+    }
+    for control in report.controls.iter().filter(|c| !c.ok) {
+        writeln!(out, "controls  {} {}: {}", styled(BAD, "FAILED"), control.kernel, control.why)?;
+    }
+    let anchors = &report.anchors;
+    if anchors.mismatches.is_empty() {
+        writeln!(
+            out,
+            "anchors   {} position vectors of official code and {} points of an independent program match (judges ropecheck)",
+            anchors.vectors, anchors.points
+        )?;
+    }
+    for mismatch in anchors.mismatches.iter().take(SHOWN) {
+        writeln!(out, "anchors   {} {mismatch}", styled(BAD, "MISMATCH"))?;
+    }
+    let statements = &report.spec_statements;
+    writeln!(
+        out,
+        "specs     {} statements of the schemes about themselves confirmed (judges the specs, not the backend)",
+        statements.confirmed
+    )?;
+    for refuted in &statements.refuted {
+        writeln!(out, "specs     {} {refuted}", styled(BAD, "REFUTED"))?;
+    }
+    writeln!(out)
+}
+
+fn cell(results: &[&CheckResult]) -> (String, Style) {
+    let (cases, passed, failed) =
+        results.iter().map(|r| r.totals()).fold((0, 0, 0), |(a, b, c), (x, y, z)| (a + x, b + y, c + z));
+    let worst = results.iter().map(|r| r.worst()).fold(0.0, f64::max);
+    if failed > 0 {
+        return (format!("{failed} of {cases} FAIL"), BAD);
+    }
+    if passed == 0 {
+        return ("-".into(), DIM);
+    }
+    if worst > 0.0 { (format!("{passed} ok  {worst:.2}"), GOOD) } else { (format!("{passed} ok"), GOOD) }
+}
+
+fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    let mut dtypes: Vec<&str> = Vec::new();
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for result in &report.results {
+        if !dtypes.contains(&result.dtype.as_str()) {
+            dtypes.push(&result.dtype);
+        }
+        let key = (result.scheme.clone(), result.level.to_string());
+        if !lines.contains(&key) {
+            lines.push(key);
+        }
+    }
+    let order = ["-", "f32", "f16", "bf16"];
+    dtypes.sort_by_key(|d| order.iter().position(|o| o == d));
+    let shown = |d: &str| if d == "-" { "exact".to_owned() } else { d.to_owned() };
+    let width = lines.iter().map(|(s, _)| s.len()).max().unwrap_or(6).max(6);
+    write!(out, "{:width$}  {:9}", "scheme", "level")?;
+    for dtype in &dtypes {
+        write!(out, "  {:>14}", shown(dtype))?;
+    }
+    writeln!(out, "   cases held, largest error/bound")?;
+    for (scheme, level) in &lines {
+        let name = if level == "apply" { "(given cos/sin)" } else { scheme.as_str() };
+        write!(out, "{name:width$}  {level:9}")?;
+        for dtype in &dtypes {
+            let here: Vec<&CheckResult> = report
+                .results
+                .iter()
+                .filter(|r| r.scheme == *scheme && r.level.name() == level && r.dtype == **dtype)
+                .collect();
+            let (text, style) = cell(&here);
+            write!(out, "  {}", styled(style, &format!("{text:>14}")))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Result {
+    let all: Vec<(&CheckResult, usize)> =
+        report.results.iter().filter(|r| !r.failures.is_empty()).map(|r| (r, r.failures.len())).collect();
+    // One of each check first: the same defect shows in every dtype and scheme.
+    let mut seen: Vec<&str> = Vec::new();
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for (result, _) in &all {
+        if seen.contains(&result.check.as_str()) {
+            rest.push(*result);
+        } else {
+            seen.push(&result.check);
+            first.push(*result);
+        }
+    }
+    let total = all.len();
+    let shown: Vec<&CheckResult> = first.into_iter().chain(rest).take(SHOWN.max(seen.len())).collect();
+    for result in &shown {
+        let failure = &result.failures[0];
+        writeln!(out, "{} {}: {}", styled(BAD, "FAIL"), result.check, failure.summary)?;
+        for line in &failure.details {
+            writeln!(out, "     {line}")?;
+        }
+        writeln!(out, "     case   {}", failure.id)?;
+        writeln!(out, "     replay ropecheck replay '{}' {again}", failure.case)?;
+    }
+    if total > shown.len() {
+        writeln!(out, "     and {} more failing checks (--format json has all)", total - shown.len())?;
+    }
+    for result in report.results.iter().filter(|r| !r.broken.is_empty()) {
+        writeln!(out, "{} {} {}: {}", styled(BAD, "SPEC"), result.scheme, result.check, result.broken[0])?;
+    }
+    if total > 0 { writeln!(out) } else { Ok(()) }
+}
+
+fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    for line in &report.not_judged {
+        writeln!(out, "not judged on level {}, because the suite supplied it: {}", line.level, line.parts.join(", "))?;
+    }
+    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for result in &report.results {
+        let mut add = |why: &str, band: &str| {
+            let what = if band == "-" { result.check.clone() } else { format!("{} {band}", result.check) };
+            *reasons.entry((what, why.to_owned())).or_default() += 1;
+        };
+        result.gaps.iter().for_each(|g| add(&g.why, &g.band));
+        result.stopped.iter().for_each(|why| add(why, "-"));
+        for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged > 0) {
+            b.reasons.iter().for_each(|why| add(why, band));
+        }
+    }
+    for ((what, why), count) in reasons {
+        let times = if count > 1 { format!(" ({count} groups)") } else { String::new() };
+        writeln!(out, "{}", styled(DIM, &format!("not judged: {what}: {why}{times}")))?;
+    }
+    let free: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.range_not_judged).sum();
+    if free > 0 {
+        writeln!(
+            out,
+            "{}",
+            styled(DIM, &format!("range not judged: {free} elements where honest arithmetic may overflow"))
+        )?;
+    }
+    Ok(())
+}
+
+fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    let good = report.exit_code == ExitCode::Conformant as u8;
+    let elements: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.elements).sum();
+    let cases: u64 = report.results.iter().map(|r| r.totals().0).sum();
+    let style = if good { GOOD.bold() } else { BAD };
+    writeln!(
+        out,
+        "{} ({cases} cases, {elements} elements, seed {}, exit code {})",
+        styled(style, &report.verdict),
+        report.seed,
+        report.exit_code
+    )
+}

@@ -1,0 +1,159 @@
+//! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
+
+use crate::backend::Manifest;
+use crate::case::{Alias, Case, Level, Memory, Place};
+use crate::check::{Failure, Verdict};
+use crate::plan::{Layout, Segment};
+
+use super::Context;
+
+/// The smallest failing case found within `budget` runs, and its failure.
+pub fn shrink(
+    case: &Case,
+    failure: Box<Failure>,
+    budget: usize,
+    manifest: &Manifest,
+    context: &Context,
+    mut judge: impl FnMut(&Case) -> Verdict,
+) -> (Case, Box<Failure>) {
+    let (mut best, mut why) = (case.clone(), failure);
+    let mut runs = 0;
+    'again: loop {
+        for candidate in candidates(&best, manifest) {
+            if runs >= budget || context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+                return (best, why);
+            }
+            runs += 1;
+            if let Verdict::Fail(failure) = judge(&candidate) {
+                if failure.lost_backend == why.lost_backend {
+                    (best, why) = (candidate, failure);
+                    continue 'again;
+                }
+            }
+        }
+        return (best, why);
+    }
+}
+
+/// Simpler cases, the boldest first. Each is strictly simpler, so that shrinking ends.
+fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
+    let mut all = Vec::new();
+    let mut add = |change: &dyn Fn(&mut Case)| {
+        let mut simpler = case.clone();
+        change(&mut simpler);
+        if simpler != *case {
+            all.push(simpler);
+        }
+    };
+    if case.layouts.len() > 1 {
+        for row in 0..case.layouts.len() {
+            add(&|c| c.layouts = vec![c.layouts[row].clone()]);
+        }
+    }
+    if case.layouts.len() == 1 {
+        for layout in smaller_layouts(&case.layouts[0]) {
+            add(&|c| {
+                c.layouts = vec![layout.clone()];
+                c.window = c.window.and_then(|(start, count)| {
+                    let tokens = layout.tokens();
+                    let start = start.min(tokens.saturating_sub(1));
+                    let count = count.min(tokens - start);
+                    (count > 0).then_some((start, count))
+                });
+            });
+        }
+    }
+    if let Some((start, count)) = case.window {
+        if count > 1 {
+            add(&|c| c.window = Some((start, count / 2)));
+            add(&|c| c.window = Some((start + count / 2, count - count / 2)));
+            add(&|c| c.window = Some((start, count - 1)));
+        }
+    }
+    if case.level != Level::Positions {
+        heads(case, manifest, &mut add);
+    }
+    match case.place {
+        Place::Random { low, high } if high > low => {
+            add(&|c| c.place = Place::Random { low, high: low + (high - low) / 2 });
+        }
+        Place::Layout { shift } if shift != 0 => {
+            add(&|c| c.place = Place::Layout { shift: 0 });
+            add(&|c| c.place = Place::Layout { shift: shift / 2 });
+        }
+        _ => {}
+    }
+    all
+}
+
+fn heads(case: &Case, manifest: &Manifest, add: &mut dyn FnMut(&dyn Fn(&mut Case))) {
+    let fits = |value: u32, allowed: &crate::backend::manifest::Integers| allowed.allows(i64::from(value));
+    for q in [1, case.q_heads / 2] {
+        if q > 0 && q < case.q_heads && fits(q, &manifest.q_heads) {
+            add(&|c| {
+                c.q_heads = q;
+                c.k_heads = c.k_heads.min(q);
+            });
+        }
+    }
+    for k in [0, 1] {
+        if k < case.k_heads && fits(k, &manifest.k_heads) {
+            add(&|c| c.k_heads = k);
+        }
+    }
+    if let Some((width, offset)) = case.rotary {
+        if offset > 0 {
+            add(&|c| c.rotary = Some((width, 0)));
+        }
+        add(&|c| c.rotary = None);
+    }
+    for dim in [4, 8, 16, 32, 64] {
+        if dim < case.head_dim && fits(dim, &manifest.head_dims) {
+            add(&|c| {
+                c.head_dim = dim;
+                c.rotary = None;
+            });
+        }
+    }
+    if case.memory != Memory::Packed {
+        add(&|c| c.memory = Memory::Packed);
+    }
+    if case.alias != Alias::Out && manifest.alias.contains(&Alias::Out) {
+        add(&|c| c.alias = Alias::Out);
+    }
+    if case.direction < 0 && manifest.directions.contains(&1) {
+        add(&|c| c.direction = 1);
+    }
+}
+
+/// Layouts with one thing less.
+fn smaller_layouts(layout: &Layout) -> Vec<Layout> {
+    let segments = layout.segments();
+    let mut all: Vec<Vec<Segment>> = Vec::new();
+    if segments.len() > 1 {
+        for skip in 0..segments.len() {
+            all.push(segments.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, s)| s.clone()).collect());
+        }
+    }
+    for (index, segment) in segments.iter().enumerate() {
+        let mut with = |smaller: Segment| {
+            let mut changed = segments.to_vec();
+            changed[index] = smaller;
+            all.push(changed);
+        };
+        let less = |n: u32| [1, n / 2, n.saturating_sub(1)].into_iter().filter(move |m| *m > 0 && *m < n);
+        match segment.clone() {
+            Segment::Text(n) => less(n).for_each(|m| with(Segment::Text(m))),
+            Segment::Image { h, w } => {
+                less(h).for_each(|m| with(Segment::Image { h: m, w }));
+                less(w).for_each(|m| with(Segment::Image { h, w: m }));
+            }
+            Segment::Video { t, h, w, seconds } => {
+                less(t).for_each(|m| with(Segment::Video { t: m, h, w, seconds: seconds.clone() }));
+                less(h).for_each(|m| with(Segment::Video { t, h: m, w, seconds: seconds.clone() }));
+                less(w).for_each(|m| with(Segment::Video { t, h, w: m, seconds: seconds.clone() }));
+            }
+        }
+    }
+    all.into_iter().filter_map(|s| Layout::new(s).ok()).filter(|l| l.tokens() > 0).collect()
+}
