@@ -22,6 +22,9 @@ pub enum PrepareError {
     Wrong(String),
 }
 
+/// Cosine and sine of `[row][token][pair]`.
+pub type GivenTables = Vec<Vec<Vec<(f64, f64)>>>;
+
 /// What the answer is judged by. Positions and tables are the numbers that were handed over, exactly.
 #[derive(Debug, Clone)]
 pub struct Truth {
@@ -38,7 +41,7 @@ pub struct Truth {
     /// Position of `[axis][row][token]`.
     pub positions: Vec<Vec<Vec<Dd>>>,
     /// Cosine and sine of `[row][token][pair]` that were handed over, where the backend takes them from the suite.
-    pub given: Option<Vec<Vec<Vec<(f64, f64)>>>>,
+    pub given: Option<GivenTables>,
 }
 
 /// A case made concrete.

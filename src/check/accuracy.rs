@@ -89,8 +89,8 @@ fn unreachable(g: &Generator, low: i64) -> Option<String> {
 impl Accuracy {
     /// Level rotate: positions anywhere in the band, or those of the layout moved into it.
     fn place(&self, g: &Generator, case: &mut Case, index: u32, low: i64, high: i64, rng: &mut crate::numeric::Rng) {
-        if index % 2 == 0 || !g.integer_positions() {
-            if index % 2 == 0 {
+        if index.is_multiple_of(2) || !g.integer_positions() {
+            if index.is_multiple_of(2) {
                 let tokens = u32::try_from(rng.between(3, 24)).unwrap_or(8);
                 case.layouts = vec![text(tokens); if g.manifest.batch_layouts && rng.one_in(2) { 2 } else { 1 }];
                 case.place = Place::Random { low, high };
@@ -106,10 +106,10 @@ impl Accuracy {
     fn prefix(&self, g: &Generator, case: &mut Case, low: i64, layout: &Layout, rng: &mut crate::numeric::Rng) {
         let mut segments = layout.segments().to_vec();
         let before = u32::try_from(low).unwrap_or(0);
-        if before > 0 {
-            if let Some(Segment::Text(n)) = segments.first_mut() {
-                *n = before + u32::try_from(rng.between(0, i64::from(before) / 4)).unwrap_or(0);
-            }
+        if before > 0
+            && let Some(Segment::Text(n)) = segments.first_mut()
+        {
+            *n = before + u32::try_from(rng.between(0, i64::from(before) / 4)).unwrap_or(0);
         }
         let Ok(layout) = Layout::new(segments) else { return };
         if g.manifest.token_ranges && before > 0 {

@@ -97,7 +97,6 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             "the backend behaves as the control kernel stale: another input gives the same output",
         )));
     }
-    let mut measure = Measure::default();
-    measure.elements = outputs.q_out.values.len() as u64;
-    Ok(Verdict::Pass(measure))
+    let elements = outputs.q_out.values.len() as u64;
+    Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
 }

@@ -140,10 +140,10 @@ fn candidates(expected: &Positions, scheme: &Scheme, tokens: u64) -> Vec<(Number
             high = high.max(near.ceil() as i64);
             if !number.is_integer() && !numbers.contains(&number) {
                 for step in -2..=2 {
-                    if let Ok(neighbour) = number.add(&Number::from_i64(step)) {
-                        if !numbers.contains(&neighbour) {
-                            numbers.push(neighbour);
-                        }
+                    if let Ok(neighbour) = number.add(&Number::from_i64(step))
+                        && !numbers.contains(&neighbour)
+                    {
+                        numbers.push(neighbour);
                     }
                 }
             }

@@ -76,14 +76,14 @@ fn stray_channel(judge: &Judge, channel: usize, partner: Option<usize>, stray: u
         None => "it lies outside the rotary width and must pass through".to_owned(),
     };
     let mut failure = Failure::new(format!("a 1 on channel {channel} reaches channel {stray} ({value:e}); {expected}"));
-    if let Some(other) = judge.partner_in_other_pairing(channel) {
-        if other == stray {
-            failure.details.push(format!(
-                "that is the partner under the other pairing: the kernel pairs {}, {} was asked for",
-                judge.other_pairing_name(),
-                judge.pairing_name()
-            ));
-        }
+    if let Some(other) = judge.partner_in_other_pairing(channel)
+        && other == stray
+    {
+        failure.details.push(format!(
+            "that is the partner under the other pairing: the kernel pairs {}, {} was asked for",
+            judge.other_pairing_name(),
+            judge.pairing_name()
+        ));
     }
     failure
 }

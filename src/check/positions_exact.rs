@@ -104,15 +104,15 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                 }
             }
         }
-        if let Some(next) = &measured.next {
-            if stated.window().end == stated.layout().tokens() {
-                for (axis, name) in scheme.axes.iter().enumerate() {
-                    let number = stated.next().on(axis).cloned().unwrap_or(Number::ZERO);
-                    let wanted = held(&number, case.level, case.position_dtype);
-                    measure.elements += 1;
-                    if next[axis] != wanted {
-                        return Ok(Verdict::Fail(wrong_next(case, stated, name, &next[axis], &wanted)));
-                    }
+        if let Some(next) = &measured.next
+            && stated.window().end == stated.layout().tokens()
+        {
+            for (axis, name) in scheme.axes.iter().enumerate() {
+                let number = stated.next().on(axis).cloned().unwrap_or(Number::ZERO);
+                let wanted = held(&number, case.level, case.position_dtype);
+                measure.elements += 1;
+                if next[axis] != wanted {
+                    return Ok(Verdict::Fail(wrong_next(case, stated, name, &next[axis], &wanted)));
                 }
             }
         }

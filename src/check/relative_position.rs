@@ -104,7 +104,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                 let second = dot(&far_judge, &there, (i + before, head), (j + before, key), pair);
                 let (error, allowed) = ((first.value - second.value).abs(), first.error + second.error);
                 measure.add(error / allowed);
-                if !(error <= allowed) {
+                if error > allowed || error.is_nan() || allowed.is_nan() {
                     let mut failure = Failure::new(format!(
                         "query token {i} and key token {j}, pair {pair}: the inner product changes by {error:e} when all \
                          positions move by {SHIFT}, allowed {allowed:e}"

@@ -81,7 +81,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                     // is below 2^-28 of the smallest allowance.
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
                     measure.add(error / allowed);
-                    if !(error <= allowed) {
+                    if error > allowed || error.is_nan() || allowed.is_nan() {
                         let place = judge.place(0, token, head, channel);
                         let mut failure =
                             Failure::new(format!("{place}: y and p1 + p2 differ by {error:e}, allowed {allowed:e}"));

@@ -154,6 +154,12 @@ impl CheckResult {
         let entry = self.bands.entry(band.to_owned()).or_default();
         entry.cases += 1;
         match verdict {
+            Verdict::Pass(measure) if measure.elements == 0 => {
+                // Nothing failed because nothing was looked at.
+                entry.not_judged += 1;
+                entry.range_not_judged += measure.range_not_judged;
+                entry.reasons.push("no element could be judged".into());
+            }
             Verdict::Pass(measure) => {
                 entry.passed += 1;
                 entry.elements += measure.elements;

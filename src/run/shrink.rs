@@ -24,11 +24,11 @@ pub fn shrink(
                 return (best, why);
             }
             runs += 1;
-            if let Verdict::Fail(failure) = judge(&candidate) {
-                if failure.lost_backend == why.lost_backend {
-                    (best, why) = (candidate, failure);
-                    continue 'again;
-                }
+            if let Verdict::Fail(failure) = judge(&candidate)
+                && failure.lost_backend == why.lost_backend
+            {
+                (best, why) = (candidate, failure);
+                continue 'again;
             }
         }
         return (best, why);
@@ -63,12 +63,12 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
             });
         }
     }
-    if let Some((start, count)) = case.window {
-        if count > 1 {
-            add(&|c| c.window = Some((start, count / 2)));
-            add(&|c| c.window = Some((start + count / 2, count - count / 2)));
-            add(&|c| c.window = Some((start, count - 1)));
-        }
+    if let Some((start, count)) = case.window
+        && count > 1
+    {
+        add(&|c| c.window = Some((start, count / 2)));
+        add(&|c| c.window = Some((start + count / 2, count - count / 2)));
+        add(&|c| c.window = Some((start, count - 1)));
     }
     if case.level != Level::Positions {
         heads(case, manifest, &mut add);
@@ -86,7 +86,10 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
     all
 }
 
-fn heads(case: &Case, manifest: &Manifest, add: &mut dyn FnMut(&dyn Fn(&mut Case))) {
+/// Takes a change of a case and keeps the changed case.
+type Add<'a> = dyn FnMut(&dyn Fn(&mut Case)) + 'a;
+
+fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
     let fits = |value: u32, allowed: &crate::backend::manifest::Integers| allowed.allows(i64::from(value));
     for q in [1, case.q_heads / 2] {
         if q > 0 && q < case.q_heads && fits(q, &manifest.q_heads) {

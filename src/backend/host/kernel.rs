@@ -38,7 +38,7 @@ struct Tables {
 
 impl Tables {
     fn read(plan: &PlanView, qk: &QkView, axes: usize, memory: &[u8]) -> Result<Tables, String> {
-        if plan.rotary_dim % 2 != 0 {
+        if !plan.rotary_dim.is_multiple_of(2) {
             return Err(format!("rotary_dim {} is odd", plan.rotary_dim));
         }
         if plan.rotary_offset + plan.rotary_dim > plan.head_dim {

@@ -46,7 +46,7 @@ impl Loaded {
         // which holds nothing of value, ever does it.
         let library = unsafe { Library::new(path) }
             .map_err(|e| format!("not a shared library that this system can load: {}", chain(&e)))?;
-        // SAFETY (each get): the header fixes the type behind each of these names; a library that exports something
+        // SAFETY: the header fixes the type behind each of these names; a library that exports something
         // else under it breaks only the worker.
         let (version, describe, open, close) = unsafe {
             (
