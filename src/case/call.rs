@@ -77,6 +77,7 @@ pub struct ParameterValue {
     /// Name.
     pub name: String,
     /// Nearest f64.
+    #[serde(with = "bits")]
     pub value: f64,
     /// Numerator of the exact value (0 with denominator 0 if it is not a fraction of 64-bit integers).
     pub num: i64,

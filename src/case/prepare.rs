@@ -198,7 +198,8 @@ pub fn prepare(
     let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
     let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
     let scheme_positions = run_layouts(case, scheme, &parameters)?;
-    let reference = scheme_ref(scheme, &parameters);
+    let reference =
+        scheme_ref(scheme, &parameters, consumes.contains(&Consume::Base) || case.level == Level::Positions);
     let mut arena = Arena::default();
     if case.level == Level::Positions {
         return Ok(positions_call(case, scheme, reference, scheme_positions, arena));
@@ -313,9 +314,13 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
     (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
 
-fn scheme_ref(scheme: &Scheme, parameters: &Parameters) -> SchemeRef {
+fn scheme_ref(scheme: &Scheme, parameters: &Parameters, base: bool) -> SchemeRef {
     let values = parameters.named(scheme).into_iter().map(|(name, value)| {
         let fraction = value.as_ratio().and_then(|(n, d)| Some((i64::try_from(n).ok()?, i64::try_from(d).ok()?)));
+        if name == "base" && !base {
+            // Not listed under `consumes`, so it arrives poisoned here as well.
+            return ParameterValue { name, value: f64::NAN, num: 0, den: 0 };
+        }
         let (num, den) = fraction.unwrap_or((0, 0));
         ParameterValue { name, value: value.to_f64(), num, den }
     });

@@ -79,7 +79,12 @@ pub fn main() -> ProcessCode {
             return ProcessCode::from(code as u8);
         }
     };
-    let outcome = match arguments.command {
+    // A panic is a defect of ropecheck, and has its own exit code.
+    std::panic::catch_unwind(|| run(arguments.command)).unwrap_or(ProcessCode::from(ExitCode::Internal as u8))
+}
+
+fn run(command: Command) -> ProcessCode {
+    let outcome = match command {
         Command::Check(a) => check::check(a),
         Command::Replay(a) => check::replay(a),
         Command::Describe(a) => check::describe(a),

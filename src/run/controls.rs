@@ -68,6 +68,12 @@ fn one(
     for planned in cases.iter().take(4) {
         let mut case = planned.case.clone();
         case.alias = crate::case::Alias::Out;
+        if kind == ControlKind::Stale {
+            // Its first answer is right; the same shapes with other contents must show it.
+            control = Control::new(kind);
+            let _ = check.judge(&case, &mut context.subject(&mut control));
+            case.seed ^= 0x5a5a;
+        }
         match check.judge(&case, &mut context.subject(&mut control)) {
             Verdict::Pass(_) => judged += 1,
             Verdict::Fail(failure) if kind == ControlKind::KnownGood => return Err(failure.summary),
@@ -78,8 +84,6 @@ fn one(
     match kind {
         _ if judged == 0 => Err("no case was judged".into()),
         ControlKind::KnownGood => Ok(()),
-        // The first answer of a stale kernel is right.
-        ControlKind::Stale if failed > 0 => Ok(()),
         _ if failed == judged => Ok(()),
         _ => Err(format!("passed {} of {judged} cases", judged - failed)),
     }
