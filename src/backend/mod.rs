@@ -4,6 +4,7 @@ pub mod control;
 pub mod host;
 pub mod library;
 pub mod manifest;
+mod manifest_json;
 
 use std::fmt;
 

@@ -1,8 +1,10 @@
 //! One concrete input to a check: small enough for one line, complete enough to be run again.
 
+mod arena;
 pub mod call;
 mod data;
 mod prepare;
+mod tables;
 mod terms;
 mod token;
 

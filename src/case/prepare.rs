@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::call::{
-    Call, CosSinView, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView, TensorView,
-};
+use super::arena::{Arena, read_tensor, write_tensor};
+use super::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
 use super::data::Tensor;
-use super::{Alias, Case, Consume, Level, Memory, Place};
-use crate::numeric::{DType, Dd, Number, Rng, sincos};
+use super::tables::{cache, cos_sin};
+use super::{Alias, Case, Consume, Level, Place};
+use crate::numeric::{DType, Dd, Number, Rng};
 use crate::plan::{HeadShape, Layout, NO_AXIS, Parameters, PlanCache, Positions, RotationPlan, Run, Segment};
 use crate::spec::model::Scheme;
 
@@ -89,95 +89,6 @@ impl Prepared {
             }
             None => (Tensor::default(), Tensor::default()),
         }
-    }
-}
-
-fn write_tensor(arena: &mut [u8], view: &TensorView, tensor: &Tensor) {
-    let [batch, tokens, heads, channels] = view.shape;
-    let size = view.dtype.size();
-    for b in 0..batch {
-        for t in 0..tokens {
-            for h in 0..heads {
-                let row = tensor.row(b, t, h);
-                let start = view.at(b, t, h, 0);
-                if view.stride[3] == 1 {
-                    view.dtype.encode_slice(row, &mut arena[start..start + size * channels]);
-                } else {
-                    for (d, value) in row.iter().enumerate() {
-                        view.dtype.encode_slice(&[*value], &mut arena[view.at(b, t, h, d)..]);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn read_tensor(memory: &[u8], view: &TensorView) -> Tensor {
-    let [batch, tokens, heads, channels] = view.shape;
-    let size = view.dtype.size();
-    let mut tensor = Tensor { shape: view.shape, values: vec![0.0; view.shape.iter().product()] };
-    for b in 0..batch {
-        for t in 0..tokens {
-            for h in 0..heads {
-                let start = view.at(b, t, h, 0);
-                let row = tensor.row_mut(b, t, h);
-                if view.stride[3] == 1 {
-                    view.dtype.decode_slice(&memory[start..start + size * channels], row);
-                } else {
-                    for (d, value) in row.iter_mut().enumerate() {
-                        let at = view.at(b, t, h, d);
-                        view.dtype.decode_slice(&memory[at..at + size], std::slice::from_mut(value));
-                    }
-                }
-            }
-        }
-    }
-    tensor
-}
-
-/// Hands out places in the arena, each on a 64-byte boundary with 64 bytes of slack behind it.
-#[derive(Default)]
-struct Arena {
-    bytes: usize,
-    tables: Vec<(usize, Vec<u8>)>,
-}
-
-impl Arena {
-    fn reserve(&mut self, bytes: usize) -> usize {
-        let offset = self.bytes;
-        self.bytes = (offset + bytes + 64).next_multiple_of(64);
-        offset
-    }
-
-    fn put(&mut self, bytes: Vec<u8>) -> usize {
-        let offset = self.reserve(bytes.len());
-        self.tables.push((offset, bytes));
-        offset
-    }
-
-    fn tensor(&mut self, dtype: DType, shape: [usize; 4], memory: Memory) -> TensorView {
-        let [_, tokens, heads, channels] = shape;
-        let (pad, stride) = match memory {
-            Memory::Packed => (0, [tokens * heads * channels, heads * channels, channels, 1]),
-            // Odd paddings, so that nothing stays aligned by accident.
-            Memory::Padded => {
-                let head = channels + 3;
-                let token = heads * head + 5;
-                (8, [tokens * token + 7, token, head, 1])
-            }
-            Memory::HeadsFirst => {
-                let token = channels + 1;
-                let head = tokens * token + 3;
-                (4, [heads * head + 5, token, head, 1])
-            }
-            Memory::Spread => {
-                let head = 2 * channels + 1;
-                let token = heads * head + 3;
-                (4, [tokens * token + 9, token, head, 2])
-            }
-        };
-        let elements: usize = shape.iter().zip(stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>() + 1;
-        TensorView { dtype, offset: self.reserve(dtype.size() * (elements + pad)), shape, stride }
     }
 }
 
@@ -449,89 +360,4 @@ fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) 
         }
     }
     PositionView { dtype, offset: arena.put(bytes), stride }
-}
-
-/// Cosines and sines of one token, as the storage type holds them.
-fn table_row(truth: &Truth, dtype: DType, b: usize, t: usize) -> Vec<(f64, f64)> {
-    let (axes, frequencies) = (truth.plan.axes(0), truth.plan.frequencies(0));
-    let m = truth.plan.attention_scaling;
-    axes.iter()
-        .zip(frequencies)
-        .map(|(axis, frequency)| {
-            let position = if *axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(*axis)][b][t] };
-            let exact = sincos(position, *frequency);
-            (dtype.round(m * exact.cos), dtype.round(m * exact.sin))
-        })
-        .collect()
-}
-
-fn one_map(truth: &Truth) -> Result<(), PrepareError> {
-    if truth.plan.map_heads > 1 {
-        return Err(PrepareError::NotApplicable(
-            "the axis map differs per head, a cos/sin table cannot say that".into(),
-        ));
-    }
-    Ok(())
-}
-
-fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<CosSinView, PrepareError> {
-    one_map(truth)?;
-    let dtype = case.dtype;
-    let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
-    let (row, pairs) = (truth.pairs + 1, truth.pairs);
-    let stride = [tokens * row + 2, row];
-    let elements = case.batch() * stride[0];
-    let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
-    let mut given = Vec::new();
-    for b in 0..case.batch() {
-        let mut rows = Vec::new();
-        for t in 0..tokens {
-            let values = table_row(truth, dtype, b, t);
-            for (pair, (c, s)) in values.iter().enumerate().take(pairs) {
-                let at = b * stride[0] + t * stride[1] + pair;
-                dtype.put_bits(&mut cos, at, dtype.encode(*c));
-                dtype.put_bits(&mut sin, at, dtype.encode(*s));
-            }
-            rows.push(values);
-        }
-        given.push(rows);
-    }
-    truth.given = Some(given);
-    Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
-}
-
-/// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
-fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
-    const MAX_ROWS: usize = 1 << 20;
-    one_map(truth)?;
-    let dtype = case.dtype;
-    let m = truth.plan.attention_scaling;
-    let mut rows = 0usize;
-    for position in truth.positions.iter().flatten().flatten() {
-        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_ROWS as f64 {
-            return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
-        }
-        rows = rows.max(position.hi as usize + 1);
-    }
-    let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
-    let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
-    let mut given =
-        vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
-    for (b, row) in given.iter_mut().enumerate() {
-        for (t, values) in row.iter_mut().enumerate() {
-            for (pair, value) in values.iter_mut().enumerate() {
-                let axis = truth.plan.axes(0)[pair];
-                // A pair on no axis reads row 0.
-                let position = if axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(axis)][b][t] };
-                let exact = sincos(position, truth.plan.frequencies(0)[pair]);
-                *value = (dtype.round(m * exact.cos), dtype.round(m * exact.sin));
-                let at = position.hi as usize * stride + pair;
-                dtype.put_bits(&mut bytes, at, dtype.encode(value.0));
-                dtype.put_bits(&mut bytes, at + pairs, dtype.encode(value.1));
-            }
-        }
-    }
-    truth.given = Some(given);
-    let offset = arena.put(bytes);
-    Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
 }

@@ -6,6 +6,7 @@ mod accuracy;
 mod axis_map_probe;
 mod controls;
 mod degenerates_to_1d;
+mod explain;
 mod frequency_probe;
 pub mod generator;
 mod invariant;

@@ -1,7 +1,7 @@
 //! `positions-exact`: positions and what text goes on with are the scheme's, exactly.
 
+use super::explain::token_name;
 use super::generator::Generator;
-use super::judge::token_name;
 use super::measured::measure;
 use super::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Level};

@@ -1,13 +1,6 @@
-//! The structs of `include/ropecheck.h`, field by field, and how a [`Call`] becomes one of them.
-#![allow(unsafe_code)]
+//! The structs of `include/ropecheck.h`, field by field.
 
-use std::ffi::{CString, c_char, c_void};
-use std::mem::size_of;
-use std::ptr;
-
-use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TensorView};
-use crate::numeric::DType;
-use crate::spec::model::Pairing;
+use std::ffi::{c_char, c_void};
 
 /// The version of the ABI that this suite speaks.
 pub const ABI_VERSION: u32 = 0;
@@ -15,426 +8,176 @@ pub const ABI_VERSION: u32 = 0;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Segment {
-    struct_size: u32,
-    kind: i32,
-    grid: [i64; 3],
-    tokens: i64,
-    seconds: [i64; 2],
+    pub(super) struct_size: u32,
+    pub(super) kind: i32,
+    pub(super) grid: [i64; 3],
+    pub(super) tokens: i64,
+    pub(super) seconds: [i64; 2],
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct LayoutStruct {
-    struct_size: u32,
-    reserved: i32,
-    segments: *const Segment,
-    n_segments: i64,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) segments: *const Segment,
+    pub(super) n_segments: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Parameter {
-    struct_size: u32,
-    reserved: i32,
-    name: *const c_char,
-    value: f64,
-    num: i64,
-    den: i64,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) name: *const c_char,
+    pub(super) value: f64,
+    pub(super) num: i64,
+    pub(super) den: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Scheme {
-    struct_size: u32,
-    n_axes: i32,
-    scheme: *const c_char,
-    profile: *const c_char,
-    axes: *const *const c_char,
-    parameters: *const Parameter,
-    n_parameters: i64,
+    pub(super) struct_size: u32,
+    pub(super) n_axes: i32,
+    pub(super) scheme: *const c_char,
+    pub(super) profile: *const c_char,
+    pub(super) axes: *const *const c_char,
+    pub(super) parameters: *const Parameter,
+    pub(super) n_parameters: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Tensor {
-    struct_size: u32,
-    dtype: i32,
-    data: *mut c_void,
-    stride: [i64; 4],
+    pub(super) struct_size: u32,
+    pub(super) dtype: i32,
+    pub(super) data: *mut c_void,
+    pub(super) stride: [i64; 4],
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct PositionTensor {
-    struct_size: u32,
-    dtype: i32,
-    data: *mut c_void,
-    stride: [i64; 3],
+    pub(super) struct_size: u32,
+    pub(super) dtype: i32,
+    pub(super) data: *mut c_void,
+    pub(super) stride: [i64; 3],
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct CosSin {
-    struct_size: u32,
-    dtype: i32,
-    cos: *const c_void,
-    sin: *const c_void,
-    stride: [i64; 2],
-    full: i32,
-    reserved: i32,
+    pub(super) struct_size: u32,
+    pub(super) dtype: i32,
+    pub(super) cos: *const c_void,
+    pub(super) sin: *const c_void,
+    pub(super) stride: [i64; 2],
+    pub(super) full: i32,
+    pub(super) reserved: i32,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct CosSinCache {
-    struct_size: u32,
-    dtype: i32,
-    data: *const c_void,
-    rows: i64,
-    stride_row: i64,
+    pub(super) struct_size: u32,
+    pub(super) dtype: i32,
+    pub(super) data: *const c_void,
+    pub(super) rows: i64,
+    pub(super) stride_row: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
-    struct_size: u32,
-    pairing: i32,
-    head_dim: i64,
-    rotary_dim: i64,
-    rotary_offset: i64,
-    direction: i32,
-    reserved: i32,
-    attention_scaling: f64,
-    axis_of_pair: *const u8,
-    axis_head_stride: i64,
-    inv_freq: *const f64,
-    inv_freq_head_stride: i64,
-    base: f64,
-    sections: *const i64,
-    n_sections: i32,
-    interleaved: i32,
+    pub(super) struct_size: u32,
+    pub(super) pairing: i32,
+    pub(super) head_dim: i64,
+    pub(super) rotary_dim: i64,
+    pub(super) rotary_offset: i64,
+    pub(super) direction: i32,
+    pub(super) reserved: i32,
+    pub(super) attention_scaling: f64,
+    pub(super) axis_of_pair: *const u8,
+    pub(super) axis_head_stride: i64,
+    pub(super) inv_freq: *const f64,
+    pub(super) inv_freq_head_stride: i64,
+    pub(super) base: f64,
+    pub(super) sections: *const i64,
+    pub(super) n_sections: i32,
+    pub(super) interleaved: i32,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Qk {
-    struct_size: u32,
-    reserved: i32,
-    batch: i64,
-    tokens: i64,
-    q_heads: i64,
-    k_heads: i64,
-    q: Tensor,
-    k: Tensor,
-    q_out: Tensor,
-    k_out: Tensor,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) batch: i64,
+    pub(super) tokens: i64,
+    pub(super) q_heads: i64,
+    pub(super) k_heads: i64,
+    pub(super) q: Tensor,
+    pub(super) k: Tensor,
+    pub(super) q_out: Tensor,
+    pub(super) k_out: Tensor,
 }
 
 #[repr(C)]
 pub(super) struct PositionsCall {
-    struct_size: u32,
-    reserved: i32,
-    scheme: Scheme,
-    batch: i64,
-    layouts: *const LayoutStruct,
-    token_start: i64,
-    token_count: i64,
-    out: PositionTensor,
-    next: PositionTensor,
-    stream: *mut c_void,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) scheme: Scheme,
+    pub(super) batch: i64,
+    pub(super) layouts: *const LayoutStruct,
+    pub(super) token_start: i64,
+    pub(super) token_count: i64,
+    pub(super) out: PositionTensor,
+    pub(super) next: PositionTensor,
+    pub(super) stream: *mut c_void,
 }
 
 #[repr(C)]
 pub(super) struct RotateCall {
-    struct_size: u32,
-    reserved: i32,
-    scheme: Scheme,
-    plan: Plan,
-    qk: Qk,
-    positions: PositionTensor,
-    cu_seqlens: *const i64,
-    n_sequences: i64,
-    cos_sin: CosSin,
-    cache: CosSinCache,
-    stream: *mut c_void,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) scheme: Scheme,
+    pub(super) plan: Plan,
+    pub(super) qk: Qk,
+    pub(super) positions: PositionTensor,
+    pub(super) cu_seqlens: *const i64,
+    pub(super) n_sequences: i64,
+    pub(super) cos_sin: CosSin,
+    pub(super) cache: CosSinCache,
+    pub(super) stream: *mut c_void,
 }
 
 #[repr(C)]
 pub(super) struct FusedCall {
-    struct_size: u32,
-    reserved: i32,
-    scheme: Scheme,
-    plan: Plan,
-    qk: Qk,
-    layouts: *const LayoutStruct,
-    token_start: i64,
-    stream: *mut c_void,
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) scheme: Scheme,
+    pub(super) plan: Plan,
+    pub(super) qk: Qk,
+    pub(super) layouts: *const LayoutStruct,
+    pub(super) token_start: i64,
+    pub(super) stream: *mut c_void,
 }
 
 #[repr(C)]
 pub(super) struct ApplyCall {
-    struct_size: u32,
-    reserved: i32,
-    plan: Plan,
-    qk: Qk,
-    cos_sin: CosSin,
-    stream: *mut c_void,
-}
-
-#[allow(clippy::cast_possible_truncation)]
-const fn size<T>() -> u32 {
-    size_of::<T>() as u32
-}
-
-fn long(value: usize) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-pub(super) fn dtype_code(dtype: DType) -> i32 {
-    match dtype {
-        DType::F32 => 0,
-        DType::F16 => 1,
-        DType::BF16 => 2,
-        DType::F64 => 3,
-        DType::I32 => 4,
-        DType::I64 => 5,
-    }
-}
-
-/// Owns everything that the pointers in a C struct point to, apart from the arena itself.
-#[derive(Default)]
-pub(super) struct Keep {
-    strings: Vec<CString>,
-    axes: Vec<*const c_char>,
-    parameters: Vec<Parameter>,
-    segments: Vec<Vec<Segment>>,
-    layouts: Vec<LayoutStruct>,
-}
-
-/// Turns offsets into pointers. `base` is the start of the arena and `len` its bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Arena {
-    /// First byte.
-    pub(super) base: *mut u8,
-    /// Bytes.
-    pub(super) len: usize,
-}
-
-impl Arena {
-    /// A pointer into the arena; null if the offset lies outside (a library then gets a null it can refuse).
-    fn at(self, offset: usize) -> *mut c_void {
-        if offset >= self.len {
-            return ptr::null_mut();
-        }
-        // SAFETY: offset < len, and [base, base + len) is one mapped allocation that outlives the call.
-        unsafe { self.base.add(offset).cast() }
-    }
-
-    fn tensor(self, view: Option<&TensorView>) -> Tensor {
-        match view {
-            Some(v) => Tensor {
-                struct_size: size::<Tensor>(),
-                dtype: dtype_code(v.dtype),
-                data: self.at(v.offset),
-                stride: v.stride.map(long),
-            },
-            None => Tensor { struct_size: size::<Tensor>(), dtype: 0, data: ptr::null_mut(), stride: [0; 4] },
-        }
-    }
-
-    fn positions(self, v: &PositionView) -> PositionTensor {
-        PositionTensor {
-            struct_size: size::<PositionTensor>(),
-            dtype: dtype_code(v.dtype),
-            data: self.at(v.offset),
-            stride: v.stride.map(long),
-        }
-    }
-
-    fn cos_sin(self, view: Option<&CosSinView>) -> CosSin {
-        let (dtype, cos, sin, stride) = match view {
-            Some(v) => (dtype_code(v.dtype), self.at(v.cos), self.at(v.sin), v.stride.map(long)),
-            None => (0, ptr::null_mut(), ptr::null_mut(), [0; 2]),
-        };
-        CosSin { struct_size: size::<CosSin>(), dtype, cos, sin, stride, full: 0, reserved: 0 }
-    }
-
-    fn cache(self, view: Option<&(CosSinView, usize)>) -> CosSinCache {
-        let (dtype, data, rows, stride_row) = match view {
-            Some((v, rows)) => (dtype_code(v.dtype), self.at(v.cos), long(*rows), long(v.stride[1])),
-            None => (0, ptr::null_mut(), 0, 0),
-        };
-        CosSinCache { struct_size: size::<CosSinCache>(), dtype, data, rows, stride_row }
-    }
-
-    fn plan(self, v: &PlanView) -> Plan {
-        let (sections, n_sections) = match v.sections {
-            Some((offset, count)) => (self.at(offset).cast_const().cast(), i32::try_from(count).unwrap_or(0)),
-            None => (ptr::null(), 0),
-        };
-        Plan {
-            struct_size: size::<Plan>(),
-            pairing: match v.pairing {
-                Pairing::Half => 0,
-                Pairing::Adjacent => 1,
-            },
-            head_dim: long(v.head_dim),
-            rotary_dim: long(v.rotary_dim),
-            rotary_offset: long(v.rotary_offset),
-            direction: v.direction,
-            reserved: 0,
-            attention_scaling: v.attention_scaling,
-            axis_of_pair: self.at(v.axis_of_pair.offset).cast_const().cast(),
-            axis_head_stride: long(v.axis_of_pair.head_stride),
-            inv_freq: self.at(v.inv_freq.offset).cast_const().cast(),
-            inv_freq_head_stride: long(v.inv_freq.head_stride),
-            base: v.base,
-            sections,
-            n_sections,
-            interleaved: i32::from(v.interleaved),
-        }
-    }
-
-    fn qk(self, v: &QkView) -> Qk {
-        Qk {
-            struct_size: size::<Qk>(),
-            reserved: 0,
-            batch: long(v.batch),
-            tokens: long(v.tokens),
-            q_heads: long(v.q_heads),
-            k_heads: long(v.k_heads),
-            q: self.tensor(Some(&v.q)),
-            k: self.tensor(v.k.as_ref()),
-            q_out: self.tensor(Some(&v.q_out)),
-            k_out: self.tensor(v.k_out.as_ref()),
-        }
-    }
-}
-
-impl Keep {
-    fn string(&mut self, text: &str) -> *const c_char {
-        // A NUL cannot occur: names come from specs, whose grammar has none.
-        let owned = CString::new(text).unwrap_or_default();
-        let pointer = owned.as_ptr();
-        self.strings.push(owned);
-        pointer
-    }
-
-    fn scheme(&mut self, v: &SchemeRef) -> Scheme {
-        let (scheme, profile) = (self.string(&v.scheme), self.string(&v.profile));
-        self.axes = v.axes.iter().map(|a| self.string(a)).collect();
-        self.parameters = v
-            .parameters
-            .iter()
-            .map(|p| Parameter {
-                struct_size: size::<Parameter>(),
-                reserved: 0,
-                name: self.string(&p.name),
-                value: p.value,
-                num: p.num,
-                den: p.den,
-            })
-            .collect();
-        Scheme {
-            struct_size: size::<Scheme>(),
-            n_axes: i32::try_from(v.axes.len()).unwrap_or(0),
-            scheme,
-            profile,
-            axes: self.axes.as_ptr(),
-            parameters: self.parameters.as_ptr(),
-            n_parameters: long(self.parameters.len()),
-        }
-    }
-
-    fn layouts(&mut self, layouts: &[Vec<SegmentRef>]) -> *const LayoutStruct {
-        self.segments = layouts
-            .iter()
-            .map(|row| {
-                row.iter()
-                    .map(|s| Segment {
-                        struct_size: size::<Segment>(),
-                        kind: s.kind,
-                        grid: s.grid,
-                        tokens: s.tokens,
-                        seconds: s.seconds,
-                    })
-                    .collect()
-            })
-            .collect();
-        self.layouts = self
-            .segments
-            .iter()
-            .map(|row| LayoutStruct {
-                struct_size: size::<LayoutStruct>(),
-                reserved: 0,
-                segments: row.as_ptr(),
-                n_segments: long(row.len()),
-            })
-            .collect();
-        self.layouts.as_ptr()
-    }
-}
-
-/// A call as the library sees it. Valid while the `Keep` and the arena it was made from live.
-pub(super) enum CCall {
-    Positions(PositionsCall),
-    Rotate(RotateCall),
-    Fused(FusedCall),
-    Apply(ApplyCall),
-}
-
-/// Builds the C struct for a call.
-pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
-    let stream = ptr::null_mut();
-    match call {
-        Call::Positions { scheme, layouts, token_start, token_count, out, next } => CCall::Positions(PositionsCall {
-            struct_size: size::<PositionsCall>(),
-            reserved: 0,
-            scheme: keep.scheme(scheme),
-            batch: long(layouts.len()),
-            layouts: keep.layouts(layouts),
-            token_start: long(*token_start),
-            token_count: long(*token_count),
-            out: arena.positions(out),
-            next: arena.positions(next),
-            stream,
-        }),
-        Call::Rotate { scheme, plan, qk, positions, cos_sin, cache } => CCall::Rotate(RotateCall {
-            struct_size: size::<RotateCall>(),
-            reserved: 0,
-            scheme: keep.scheme(scheme),
-            plan: arena.plan(plan),
-            qk: arena.qk(qk),
-            positions: arena.positions(positions),
-            cu_seqlens: ptr::null(),
-            n_sequences: 0,
-            cos_sin: arena.cos_sin(cos_sin.as_ref()),
-            cache: arena.cache(cache.as_ref()),
-            stream,
-        }),
-        Call::Fused { scheme, plan, qk, layouts, token_start } => CCall::Fused(FusedCall {
-            struct_size: size::<FusedCall>(),
-            reserved: 0,
-            scheme: keep.scheme(scheme),
-            plan: arena.plan(plan),
-            qk: arena.qk(qk),
-            layouts: keep.layouts(layouts),
-            token_start: long(*token_start),
-            stream,
-        }),
-        Call::Apply { plan, qk, cos_sin } => CCall::Apply(ApplyCall {
-            struct_size: size::<ApplyCall>(),
-            reserved: 0,
-            plan: arena.plan(plan),
-            qk: arena.qk(qk),
-            cos_sin: arena.cos_sin(Some(cos_sin)),
-            stream,
-        }),
-    }
+    pub(super) struct_size: u32,
+    pub(super) reserved: i32,
+    pub(super) plan: Plan,
+    pub(super) qk: Qk,
+    pub(super) cos_sin: CosSin,
+    pub(super) stream: *mut c_void,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::mem::size_of;
+
     use super::*;
 
     /// The numbers are those that the static asserts of `include/ropecheck.h` state for the C side.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use libloading::Library;
 
-use super::ffi::{self, ABI_VERSION, ApplyCall, Arena, CCall, FusedCall, Keep, PositionsCall, RotateCall};
+use super::c_call::{Arena, CCall, Keep, c_call};
+use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, PositionsCall, RotateCall};
 use crate::backend::Call;
 use crate::case::Level;
 
@@ -119,7 +120,7 @@ impl Loaded {
     /// Runs one call; status and message.
     pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
         let mut keep = Keep::default();
-        let call = ffi::c_call(call, arena, &mut keep);
+        let call = c_call(call, arena, &mut keep);
         let mut message = [0u8; MESSAGE_BYTES];
         let (text, len) = (message.as_mut_ptr().cast::<c_char>(), MESSAGE_BYTES);
         // SAFETY: every pointer in the struct points into `keep` or the arena, both alive until after the call; what the

@@ -1,6 +1,7 @@
 //! A shared library behind the C ABI (`include/ropecheck.h`), run in a worker process: a crash or a hang is a failing case,
 //! and expected values never lie in memory that the worker can map.
 
+mod c_call;
 mod ffi;
 mod loaded;
 mod protocol;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memmap2::MmapRaw;
 
-use super::ffi::Arena;
+use super::c_call::Arena;
 use super::loaded::Loaded;
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use crate::case::Level;

@@ -1,0 +1,289 @@
+//! Reads a manifest: every mistake names its place in the JSON, what was expected and what was found.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::manifest::{ContractName, Integers, LevelManifest, Manifest, ManifestError};
+use crate::case::{Alias, Consume, Level, Strides};
+use crate::numeric::DType;
+use crate::spec::model::Pairing;
+
+fn fail<T>(place: &str, text: impl fmt::Display) -> Result<T, ManifestError> {
+    Err(ManifestError(format!("manifest, {place}: {text}")))
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() > 60 { format!("{}...", text.chars().take(57).collect::<String>()) } else { text }
+}
+
+/// Picks a name out of a closed list, or says which was meant.
+fn choose<T: Copy>(place: &str, value: &Value, all: &[(&str, T)]) -> Result<T, ManifestError> {
+    let names = || all.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
+    let Some(text) = value.as_str() else {
+        return fail(place, format!("expected one of {}, found {}", names(), shown(value)));
+    };
+    if let Some((_, item)) = all.iter().find(|(n, _)| *n == text) {
+        return Ok(*item);
+    }
+    let near = crate::spec::suggest(text, all.iter().map(|(n, _)| *n));
+    let hint = near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+    fail(place, format!("unknown {text:?}, expected one of {}{hint}", names()))
+}
+
+fn choose_list<T: Copy + PartialEq>(place: &str, value: &Value, all: &[(&str, T)]) -> Result<Vec<T>, ManifestError> {
+    let Some(items) = value.as_array() else {
+        return fail(place, format!("expected a list, found {}", shown(value)));
+    };
+    let mut chosen = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let one = choose(&format!("{place}[{index}]"), item, all)?;
+        if chosen.contains(&one) {
+            return fail(place, format!("{} is listed twice", shown(item)));
+        }
+        chosen.push(one);
+    }
+    Ok(chosen)
+}
+
+/// An object whose keys are all known.
+struct Object<'a> {
+    place: String,
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Object<'a> {
+    fn new(place: &str, value: &'a Value, known: &[&str]) -> Result<Self, ManifestError> {
+        let Some(map) = value.as_object() else {
+            return fail(place, format!("expected an object, found {}", shown(value)));
+        };
+        for key in map.keys() {
+            if !known.contains(&key.as_str()) {
+                let hint = crate::spec::suggest(key, known.iter().copied())
+                    .map(|n| format!("; did you mean {n:?}?"))
+                    .unwrap_or_default();
+                return fail(place, format!("unknown key {key:?}{hint}"));
+            }
+        }
+        Ok(Object { place: place.to_owned(), map })
+    }
+
+    fn at(&self, key: &str) -> String {
+        if self.place == "top level" { key.to_owned() } else { format!("{}.{key}", self.place) }
+    }
+
+    fn need(&self, key: &str) -> Result<&'a Value, ManifestError> {
+        self.map.get(key).map_or_else(|| fail(&self.place, format!("key {key:?} is missing")), Ok)
+    }
+
+    fn text(&self, key: &str) -> Result<String, ManifestError> {
+        match self.need(key)?.as_str() {
+            Some(text) if !text.is_empty() && text.len() <= 200 => Ok(text.to_owned()),
+            _ => fail(&self.at(key), "expected a text of 1 to 200 bytes"),
+        }
+    }
+
+    fn boolean(&self, key: &str, default: bool) -> Result<bool, ManifestError> {
+        match self.map.get(key) {
+            None => Ok(default),
+            Some(value) => value
+                .as_bool()
+                .map_or_else(|| fail(&self.at(key), format!("expected true or false, found {}", shown(value))), Ok),
+        }
+    }
+
+    fn integer(&self, key: &str, default: i64, least: i64) -> Result<i64, ManifestError> {
+        match self.map.get(key) {
+            None => Ok(default),
+            Some(value) => match value.as_i64() {
+                Some(number) if number >= least => Ok(number),
+                _ => fail(&self.at(key), format!("expected an integer of at least {least}, found {}", shown(value))),
+            },
+        }
+    }
+
+    fn integers(&self, key: &str, least: i64) -> Result<Integers, ManifestError> {
+        let place = self.at(key);
+        let value = self.need(key)?;
+        let one = |v: &Value| match v.as_i64() {
+            Some(n) if n >= least => Ok(n),
+            _ => fail(&place, format!("expected an integer of at least {least}, found {}", shown(v))),
+        };
+        match value {
+            Value::Number(_) => Ok(Integers::List(vec![one(value)?])),
+            Value::Array(items) if !items.is_empty() => {
+                let mut list = items.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+                list.sort_unstable();
+                list.dedup();
+                Ok(Integers::List(list))
+            }
+            Value::Object(_) => {
+                let range = Object::new(&place, value, &["min", "max", "multiple"])?;
+                range.need("min")?;
+                range.need("max")?;
+                let (min, max) = (range.integer("min", 0, least)?, range.integer("max", 0, least)?);
+                let range = Integers::Range { min, max, multiple: range.integer("multiple", 1, 1)? };
+                match range.at_least(min) {
+                    Some(_) => Ok(range),
+                    None => fail(&place, "no integer lies in this range"),
+                }
+            }
+            _ => fail(&place, format!("expected an integer, a list or {{min, max, multiple}}, found {}", shown(value))),
+        }
+    }
+}
+
+const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+const POSITION_TYPES: [(&str, DType); 4] =
+    [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
+const TOP_KEYS: [&str; 19] = [
+    "name",
+    "version",
+    "levels",
+    "dtypes",
+    "position_dtypes",
+    "pairings",
+    "head_dims",
+    "partial_rotary",
+    "q_heads",
+    "k_heads",
+    "alias",
+    "strides",
+    "max_position",
+    "max_tokens",
+    "token_ranges",
+    "directions",
+    "attention_scaling",
+    "per_head",
+    "batch_layouts",
+];
+
+pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
+    let mut known = TOP_KEYS.to_vec();
+    known.push("bases");
+    let top = Object::new("top level", value, &known)?;
+    let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
+    let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
+    let mut found = Vec::new();
+    for level in Level::ALL {
+        if let Some(value) = levels.map.get(level.name()) {
+            found.push((level, parse_level(level, value, &dtypes)?));
+        }
+    }
+    if found.is_empty() {
+        return fail("levels", "expected at least one of positions, rotate, fused, apply");
+    }
+    let moves_tensors = found.iter().any(|(level, _)| *level != Level::Positions);
+    if moves_tensors && dtypes.is_empty() {
+        return fail("dtypes", "expected at least one of f32, f16, bf16");
+    }
+    let list = |key: &str| -> Result<&Value, ManifestError> { top.need(key) };
+    let pairings = match top.map.get("pairings") {
+        Some(v) => choose_list("pairings", v, &[("half", Pairing::Half), ("adjacent", Pairing::Adjacent)])?,
+        None => vec![Pairing::Half],
+    };
+    let directions = match top.map.get("directions") {
+        None => vec![1],
+        Some(Value::Array(items)) if !items.is_empty() && items.iter().all(|v| matches!(v.as_i64(), Some(1 | -1))) => {
+            items.iter().filter_map(Value::as_i64).collect()
+        }
+        Some(other) => return fail("directions", format!("expected a list of 1 and -1, found {}", shown(other))),
+    };
+    let bases = match top.map.get("bases") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.iter().map(|v| v.to_string().trim_matches('"').to_owned()).collect(),
+        Some(other) => return fail("bases", format!("expected a list of numbers, found {}", shown(other))),
+    };
+    let alias = match top.map.get("alias") {
+        Some(v) => choose_list("alias", v, &[("out", Alias::Out), ("in", Alias::In)])?,
+        None => vec![Alias::Out],
+    };
+    for (place, empty) in [("pairings", pairings.is_empty()), ("alias", alias.is_empty())] {
+        if empty && moves_tensors {
+            return fail(place, "expected at least one entry");
+        }
+    }
+    let strides = match top.map.get("strides") {
+        Some(v) => {
+            choose("strides", v, &[("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)])?
+        }
+        None => Strides::Packed,
+    };
+    let whole = |key: &str, least: i64| -> Result<Integers, ManifestError> {
+        if moves_tensors { top.integers(key, least) } else { Ok(Integers::Range { min: 2, max: 2, multiple: 1 }) }
+    };
+    Ok(Manifest {
+        name: top.text("name")?,
+        version: top.text("version")?,
+        position_dtypes: match top.map.get("position_dtypes") {
+            None if found.iter().all(|(l, m)| *l != Level::Positions && !m.consumes(Consume::Positions)) => Vec::new(),
+            _ => choose_list("position_dtypes", list("position_dtypes")?, &POSITION_TYPES)?,
+        },
+        dtypes,
+        levels: found,
+        pairings,
+        head_dims: whole("head_dims", 2)?,
+        partial_rotary: top.boolean("partial_rotary", false)?,
+        q_heads: whole("q_heads", 1)?,
+        k_heads: whole("k_heads", 0)?,
+        alias,
+        strides,
+        max_position: top.integer("max_position", i64::from(i32::MAX), 1)?,
+        max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
+        token_ranges: top.boolean("token_ranges", false)?,
+        directions,
+        attention_scaling: top.boolean("attention_scaling", false)?,
+        per_head: top.boolean("per_head", false)?,
+        batch_layouts: top.boolean("batch_layouts", true)?,
+        bases,
+    })
+}
+
+fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelManifest, ManifestError> {
+    let place = format!("levels.{level}");
+    let object = Object::new(&place, value, &["consumes", "schemes", "contract", "contracts"])?;
+    let consumes = choose_list(&object.at("consumes"), object.need("consumes")?, &Consume::ALL.map(|c| (c.name(), c)))?;
+    let has = |c: Consume| consumes.contains(&c);
+    // Each level has one way to learn where its tokens are; without it no result could be right.
+    let (needed, ok) = match level {
+        Level::Positions | Level::Fused => ("layout", has(Consume::Layout)),
+        Level::Rotate => ("positions or cos_sin", has(Consume::Positions) || has(Consume::CosSin)),
+        Level::Apply => ("cos_sin", has(Consume::CosSin)),
+    };
+    if !ok {
+        return fail(&object.at("consumes"), format!("a backend of level {level} must consume {needed}"));
+    }
+    if matches!(level, Level::Positions | Level::Fused) && (has(Consume::Positions) || has(Consume::CosSin)) {
+        return fail(&object.at("consumes"), format!("level {level} is given a layout, never positions or cos_sin"));
+    }
+    let schemes = match object.map.get("schemes") {
+        None if level == Level::Apply => vec!["*".to_owned()],
+        _ => match object.need("schemes")? {
+            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            other => {
+                return fail(&object.at("schemes"), format!("expected a list of names, found {}", shown(other)));
+            }
+        },
+    };
+    let mut contracts = Vec::new();
+    if level != Level::Positions {
+        let per_dtype = match object.map.get("contracts") {
+            Some(v) => Some(Object::new(&object.at("contracts"), v, &FLOATS.map(|(n, _)| n))?),
+            None => None,
+        };
+        for dtype in dtypes {
+            let value = match &per_dtype {
+                Some(map) => map.need(dtype.name())?,
+                None => object.need("contract")?,
+            };
+            let at = object.at("contract");
+            let contract = Object::new(&at, value, &["class", "frequencies"])?;
+            let frequencies = if level == Level::Apply { "table".to_owned() } else { contract.text("frequencies")? };
+            contracts.push((*dtype, ContractName { class: contract.text("class")?, frequencies }));
+        }
+    }
+    Ok(LevelManifest { consumes, schemes, contracts })
+}

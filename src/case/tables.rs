@@ -1,0 +1,93 @@
+//! Cosines and sines that the suite hands over, and the truth that follows from them.
+
+use super::Case;
+use super::arena::Arena;
+use super::call::CosSinView;
+use super::prepare::{FLOAT_POISON, PrepareError, Truth};
+use crate::numeric::{DType, Dd, sincos};
+use crate::plan::NO_AXIS;
+
+/// Cosines and sines of one token, as the storage type holds them.
+fn table_row(truth: &Truth, dtype: DType, b: usize, t: usize) -> Vec<(f64, f64)> {
+    let (axes, frequencies) = (truth.plan.axes(0), truth.plan.frequencies(0));
+    let m = truth.plan.attention_scaling;
+    axes.iter()
+        .zip(frequencies)
+        .map(|(axis, frequency)| {
+            let position = if *axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(*axis)][b][t] };
+            let exact = sincos(position, *frequency);
+            (dtype.round(m * exact.cos), dtype.round(m * exact.sin))
+        })
+        .collect()
+}
+
+fn one_map(truth: &Truth) -> Result<(), PrepareError> {
+    if truth.plan.map_heads > 1 {
+        return Err(PrepareError::NotApplicable(
+            "the axis map differs per head, a cos/sin table cannot say that".into(),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<CosSinView, PrepareError> {
+    one_map(truth)?;
+    let dtype = case.dtype;
+    let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
+    let (row, pairs) = (truth.pairs + 1, truth.pairs);
+    let stride = [tokens * row + 2, row];
+    let elements = case.batch() * stride[0];
+    let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
+    let mut given = Vec::new();
+    for b in 0..case.batch() {
+        let mut rows = Vec::new();
+        for t in 0..tokens {
+            let values = table_row(truth, dtype, b, t);
+            for (pair, (c, s)) in values.iter().enumerate().take(pairs) {
+                let at = b * stride[0] + t * stride[1] + pair;
+                dtype.put_bits(&mut cos, at, dtype.encode(*c));
+                dtype.put_bits(&mut sin, at, dtype.encode(*s));
+            }
+            rows.push(values);
+        }
+        given.push(rows);
+    }
+    truth.given = Some(given);
+    Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
+}
+
+/// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
+pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
+    const MAX_ROWS: usize = 1 << 20;
+    one_map(truth)?;
+    let dtype = case.dtype;
+    let m = truth.plan.attention_scaling;
+    let mut rows = 0usize;
+    for position in truth.positions.iter().flatten().flatten() {
+        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_ROWS as f64 {
+            return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
+        }
+        rows = rows.max(position.hi as usize + 1);
+    }
+    let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
+    let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
+    let mut given =
+        vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
+    for (b, row) in given.iter_mut().enumerate() {
+        for (t, values) in row.iter_mut().enumerate() {
+            for (pair, value) in values.iter_mut().enumerate() {
+                let axis = truth.plan.axes(0)[pair];
+                // A pair on no axis reads row 0.
+                let position = if axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(axis)][b][t] };
+                let exact = sincos(position, truth.plan.frequencies(0)[pair]);
+                *value = (dtype.round(m * exact.cos), dtype.round(m * exact.sin));
+                let at = position.hi as usize * stride + pair;
+                dtype.put_bits(&mut bytes, at, dtype.encode(value.0));
+                dtype.put_bits(&mut bytes, at + pairs, dtype.encode(value.1));
+            }
+        }
+    }
+    truth.given = Some(given);
+    let offset = arena.put(bytes);
+    Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
+}

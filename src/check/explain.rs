@@ -1,0 +1,120 @@
+//! What a failing element looks like to people: where it is, what it should be, why the bound is what it is.
+
+use super::Failure;
+use super::judge::{Element, ElementFailure, Judge};
+use crate::case::Level;
+use crate::numeric::DType;
+use crate::plan::Layout;
+
+impl Judge<'_> {
+    /// A channel outside the rotary width that did not come back as it was.
+    pub(super) fn changed_outside(&self, input: &[f64], output: &[f64]) -> Option<usize> {
+        let rotated = self.truth.rotary_offset..self.truth.rotary_offset + self.truth.rotary_dim;
+        (0..input.len())
+            .filter(|c| !rotated.contains(c))
+            .find(|c| input[*c] != output[*c] && !(input[*c].is_nan() && output[*c].is_nan()))
+    }
+
+    pub(super) fn passed_through_changed(
+        &self,
+        at: (usize, usize, usize, usize),
+        input: &[f64],
+        output: &[f64],
+    ) -> Box<Failure> {
+        let (row, token, head, channel) = at;
+        let place = self.place(row, token, head, channel);
+        let (found, was) = (output[channel], input[channel]);
+        let never = if found.is_nan() { " (never written?)" } else { "" };
+        Failure::new(format!("{place}: outside the rotary width, must stay {was:e}, came back as {found:e}{never}"))
+    }
+
+    /// Names a token of a batch row as the layout sees it.
+    #[must_use]
+    pub fn token_name(&self, row: usize, token: usize) -> String {
+        let start = self.case.window.map_or(0, |(start, _)| start);
+        token_name(&self.case.layouts[row], start + token as u64, self.case.batch() > 1, row)
+    }
+
+    /// Names an element for people.
+    #[must_use]
+    pub fn place(&self, row: usize, token: usize, head: usize, channel: usize) -> String {
+        let (side, number) = if head < self.q_heads() { ("q", head) } else { ("k", head - self.q_heads()) };
+        let mut text = format!("{}, {side} head {number}, channel {channel}", self.token_name(row, token));
+        if let Some((pair, _)) = self.pair_of(self.case.pairing, channel) {
+            text.push_str(&format!(" (pair {pair}"));
+            let axis = self.axis(head, pair);
+            if self.case.level != Level::Apply && self.truth.given.is_none() {
+                match self.axes.get(usize::from(axis)) {
+                    Some(name) => text
+                        .push_str(&format!(", axis {name} at position {}", self.position(axis, row, token).to_f64())),
+                    None => text.push_str(", on no axis"),
+                }
+            }
+            text.push(')');
+        }
+        text
+    }
+
+    pub(super) fn explain(&self, failure: &ElementFailure, pair: usize) -> Box<Failure> {
+        let Element { row, token, head, channel } = failure.element;
+        let (observed, expected) = (failure.observed, failure.expected);
+        let place = self.place(row, token, head, channel);
+        let error = (observed - expected).abs();
+        let total = failure.allowance.total();
+        let mut lines = Failure::new(format!("{place}: {}", shown(self.case.dtype, observed)));
+        lines.details.push(format!("expected {expected:.9e}, found {}", with_bits(self.case.dtype, observed)));
+        if observed.is_finite() {
+            let ulps = error / (2.0 * self.case.dtype.half_ulp(expected));
+            lines.details.push(format!("error {error:.3e} = {ulps:.1} ulp of {}", self.case.dtype.name()));
+        }
+        let parts: Vec<String> = failure
+            .allowance
+            .parts()
+            .iter()
+            .filter(|(_, part)| *part > total * 1e-3)
+            .map(|(name, part)| format!("{name} {part:.2e}"))
+            .collect();
+        lines.details.push(format!("allowed {total:.3e} = {}", parts.join(" + ")));
+        let angle = self.position(self.axis(head, pair), row, token).to_f64() * self.frequency(head, pair);
+        if self.truth.given.is_none() {
+            lines.details.push(format!("angle {angle:.6} rad at frequency {:.6e}", self.frequency(head, pair)));
+        }
+        if observed.is_finite() && expected != 0.0 && (observed + expected).abs() <= total {
+            lines.details.push(OPPOSITE.to_owned());
+        }
+        lines
+    }
+}
+
+/// Said where only the sign is wrong.
+pub(super) const OPPOSITE: &str = "the value has the right size and the opposite sign";
+
+fn shown(dtype: DType, observed: f64) -> String {
+    if observed.is_nan() {
+        return "is NaN where a number is expected (never written, or computed from poison?)".into();
+    }
+    if observed.is_infinite() {
+        return format!("is infinite, where no honest {} kernel overflows", dtype.name());
+    }
+    "is further from the exact value than the contract allows".into()
+}
+
+fn with_bits(dtype: DType, value: f64) -> String {
+    let digits = 2 * dtype.size();
+    format!("{value:.9e} (0x{:0digits$x})", dtype.encode(value))
+}
+
+/// Names a token of a layout.
+#[must_use]
+pub fn token_name(layout: &Layout, token: u64, batched: bool, row: usize) -> String {
+    let row = if batched { format!("row {row}, ") } else { String::new() };
+    let Some((segment, inside)) = layout.locate(token) else { return format!("{row}token {token}") };
+    match layout.segments()[segment].grid() {
+        Some([_, h, w]) => {
+            let (h, w) = (u64::from(h), u64::from(w));
+            let (t, rest) = (inside / (h * w), inside % (h * w));
+            format!("{row}token {token} (segment {segment}: t={t} h={} w={})", rest / w, rest % w)
+        }
+        None => format!("{row}token {token} (segment {segment}: text)"),
+    }
+}
