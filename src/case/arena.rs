@@ -28,7 +28,7 @@ pub(super) fn write_tensor(arena: &mut [u8], view: &TensorView, tensor: &Tensor)
 pub(super) fn read_tensor(memory: &[u8], view: &TensorView) -> Tensor {
     let [batch, tokens, heads, channels] = view.shape;
     let size = view.dtype.size();
-    let mut tensor = Tensor { shape: view.shape, values: vec![0.0; view.shape.iter().product()] };
+    let mut tensor = Tensor::zeros(view.shape);
     for b in 0..batch {
         for t in 0..tokens {
             for h in 0..heads {

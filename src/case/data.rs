@@ -1,5 +1,7 @@
 //! What q and k hold.
 
+use ndarray::{Array4, Axis};
+
 use crate::numeric::{DType, Rng};
 use crate::spec::model::Pairing;
 
@@ -20,27 +22,58 @@ pub enum Data {
 
 /// A packed [batch, token, head, channel] tensor of values that the storage type holds exactly.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Tensor {
-    /// Batch, tokens, heads, channels.
-    pub shape: [usize; 4],
-    /// Values.
-    pub values: Vec<f64>,
-}
+pub struct Tensor(Array4<f64>);
 
 impl Tensor {
+    /// All zero.
+    #[must_use]
+    pub fn zeros(shape: [usize; 4]) -> Self {
+        Tensor(Array4::zeros(shape))
+    }
+
+    /// Batch, tokens, heads, channels.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 4] {
+        self.0.dim().into()
+    }
+
+    /// All values, channels fastest.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        // Never transposed or sliced, so always in standard layout.
+        self.0.as_slice().unwrap_or_default()
+    }
+
+    /// The same, to be written.
+    pub fn values_mut(&mut self) -> &mut [f64] {
+        self.0.as_slice_mut().unwrap_or_default()
+    }
+
     /// The channels of one head of one token.
     #[must_use]
     pub fn row(&self, b: usize, t: usize, h: usize) -> &[f64] {
-        let [_, tokens, heads, channels] = self.shape;
-        let start = ((b * tokens + t) * heads + h) * channels;
-        &self.values[start..start + channels]
+        let (start, channels) = self.start(b, t, h);
+        &self.values()[start..start + channels]
     }
 
     /// The same, to be written.
     pub fn row_mut(&mut self, b: usize, t: usize, h: usize) -> &mut [f64] {
-        let [_, tokens, heads, channels] = self.shape;
-        let start = ((b * tokens + t) * heads + h) * channels;
-        &mut self.values[start..start + channels]
+        let (start, channels) = self.start(b, t, h);
+        &mut self.values_mut()[start..start + channels]
+    }
+
+    fn start(&self, b: usize, t: usize, h: usize) -> (usize, usize) {
+        let [_, tokens, heads, channels] = self.shape();
+        (((b * tokens + t) * heads + h) * channels, channels)
+    }
+
+    /// This tensor with `tokens` tokens of ones in front of every row.
+    #[must_use]
+    pub fn pushed_back(&self, tokens: usize) -> Self {
+        let [batch, _, heads, channels] = self.shape();
+        let front = Array4::ones([batch, tokens, heads, channels]);
+        // The shapes agree on every axis but the one joined; a mismatch could only leave the tensor as it is.
+        ndarray::concatenate(Axis(1), &[front.view(), self.0.view()]).map_or_else(|_| self.clone(), Tensor)
     }
 }
 
@@ -63,12 +96,12 @@ pub fn fill(
     (rotary_dim, offset): (usize, usize),
     mut rng: Rng,
 ) -> Tensor {
-    let mut tensor = Tensor { shape, values: vec![0.0; shape.iter().product()] };
+    let mut tensor = Tensor::zeros(shape);
     let pair = |i| channels_of_pair(pairing, rotary_dim, offset, i);
     match data {
-        Data::Uniform => tensor.values.iter_mut().for_each(|v| *v = uniform(&mut rng, dtype)),
+        Data::Uniform => tensor.values_mut().iter_mut().for_each(|v| *v = uniform(&mut rng, dtype)),
         Data::Mixed => {
-            for row in tensor.values.chunks_exact_mut(shape[3]) {
+            for row in tensor.values_mut().chunks_exact_mut(shape[3]) {
                 row.iter_mut().for_each(|v| *v = mixed(&mut rng, dtype));
                 for i in 0..rotary_dim / 2 {
                     let (first, second) = pair(i);
@@ -83,7 +116,7 @@ pub fn fill(
             }
         }
         Data::First | Data::Second => {
-            for row in tensor.values.chunks_exact_mut(shape[3]) {
+            for row in tensor.values_mut().chunks_exact_mut(shape[3]) {
                 for i in 0..rotary_dim / 2 {
                     let (first, second) = pair(i);
                     row[if data == Data::First { first } else { second }] = 1.0;
@@ -92,7 +125,7 @@ pub fn fill(
         }
         Data::Channel => {
             let [_, tokens, heads, channels] = shape;
-            for (index, row) in tensor.values.chunks_exact_mut(channels).enumerate() {
+            for (index, row) in tensor.values_mut().chunks_exact_mut(channels).enumerate() {
                 row[(index / heads) % tokens % channels] = 1.0;
             }
         }

@@ -49,7 +49,7 @@ use crate::plan::Layout;
 
 /// Every rotated element of tokens whose position is not 0.
 fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iterator<Item = f64> + 'a {
-    let [_, tokens, heads, _] = tensor.shape;
+    let [_, tokens, heads, _] = tensor.shape();
     let first = if key { judge.q_heads() } else { 0 };
     (0..tokens).flat_map(move |t| {
         (0..heads).flat_map(move |h| {
@@ -64,7 +64,7 @@ fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iter
 
 fn trivial(judge: &Judge, outputs: &Outputs) -> Option<&'static str> {
     for (key, input, output) in [(false, &outputs.q, &outputs.q_out), (true, &outputs.k, &outputs.k_out)] {
-        if output.values.is_empty() {
+        if output.values().is_empty() {
             continue;
         }
         let all = |test: &dyn Fn(f64) -> bool| rotated(judge, output, key).all(test);
@@ -92,11 +92,11 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     }
     let other = Case { seed: case.seed ^ 0x5555, ..case.clone() };
     let (_, second) = subject.execute(&other)?;
-    if second.q_out.values == outputs.q_out.values {
+    if second.q_out == outputs.q_out {
         return Ok(Verdict::Fail(Failure::new(
             "the backend behaves as the control kernel stale: another input gives the same output",
         )));
     }
-    let elements = outputs.q_out.values.len() as u64;
+    let elements = outputs.q_out.values().len() as u64;
     Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
 }

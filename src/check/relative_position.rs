@@ -3,7 +3,7 @@
 use super::generator::Generator;
 use super::judge::Judge;
 use super::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict};
-use crate::case::{Case, Consume, Level, Place, Prepared, Tensor};
+use crate::case::{Case, Consume, Level, Place, Prepared};
 use crate::plan::{Layout, Segment};
 
 pub(super) struct RelativePosition;
@@ -73,22 +73,12 @@ fn moved(case: &Case) -> Result<(Case, usize), Halt> {
     Ok((later, SHIFT as usize))
 }
 
-/// The tensor with `before` rows of ones in front of its tokens.
-fn pushed(tensor: &Tensor, before: usize) -> Tensor {
-    let [batch, tokens, heads, channels] = tensor.shape;
-    let front = vec![1.0; before * heads * channels];
-    let mut values = Vec::with_capacity(tensor.values.len() + front.len());
-    values.extend_from_slice(&front);
-    values.extend_from_slice(&tensor.values);
-    Tensor { shape: [batch, tokens + before, heads, channels], values }
-}
-
 fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let (later, before) = moved(case)?;
     let (near, far) = (subject.prepare(case)?, subject.prepare(&later)?);
     same_differences(&near, &far, before)?;
     let (q, k) = Subject::inputs(case, &near);
-    let far_inputs = (pushed(&q, before), pushed(&k, before));
+    let far_inputs = (q.pushed_back(before), k.pushed_back(before));
     let here = subject.run(&near, q, k)?;
     let there = subject.run(&far, far_inputs.0, far_inputs.1)?;
     let (judge, far_judge) = (Judge::new(subject, case, &near)?, Judge::new(subject, &later, &far)?);

@@ -47,8 +47,8 @@ impl Check for Superposition {
 /// The inputs with one channel of every pair silenced.
 fn only(judge: &Judge, tensor: &Tensor, second: bool) -> Tensor {
     let mut silenced = tensor.clone();
-    let width = tensor.shape[3].max(1);
-    for row in silenced.values.chunks_exact_mut(width) {
+    let width = tensor.shape()[3].max(1);
+    for row in silenced.values_mut().chunks_exact_mut(width) {
         for pair in 0..judge.truth().pairs {
             let (a, b) = judge.channels(pair);
             row[if second { a } else { b }] = 0.0;

@@ -1,0 +1,64 @@
+//! What the program prints is kept as snapshots: a change is looked at, and then accepted on purpose.
+
+use std::process::Command;
+
+fn ropecheck(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_ropecheck")).args(arguments).output().expect("the program starts");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("exit code {}\n{out}{err}", output.status.code().unwrap_or(-1))
+}
+
+#[test]
+fn the_property_tables_are_printed_with_witnesses_and_errata() {
+    insta::assert_snapshot!("properties", ropecheck(&["properties"]));
+}
+
+#[test]
+fn the_lists_are_printed() {
+    insta::assert_snapshot!("list_schemes", ropecheck(&["list", "schemes"]));
+    insta::assert_snapshot!("list_checks", ropecheck(&["list", "checks"]));
+}
+
+#[test]
+fn a_check_and_a_scheme_are_explained() {
+    insta::assert_snapshot!("explain_check", ropecheck(&["explain", "axis-map-probe"]));
+    insta::assert_snapshot!("explain_scheme", ropecheck(&["explain", "vrope"]));
+}
+
+#[test]
+fn positions_are_printed_as_a_table() {
+    let layout = "text:2 video:2x1x2@0.5s image:1x2 text:1";
+    insta::assert_snapshot!("positions", ropecheck(&["positions", "--scheme", "vrope", "--layout", layout]));
+}
+
+#[test]
+fn positions_as_json_are_integers_dyadic_numbers_and_fractions() {
+    let json = |scheme: &str, param: &str| {
+        let text = ropecheck(&[
+            "positions", "--scheme", scheme, "--layout", "text:2 video:2x2x1 text:1", "--param", param, "--format", "json",
+        ]);
+        serde_json::from_str::<serde_json::Value>(text.split_once('\n').expect("a line").1).expect("JSON")
+    };
+    let tie = json("rope-tie", "base=10000");
+    assert_eq!(tie["positions"][0][2], serde_json::json!("8/3"));
+    assert_eq!(tie["positions"][2][2], serde_json::json!(3.5));
+    assert_eq!(tie["next"], serde_json::json!(7));
+    let compact = json("rope-compact", "base=10000");
+    assert_eq!(compact["next"], serde_json::json!([5, 5, 4]));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let run = || ropecheck(&["check", "--scheme", "vrope@official", "--cases", "1", "--seed", "9", "--format", "json"]);
+    let first = run();
+    assert!(first.starts_with("exit code 0"), "{first}");
+    assert_eq!(first, run());
+}
+
+#[test]
+fn the_embedded_run_says_that_it_judges_itself() {
+    let text = ropecheck(&["check", "--scheme", "rope", "--cases", "1"]);
+    assert!(text.starts_with("exit code 0"), "{text}");
+    assert!(text.contains("ropecheck's own embedded kernel"), "{text}");
+    assert!(text.contains("not judged on level rotate, because the suite supplied it: positions, axis map, frequencies"));
+}
