@@ -35,7 +35,15 @@ fn positions_are_printed_as_a_table() {
 fn positions_as_json_are_integers_dyadic_numbers_and_fractions() {
     let json = |scheme: &str, param: &str| {
         let text = ropecheck(&[
-            "positions", "--scheme", scheme, "--layout", "text:2 video:2x2x1 text:1", "--param", param, "--format", "json",
+            "positions",
+            "--scheme",
+            scheme,
+            "--layout",
+            "text:2 video:2x2x1 text:1",
+            "--param",
+            param,
+            "--format",
+            "json",
         ]);
         serde_json::from_str::<serde_json::Value>(text.split_once('\n').expect("a line").1).expect("JSON")
     };
@@ -60,5 +68,7 @@ fn the_embedded_run_says_that_it_judges_itself() {
     let text = ropecheck(&["check", "--scheme", "rope", "--cases", "1"]);
     assert!(text.starts_with("exit code 0"), "{text}");
     assert!(text.contains("ropecheck's own embedded kernel"), "{text}");
-    assert!(text.contains("not judged on level rotate, because the suite supplied it: positions, axis map, frequencies"));
+    assert!(
+        text.contains("not judged on level rotate, because the suite supplied it: positions, axis map, frequencies")
+    );
 }

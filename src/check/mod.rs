@@ -17,6 +17,8 @@ mod positions_exact;
 mod relative_position;
 mod subject;
 mod superposition;
+#[cfg(test)]
+mod tests;
 mod text_equals_1d;
 
 use crate::case::{Case, Level};
