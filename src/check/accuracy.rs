@@ -59,6 +59,12 @@ impl Check for Accuracy {
                 schedule.cases.push(Planned { band: band.into(), case });
             }
         }
+        if g.manifest.batch_layouts {
+            let layouts = uneven_rows();
+            let mut case = g.case(self.id(), layouts, &heads[0], rng.next_u64());
+            case.data = Data::Mixed;
+            schedule.cases.push(Planned { band: "batch".into(), case });
+        }
         if g.group.level == Level::Fused {
             self.real_size(g, &mut schedule);
         }
@@ -84,6 +90,11 @@ fn unreachable(g: &Generator, low: i64) -> Option<String> {
         return Some("the backend takes no token ranges, and the whole sequence would be too large".into());
     }
     None
+}
+
+/// Two layouts of as many tokens that differ everywhere else.
+pub(super) fn uneven_rows() -> Vec<Layout> {
+    ["text:2 video:2x2x3 text:3", "text:4 image:3x4 text:1"].iter().filter_map(|l| Layout::parse(l).ok()).collect()
 }
 
 impl Accuracy {

@@ -87,6 +87,9 @@ fn trivial(judge: &Judge, outputs: &Outputs) -> Option<&'static str> {
 fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let (prepared, outputs) = subject.execute(case)?;
     let judge = Judge::new(subject, case, &prepared)?;
+    if rotated(&judge, &outputs.q_out, false).next().is_none() {
+        return Err(Halt::not_judged("no pair turns by enough in this case to tell a trivial kernel from a right one"));
+    }
     if let Some(kind) = trivial(&judge, &outputs) {
         return Ok(Verdict::Fail(Failure::new(format!("the backend behaves as the control kernel {kind}"))));
     }

@@ -81,6 +81,11 @@ fn decoded(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Pos
     if judge.truth().plan.map_heads > 1 {
         return Err(Halt::not_judged("positions cannot be read off where the axis map differs per head"));
     }
+    for (axis, name) in scheme.axes.iter().enumerate() {
+        if (0..judge.truth().pairs).all(|i| usize::from(judge.axis(0, i)) != axis) {
+            return Err(Halt::not_judged(format!("no pair turns with axis {name} at this head_dim")));
+        }
+    }
     let mut rows = Vec::new();
     for row in 0..case.batch() {
         let expected = &prepared.positions[row];
@@ -89,9 +94,6 @@ fn decoded(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Pos
         for axis in 0..scheme.axes.len() {
             let pairs: Vec<usize> =
                 (0..judge.truth().pairs).filter(|i| usize::from(judge.axis(0, *i)) == axis).collect();
-            if pairs.is_empty() {
-                return Err(Halt::not_judged(format!("no pair turns with axis {}", scheme.axes[axis])));
-            }
             let mut column = Column::with_capacity(judge.tokens());
             for token in 0..judge.tokens() {
                 let fits = |p: &Dd| pairs.iter().all(|i| judge.fits(&outputs, row, token, 0, *i, *p));

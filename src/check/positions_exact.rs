@@ -70,6 +70,11 @@ impl Check for PositionsExact {
             }
             schedule.cases.push(Planned { band: "-".into(), case });
         }
+        let preset = if g.group.level == Level::Positions { Some(&fallback) } else { heads.first() };
+        if let (true, Some(preset)) = (g.manifest.batch_layouts, preset) {
+            let case = g.case(self.id(), super::accuracy::uneven_rows(), preset, rng.next_u64());
+            schedule.cases.push(Planned { band: "batch".into(), case });
+        }
         schedule
     }
 

@@ -74,6 +74,9 @@ fn moved(case: &Case) -> Result<(Case, usize), Halt> {
 }
 
 fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    if case.k_heads == 0 {
+        return Err(Halt::not_judged("without keys there is no inner product"));
+    }
     let (later, before) = moved(case)?;
     let (near, far) = (subject.prepare(case)?, subject.prepare(&later)?);
     same_differences(&near, &far, before)?;

@@ -148,6 +148,9 @@ fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Resu
     for result in report.results.iter().filter(|r| !r.broken.is_empty()) {
         writeln!(out, "{} {} {}: {}", styled(BAD, "SPEC"), result.scheme, result.check, result.broken[0])?;
     }
+    for line in report.results.iter().flat_map(|r| &r.internal) {
+        writeln!(out, "{} {line}", styled(BAD, "INTERNAL"))?;
+    }
     if total > 0 { writeln!(out) } else { Ok(()) }
 }
 

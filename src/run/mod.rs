@@ -179,7 +179,15 @@ pub fn run(
                         break;
                     }
                     let gave_up = hangs.load(Ordering::Relaxed) >= MOST_HANGS;
-                    let result = unit(group, id, &mut *backend, context, options, &hangs, gave_up);
+                    // A defect of ropecheck in one check must not lose the results of the others.
+                    let guarded = std::panic::AssertUnwindSafe(|| {
+                        unit(group, id, &mut *backend, context, options, &hangs, gave_up)
+                    });
+                    let result = std::panic::catch_unwind(guarded).unwrap_or_else(|_| {
+                        let mut result = CheckResult::new(group, id);
+                        result.internal.push(format!("ropecheck panicked in check {id}"));
+                        Some(result)
+                    });
                     if let (Some(result), Ok(mut results)) = (result, results.lock()) {
                         results.insert(index, result);
                     }

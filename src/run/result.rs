@@ -105,6 +105,8 @@ pub struct CheckResult {
     pub failures: Vec<FailureReport>,
     /// Errors in what the suite was given (spec, parameters).
     pub broken: Vec<String>,
+    /// Defects of ropecheck itself that showed here.
+    pub internal: Vec<String>,
     /// What could not be covered.
     #[serde(serialize_with = "gaps")]
     pub gaps: Vec<Gap>,
@@ -131,6 +133,7 @@ impl CheckResult {
             bands: BTreeMap::new(),
             failures: Vec::new(),
             broken: Vec::new(),
+            internal: Vec::new(),
             gaps: Vec::new(),
             stopped: None,
         }
@@ -146,7 +149,7 @@ impl CheckResult {
     /// Whether there is anything to report.
     #[must_use]
     pub fn has_content(&self) -> bool {
-        !self.bands.is_empty() || !self.gaps.is_empty() || self.stopped.is_some()
+        !self.bands.is_empty() || !self.internal.is_empty() || !self.gaps.is_empty() || self.stopped.is_some()
     }
 
     /// Adds a case.
@@ -295,7 +298,9 @@ impl RunReport {
             self.results.iter().map(CheckResult::totals).fold((0, 0), |(p, f), (_, a, b)| (p + a, f + b));
         let failures = || self.results.iter().flat_map(|r| &r.failures);
         let broken = self.results.iter().any(|r| !r.broken.is_empty()) || !self.spec_statements.refuted.is_empty();
-        if self.partial {
+        if self.results.iter().any(|r| !r.internal.is_empty()) {
+            ExitCode::Internal
+        } else if self.partial {
             ExitCode::Interrupted
         } else if broken || !self.anchors.mismatches.is_empty() {
             ExitCode::Spec
@@ -342,6 +347,7 @@ pub fn verdict(report: &RunReport, code: ExitCode) -> String {
         ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".into(),
         ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".into(),
         ExitCode::Interrupted => "INTERRUPTED: this report is partial".into(),
-        ExitCode::Usage | ExitCode::Internal => "ERROR".into(),
+        ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".into(),
+        ExitCode::Usage => "ERROR".into(),
     }
 }

@@ -90,7 +90,11 @@ impl Loaded {
         // SAFETY: handle and message outlive the call, and the length given is the message's.
         let status = unsafe { open(&mut handle, message.as_mut_ptr().cast(), MESSAGE_BYTES) };
         if status != 0 {
-            return Err(format!("ropecheck_open returned {}: {}", status_name(status), text_of(&message)));
+            let reason = match text_of(&message) {
+                text if text.is_empty() => " and gave no reason".to_owned(),
+                text => format!(": {text}"),
+            };
+            return Err(format!("ropecheck_open returned {}{reason}", status_name(status)));
         }
         // SAFETY: as above; the copied pointers are used only while `library` is loaded, which this struct owns.
         unsafe {
