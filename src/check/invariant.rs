@@ -74,7 +74,8 @@ impl SpecInvariant<'_> {
                 Outcome::Holds { places } => measure.elements += places,
                 Outcome::NotApplicable => {}
                 Outcome::Violated(violation) => {
-                    let mut failure = Failure::new(format!("{}: {violation}", self.invariant.statement));
+                    let mut failure =
+                        Failure::new(format!("{}: {violation}", self.invariant.statement.trim_end_matches('.')));
                     failure.details.push(format!("layout {layout}"));
                     return Ok(Verdict::Fail(failure));
                 }
