@@ -1,7 +1,8 @@
 /* ropecheck.h: what a shared library exports so that ropecheck can judge its rotary position embedding.
  *
- * ABI 0. In ABI 0 fields are only ever appended; every struct begins with struct_size, the size that the
- * caller knows, so that a library built against an older header still runs.
+ * ABI 0. Only the four call structs ever grow, and only at their end; every struct that is embedded in another one
+ * or stands in an array is frozen. Every struct begins with struct_size, the size that the caller knows, so that a
+ * library built against an older header still runs.
  *
  * A library exports
  *     ropecheck_abi_version, ropecheck_describe, ropecheck_open, ropecheck_close
@@ -161,7 +162,8 @@ typedef struct {
 } ropecheck_qk;
 
 /* level "positions": write positions of tokens [token_start, token_start + token_count) of every row, and for every row
- * and axis the position that the next text token would get (next: element [axis][batch]).
+ * and axis the position that text would go on with after the whole row, whatever the token range (next: element
+ * [axis][batch]).
  * next_data may be NULL. All rows have the same number of tokens. */
 typedef struct {
   uint32_t struct_size;
