@@ -193,7 +193,7 @@ fn parse(text: &str) -> Result<Case, String> {
 mod tests {
     use super::*;
 
-    const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=1/2,dtype=bf16,pairing=adjacent,\
+    const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=0.5,dtype=bf16,pairing=adjacent,\
         layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,heads=28/4,head-dim=128,rotary=64+32,\
         direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
 

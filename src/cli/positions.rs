@@ -14,7 +14,7 @@ use crate::run::ExitCode;
 enum Format {
     /// A row per token
     Table,
-    /// One object: scheme, axes, positions (a row per axis), next
+    /// One object: scheme, profile, layout, axes, positions (a row per axis), next
     Json,
 }
 
@@ -51,7 +51,8 @@ pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, Stop> {
                 Next::PerAxis(numbers) => Value::Array(numbers.iter().map(value).collect()),
             };
             let mut object = Map::new();
-            object.insert("scheme".into(), json!(scheme.id()));
+            object.insert("scheme".into(), json!(scheme.name));
+            object.insert("profile".into(), json!(scheme.profile));
             object.insert("layout".into(), json!(layout.to_string()));
             object.insert("axes".into(), json!(scheme.axes));
             object.insert("positions".into(), json!(rows));
