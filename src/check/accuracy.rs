@@ -92,9 +92,9 @@ fn unreachable(g: &Generator, low: i64) -> Option<String> {
     None
 }
 
-/// Two layouts of as many tokens that differ everywhere else.
+/// Two layouts of as many tokens (few: batches are not shrunk row by row) that differ everywhere else.
 pub(super) fn uneven_rows() -> Vec<Layout> {
-    ["text:2 video:2x2x3 text:3", "text:4 image:3x4 text:1"].iter().filter_map(|l| Layout::parse(l).ok()).collect()
+    ["text:1 image:2x2 text:1", "text:3 video:1x1x2 text:1"].iter().filter_map(|l| Layout::parse(l).ok()).collect()
 }
 
 impl Accuracy {
