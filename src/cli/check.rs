@@ -271,12 +271,11 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
     library.get(&case.scheme).map_err(Stop::usage)?;
     let contracts = contracts()?;
     let factory = factory(a.backend.as_deref(), &a.run)?;
-    // Started once on its own, so that a backend that cannot start is told apart from a wrong case.
-    let manifest = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?.manifest().clone();
-    contracts_exist(&manifest, &contracts)?;
+    let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    contracts_exist(backend.manifest(), &contracts)?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let verdict = run::replay(&case, &*factory, &context).map_err(Stop::usage)?;
+    let verdict = run::replay(&case, &mut *backend, &context).map_err(Stop::usage)?;
     let (text, code) = match verdict {
         Verdict::Pass(m) => {
             (format!("holds: {} elements, largest error/bound {:.3}\n", m.elements, m.worst), ExitCode::Conformant)

@@ -124,16 +124,15 @@ pub fn known_ids(library: &Library) -> Vec<String> {
 /// Judges one case: what `replay` does.
 ///
 /// # Errors
-/// If the backend cannot be started, or the check does not exist on that level.
-pub fn replay(case: &Case, factory: &dyn BackendFactory, context: &Context) -> Result<Verdict, String> {
+/// If the check or the backend has no such level.
+pub fn replay(case: &Case, backend: &mut dyn Backend, context: &Context) -> Result<Verdict, String> {
     let scheme = context.library.get(&case.scheme).map_err(|e| e.to_string())?;
     let item = item(&case.check, case.level, scheme)
         .ok_or_else(|| format!("there is no check {:?} on level {}", case.check, case.level))?;
-    let mut backend = factory.start().map_err(|e| e.to_string())?;
     if backend.manifest().level(case.level).is_none() {
         return Err(format!("the backend has no level {}", case.level));
     }
-    Ok(item.judge(case, &mut context.subject(&mut *backend)))
+    Ok(item.judge(case, &mut context.subject(backend)))
 }
 
 /// Hangs after which a run gives up on a backend.

@@ -107,7 +107,10 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// Compiles C into a shared library. An error is the compiler's.
 pub fn compile(from: &Path, name: &str) -> Result<PathBuf, String> {
-    let library = scratch(name).join("librope.so");
+    // A folder for each build: two tests may want the same kernel at the same time.
+    static BUILDS: AtomicUsize = AtomicUsize::new(0);
+    let number = BUILDS.fetch_add(1, Ordering::Relaxed);
+    let library = scratch(&format!("{name}-{number}")).join("librope.so");
     let root = source("");
     let output = Command::new("cc")
         .args(["-O2", "-shared", "-fPIC", "-Iinclude", "-Ikernels/c", "-o", text(&library), text(from), "-lm"])
