@@ -74,10 +74,8 @@ fn a_signal_is_named() {
 #[test]
 fn a_hang_ends() {
     let library = broken("infinite-loop").unwrap();
-    let start = std::time::Instant::now();
     check(&library, &[&QUICK[..], &["--level", "rotate", "--timeout", "1"]].concat())
-        .expect(1, &["hung", "no answer within 1s"]);
-    assert!(start.elapsed().as_secs() < 60, "a run gives up after a few hangs, took {:?}", start.elapsed());
+        .expect(1, &["hung", "no answer within 1s", "stopped after the backend hung"]);
 }
 
 #[test]

@@ -19,7 +19,6 @@ pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
-use crate::case::Level;
 use protocol::{Reply, Request, read_frame, write_frame};
 use shared::SharedMemory;
 
@@ -266,10 +265,4 @@ fn signal_name(signal: i32) -> String {
         _ => return format!("signal {signal}"),
     };
     format!("signal {signal} ({name})")
-}
-
-/// Every level that a library may export.
-#[must_use]
-pub fn level_symbol(level: Level) -> String {
-    format!("ropecheck_{level}")
 }
