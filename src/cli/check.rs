@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, parameter, print};
+use super::{Stop, library, named, parameter, print};
 use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{BackendFactory, Manifest};
@@ -124,21 +124,6 @@ fn contracts() -> Result<ContractTable, Stop> {
     crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
 }
 
-fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, Stop> {
-    names
-        .iter()
-        .map(|name| {
-            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
-                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
-                let hint = crate::spec::suggest(name, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                Stop::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
-            })
-        })
-        .collect()
-}
-
 pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
     let library = library(&a.run.spec)?;
     let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
@@ -151,6 +136,7 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         seed: a.seed,
         parameters: a.param.clone(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        first_failure_only: false,
     };
     let contracts = contracts()?;
     // A second handler cannot be set; then the default one ends the run, which is no worse.

@@ -4,7 +4,9 @@
 //! field of [`Injection`], its keys in `load.rs`, and where it takes effect.
 
 mod load;
+pub mod source;
 mod walk;
+mod workshop;
 
 use std::sync::Arc;
 
@@ -14,7 +16,8 @@ use crate::spec::model::Pairing;
 use crate::spec::yaml::Node;
 
 pub use load::{catalogue, read};
-pub use walk::{Names, Walk, WalkValue};
+pub use walk::{Names, OwnPairing, Tail, Walk, WalkValue};
+pub use workshop::Workshop;
 
 /// A defect.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ mod anchors;
 mod controls;
 mod groups;
 mod result;
+pub mod selftest;
 mod shrink;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ pub struct Options {
     pub parameters: Vec<(String, Number)>,
     /// Worker threads.
     pub threads: usize,
+    /// Each check stops at its first failure, which is not made smaller.
+    pub first_failure_only: bool,
 }
 
 /// Everything that a run judges with.
@@ -249,7 +252,7 @@ fn unit(
         result.count(band, &verdict);
         if let Verdict::Fail(failure) = verdict {
             let lost = failure.lost_backend;
-            let (small, failure) = if fresh && !hung {
+            let (small, failure) = if fresh && !hung && !options.first_failure_only {
                 let budget = if lost { 24 } else { 160 };
                 shrink(case, failure, budget, &manifest, context, |c| item.judge(c, &mut context.subject(backend)))
             } else {
@@ -259,6 +262,9 @@ fn unit(
             if hung {
                 hangs.fetch_add(1, Ordering::Relaxed);
                 result.stopped = Some("stopped after the backend hung".into());
+                break;
+            }
+            if options.first_failure_only {
                 break;
             }
         }
