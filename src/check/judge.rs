@@ -66,8 +66,8 @@ pub struct Judge<'a> {
     pub(super) case: &'a Case,
     pub(super) truth: &'a Truth,
     pub(super) axes: Vec<String>,
-    contract: Contract,
-    types: Types,
+    pub(super) contract: Contract,
+    pub(super) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
 }
@@ -199,7 +199,7 @@ impl<'a> Judge<'a> {
         pairing_name(self.case.pairing)
     }
 
-    fn plan_row(&self, head: usize) -> u32 {
+    pub(super) fn plan_row(&self, head: usize) -> u32 {
         let plan = &self.truth.plan;
         if plan.map_heads <= 1 {
             return 0;
@@ -232,7 +232,7 @@ impl<'a> Judge<'a> {
         PairBound::new(&self.contract, &self.types, steps, frequency, position, m, forward)
     }
 
-    fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
+    pub(super) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];
             return PairBound::of_table(&self.types, cos, self.truth.direction * sin);
@@ -258,7 +258,7 @@ impl<'a> Judge<'a> {
         tensor.row(row, token, head)
     }
 
-    fn input_row<'o>(&self, outputs: &'o Outputs, row: usize, token: usize, head: usize) -> &'o [f64] {
+    pub(super) fn input_row<'o>(&self, outputs: &'o Outputs, row: usize, token: usize, head: usize) -> &'o [f64] {
         let (tensor, head) = self.side(head, &outputs.q, &outputs.k);
         tensor.row(row, token, head)
     }

@@ -3,19 +3,31 @@
 //! To add a check: write the file, add its struct to [`CATALOGUE`]; help, `list`, `explain` and reports follow.
 
 mod accuracy;
+mod axis_locality;
 mod axis_map_probe;
+mod axis_moves;
+mod axis_sensitivity;
+mod composition;
 mod controls;
 mod degenerates_to_1d;
 mod explain;
 mod frequency_probe;
 pub mod generator;
+mod identity_at_zero;
 mod invariant;
+mod inverse;
 pub mod judge;
+mod linearity;
 mod measured;
+mod nan_stays_in_its_pair;
+mod overflow;
+mod pair_norm;
 mod pairing_probe;
+mod pairs;
 mod positions_exact;
 mod relative_position;
 mod subject;
+mod subnormals;
 mod superposition;
 #[cfg(test)]
 mod tests;
@@ -130,8 +142,18 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &superposition::Superposition,
     &accuracy::Accuracy,
     &relative_position::RelativePosition,
+    &composition::Composition,
+    &inverse::Inverse,
+    &pair_norm::PairNorm,
+    &identity_at_zero::IdentityAtZero,
+    &linearity::Linearity,
+    &axis_locality::AxisLocality,
+    &axis_sensitivity::AxisSensitivity,
     &text_equals_1d::TextEquals1d,
     &degenerates_to_1d::DegeneratesTo1d,
+    &nan_stays_in_its_pair::NanStaysInItsPair,
+    &subnormals::Subnormals,
+    &overflow::Overflow,
 ];
 
 /// The levels that move tensors.
