@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod axis_map_probe;
+pub mod bands;
 mod controls;
 mod degenerates_to_1d;
 mod explain;
@@ -25,7 +26,7 @@ use crate::case::{Case, Level};
 
 pub use generator::{Generator, Group};
 pub use invariant::SpecInvariant;
-pub use judge::{Element, ElementFailure, Measure};
+pub use judge::{Coverage, Element, ElementFailure, Measure};
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.
