@@ -121,8 +121,10 @@ pub struct Manifest {
     pub alias: Vec<Alias>,
     /// How tensors may lie.
     pub strides: Strides,
-    /// Largest |position|.
+    /// Largest position.
     pub max_position: i64,
+    /// Smallest position, 0 or less.
+    pub min_position: i64,
     /// Most tokens in one call.
     pub max_tokens: i64,
     /// Whether `positions` and `fused` may be asked for a part of the tokens.

@@ -161,7 +161,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.push("bases");
+    known.extend(["bases", "min_position"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -213,6 +213,13 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let whole = |key: &str, least: i64| -> Result<Integers, ManifestError> {
         if moves_tensors { top.integers(key, least) } else { Ok(Integers::Range { min: 2, max: 2, multiple: 1 }) }
     };
+    let max_position = top.integer("max_position", i64::from(i32::MAX), 1)?;
+    // A cache has a row per position from 0 on.
+    let cached = found.iter().any(|(_, level)| level.consumes(Consume::CosSinCache));
+    let min_position = top.integer("min_position", if cached { 0 } else { -max_position }, i64::MIN)?;
+    if min_position > 0 {
+        return fail("min_position", format!("expected an integer of at most 0, found {min_position}"));
+    }
     Ok(Manifest {
         name: top.text("name")?,
         version: top.text("version")?,
@@ -229,7 +236,8 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         k_heads: whole("k_heads", 0)?,
         alias,
         strides,
-        max_position: top.integer("max_position", i64::from(i32::MAX), 1)?,
+        max_position,
+        min_position,
         max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
         token_ranges: top.boolean("token_ranges", false)?,
         directions,

@@ -3,6 +3,8 @@
 mod arena;
 pub mod call;
 mod data;
+mod hard;
+mod place;
 mod prepare;
 mod tables;
 mod terms;
@@ -13,26 +15,11 @@ use crate::plan::Layout;
 use crate::spec::model::Pairing;
 
 pub use data::{Data, Tensor, channels_of_pair, fill};
+pub use place::{CONVERGENTS, Place};
 pub use prepare::{PrepareError, Prepared, Truth, prepare};
+pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};
-
-/// Where the tokens of a case are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Where the scheme puts them, plus this on every axis (level rotate only, where it is not 0).
-    Layout {
-        /// Added to every position.
-        shift: i64,
-    },
-    /// Anywhere in low..=high, on each axis independently (level rotate only).
-    Random {
-        /// Smallest.
-        low: i64,
-        /// Largest.
-        high: i64,
-    },
-}
 
 /// How tensors lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +65,8 @@ pub struct Case {
     pub head_dim: u32,
     /// Rotated channels and the first of them, where they are not what the scheme says for `head_dim`.
     pub rotary: Option<(u32, u32)>,
+    /// Factor on cos and sin, where it is not the scheme's own.
+    pub scaling: Option<f64>,
     /// 1, or -1 for the transpose.
     pub direction: i32,
     /// How tensors lie.

@@ -8,6 +8,7 @@ use super::data::Tensor;
 use super::tables::{cache, cos_sin};
 use super::{Alias, Case, Consume, Level, Place};
 use crate::numeric::{DType, Dd, Number, Rng};
+use crate::plan::reference::{Turn, position_of};
 use crate::plan::{HeadShape, Layout, NO_AXIS, Parameters, PlanCache, Positions, RotationPlan, Run, Segment};
 use crate::spec::model::Scheme;
 
@@ -44,6 +45,35 @@ pub struct Truth {
     pub given: Option<GivenTables>,
 }
 
+impl Truth {
+    /// Row of the plan's tables for a head of the call; key heads come after query heads.
+    #[must_use]
+    pub fn map_row(&self, head: usize) -> u32 {
+        if self.plan.map_heads <= 1 {
+            return 0;
+        }
+        let (head, q_heads) = (u32::try_from(head).unwrap_or(u32::MAX), self.plan.shape.q_heads);
+        if head < q_heads { self.plan.row_of_q_head(head) } else { self.plan.row_of_k_head(head - q_heads) }
+    }
+
+    /// How the pairs of a token are turned by a row of the plan's tables.
+    #[must_use]
+    pub fn turns(&self, row: usize, token: usize, map_row: u32) -> Vec<Turn> {
+        if let Some(given) = &self.given {
+            let factors = given[row][token].iter();
+            return factors.map(|(cos, sin)| Turn { cos: *cos, sin: self.direction * *sin }).collect();
+        }
+        let positions: Vec<Dd> = self.positions.iter().map(|axis| axis[row][token]).collect();
+        let pairs = self.plan.axes(map_row).iter().zip(self.plan.frequencies(map_row));
+        pairs
+            .map(|(axis, frequency)| {
+                let position = position_of(&positions, *axis);
+                Turn::new(position, *frequency, self.plan.attention_scaling, self.direction > 0.0)
+            })
+            .collect()
+    }
+}
+
 /// A case made concrete.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -53,7 +83,7 @@ pub struct Prepared {
     pub bytes: usize,
     /// What the arena holds apart from q and k: byte offset and bytes.
     tables: Vec<(usize, Vec<u8>)>,
-    /// The scheme's positions of each row; empty where places are random.
+    /// The scheme's positions of each row; empty where places are drawn.
     pub positions: Vec<Positions>,
     /// What rotated tensors are judged by; `None` on level positions.
     pub truth: Option<Truth>,
@@ -123,7 +153,10 @@ pub fn prepare(
         )));
     }
     let shape = HeadShape { head_dim: rotary_width, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
-    let plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
+    let mut plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
+    if let Some(scaling) = case.scaling {
+        plan = Arc::new(RotationPlan { attention_scaling: scaling, ..(*plan).clone() });
+    }
     let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
     let heads = case.q_heads as usize + case.k_heads as usize;
     let elements = batch
@@ -170,7 +203,7 @@ pub fn prepare(
 }
 
 fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<Vec<Positions>, PrepareError> {
-    if matches!(case.place, Place::Random { .. }) {
+    if !case.place.is_layout() {
         return Ok(Vec::new());
     }
     let run = |layout: &Layout| {
@@ -186,19 +219,14 @@ fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<
 /// The exact positions that the backend is handed or has to find, `[axis][row][token]`.
 fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<Vec<Vec<Dd>>>, PrepareError> {
     let tokens = case.tokens();
-    if let Place::Random { low, high } = case.place {
-        let rng = Rng::new(case.seed).fork(0x706f_7369);
-        let one = |axis: usize, row: usize, token: u64| {
-            let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token);
-            Dd::from_f64(rng.between(low, high) as f64)
-        };
-        return Ok((0..axes)
-            .map(|a| (0..case.batch()).map(|b| (0..tokens).map(|t| one(a, b, t)).collect()).collect())
-            .collect());
-    }
     let shift = match case.place {
         Place::Layout { shift } => Number::from_i64(shift),
-        Place::Random { .. } => Number::ZERO,
+        place => {
+            let rng = Rng::new(case.seed).fork(0x706f_7369);
+            let count = usize::try_from(tokens).unwrap_or(usize::MAX);
+            let drawn = place.draw(&rng, case.position_dtype, [axes, case.batch(), count]);
+            return drawn.unwrap_or_else(|| Err("no position was drawn".into())).map_err(PrepareError::NotApplicable);
+        }
     };
     let start = case.window.map_or(0, |(start, _)| start);
     let one = |row: &Positions, axis: usize, token: u64| -> Result<Dd, PrepareError> {

@@ -56,15 +56,18 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
     Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
 }
 
+/// Most rows of a cache.
+pub const MAX_CACHE_ROWS: usize = 1 << 20;
+
 /// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
 pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
-    const MAX_ROWS: usize = 1 << 20;
     one_map(truth)?;
     let dtype = case.dtype;
     let m = truth.plan.attention_scaling;
     let mut rows = 0usize;
     for position in truth.positions.iter().flatten().flatten() {
-        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_ROWS as f64 {
+        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_CACHE_ROWS as f64
+        {
             return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
         }
         rows = rows.max(position.hi as usize + 1);

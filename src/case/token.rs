@@ -24,12 +24,18 @@ const MEMORY: [(&str, Memory); 4] = [
     ("heads-first", Memory::HeadsFirst),
     ("spread", Memory::Spread),
 ];
-const DATA: [(&str, Data); 5] = [
+const DATA: [(&str, Data); 11] = [
     ("uniform", Data::Uniform),
     ("mixed", Data::Mixed),
     ("first", Data::First),
     ("second", Data::Second),
     ("channel", Data::Channel),
+    ("cancel", Data::Cancel),
+    ("extremes", Data::Extremes),
+    ("ties", Data::Ties),
+    ("subnormal", Data::Subnormal),
+    ("powers", Data::Powers),
+    ("overflow", Data::Overflow),
 ];
 const PAIRING: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
 const ALIAS: [(&str, Alias); 2] = [("out", Alias::Out), ("in", Alias::In)];
@@ -56,15 +62,14 @@ impl fmt::Display for Case {
         if let Some((start, count)) = self.window {
             write!(f, ",window={start}+{count}")?;
         }
-        match self.place {
-            Place::Layout { shift: 0 } => {}
-            Place::Layout { shift } => write!(f, ",shift={shift}")?,
-            Place::Random { low, high } => write!(f, ",random={low}..{high}")?,
-        }
-        write!(f, ",positions={},heads={}/{}", self.position_dtype.name(), self.q_heads, self.k_heads)?;
+        write!(f, "{},positions={},heads={}/{}", self.place, self.position_dtype.name(), self.q_heads, self.k_heads)?;
         write!(f, ",head-dim={}", self.head_dim)?;
         if let Some((dim, offset)) = self.rotary {
             write!(f, ",rotary={dim}+{offset}")?;
+        }
+        if let Some(scaling) = self.scaling {
+            // The shortest decimal that is read back as this f64.
+            write!(f, ",scaling={scaling}")?;
         }
         if self.direction < 0 {
             f.write_str(",direction=-1")?;
@@ -98,6 +103,28 @@ fn two<T: FromStr>(key: &str, value: &str, separator: &str) -> Result<(T, T), St
     Ok((number(key, a)?, number(key, b)?))
 }
 
+fn place(key: &str, value: &str) -> Result<Place, String> {
+    let place = match key {
+        "shift" => Place::Layout { shift: number(key, value)? },
+        "fractions" => {
+            let (range, parts) =
+                value.split_once('/').ok_or_else(|| format!("{key}={value}: expected LOW..HIGH/PARTS"))?;
+            let (low, high) = two(key, range, "..")?;
+            Place::Fractions { low, high, parts: number(key, parts)? }
+        }
+        _ => {
+            let (low, high) = two(key, value, "..")?;
+            match key {
+                "random" => Place::Random { low, high },
+                "span" => Place::Span { low, high },
+                _ => Place::QuarterTurns { low, high },
+            }
+        }
+    };
+    place.check()?;
+    Ok(place)
+}
+
 fn parse(text: &str) -> Result<Case, String> {
     const MAX_BYTES: usize = 1 << 16;
     if text.len() > MAX_BYTES {
@@ -120,6 +147,7 @@ fn parse(text: &str) -> Result<Case, String> {
         k_heads: 1,
         head_dim: 0,
         rotary: None,
+        scaling: None,
         direction: 1,
         memory: Memory::Packed,
         alias: Alias::Out,
@@ -127,6 +155,7 @@ fn parse(text: &str) -> Result<Case, String> {
         seed: 0,
     };
     let mut seen: Vec<&str> = Vec::new();
+    let mut placed = false;
     for part in parts {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: expected key=value"))?;
         if seen.contains(&key) {
@@ -149,10 +178,12 @@ fn parse(text: &str) -> Result<Case, String> {
                     .collect::<Result<_, _>>()?;
             }
             "window" => case.window = Some(two(key, value, "+")?),
-            "shift" => case.place = Place::Layout { shift: number(key, value)? },
-            "random" => {
-                let (low, high) = two(key, value, "..")?;
-                case.place = Place::Random { low, high };
+            "shift" | "random" | "span" | "fractions" | "quarter-turns" => {
+                if placed {
+                    return Err(format!("{key}: the place of the tokens is given twice"));
+                }
+                placed = true;
+                case.place = place(key, value)?;
             }
             "positions" => {
                 case.position_dtype =
@@ -161,6 +192,13 @@ fn parse(text: &str) -> Result<Case, String> {
             "heads" => (case.q_heads, case.k_heads) = two(key, value, "/")?,
             "head-dim" => case.head_dim = number(key, value)?,
             "rotary" => case.rotary = Some(two(key, value, "+")?),
+            "scaling" => {
+                let factor: f64 = value.parse().map_err(|_| format!("{key}={value}: expected a number"))?;
+                if !(factor.is_finite() && factor > 0.0) {
+                    return Err(format!("{key}={value}: expected a positive number"));
+                }
+                case.scaling = Some(factor);
+            }
             "direction" => case.direction = if value == "-1" { -1 } else { 1 },
             "memory" => case.memory = pick(key, value, &MEMORY)?,
             "alias" => case.alias = pick(key, value, &ALIAS)?,
@@ -205,8 +243,39 @@ mod tests {
     }
 
     #[test]
+    fn every_place_kind_of_data_and_scaling_comes_back() {
+        let start = "accuracy,scheme=rope@default,level=rotate,dtype=f32,pairing=half,layout=text:4";
+        let middle = "positions=f64,heads=1/0,head-dim=16";
+        for place in [
+            "",
+            ",shift=2147483000",
+            ",random=-5..5",
+            ",span=-2147483647..2147483647",
+            ",fractions=-2047..2047/1024",
+            ",quarter-turns=1..2147483647",
+        ] {
+            for scaling in ["", ",scaling=1.138629436111989", ",scaling=0.5"] {
+                for (data, _) in DATA {
+                    let line = format!("{start}{place},{middle}{scaling},memory=packed,alias=out,data={data},seed=7");
+                    assert_eq!(line.parse::<Case>().map(|c| c.to_string()).as_deref(), Ok(line.as_str()));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_broken_line_says_where() {
         for (line, why) in [
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,shift=1,span=1..2", "given twice"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,span=2..1", "LOW <= HIGH"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,span=1", "expected A..B"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,quarter-turns=1..9007199254740993", "2^53"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..2", "LOW..HIGH/PARTS"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..2/1", "2 to"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..1/3", "LOW < HIGH"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=0", "positive"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=inf", "positive"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=x", "a number"),
             ("accuracy", "at least a scheme"),
             ("accuracy,scheme=rope,layout=text:0", "layout"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,dtype=f8", "f32, f16 or bf16"),

@@ -1,16 +1,21 @@
 //! Outputs held against the truth: where each element is, what it should be, how far it may be off.
 
+mod coverage;
+mod rows;
+
 use std::sync::Arc;
 
 use super::explain::OPPOSITE;
-use super::{Failure, Halt, Outputs, Subject, Verdict};
+use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
 use crate::plan::NO_AXIS;
 use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
 use crate::plan::contract::{Contract, Frequency};
-use crate::plan::judge::{Row, RowBound, Tally};
 use crate::spec::model::Pairing;
+
+pub use coverage::Coverage;
+use coverage::observed;
 
 /// What a passing case measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +28,10 @@ pub struct Measure {
     pub place: String,
     /// Elements where an honest kernel may overflow.
     pub range_not_judged: u64,
+    /// Pairs whose angle was observable.
+    pub observed: Coverage,
+    /// Largest position that was judged, where positions are the backend's concern.
+    pub largest: Option<i64>,
     /// Anything else worth saying.
     pub notes: Vec<String>,
 }
@@ -200,12 +209,7 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn plan_row(&self, head: usize) -> u32 {
-        let plan = &self.truth.plan;
-        if plan.map_heads <= 1 {
-            return 0;
-        }
-        let head = u32::try_from(head).unwrap_or(0);
-        if head < self.case.q_heads { plan.row_of_q_head(head) } else { plan.row_of_k_head(head - self.case.q_heads) }
+        self.truth.map_row(head)
     }
 
     /// The axis that turns a pair, [`NO_AXIS`] for none.
@@ -329,91 +333,5 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn is_negated_sine(&self, channel: usize, failure: &Failure) -> bool {
         self.partner(channel).is_some() && failure.details.iter().any(|d| d.contains(OPPOSITE))
-    }
-
-    /// Judges everything.
-    #[must_use]
-    pub fn all(&self, outputs: &Outputs) -> Verdict {
-        let mut measure = Measure::default();
-        for row in 0..self.case.batch() {
-            for token in 0..self.tokens() {
-                let verdict = self.token(outputs, row, token, 0..self.heads(), &mut measure);
-                if let Verdict::Fail(failure) = verdict {
-                    return Verdict::Fail(failure);
-                }
-            }
-        }
-        Verdict::Pass(measure)
-    }
-
-    /// Judges one head of one token.
-    pub fn row(&self, outputs: &Outputs, row: usize, token: usize, head: usize, measure: &mut Measure) -> Verdict {
-        self.token(outputs, row, token, head..head + 1, measure)
-    }
-
-    /// Judges heads of one token: trigonometry once, unless the map differs per head.
-    fn token(
-        &self,
-        outputs: &Outputs,
-        row: usize,
-        token: usize,
-        heads: std::ops::Range<usize>,
-        measure: &mut Measure,
-    ) -> Verdict {
-        let pairs = self.truth.pairs;
-        let mut bounds = RowBound::new(self.types);
-        let mut made_for = None;
-        let mut gathered: [Vec<f64>; 4] = Default::default();
-        for head in heads {
-            let plan_row = self.plan_row(head);
-            if made_for != Some(plan_row) {
-                bounds.clear();
-                (0..pairs).for_each(|pair| bounds.push(self.bound(row, token, head, pair)));
-                made_for = Some(plan_row);
-            }
-            let input = self.input_row(outputs, row, token, head);
-            let output = self.output_row(outputs, row, token, head);
-            if let Some(channel) = self.changed_outside(input, output) {
-                return Verdict::Fail(self.passed_through_changed((row, token, head, channel), input, output));
-            }
-            let offset = self.truth.rotary_offset;
-            let columns = match self.case.pairing {
-                Pairing::Half => {
-                    let (a, b) = (offset..offset + pairs, offset + pairs..offset + 2 * pairs);
-                    Row { a: &input[a.clone()], b: &input[b.clone()], first: &output[a], second: &output[b] }
-                }
-                Pairing::Adjacent => {
-                    for (column, (source, shift)) in
-                        gathered.iter_mut().zip([(input, 0), (input, 1), (output, 0), (output, 1)])
-                    {
-                        column.clear();
-                        column.extend((0..pairs).map(|i| source[offset + 2 * i + shift]));
-                    }
-                    let [a, b, first, second] = &gathered;
-                    Row { a, b, first, second }
-                }
-            };
-            let mut tally = Tally { ratio: measure.worst, ..Tally::default() };
-            if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
-                let (a, b) = self.channels(miss.pair);
-                let failure = ElementFailure {
-                    element: Element { row, token, head, channel: if miss.second { b } else { a } },
-                    observed: miss.observed,
-                    expected: miss.expected,
-                    allowance: miss.allowance,
-                };
-                return Verdict::Fail(self.explain(&failure, miss.pair));
-            }
-            measure.elements += tally.judged;
-            measure.range_not_judged += tally.range_not_judged;
-            if tally.ratio > measure.worst {
-                measure.worst = tally.ratio;
-                if let Some((_, pair, second)) = tally.place {
-                    let (a, b) = self.channels(pair);
-                    measure.place = self.place(row, token, head, if second { b } else { a });
-                }
-            }
-        }
-        Verdict::Pass(Measure::default())
     }
 }

@@ -7,6 +7,7 @@ mod axis_locality;
 mod axis_map_probe;
 mod axis_moves;
 mod axis_sensitivity;
+pub mod bands;
 mod composition;
 mod controls;
 mod degenerates_to_1d;
@@ -37,7 +38,7 @@ use crate::case::{Case, Level};
 
 pub use generator::{Generator, Group};
 pub use invariant::SpecInvariant;
-pub use judge::{Element, ElementFailure, Measure};
+pub use judge::{Coverage, Element, ElementFailure, Measure};
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.

@@ -100,7 +100,42 @@ impl<'a> Subject<'a> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
-        Ok(prepare(case, scheme, self.plans, &level.consumes)?)
+        let prepared = prepare(case, scheme, self.plans, &level.consumes)?;
+        self.inside_limits(case, &prepared)?;
+        Ok(prepared)
+    }
+
+    /// Positions outside of what the manifest allows are never sent, nor asked for.
+    fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Halt> {
+        let manifest = self.backend.manifest();
+        let (least, most) = (manifest.min_position as f64, manifest.max_position as f64);
+        let test = |position: f64| {
+            if position < least {
+                return Err(Halt::not_judged(format!(
+                    "position {position} is below the manifest's min_position {least}"
+                )));
+            }
+            if position > most {
+                return Err(Halt::not_judged(format!(
+                    "position {position} is above the manifest's max_position {most}"
+                )));
+            }
+            Ok(())
+        };
+        match (&prepared.truth, case.level) {
+            // Only the suite sees positions there.
+            (_, Level::Apply) => Ok(()),
+            (Some(truth), _) => truth.positions.iter().flatten().flatten().try_for_each(|p| test(p.hi)),
+            (None, _) => {
+                for row in &prepared.positions {
+                    for (axis, column) in row.columns().iter().enumerate() {
+                        (0..column.len()).filter_map(|i| column.get(i)).try_for_each(|p| test(p.to_f64()))?;
+                        row.next().on(axis).map_or(Ok(()), |p| test(p.to_f64()))?;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Inputs of a case.
@@ -110,10 +145,10 @@ impl<'a> Subject<'a> {
             return (Tensor::default(), Tensor::default());
         };
         let rng = Rng::new(case.seed);
-        let width = (truth.rotary_dim, truth.rotary_offset);
-        let q = fill(case.data, case.dtype, qk.q.shape, case.pairing, width, rng.fork(1));
+        let kind = (case.data, case.dtype, case.pairing);
+        let q = fill(kind, qk.q.shape, truth, 0, rng.fork(1));
         let k = match &qk.k {
-            Some(k) => fill(case.data, case.dtype, k.shape, case.pairing, width, rng.fork(2)),
+            Some(k) => fill(kind, k.shape, truth, qk.q_heads, rng.fork(2)),
             None => Tensor::default(),
         };
         (q, k)

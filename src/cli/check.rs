@@ -12,7 +12,7 @@ use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{BackendFactory, Manifest};
 use crate::case::{Case, Level};
-use crate::check::{Verdict, generator::BANDS};
+use crate::check::{Verdict, bands::BANDS};
 use crate::numeric::{DType, Number};
 use crate::plan::PlanCache;
 use crate::plan::contract::ContractTable;
@@ -295,7 +295,7 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
         let _ = writeln!(out, "  not judged, because the suite supplies it: {parts}");
     }
     let json = serde_json::to_string_pretty(manifest).map_err(|e| Stop::new(ExitCode::Internal, e))?;
-    let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|(name, ..)| name).join(", "));
+    let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|band| band.name).join(", "));
     let _ = writeln!(out, "{json}");
     print(&String::from_utf8_lossy(&out));
     Ok(ExitCode::Conformant)

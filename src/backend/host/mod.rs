@@ -56,6 +56,7 @@ fn manifest() -> Manifest {
         alias: vec![Alias::Out, Alias::In],
         strides: Strides::Any,
         max_position: i64::from(i32::MAX),
+        min_position: -i64::from(i32::MAX),
         max_tokens: 1 << 24,
         token_ranges: true,
         directions: vec![1, -1],
