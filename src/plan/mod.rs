@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows a scheme by name: every formula comes from a spec.
 
+pub mod accuracy_points;
 pub mod bound;
 pub mod cache;
 pub mod column;
@@ -26,6 +27,7 @@ pub mod segment;
 pub mod sweep;
 pub mod vectors;
 
+pub use accuracy_points::AccuracyPoint;
 pub use cache::PlanCache;
 pub use column::Column;
 pub use invariants::{Checker, InvariantError, Outcome, Place, Schemes, Violation};
