@@ -18,11 +18,16 @@ pub struct TokenError {
     pub why: String,
 }
 
-const MEMORY: [(&str, Memory); 4] = [
+const MEMORY: [(&str, Memory); 9] = [
     ("packed", Memory::Packed),
     ("padded", Memory::Padded),
     ("heads-first", Memory::HeadsFirst),
     ("spread", Memory::Spread),
+    ("sliced", Memory::Sliced),
+    ("guard-end", Memory::GuardEnd),
+    ("guard-start", Memory::GuardStart),
+    ("far-rows", Memory::FarRows),
+    ("far-tokens", Memory::FarTokens),
 ];
 const DATA: [(&str, Data); 5] = [
     ("uniform", Data::Uniform),
@@ -202,6 +207,15 @@ mod tests {
         let case: Case = LINE.parse().unwrap();
         assert_eq!(case.to_string(), LINE);
         assert_eq!((case.q_heads, case.k_heads, case.rotary), (28, 4, Some((64, 32))));
+    }
+
+    #[test]
+    fn every_kind_of_memory_has_a_name() {
+        for (name, memory) in MEMORY {
+            let line = LINE.replace("memory=padded", &format!("memory={name}"));
+            let case: Case = line.parse().unwrap();
+            assert_eq!((case.memory, case.to_string()), (memory, line));
+        }
     }
 
     #[test]
