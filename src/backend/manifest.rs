@@ -139,6 +139,12 @@ pub struct Manifest {
     pub batch_layouts: bool,
     /// Bases for which a level that consumes neither inv_freq nor base has frequencies; empty: any.
     pub bases: Vec<String>,
+    /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
+    pub alignment: i64,
+    /// Largest distance of two elements of a tensor, in elements.
+    pub max_offset: i64,
+    /// Whether equal inputs give equal bits wherever they lie, in every call.
+    pub bit_stable: bool,
 }
 
 impl Manifest {

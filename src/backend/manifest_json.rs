@@ -137,6 +137,8 @@ impl<'a> Object<'a> {
 const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
+/// The smallest page there is.
+const MAX_ALIGNMENT: i64 = 4096;
 const TOP_KEYS: [&str; 19] = [
     "name",
     "version",
@@ -161,7 +163,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.extend(["bases", "min_position"]);
+    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -210,6 +212,10 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         }
         None => Strides::Packed,
     };
+    let alignment = top.integer("alignment", 1, 1)?;
+    if alignment > MAX_ALIGNMENT || alignment & (alignment - 1) != 0 {
+        return fail("alignment", format!("expected a power of two up to {MAX_ALIGNMENT}, found {alignment}"));
+    }
     let whole = |key: &str, least: i64| -> Result<Integers, ManifestError> {
         if moves_tensors { top.integers(key, least) } else { Ok(Integers::Range { min: 2, max: 2, multiple: 1 }) }
     };
@@ -245,6 +251,9 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         per_head: top.boolean("per_head", false)?,
         batch_layouts: top.boolean("batch_layouts", true)?,
         bases,
+        alignment,
+        max_offset: top.integer("max_offset", i64::MAX, 1)?,
+        bit_stable: top.boolean("bit_stable", false)?,
     })
 }
 

@@ -173,6 +173,13 @@ pub struct QkView {
     pub k_out: Option<TensorView>,
 }
 
+impl QkView {
+    /// Inputs and outputs, whichever there are; in place they are the same.
+    pub fn tensors(&self) -> impl Iterator<Item = &TensorView> {
+        [Some(&self.q), self.k.as_ref(), Some(&self.q_out), self.k_out.as_ref()].into_iter().flatten()
+    }
+}
+
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

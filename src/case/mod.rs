@@ -9,17 +9,20 @@ mod prepare;
 mod tables;
 mod terms;
 mod token;
+mod watch;
 
 use crate::numeric::{DType, Number};
 use crate::plan::Layout;
 use crate::spec::model::Pairing;
 
+pub use arena::Buffer;
 pub use data::{Data, Tensor, channels_of_pair, fill};
 pub use place::{CONVERGENTS, Place};
-pub use prepare::{PrepareError, Prepared, Truth, prepare};
+pub use prepare::{FLOAT_POISON, HUGE_POISON, PrepareError, Prepared, Truth, prepare};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};
+pub use watch::{Change, Part};
 
 /// How tensors lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,24 @@ pub enum Memory {
     HeadsFirst,
     /// As padded, and channels two apart.
     Spread,
+    /// q and k are some of the heads of a wider tensor, as in a fused projection; outputs of their own are packed.
+    Sliced,
+    /// Packed, and every buffer ends as near to a guard band as alignment allows.
+    GuardEnd,
+    /// Packed, and every buffer begins right after a guard band.
+    GuardStart,
+    /// Batch rows more than 2^31 elements apart, in memory of which only what is touched exists.
+    FarRows,
+    /// The same for tokens.
+    FarTokens,
+}
+
+impl Memory {
+    /// Whether its gaps take far more room than any machine has memory.
+    #[must_use]
+    pub fn is_far(self) -> bool {
+        matches!(self, Memory::FarRows | Memory::FarTokens)
+    }
 }
 
 /// One input to a check.

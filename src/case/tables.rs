@@ -1,6 +1,6 @@
 //! Cosines and sines that the suite hands over, and the truth that follows from them.
 
-use super::Case;
+use super::{Case, Memory};
 use super::arena::Arena;
 use super::call::CosSinView;
 use super::prepare::{FLOAT_POISON, PrepareError, Truth};
@@ -34,8 +34,12 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
     one_map(truth)?;
     let dtype = case.dtype;
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
-    let (row, pairs) = (truth.pairs + 1, truth.pairs);
-    let stride = [tokens * row + 2, row];
+    let pairs = truth.pairs;
+    // No padding next to a guard band, or an overrun would end in it.
+    let stride = match case.memory {
+        Memory::GuardEnd | Memory::GuardStart => [tokens * pairs, pairs],
+        _ => [tokens * (pairs + 1) + 2, pairs + 1],
+    };
     let elements = case.batch() * stride[0];
     let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
     let mut given = Vec::new();
@@ -53,7 +57,8 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
         given.push(rows);
     }
     truth.given = Some(given);
-    Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
+    let size = dtype.size();
+    Ok(CosSinView { dtype, cos: arena.put("cos", cos, size), sin: arena.put("sin", sin, size), stride })
 }
 
 /// Most rows of a cache.
@@ -91,6 +96,6 @@ pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result
         }
     }
     truth.given = Some(given);
-    let offset = arena.put(bytes);
+    let offset = arena.put("cache", bytes, dtype.size());
     Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
 }

@@ -18,11 +18,16 @@ pub struct TokenError {
     pub why: String,
 }
 
-const MEMORY: [(&str, Memory); 4] = [
+const MEMORY: [(&str, Memory); 9] = [
     ("packed", Memory::Packed),
     ("padded", Memory::Padded),
     ("heads-first", Memory::HeadsFirst),
     ("spread", Memory::Spread),
+    ("sliced", Memory::Sliced),
+    ("guard-end", Memory::GuardEnd),
+    ("guard-start", Memory::GuardStart),
+    ("far-rows", Memory::FarRows),
+    ("far-tokens", Memory::FarTokens),
 ];
 const DATA: [(&str, Data); 11] = [
     ("uniform", Data::Uniform),
@@ -260,6 +265,15 @@ mod tests {
                     assert_eq!(line.parse::<Case>().map(|c| c.to_string()).as_deref(), Ok(line.as_str()));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_memory_has_a_name() {
+        for (name, memory) in MEMORY {
+            let line = LINE.replace("memory=padded", &format!("memory={name}"));
+            let case: Case = line.parse().unwrap();
+            assert_eq!((case.memory, case.to_string()), (memory, line));
         }
     }
 

@@ -100,7 +100,8 @@ impl<'a> Subject<'a> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
-        let prepared = prepare(case, scheme, self.plans, &level.consumes)?;
+        let alignment = usize::try_from(self.backend.manifest().alignment).unwrap_or(1);
+        let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
         self.inside_limits(case, &prepared)?;
         Ok(prepared)
     }
@@ -169,15 +170,41 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// The failing verdict if the backend did not answer OK.
     pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Halt> {
-        let arena = self.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
-        prepared.write(arena, q, k);
-        match self.backend.call(&prepared.call) {
+        match self.answer(prepared, q, k)? {
             Outcome::Ok => Ok(()),
-            outcome => {
-                let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
-                Err(Halt::fail(Box::new(Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend })))
-            }
+            outcome => Err(self.failed(prepared, &outcome)),
         }
+    }
+
+    /// The same, whatever the answer is.
+    ///
+    /// # Errors
+    /// If there is no memory for the call.
+    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Outcome, Halt> {
+        let arena = if prepared.sparse {
+            self.backend.sparse_arena(prepared.bytes)
+        } else {
+            self.backend.arena(prepared.bytes)
+        };
+        prepared.write(arena.map_err(|e| Halt::not_judged(e.to_string()))?, q, k);
+        self.backend.guard(&prepared.guards);
+        Ok(self.backend.call(&prepared.call))
+    }
+
+    /// The verdict for an answer that is not OK: with the place in memory, if the backend died of touching one.
+    pub fn failed(&self, prepared: &Prepared, outcome: &Outcome) -> Halt {
+        let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+        let mut failure = Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend };
+        let fault = self.backend.fault().filter(|_| lost_backend);
+        if let Some((fault, place)) = fault.and_then(|f| Some((f, prepared.place(f.offset)?))) {
+            let did = match fault.write {
+                Some(true) => "it wrote",
+                Some(false) => "it read",
+                None => "it touched",
+            };
+            failure.summary = format!("{}; {did} {place}", failure.summary);
+        }
+        Halt::fail(Box::new(failure))
     }
 
     /// Prepares, fills, runs.

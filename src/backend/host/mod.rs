@@ -4,6 +4,8 @@
 mod kernel;
 mod storage;
 
+use memmap2::{MmapMut, MmapOptions};
+
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
 use crate::case::{Alias, Consume, Level, Strides};
@@ -14,13 +16,14 @@ use crate::spec::model::Pairing;
 pub struct Host {
     manifest: Manifest,
     memory: Vec<u8>,
+    sparse: Option<MmapMut>,
 }
 
 impl Host {
     /// A fresh one.
     #[must_use]
     pub fn new() -> Self {
-        Host { manifest: manifest(), memory: Vec::new() }
+        Host { manifest: manifest(), memory: Vec::new(), sparse: None }
     }
 }
 
@@ -64,6 +67,9 @@ fn manifest() -> Manifest {
         per_head: true,
         batch_layouts: true,
         bases: Vec::new(),
+        alignment: 1,
+        max_offset: i64::MAX,
+        bit_stable: true,
         dtypes,
     }
 }
@@ -74,18 +80,25 @@ impl Backend for Host {
     }
 
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        self.sparse = None;
         if self.memory.len() < bytes {
             self.memory.resize(bytes, 0);
         }
         Ok(&mut self.memory[..bytes])
     }
 
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon();
+        let why = |e| StartError { what: "host".into(), why: format!("no sparse memory of {bytes} bytes: {e}") };
+        Ok(&mut self.sparse.insert(map.map_err(why)?)[..])
+    }
+
     fn call(&mut self, call: &Call) -> Outcome {
-        kernel::run(call, &mut self.memory)
+        kernel::run(call, self.sparse.as_deref_mut().unwrap_or(&mut self.memory))
     }
 
     fn memory(&self) -> &[u8] {
-        &self.memory
+        self.sparse.as_deref().unwrap_or(&self.memory)
     }
 }
 

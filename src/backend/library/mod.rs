@@ -3,12 +3,14 @@
 
 mod c_call;
 mod ffi;
+mod guard;
 mod loaded;
 mod protocol;
 mod shared;
 mod worker;
 
 use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -18,7 +20,7 @@ use std::time::Duration;
 pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
+use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
 use protocol::{Reply, Request, read_frame, write_frame};
 use shared::SharedMemory;
 
@@ -73,6 +75,8 @@ impl BackendFactory for LibraryFactory {
             memory,
             worker: Some(worker),
             bytes: 0,
+            guards: Vec::new(),
+            fault: None,
         }))
     }
 
@@ -88,6 +92,8 @@ struct LibraryBackend {
     memory: SharedMemory,
     worker: Option<Worker>,
     bytes: usize,
+    guards: Vec<(usize, usize)>,
+    fault: Option<Fault>,
 }
 
 impl Backend for LibraryBackend {
@@ -103,7 +109,28 @@ impl Backend for LibraryBackend {
         })
     }
 
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        self.bytes = bytes;
+        self.memory.sparse(bytes).map_err(|e| StartError {
+            what: self.factory.shown.clone(),
+            why: format!("no sparse memory of {bytes} bytes: {e}"),
+        })
+    }
+
+    fn has_guards(&self) -> bool {
+        true
+    }
+
+    fn guard(&mut self, ranges: &[Range<usize>]) {
+        self.guards = ranges.iter().map(|r| (r.start, r.end)).collect();
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
     fn call(&mut self, call: &Call) -> Outcome {
+        self.fault = None;
         if self.worker.is_none() {
             match Worker::start(&self.factory, &self.memory) {
                 Ok((worker, ..)) => self.worker = Some(worker),
@@ -113,12 +140,19 @@ impl Backend for LibraryBackend {
         let Some(worker) = self.worker.as_mut() else { return Outcome::Died(String::new()) };
         let sent = match worker.input.as_mut() {
             Some(input) => {
-                write_frame(input, &Request::Call { bytes: self.bytes, call: Box::new(call.clone()) }).is_ok()
+                let guards = self.guards.clone();
+                write_frame(input, &Request::Call { bytes: self.bytes, guards, call: Box::new(call.clone()) }).is_ok()
             }
             None => false,
         };
         let reply = if sent {
-            worker.replies.recv_timeout(self.factory.options.timeout)
+            match worker.replies.recv_timeout(self.factory.options.timeout) {
+                Ok(Reply::Fault { offset, write }) => {
+                    self.fault = Some(Fault { offset, write });
+                    worker.replies.recv_timeout(self.factory.options.timeout)
+                }
+                other => other,
+            }
         } else {
             Err(RecvTimeoutError::Disconnected)
         };
@@ -130,7 +164,7 @@ impl Backend for LibraryBackend {
             Ok(Reply::Done { status, message }) => {
                 Outcome::Internal(format!("status {status}, which the ABI does not have {message}"))
             }
-            Ok(Reply::Open { .. } | Reply::Refused { .. }) => {
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
                 self.worker = None;
                 Outcome::Died("and its worker broke the protocol".into())
             }
@@ -211,6 +245,7 @@ impl Worker {
             Ok(Reply::Open { manifest, exports }) => Ok((worker, manifest, exports)),
             Ok(Reply::Refused { why }) => Err(why),
             Ok(Reply::Done { .. }) => Err("the worker broke the protocol".into()),
+            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
             }

@@ -18,6 +18,8 @@ pub(super) enum Request {
     Call {
         /// Arena size.
         bytes: usize,
+        /// Byte ranges that the library must not touch, first and last plus one; whole pages.
+        guards: Vec<(usize, usize)>,
         /// The call.
         call: Box<Call>,
     },
@@ -38,6 +40,13 @@ pub(super) enum Reply {
     Refused {
         /// Why.
         why: String,
+    },
+    /// The library touched memory that it must not. The worker dies of it after this. Written by a signal handler.
+    Fault {
+        /// Bytes from the start of the arena.
+        offset: i64,
+        /// Whether it wrote, where the machine says it.
+        write: Option<bool>,
     },
     /// A call came back.
     Done {

@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use memmap2::MmapRaw;
 
 use super::c_call::Arena;
+use super::guard::{self, Guards};
 use super::loaded::Loaded;
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use crate::case::Level;
@@ -25,6 +27,7 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     let mut output = File::from(private);
     let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{arena}"))?;
+    guard::report_faults(output.as_raw_fd());
     let loaded = match Loaded::open(library) {
         Ok(loaded) => loaded,
         Err(why) => return write_frame(&mut output, &Reply::Refused { why }),
@@ -33,14 +36,16 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
     write_frame(&mut output, &Reply::Open { manifest: loaded.manifest.clone(), exports })?;
     let mut input = BufReader::new(io::stdin());
     let mut map: Option<MmapRaw> = None;
-    while let Some(Request::Call { bytes, call }) = read_frame(&mut input)? {
+    while let Some(Request::Call { bytes, guards, call }) = read_frame(&mut input)? {
         if map.as_ref().is_none_or(|m| m.len() < bytes) {
             map = Some(MmapRaw::map_raw(&memory)?);
         }
         let Some(map) = map.as_ref().filter(|m| m.len() >= bytes) else {
             return Err(io::Error::other("the shared memory is smaller than the call says"));
         };
+        let raised = Guards::raise(map, &guards)?;
         let (status, message) = loaded.call(&call, Arena { base: map.as_mut_ptr(), len: bytes });
+        drop(raised);
         write_frame(&mut output, &Reply::Done { status, message })?;
     }
     Ok(())
