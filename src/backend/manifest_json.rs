@@ -161,7 +161,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.push("bases");
+    known.extend(["bases", "varlen", "bit_stable"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -232,6 +232,11 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         max_position: top.integer("max_position", i64::from(i32::MAX), 1)?,
         max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
         token_ranges: top.boolean("token_ranges", false)?,
+        varlen: top.boolean("varlen", false)?,
+        bit_stable: match top.map.get("bit_stable") {
+            None => None,
+            Some(_) => Some(top.boolean("bit_stable", false)?),
+        },
         directions,
         attention_scaling: top.boolean("attention_scaling", false)?,
         per_head: top.boolean("per_head", false)?,

@@ -4,6 +4,8 @@
 mod kernel;
 mod storage;
 
+use super::float_environment::{FloatControl, FloatEnvironment};
+use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
 use crate::case::{Alias, Consume, Level, Strides};
@@ -14,13 +16,14 @@ use crate::spec::model::Pairing;
 pub struct Host {
     manifest: Manifest,
     memory: Vec<u8>,
+    called: Option<[FloatControl; 2]>,
 }
 
 impl Host {
     /// A fresh one.
     #[must_use]
     pub fn new() -> Self {
-        Host { manifest: manifest(), memory: Vec::new() }
+        Host { manifest: manifest(), memory: Vec::new(), called: None }
     }
 }
 
@@ -58,6 +61,8 @@ fn manifest() -> Manifest {
         max_position: i64::from(i32::MAX),
         max_tokens: 1 << 24,
         token_ranges: true,
+        varlen: true,
+        bit_stable: Some(true),
         directions: vec![1, -1],
         attention_scaling: true,
         per_head: true,
@@ -80,11 +85,18 @@ impl Backend for Host {
     }
 
     fn call(&mut self, call: &Call) -> Outcome {
-        kernel::run(call, &mut self.memory)
+        let (outcome, called) = watched(|| kernel::run(call, &mut self.memory));
+        self.called = called;
+        outcome
     }
 
     fn memory(&self) -> &[u8] {
         &self.memory
+    }
+
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        // It is part of this program: nothing is loaded.
+        self.called.map(|call| FloatEnvironment { load: [call[0]; 2], call })
     }
 }
 
