@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_change_is_named_and_sticky_flags_are_none() {
         let default = FloatControl::of_register(0x1f80);
-        assert_eq!(FloatControl::of_register(0x1fbf).changes(default), [Setting::DenormalsAreZero]);
-        assert_eq!(FloatControl::of_register(0x1fa1).changes(default), []);
+        assert_eq!(FloatControl::of_register(0x1fff).changes(default), [Setting::DenormalsAreZero]);
+        assert_eq!(FloatControl::of_register(0x1fbf).changes(default), []);
         let flushing = FloatControl::of_register(0x9fc0).changes(default);
         assert_eq!(flushing, [Setting::FlushToZero, Setting::DenormalsAreZero]);
         assert_eq!(FloatControl::of_register(0x7f80).changes(default), [Setting::Rounding]);

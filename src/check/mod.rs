@@ -4,22 +4,39 @@
 
 mod accuracy;
 mod axis_map_probe;
+mod batch_independence;
+mod chunked_prefill;
 mod controls;
+mod decode_continuation;
+mod decode_shape;
 mod degenerates_to_1d;
+mod deterministic;
 mod explain;
+mod fp_environment;
 mod frequency_probe;
 pub mod generator;
+mod head_counts;
+mod head_independence;
+mod independence;
 mod invariant;
 pub mod judge;
 mod measured;
+mod no_sticky_state;
+mod packed_sequences;
 mod pairing_probe;
 mod positions_exact;
+mod q_k_independence;
+mod rejects_nonsense;
 mod relative_position;
+mod several_segments;
+mod slices;
+mod start_shift;
 mod subject;
 mod superposition;
 #[cfg(test)]
 mod tests;
 mod text_equals_1d;
+mod token_independence;
 
 use crate::case::{Case, Level};
 
@@ -132,6 +149,20 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &relative_position::RelativePosition,
     &text_equals_1d::TextEquals1d,
     &degenerates_to_1d::DegeneratesTo1d,
+    &start_shift::StartShift,
+    &chunked_prefill::ChunkedPrefill,
+    &decode_continuation::DecodeContinuation,
+    &several_segments::SeveralSegments,
+    &packed_sequences::PackedSequences,
+    &token_independence::TokenIndependence,
+    &head_independence::HeadIndependence,
+    &batch_independence::BatchIndependence,
+    &q_k_independence::QKIndependence,
+    &decode_shape::DecodeShape,
+    &deterministic::Deterministic,
+    &no_sticky_state::NoStickyState,
+    &rejects_nonsense::RejectsNonsense,
+    &fp_environment::FpEnvironment,
 ];
 
 /// The levels that move tensors.
