@@ -185,7 +185,8 @@ typedef struct {
   ropecheck_plan plan;
   ropecheck_qk qk;
   ropecheck_position_tensor positions;     /* stride_batch 0: shared by all rows */
-  const int64_t *cu_seqlens;               /* NULL, or n_sequences + 1 token offsets into batch row 0 (batch is 1) */
+  const int64_t *cu_seqlens;               /* NULL, or n_sequences + 1 token offsets into batch row 0: batch is 1, and
+                                            * sequence i is its tokens [cu_seqlens[i], cu_seqlens[i + 1]) */
   int64_t n_sequences;
   ropecheck_cos_sin cos_sin;
   ropecheck_cos_sin_cache cache;
@@ -200,9 +201,11 @@ typedef struct {
   ropecheck_scheme scheme;
   ropecheck_plan plan;
   ropecheck_qk qk;
-  const ropecheck_layout *layouts;         /* one per batch row */
+  const ropecheck_layout *layouts;         /* one per batch row; where sequences are packed, one per sequence */
   int64_t token_start;
   void *stream;
+  const int64_t *cu_seqlens;               /* as in ropecheck_rotate_call */
+  int64_t n_sequences;
 } ropecheck_fused_call;
 
 /* level "apply": rotate by the cosines and sines given. Of plan, only pairing, head_dim, rotary_dim, rotary_offset and
@@ -214,6 +217,8 @@ typedef struct {
   ropecheck_qk qk;
   ropecheck_cos_sin cos_sin;
   void *stream;
+  const int64_t *cu_seqlens;               /* as in ropecheck_rotate_call */
+  int64_t n_sequences;
 } ropecheck_apply_call;
 
 /* Must return ROPECHECK_ABI_VERSION as the library was compiled with. */
@@ -254,5 +259,7 @@ ROPECHECK_ASSERT(offsetof(ropecheck_plan, axis_of_pair) == 48, "ropecheck_plan.a
 ROPECHECK_ASSERT(offsetof(ropecheck_positions_call, out) == 88, "ropecheck_positions_call.out");
 ROPECHECK_ASSERT(offsetof(ropecheck_rotate_call, positions) == 392, "ropecheck_rotate_call.positions");
 ROPECHECK_ASSERT(offsetof(ropecheck_fused_call, layouts) == 392, "ropecheck_fused_call.layouts");
+ROPECHECK_ASSERT(offsetof(ropecheck_fused_call, cu_seqlens) == 416, "ropecheck_fused_call.cu_seqlens");
+ROPECHECK_ASSERT(offsetof(ropecheck_apply_call, cu_seqlens) == 400, "ropecheck_apply_call.cu_seqlens");
 
 #endif /* ROPECHECK_H */

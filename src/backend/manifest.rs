@@ -129,6 +129,11 @@ pub struct Manifest {
     pub max_tokens: i64,
     /// Whether `positions` and `fused` may be asked for a part of the tokens.
     pub token_ranges: bool,
+    /// Whether the rows of a batch may come packed one after another, with `cu_seqlens`, on tensor levels.
+    pub varlen: bool,
+    /// What is claimed of bits: `Some(true)`, the bits of an output row depend on that row's inputs and position alone;
+    /// `None`, identical calls give identical bits; `Some(false)`, nothing.
+    pub bit_stable: Option<bool>,
     /// Directions: 1, -1.
     pub directions: Vec<i64>,
     /// Whether attention_scaling may differ from 1.
@@ -143,8 +148,6 @@ pub struct Manifest {
     pub alignment: i64,
     /// Largest distance of two elements of a tensor, in elements.
     pub max_offset: i64,
-    /// Whether equal inputs give equal bits wherever they lie, in every call.
-    pub bit_stable: bool,
 }
 
 impl Manifest {

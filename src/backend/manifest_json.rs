@@ -163,7 +163,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable"]);
+    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable", "varlen"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -246,6 +246,11 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         min_position,
         max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
         token_ranges: top.boolean("token_ranges", false)?,
+        varlen: top.boolean("varlen", false)?,
+        bit_stable: match top.map.get("bit_stable") {
+            None => None,
+            Some(_) => Some(top.boolean("bit_stable", false)?),
+        },
         directions,
         attention_scaling: top.boolean("attention_scaling", false)?,
         per_head: top.boolean("per_head", false)?,
@@ -253,7 +258,6 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         bases,
         alignment,
         max_offset: top.integer("max_offset", i64::MAX, 1)?,
-        bit_stable: top.boolean("bit_stable", false)?,
     })
 }
 

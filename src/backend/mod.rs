@@ -1,6 +1,7 @@
 //! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
 
 pub mod control;
+pub mod float_environment;
 pub mod host;
 pub mod library;
 pub mod manifest;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub use crate::case::call::Call;
+pub use float_environment::FloatEnvironment;
 pub use manifest::Manifest;
 
 /// How a call ended.
@@ -101,6 +103,11 @@ pub trait Backend: Send {
 
     /// The arena after the call.
     fn memory(&self) -> &[u8];
+
+    /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        None
+    }
 
     /// True if expected values could be reached from the code under test only by breaking out of its process.
     fn isolated(&self) -> bool {

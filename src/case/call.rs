@@ -163,6 +163,9 @@ pub struct QkView {
     pub q_heads: usize,
     /// Key heads (0: k is absent).
     pub k_heads: usize,
+    /// Where sequences are packed in one row: byte offset of their first tokens (i64, one more than there are sequences),
+    /// and the number of sequences.
+    pub sequences: Option<(usize, usize)>,
     /// Inputs and outputs.
     pub q: TensorView,
     /// Keys.

@@ -72,6 +72,8 @@ pub struct Case {
     pub pairing: Pairing,
     /// Layout of each batch row.
     pub layouts: Vec<Layout>,
+    /// Whether the rows lie packed one after another in a batch of one; then they may differ in length.
+    pub packed: bool,
     /// First token and number of tokens; `None` is all.
     pub window: Option<(u64, u64)>,
     /// Where the tokens are.
@@ -101,15 +103,18 @@ pub struct Case {
 }
 
 impl Case {
-    /// Batch rows.
+    /// Batch rows of the call: 1 where sequences are packed.
     #[must_use]
     pub fn batch(&self) -> usize {
-        self.layouts.len()
+        if self.packed { 1 } else { self.layouts.len() }
     }
 
     /// Tokens per row that the call covers.
     #[must_use]
     pub fn tokens(&self) -> u64 {
+        if self.packed {
+            return self.layouts.iter().map(Layout::tokens).fold(0, u64::saturating_add);
+        }
         self.window.map_or_else(|| self.layouts.first().map_or(0, Layout::tokens), |(_, count)| count)
     }
 }

@@ -172,6 +172,9 @@ pub fn prepare(
     let reference =
         scheme_ref(scheme, &parameters, consumes.contains(&Consume::Base) || case.level == Level::Positions);
     let mut arena = Arena::new(case.memory, alignment);
+    if case.packed && (case.level == Level::Positions || case.window.is_some()) {
+        return Err(PrepareError::Wrong("packed sequences have tensors, and all of their tokens".into()));
+    }
     if case.level == Level::Positions {
         return Ok(positions_call(case, scheme, reference, scheme_positions, arena));
     }
@@ -286,6 +289,12 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
             float => Ok(Dd::from_f64(float.round(number.to_f64()))),
         }
     };
+    if case.packed {
+        let joined = |axis| rows.iter().flat_map(move |row| (0..row.layout().tokens()).map(move |t| (row, axis, t)));
+        return (0..axes)
+            .map(|axis| Ok(vec![joined(axis).map(|(row, a, t)| one(row, a, t)).collect::<Result<_, _>>()?]))
+            .collect();
+    }
     (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
 
@@ -372,7 +381,19 @@ fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkVie
             (tensor("q_out", case.q_heads, true), (case.k_heads > 0).then(|| tensor("k_out", case.k_heads, true)))
         }
     };
-    QkView { batch, tokens, q_heads: case.q_heads as usize, k_heads: case.k_heads as usize, q, k, q_out, k_out }
+    let sequences = case.packed.then(|| (arena.put("cu_seqlens", first_tokens(&case.layouts), 8), case.layouts.len()));
+    let (q_heads, k_heads) = (case.q_heads as usize, case.k_heads as usize);
+    QkView { batch, tokens, q_heads, k_heads, sequences, q, k, q_out, k_out }
+}
+
+/// First token of each sequence in the packed row, and the number of tokens: `cu_seqlens`.
+fn first_tokens(layouts: &[Layout]) -> Vec<u8> {
+    let mut starts = vec![0i64];
+    for layout in layouts {
+        let last = starts.last().copied().unwrap_or(0);
+        starts.push(last.saturating_add(i64::try_from(layout.tokens()).unwrap_or(i64::MAX)));
+    }
+    starts.iter().flat_map(|n| n.to_le_bytes()).collect()
 }
 
 fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], arena: &mut Arena) -> PlanView {

@@ -64,6 +64,9 @@ impl fmt::Display for Case {
         write!(f, ",dtype={},pairing={}", self.dtype.name(), pairing_name(self.pairing))?;
         let rows: Vec<String> = self.layouts.iter().map(|l| l.to_string().replace(' ', "+")).collect();
         write!(f, ",layout={}", rows.join("//"))?;
+        if self.packed {
+            f.write_str(",packed=true")?;
+        }
         if let Some((start, count)) = self.window {
             write!(f, ",window={start}+{count}")?;
         }
@@ -145,6 +148,7 @@ fn parse(text: &str) -> Result<Case, String> {
         dtype: DType::F32,
         pairing: Pairing::Half,
         layouts: Vec::new(),
+        packed: false,
         window: None,
         place: Place::Layout { shift: 0 },
         position_dtype: DType::I64,
@@ -182,6 +186,7 @@ fn parse(text: &str) -> Result<Case, String> {
                     .map(|row| Layout::parse(row).map_err(|e| format!("layout: {e}")))
                     .collect::<Result<_, _>>()?;
             }
+            "packed" => case.packed = pick(key, value, &[("true", true), ("false", false)])?,
             "window" => case.window = Some(two(key, value, "+")?),
             "shift" | "random" | "span" | "fractions" | "quarter-turns" => {
                 if placed {
@@ -223,7 +228,7 @@ fn parse(text: &str) -> Result<Case, String> {
     if case.scheme.is_empty() || case.layouts.is_empty() {
         return Err("it must name at least a scheme and a layout".into());
     }
-    if case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
+    if !case.packed && case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
         return Err("all rows of a batch must have the same number of tokens".into());
     }
     if case.level != Level::Positions && (case.head_dim == 0 || case.q_heads == 0) {

@@ -96,7 +96,9 @@ impl Prepared {
         for at in (0..before.len()).filter(|at| before[*at] != after[*at]) {
             let part = match self.buffers.iter().find(|b| b.offset <= at && at < b.end()) {
                 None => Part::Outside,
-                Some(b) if matches!(b.name, "q" | "k" | "q_out" | "k_out" | "out" | "next") && !elements[at] => Part::Gap,
+                Some(b) if matches!(b.name, "q" | "k" | "q_out" | "k_out" | "out" | "next") && !elements[at] => {
+                    Part::Gap
+                }
                 Some(_) => Part::Input,
             };
             if found.iter().all(|c| c.part != part) {

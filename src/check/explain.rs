@@ -31,6 +31,9 @@ impl Judge<'_> {
     /// Names a token of a batch row as the layout sees it.
     #[must_use]
     pub fn token_name(&self, row: usize, token: usize) -> String {
+        if self.case.packed {
+            return packed_token_name(&self.case.layouts, token as u64);
+        }
         let start = self.case.window.map_or(0, |(start, _)| start);
         token_name(&self.case.layouts[row], start + token as u64, self.case.batch() > 1, row)
     }
@@ -102,6 +105,18 @@ fn shown(dtype: DType, observed: f64) -> String {
 fn with_bits(dtype: DType, value: f64) -> String {
     let digits = 2 * dtype.size();
     format!("{value:.9e} (0x{:0digits$x})", dtype.encode(value))
+}
+
+/// Names a token of packed sequences: which sequence, and where in it.
+fn packed_token_name(layouts: &[Layout], token: u64) -> String {
+    let mut rest = token;
+    for (index, layout) in layouts.iter().enumerate() {
+        if rest < layout.tokens() {
+            return format!("sequence {index}, {}", token_name(layout, rest, false, 0));
+        }
+        rest -= layout.tokens();
+    }
+    format!("packed token {token}")
 }
 
 /// Names a token of a layout.

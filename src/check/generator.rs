@@ -115,6 +115,7 @@ impl Generator<'_> {
             dtype: self.group.dtype,
             pairing: self.group.pairing,
             layouts,
+            packed: false,
             window: None,
             place: Place::Layout { shift: 0 },
             position_dtype: self.position_dtype(),

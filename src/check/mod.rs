@@ -8,31 +8,48 @@ mod axis_map_probe;
 mod axis_moves;
 mod axis_sensitivity;
 pub mod bands;
+mod batch_independence;
+mod chunked_prefill;
 mod composition;
 mod controls;
+mod decode_continuation;
+mod decode_shape;
 mod degenerates_to_1d;
+mod deterministic;
 mod explain;
+mod fp_environment;
 mod frequency_probe;
 pub mod generator;
+mod head_counts;
+mod head_independence;
 mod identity_at_zero;
+mod independence;
 mod invariant;
 mod inverse;
 pub mod judge;
 mod linearity;
 mod measured;
 mod nan_stays_in_its_pair;
+mod no_sticky_state;
 mod overflow;
+mod packed_sequences;
 mod pair_norm;
 mod pairing_probe;
 mod pairs;
 mod positions_exact;
+mod q_k_independence;
+mod rejects_nonsense;
 mod relative_position;
+mod several_segments;
+mod slices;
+mod start_shift;
 mod subject;
 mod subnormals;
 mod superposition;
 #[cfg(test)]
 mod tests;
 mod text_equals_1d;
+mod token_independence;
 
 use crate::case::{Case, Level};
 
@@ -155,6 +172,20 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &nan_stays_in_its_pair::NanStaysInItsPair,
     &subnormals::Subnormals,
     &overflow::Overflow,
+    &start_shift::StartShift,
+    &chunked_prefill::ChunkedPrefill,
+    &decode_continuation::DecodeContinuation,
+    &several_segments::SeveralSegments,
+    &packed_sequences::PackedSequences,
+    &token_independence::TokenIndependence,
+    &head_independence::HeadIndependence,
+    &batch_independence::BatchIndependence,
+    &q_k_independence::QKIndependence,
+    &decode_shape::DecodeShape,
+    &deterministic::Deterministic,
+    &no_sticky_state::NoStickyState,
+    &rejects_nonsense::RejectsNonsense,
+    &fp_environment::FpEnvironment,
 ];
 
 /// The levels that move tensors.

@@ -92,7 +92,7 @@ fn held(number: &Number, level: Level, dtype: DType) -> Number {
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+pub(super) fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let scheme = subject.scheme(case)?;
     let (rows, expected) = measure(case, subject)?;
     let mut measure = Measure::default();

@@ -63,6 +63,14 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
             });
         }
     }
+    if case.packed && case.layouts.len() > 1 {
+        // Packed sequences need not have the same length, so each may shrink alone.
+        for (row, layout) in case.layouts.iter().enumerate() {
+            for smaller in smaller_layouts(layout) {
+                add(&|c| c.layouts[row] = smaller.clone());
+            }
+        }
+    }
     if let Some((start, count)) = case.window
         && count > 1
     {

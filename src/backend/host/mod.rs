@@ -4,26 +4,28 @@
 mod kernel;
 mod storage;
 
-use memmap2::{MmapMut, MmapOptions};
-
+use super::float_environment::{FloatControl, FloatEnvironment};
+use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
+use memmap2::{MmapMut, MmapOptions};
 
 /// The embedded kernel, levels rotate and apply.
 pub struct Host {
     manifest: Manifest,
     memory: Vec<u8>,
     sparse: Option<MmapMut>,
+    called: Option<[FloatControl; 2]>,
 }
 
 impl Host {
     /// A fresh one.
     #[must_use]
     pub fn new() -> Self {
-        Host { manifest: manifest(), memory: Vec::new(), sparse: None }
+        Host { manifest: manifest(), memory: Vec::new(), sparse: None, called: None }
     }
 }
 
@@ -62,6 +64,8 @@ fn manifest() -> Manifest {
         min_position: -i64::from(i32::MAX),
         max_tokens: 1 << 24,
         token_ranges: true,
+        varlen: true,
+        bit_stable: Some(true),
         directions: vec![1, -1],
         attention_scaling: true,
         per_head: true,
@@ -69,7 +73,6 @@ fn manifest() -> Manifest {
         bases: Vec::new(),
         alignment: 1,
         max_offset: i64::MAX,
-        bit_stable: true,
         dtypes,
     }
 }
@@ -94,11 +97,19 @@ impl Backend for Host {
     }
 
     fn call(&mut self, call: &Call) -> Outcome {
-        kernel::run(call, self.sparse.as_deref_mut().unwrap_or(&mut self.memory))
+        let memory = self.sparse.as_deref_mut().unwrap_or(&mut self.memory);
+        let (outcome, called) = watched(|| kernel::run(call, memory));
+        self.called = called;
+        outcome
     }
 
     fn memory(&self) -> &[u8] {
         self.sparse.as_deref().unwrap_or(&self.memory)
+    }
+
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        // It is part of this program: nothing is loaded.
+        self.called.map(|call| FloatEnvironment { load: [call[0]; 2], call })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod c_call;
 mod ffi;
+pub(super) mod float_control;
 mod guard;
 mod loaded;
 mod protocol;
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
+use super::float_environment::{FloatControl, FloatEnvironment};
 use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
 use protocol::{Reply, Request, read_frame, write_frame};
 use shared::SharedMemory;
@@ -60,7 +62,7 @@ impl BackendFactory for LibraryFactory {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let (worker, manifest, exports) = Worker::start(self, &memory).map_err(refuse)?;
+        let (worker, manifest, exports, load) = Worker::start(self, &memory).map_err(refuse)?;
         let manifest = Manifest::parse(&manifest).map_err(|e| refuse(e.to_string()))?;
         if let Some((level, _)) = manifest.levels.iter().find(|(l, _)| !exports.iter().any(|e| e == l.name())) {
             return Err(refuse(format!("the manifest offers level {level}, but ropecheck_{level} is not exported")));
@@ -77,6 +79,8 @@ impl BackendFactory for LibraryFactory {
             bytes: 0,
             guards: Vec::new(),
             fault: None,
+            load,
+            last: None,
         }))
     }
 
@@ -94,6 +98,9 @@ struct LibraryBackend {
     bytes: usize,
     guards: Vec<(usize, usize)>,
     fault: Option<Fault>,
+    /// Floating-point control words before and after loading, and around the last call.
+    load: Option<[u64; 2]>,
+    last: Option<[u64; 2]>,
 }
 
 impl Backend for LibraryBackend {
@@ -157,12 +164,15 @@ impl Backend for LibraryBackend {
             Err(RecvTimeoutError::Disconnected)
         };
         match reply {
-            Ok(Reply::Done { status: 0, .. }) => Outcome::Ok,
-            Ok(Reply::Done { status: 1, message }) => Outcome::Unsupported(message),
-            Ok(Reply::Done { status: 2, message }) => Outcome::BadArgument(message),
-            Ok(Reply::Done { status: 3, message }) => Outcome::Internal(message),
-            Ok(Reply::Done { status, message }) => {
-                Outcome::Internal(format!("status {status}, which the ABI does not have {message}"))
+            Ok(Reply::Done { status, message, float }) => {
+                self.last = float;
+                match status {
+                    0 => Outcome::Ok,
+                    1 => Outcome::Unsupported(message),
+                    2 => Outcome::BadArgument(message),
+                    3 => Outcome::Internal(message),
+                    _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
+                }
             }
             Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
                 self.worker = None;
@@ -184,6 +194,11 @@ impl Backend for LibraryBackend {
         self.memory.bytes()
     }
 
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        let words = |pair: [u64; 2]| pair.map(FloatControl);
+        Some(FloatEnvironment { load: words(self.load?), call: words(self.last?) })
+    }
+
     fn isolated(&self) -> bool {
         true
     }
@@ -197,12 +212,15 @@ struct Worker {
     printed: Arc<Mutex<Vec<u8>>>,
 }
 
+/// A worker, the manifest, the exported levels, and the floating-point control words before and after loading.
+type Started = (Worker, String, Vec<String>, Option<[u64; 2]>);
+
 /// How much of what a library prints is kept for the report.
 const KEPT_BYTES: usize = 2048;
 
 impl Worker {
-    /// Starts a worker and waits until the library is open: worker, manifest, exported levels.
-    fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<(Worker, String, Vec<String>), String> {
+    /// Starts a worker and waits until the library is open: worker, manifest, exported levels, control words.
+    fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<Started, String> {
         let options = &factory.options;
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
@@ -242,7 +260,7 @@ impl Worker {
         });
         let mut worker = Worker { child, input, replies, printed };
         match worker.replies.recv_timeout(options.start_timeout) {
-            Ok(Reply::Open { manifest, exports }) => Ok((worker, manifest, exports)),
+            Ok(Reply::Open { manifest, exports, float }) => Ok((worker, manifest, exports, float)),
             Ok(Reply::Refused { why }) => Err(why),
             Ok(Reply::Done { .. }) => Err("the worker broke the protocol".into()),
             Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),

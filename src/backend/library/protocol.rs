@@ -35,6 +35,8 @@ pub(super) enum Reply {
         manifest: String,
         /// Level functions it exports.
         exports: Vec<String>,
+        /// Floating-point control words before and after loading.
+        float: Option<[u64; 2]>,
     },
     /// The library could not be opened.
     Refused {
@@ -54,6 +56,8 @@ pub(super) enum Reply {
         status: i32,
         /// Message of the backend.
         message: String,
+        /// Floating-point control words before and after the call.
+        float: Option<[u64; 2]>,
     },
 }
 
@@ -96,8 +100,8 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_sent() {
         let mut pipe = Vec::new();
-        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into() }).unwrap();
+        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]) }).unwrap();
         let back: Reply = read_frame(&mut pipe.as_slice()).unwrap().unwrap();
-        assert!(matches!(back, Reply::Done { status: 2, message } if message == "odd"));
+        assert!(matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]) } if message == "odd"));
     }
 }

@@ -8,9 +8,11 @@ use std::path::Path;
 use memmap2::MmapRaw;
 
 use super::c_call::Arena;
+use super::float_control::watched;
 use super::guard::{self, Guards};
 use super::loaded::Loaded;
 use super::protocol::{Reply, Request, read_frame, write_frame};
+use crate::backend::float_environment::FloatControl;
 use crate::case::Level;
 
 /// Runs until the parent closes the pipe. `arena` is the inherited descriptor of the shared memory.
@@ -28,12 +30,15 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
     let mut output = File::from(private);
     let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{arena}"))?;
     guard::report_faults(output.as_raw_fd());
-    let loaded = match Loaded::open(library) {
+    // Whatever the library does to the floating-point environment is reported, and undone before anything else runs.
+    let (loaded, load) = watched(|| Loaded::open(library));
+    let words = |watched: Option<[FloatControl; 2]>| watched.map(|pair| pair.map(|control| control.0));
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(why) => return write_frame(&mut output, &Reply::Refused { why }),
     };
     let exports = Level::ALL.iter().filter(|l| loaded.exports(**l)).map(|l| l.name().to_owned()).collect();
-    write_frame(&mut output, &Reply::Open { manifest: loaded.manifest.clone(), exports })?;
+    write_frame(&mut output, &Reply::Open { manifest: loaded.manifest.clone(), exports, float: words(load) })?;
     let mut input = BufReader::new(io::stdin());
     let mut map: Option<MmapRaw> = None;
     while let Some(Request::Call { bytes, guards, call }) = read_frame(&mut input)? {
@@ -44,9 +49,10 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
             return Err(io::Error::other("the shared memory is smaller than the call says"));
         };
         let raised = Guards::raise(map, &guards)?;
-        let (status, message) = loaded.call(&call, Arena { base: map.as_mut_ptr(), len: bytes });
+        let arena = Arena { base: map.as_mut_ptr(), len: bytes };
+        let ((status, message), called) = watched(|| loaded.call(&call, arena));
         drop(raised);
-        write_frame(&mut output, &Reply::Done { status, message })?;
+        write_frame(&mut output, &Reply::Done { status, message, float: words(called) })?;
     }
     Ok(())
 }
