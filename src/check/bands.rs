@@ -2,8 +2,8 @@
 
 use super::generator::{Generator, HeadPreset, text};
 use crate::case::{Case, Consume, Level, Place};
-use crate::numeric::{DType, Rng};
-use crate::plan::{Layout, Segment};
+use crate::numeric::{DType, Number, Rng};
+use crate::plan::{Layout, Parameters, Segment};
 
 /// What lies in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,6 +216,35 @@ fn ending_at(g: &Generator, case: &mut Case, last: i64, count: u64) -> Result<()
     let layout = Layout::new(vec![Segment::Text(tokens)]).map_err(|e| e.to_string())?;
     look_at(g, case, layout, u64::from(tokens).saturating_sub(count));
     Ok(())
+}
+
+/// Text, and then `tail`, such that the largest position, or that which text goes on with, is the largest of the manifest or
+/// as near below it as the scheme's steps allow; and the first token to look at.
+///
+/// # Errors
+/// Why there is no such layout.
+pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
+    let (most, step) = (g.limits().1, g.text_step());
+    let with = |before: i64| -> Result<Layout, String> {
+        let parse = |text: &str| Layout::parse(text).map_err(|_| "a layout has at most 2^31 tokens".to_owned());
+        parse(&format!("text:{before}"))?
+            .followed_by(&parse(tail)?)
+            .map_err(|_| "a layout has at most 2^31 tokens".into())
+    };
+    let parameters = Parameters::resolve(g.scheme, g.parameters).map_err(|e| e.to_string())?;
+    let positions = crate::plan::positions(g.scheme, &parameters, &with(1)?).map_err(|e| e.to_string())?;
+    let mut last = f64::NEG_INFINITY;
+    for (axis, column) in positions.columns().iter().enumerate() {
+        let next = positions.next().on(axis).map_or(last, Number::to_f64);
+        last = (0..column.len()).filter_map(|i| column.get(i)).fold(last.max(next), |most, p| most.max(p.to_f64()));
+    }
+    let before = 1 + (most - last.ceil() as i64).max(0) / step;
+    let layout = with(before)?;
+    if !g.manifest.token_ranges && layout.tokens() > WHOLE.unsigned_abs() {
+        return Err(format!("the backend takes no token ranges, and more than {WHOLE} tokens are too many"));
+    }
+    let start = if g.manifest.token_ranges { before.unsigned_abs().saturating_sub(2) } else { 0 };
+    Ok((layout, start))
 }
 
 /// The layout, its first text as long as `before`; two tokens of that are looked at too.

@@ -236,6 +236,13 @@ impl<'a> Judge<'a> {
         PairBound::new(&self.contract, &self.types, steps, frequency, position, m, forward)
     }
 
+    /// How far the contract lets the kernel's angle be from the exact one, in radians; not capped.
+    pub(super) fn angle_error(&self, head: usize, pair: usize, position: Dd) -> f64 {
+        let row = self.plan_row(head);
+        let (steps, frequency) = (self.steps[row as usize][pair], self.frequency(head, pair));
+        self.contract.angle_error(steps, frequency, position)
+    }
+
     pub(super) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];

@@ -56,6 +56,9 @@ pub(super) struct CheckArguments {
     /// Seed of everything that is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Cases that run at a time [default: as many as there are cores]; the report does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: Option<u32>,
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
@@ -120,6 +123,10 @@ fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<d
     }
 }
 
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(64)
+}
+
 fn contracts() -> Result<ContractTable, Stop> {
     crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
 }
@@ -135,7 +142,7 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         cases: a.cases,
         seed: a.seed,
         parameters: a.param.clone(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: a.threads.map_or_else(all_cores, |n| n as usize),
         first_failure_only: false,
     };
     let contracts = contracts()?;
@@ -191,6 +198,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         backend: format!("{} {}", manifest.name, manifest.version),
         embedded: factory.name() == "host",
         not_judged: run::not_judged(&manifest, &levels),
+        reached: run::reached(&manifest, &results),
         manifest,
         controls,
         anchors,

@@ -1,5 +1,6 @@
 //! What people and programs see of a run.
 
+mod coverage;
 mod junit;
 mod selftest;
 mod table;

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::backend::Manifest;
 use crate::case::{Case, Consume, Level, pairing_name};
-use crate::check::{Failure, Gap, Group, Verdict};
+use crate::check::{Coverage, Failure, Gap, Group, Verdict};
 
-use super::{Anchors, ControlResult};
+use super::{Anchors, ControlResult, Reached};
 
 /// Exit codes of the program: documented, stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,12 @@ pub struct BandResult {
     pub worst: f64,
     /// Where.
     pub worst_place: String,
+    /// Pairs whose angle was observable, by the number of rotated pairs.
+    #[serde(skip_serializing_if = "Coverage::is_empty")]
+    pub observed: Coverage,
+    /// Largest position judged, where the backend is given positions or finds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_position: Option<i64>,
     /// Why nothing could be concluded, each reason once.
     pub reasons: Vec<String>,
 }
@@ -139,6 +145,23 @@ impl CheckResult {
         }
     }
 
+    /// The same, as if its cases had not run.
+    #[must_use]
+    pub fn not_run(self, why: &str) -> Self {
+        if self.bands.is_empty() && self.internal.is_empty() {
+            // There were none, or it was never started.
+            return self;
+        }
+        CheckResult {
+            bands: BTreeMap::new(),
+            failures: Vec::new(),
+            broken: Vec::new(),
+            internal: Vec::new(),
+            stopped: Some(why.to_owned()),
+            ..self
+        }
+    }
+
     /// The stable id of a case.
     #[must_use]
     pub fn case_id(&self, band: &str, number: usize) -> String {
@@ -167,6 +190,8 @@ impl CheckResult {
                 entry.passed += 1;
                 entry.elements += measure.elements;
                 entry.range_not_judged += measure.range_not_judged;
+                entry.observed.merge(&measure.observed);
+                entry.largest_position = entry.largest_position.max(measure.largest);
                 if measure.worst > entry.worst {
                     entry.worst = measure.worst;
                     entry.worst_place.clone_from(&measure.place);
@@ -270,6 +295,8 @@ pub struct RunReport {
     pub spec_statements: SpecStatements,
     /// Check by check.
     pub results: Vec<CheckResult>,
+    /// How far each level that knows positions was judged.
+    pub reached: Vec<Reached>,
     /// What the suite supplied.
     pub not_judged: Vec<NotJudged>,
     /// Interrupted before the end.
@@ -339,8 +366,11 @@ pub fn verdict(report: &RunReport, code: ExitCode) -> String {
         ExitCode::Conformant if only_apply => {
             "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged".into()
         }
-        ExitCode::Conformant if report.not_judged.is_empty() => format!("CONFORMANT on levels {}", levels.join(", ")),
-        ExitCode::Conformant => format!("CONFORMANT on levels {}, apart from what was not judged", levels.join(", ")),
+        ExitCode::Conformant => {
+            let apart = if report.not_judged.is_empty() { "" } else { ", apart from what was not judged" };
+            let short: String = report.reached.iter().filter_map(Reached::shortfall).collect();
+            format!("CONFORMANT on levels {}{apart}{short}", levels.join(", "))
+        }
         ExitCode::Nonconformant => "NONCONFORMANT".into(),
         ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".into(),
         ExitCode::NothingRan => "NOTHING WAS JUDGED".into(),
