@@ -1,9 +1,9 @@
 //! Cosines and sines that the suite hands over, and the truth that follows from them.
 
-use super::{Case, Memory};
 use super::arena::Arena;
 use super::call::CosSinView;
 use super::prepare::{FLOAT_POISON, PrepareError, Truth};
+use super::{Case, Memory};
 use crate::numeric::{DType, Dd, sincos};
 use crate::plan::NO_AXIS;
 

@@ -6,15 +6,26 @@ mod accuracy;
 mod axis_map_probe;
 mod controls;
 mod degenerates_to_1d;
+mod empty;
 mod explain;
+mod far_strides;
 mod frequency_probe;
+mod fully_written;
 pub mod generator;
+mod guards;
+mod in_place;
+mod inputs_untouched;
 mod invariant;
 pub mod judge;
+mod many_rows;
 mod measured;
+mod memory;
 mod pairing_probe;
+mod passthrough;
+mod position_beyond_limit;
 mod positions_exact;
 mod relative_position;
+mod strides;
 mod subject;
 mod superposition;
 #[cfg(test)]
@@ -132,6 +143,16 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &relative_position::RelativePosition,
     &text_equals_1d::TextEquals1d,
     &degenerates_to_1d::DegeneratesTo1d,
+    &in_place::InPlace,
+    &inputs_untouched::InputsUntouched,
+    &fully_written::FullyWritten,
+    &guards::Guards,
+    &strides::Strides,
+    &passthrough::Passthrough,
+    &many_rows::ManyRows,
+    &far_strides::FarStrides,
+    &empty::Empty,
+    &position_beyond_limit::PositionBeyondLimit,
 ];
 
 /// The levels that move tensors.
