@@ -1,6 +1,6 @@
 //! What a call did to its memory: which bytes may change, which did, and what lies at an address.
 
-use super::arena::GUARD_BYTES;
+use super::arena::{Buffer, GUARD_BYTES};
 use super::call::{Call, PositionView, TensorView};
 use super::data::Tensor;
 use super::prepare::Prepared;
@@ -113,6 +113,31 @@ impl Prepared {
         found
     }
 
+    /// What lies at an offset inside a buffer.
+    fn inside(&self, buffer: &Buffer, at: usize) -> String {
+        let name = buffer.name;
+        let number = (at - buffer.offset) / buffer.element.max(1);
+        let qk = self.call.qk();
+        let view = match name {
+            "q" => qk.map(|qk| qk.q),
+            "k" => qk.and_then(|qk| qk.k),
+            "q_out" => qk.map(|qk| qk.q_out),
+            "k_out" => qk.and_then(|qk| qk.k_out),
+            _ => return format!("element {number} of {name}"),
+        };
+        let Some(view) = view else { return format!("element {number} of {name}") };
+        let [batch, tokens, heads, channels] = view.shape;
+        let all = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
+        for (b, t, h) in all {
+            if let Some(d) =
+                (0..channels).find(|d| (0..buffer.element).contains(&at.wrapping_sub(view.at(b, t, h, *d))))
+            {
+                return format!("row {b}, token {t}, head {h}, channel {d} of {name}");
+            }
+        }
+        format!("a gap between the elements of {name}")
+    }
+
     /// What lies at a byte offset of the arena: in a buffer, or so many elements before or after the nearest one. `None` if
     /// nothing is near.
     #[must_use]
@@ -122,14 +147,14 @@ impl Prepared {
         let mut nearest: Option<(i64, String)> = None;
         for buffer in &self.buffers {
             let (start, end, size) = (signed(buffer.offset), signed(buffer.end()), signed(buffer.element.max(1)));
-            let (distance, text) = if at < start {
+            let (distance, text) = if start <= at && at < end {
+                return Some(self.inside(buffer, usize::try_from(at).unwrap_or(0)));
+            } else if at < start {
                 let far = start - at;
                 (far, format!("{} before the start of {}", elements((far - 1) / size + 1), buffer.name))
-            } else if at >= end {
+            } else {
                 let far = at - end;
                 (far + 1, format!("{} after the end of {}", elements(far / size + 1), buffer.name))
-            } else {
-                (0, format!("element {} of {}", (at - start) / size, buffer.name))
             };
             if nearest.as_ref().is_none_or(|(d, _)| distance < *d) {
                 nearest = Some((distance, text));

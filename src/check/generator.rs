@@ -153,7 +153,7 @@ impl Generator<'_> {
     }
 
     /// Whether this backend can be handed cases of these heads.
-    fn fits(&self, heads: &HeadPreset) -> bool {
+    pub(super) fn fits(&self, heads: &HeadPreset) -> bool {
         let m = self.manifest;
         m.head_dims.allows(i64::from(heads.head_dim))
             && m.q_heads.allows(i64::from(heads.q_heads))

@@ -16,19 +16,27 @@ mod decode_continuation;
 mod decode_shape;
 mod degenerates_to_1d;
 mod deterministic;
+mod empty;
 mod explain;
+mod far_strides;
 mod fp_environment;
 mod frequency_probe;
+mod fully_written;
 pub mod generator;
+mod guards;
 mod head_counts;
 mod head_independence;
 mod identity_at_zero;
+mod in_place;
 mod independence;
+mod inputs_untouched;
 mod invariant;
 mod inverse;
 pub mod judge;
 mod linearity;
+mod many_rows;
 mod measured;
+mod memory;
 mod nan_stays_in_its_pair;
 mod no_sticky_state;
 mod overflow;
@@ -36,6 +44,8 @@ mod packed_sequences;
 mod pair_norm;
 mod pairing_probe;
 mod pairs;
+mod passthrough;
+mod position_beyond_limit;
 mod positions_exact;
 mod q_k_independence;
 mod rejects_nonsense;
@@ -43,13 +53,14 @@ mod relative_position;
 mod several_segments;
 mod slices;
 mod start_shift;
+mod strides;
 mod subject;
 mod subnormals;
 mod superposition;
-#[cfg(test)]
-mod tests;
 mod text_equals_1d;
 mod token_independence;
+#[cfg(test)]
+mod tests;
 
 use crate::case::{Case, Level};
 
@@ -186,6 +197,16 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &no_sticky_state::NoStickyState,
     &rejects_nonsense::RejectsNonsense,
     &fp_environment::FpEnvironment,
+    &in_place::InPlace,
+    &inputs_untouched::InputsUntouched,
+    &fully_written::FullyWritten,
+    &guards::Guards,
+    &strides::Strides,
+    &passthrough::Passthrough,
+    &many_rows::ManyRows,
+    &far_strides::FarStrides,
+    &empty::Empty,
+    &position_beyond_limit::PositionBeyondLimit,
 ];
 
 /// The levels that move tensors.
