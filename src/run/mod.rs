@@ -23,7 +23,8 @@ pub use anchors::{Anchors, anchors, statements};
 pub use controls::{ControlResult, controls};
 pub use groups::{SelectionError, groups};
 pub use result::{
-    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
+    BandResult, CheckResult, ContractInForce, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements,
+    contracts_in_force, digest, not_judged, verdict,
 };
 pub use shrink::shrink;
 
