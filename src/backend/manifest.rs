@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
+use crate::plan::declaration::Declaration;
 use crate::spec::model::Pairing;
 
 /// Which integers a manifest allows.
@@ -48,17 +49,11 @@ impl Integers {
     }
 }
 
-/// The arithmetic that a level declares, by name; numbers are in `spec/contracts.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContractName {
-    /// Such as `fused`, `cached`, `eager`.
-    pub class: String,
-    /// Such as `table`, `pow`.
-    pub frequencies: String,
-}
+/// The arithmetic that a level declares: names and numbers.
+pub type ContractName = Declaration;
 
 /// One level of a backend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelManifest {
     /// What it takes from the suite.
     pub consumes: Vec<Consume>,
@@ -95,7 +90,7 @@ impl LevelManifest {
 }
 
 /// What a backend says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manifest {
     /// Name, for reports.
     pub name: String,

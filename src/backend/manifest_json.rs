@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::manifest::{ContractName, Integers, LevelManifest, Manifest, ManifestError};
+use super::manifest::{Integers, LevelManifest, Manifest, ManifestError};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
+use crate::plan::declaration::{Declaration, KEYS};
 use crate::spec::model::Pairing;
 
 fn fail<T>(place: &str, text: impl fmt::Display) -> Result<T, ManifestError> {
@@ -296,15 +297,36 @@ fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelMan
             None => None,
         };
         for dtype in dtypes {
-            let value = match &per_dtype {
-                Some(map) => map.need(dtype.name())?,
-                None => object.need("contract")?,
+            let (at, value) = match &per_dtype {
+                Some(map) => (map.at(dtype.name()), map.need(dtype.name())?),
+                None => (object.at("contract"), object.need("contract")?),
             };
-            let at = object.at("contract");
-            let contract = Object::new(&at, value, &["class", "frequencies"])?;
-            let frequencies = if level == Level::Apply { "table".to_owned() } else { contract.text("frequencies")? };
-            contracts.push((*dtype, ContractName { class: contract.text("class")?, frequencies }));
+            contracts.push((*dtype, parse_contract(&at, level, value)?));
         }
     }
     Ok(LevelManifest { consumes, schemes, contracts })
+}
+
+fn parse_contract(at: &str, level: Level, value: &Value) -> Result<Declaration, ManifestError> {
+    let known: Vec<&str> = ["class", "frequencies"].into_iter().chain(KEYS.iter().map(|key| key.name)).collect();
+    let object = Object::new(at, value, &known)?;
+    // Where cos and sin are given, nothing depends on the frequencies.
+    let none = level == Level::Apply && !object.map.contains_key("frequencies");
+    let frequencies = if none { "table".to_owned() } else { object.text("frequencies")? };
+    let mut contract = Declaration::new(object.text("class")?, frequencies);
+    for key in &KEYS {
+        let Some(value) = object.map.get(key.name) else { continue };
+        let read = match value {
+            Value::Number(n) => {
+                n.as_f64().ok_or_else(|| format!("expected {}, found {n}", key.takes)).and_then(|n| key.takes.number(n))
+            }
+            Value::Bool(truth) => key.takes.truth(*truth),
+            Value::String(text) => key.takes.word(text),
+            other => Err(format!("expected {}, found {}", key.takes, shown(other))),
+        };
+        if let Err(why) = read.and_then(|value| contract.settings.add(key, value)) {
+            return fail(&object.at(key.name), why);
+        }
+    }
+    Ok(contract)
 }

@@ -32,6 +32,8 @@ pub struct Measure {
     pub observed: Coverage,
     /// Largest position that was judged, where positions are the backend's concern.
     pub largest: Option<i64>,
+    /// Elements whose angle is beyond the contract's limit.
+    pub beyond_angle_limit: u64,
     /// Anything else worth saying.
     pub notes: Vec<String>,
 }
@@ -42,6 +44,17 @@ impl Measure {
         self.elements += 1;
         self.worst = self.worst.max(ratio);
     }
+}
+
+/// Whether outputs are those of a stated angle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Within its bound.
+    Yes,
+    /// Beyond it.
+    No,
+    /// The contract claims nothing here: neither a confirmation nor a refutation.
+    NothingClaimed,
 }
 
 /// One element of an output.
@@ -117,7 +130,7 @@ impl<'a> Judge<'a> {
                     Some(base) if *f != 0.0 => Frequency::power(*f, base, index, plan.rotary_dim),
                     _ => Frequency::plain(*f),
                 };
-                contract.frequencies.steps(&frequency)
+                contract.steps(&frequency)
             };
             match frequencies.iter().enumerate().map(one).collect::<Option<Vec<f64>>>() {
                 Some(row) => steps.push(row),
@@ -175,6 +188,12 @@ impl<'a> Judge<'a> {
                 None
             }
         })
+    }
+
+    /// The pair that a channel belongs to; `None` outside the rotary width.
+    #[must_use]
+    pub fn pair_of_channel(&self, channel: usize) -> Option<usize> {
+        self.pair_of(self.case.pairing, channel).map(|(pair, _)| pair)
     }
 
     /// The channel that is turned together with this one; `None` outside the rotary width.
@@ -254,7 +273,8 @@ impl<'a> Judge<'a> {
     /// Whether a pair's angle is not 0 here, so that the output differs from the input.
     #[must_use]
     pub fn turns(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
-        self.bound(row, token, head, pair).turn.sin.abs() > 1e-2
+        let bound = self.bound(row, token, head, pair);
+        !bound.beyond_limit && bound.turn.sin.abs() > 1e-2
     }
 
     fn side<'o>(&self, head: usize, q: &'o Tensor, k: &'o Tensor) -> (&'o Tensor, usize) {
@@ -282,24 +302,34 @@ impl<'a> Judge<'a> {
         (channels[a], channels[b])
     }
 
-    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> bool {
+    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> Fit {
         let (row, token, head, pair) = at;
         let (a, b) = self.channels(pair);
         let input = self.input_row(outputs, row, token, head);
         let output = self.output_row(outputs, row, token, head);
         let inputs = (input[a], input[b]);
-        let ok =
-            |second, observed| matches!(bound.judge(&self.types, second, inputs, observed), Judgement::Pass { .. });
-        ok(false, output[a]) && ok(true, output[b])
+        let judged = [(false, output[a]), (true, output[b])]
+            .map(|(second, observed)| bound.judge(&self.types, second, inputs, observed));
+        if judged.contains(&Judgement::Fail) {
+            Fit::No
+        } else if judged.iter().all(|j| matches!(j, Judgement::Pass { .. })) {
+            Fit::Yes
+        } else {
+            Fit::NothingClaimed
+        }
     }
 
     /// Whether a pair's output is that of this position.
     #[must_use]
-    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> bool {
+    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> Fit {
+        if !self.claims(row, token, head, pair) {
+            return Fit::NothingClaimed;
+        }
         self.fits_bound(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
     }
 
-    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`).
+    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`): a single token can refute it;
+    /// tokens for which nothing is claimed say nothing.
     #[must_use]
     pub fn fits_everywhere(
         &self,
@@ -308,13 +338,45 @@ impl<'a> Judge<'a> {
         pair: usize,
         axis: Option<u8>,
         row: Option<usize>,
-    ) -> bool {
+    ) -> Fit {
         let axis = axis.unwrap_or_else(|| self.axis(head, pair));
         let row = row.unwrap_or(0);
-        (0..self.tokens()).all(|t| self.fits(outputs, row, t, head, pair, self.position(axis, row, t)))
+        let mut all = Fit::NothingClaimed;
+        for token in 0..self.tokens() {
+            match self.fits(outputs, row, token, head, pair, self.position(axis, row, token)) {
+                Fit::No => return Fit::No,
+                Fit::Yes => all = Fit::Yes,
+                Fit::NothingClaimed => {}
+            }
+        }
+        all
     }
 
-    /// The two outputs of a pair, each with its bound.
+    /// Whether the contract claims anything for a pair's angle here.
+    #[must_use]
+    pub fn claims(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
+        self.contract.class.angle_limit.is_none() || !self.bound(row, token, head, pair).beyond_limit
+    }
+
+    /// What is said of elements beyond the contract's angle limit.
+    pub(super) fn limit_note(&self) -> String {
+        let limit = self.contract.class.angle_limit.unwrap_or(f64::INFINITY);
+        format!("angles beyond {limit} rad not judged (class {})", self.contract.class.name)
+    }
+
+    /// Counts elements beyond the contract's angle limit.
+    pub(super) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
+        if elements == 0 {
+            return;
+        }
+        measure.beyond_angle_limit += elements;
+        let note = self.limit_note();
+        if !measure.notes.contains(&note) {
+            measure.notes.push(note);
+        }
+    }
+
+    /// The two outputs of a pair, each with its bound; `None` where the contract claims nothing.
     #[must_use]
     pub fn observed_with_bounds(
         &self,
@@ -323,17 +385,20 @@ impl<'a> Judge<'a> {
         token: usize,
         head: usize,
         pair: usize,
-    ) -> [(f64, f64); 2] {
+    ) -> Option<[(f64, f64); 2]> {
         let bound = self.bound(row, token, head, pair);
+        if bound.beyond_limit {
+            return None;
+        }
         let (a, b) = self.channels(pair);
         let input = self.input_row(outputs, row, token, head);
         let (y, z) = bound.turn.apply(input[a], input[b]);
         let (first, second) = self.output_pair(outputs, row, token, head, pair);
         let inputs = (input[a], input[b]);
-        [
+        Some([
             (first, bound.allowance(&self.types, false, inputs, y, z).total()),
             (second, bound.allowance(&self.types, true, inputs, z, y).total()),
-        ]
+        ])
     }
 
     /// Whether a failing pair's sine has the right size and the wrong sign.

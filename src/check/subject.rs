@@ -80,16 +80,16 @@ impl<'a> Subject<'a> {
         self.library.get(&case.scheme).map(|s| &**s).map_err(|e| Halt::broken(e.to_string()))
     }
 
-    /// The contract that the backend declares for a case.
+    /// The contract that the backend declares for a case, or the user in its place.
     ///
     /// # Errors
     /// If the manifest names none, or one that does not exist.
     pub fn contract(&self, case: &Case) -> Result<Contract, Halt> {
         let level = self.backend.manifest().level(case.level);
-        let name = level.and_then(|l| l.contract(case.dtype));
+        let declared = level.and_then(|l| l.contract(case.dtype));
+        let name = self.contracts.in_force(case.dtype, declared);
         let name = name.ok_or_else(|| Halt::broken(format!("no contract for {} {}", case.level, case.dtype.name())))?;
-        let unknown = || Halt::broken(format!("no contract {} with frequencies {}", name.class, name.frequencies));
-        self.contracts.contract(&name.class, &name.frequencies).ok_or_else(unknown)
+        name.resolve(self.contracts).map_err(Halt::broken)
     }
 
     /// Makes a case concrete for this backend.

@@ -34,6 +34,14 @@ struct BackendArguments {
     spec: Vec<PathBuf>,
 }
 
+/// The arithmetic that outputs are held to.
+#[derive(Debug, Args)]
+struct ContractArguments {
+    /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
+    #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
+    contract: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
     /// A shared library that exports the C ABI; without one, ropecheck's own kernel is judged
@@ -69,6 +77,8 @@ pub(super) struct CheckArguments {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    contract: ContractArguments,
+    #[command(flatten)]
     run: BackendArguments,
 }
 
@@ -88,6 +98,8 @@ pub(super) struct ReplayArguments {
     case: String,
     /// The backend it failed on; without one, ropecheck's own kernel
     backend: Option<PathBuf>,
+    #[command(flatten)]
+    contract: ContractArguments,
     #[command(flatten)]
     run: BackendArguments,
 }
@@ -127,8 +139,14 @@ fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(64)
 }
 
-fn contracts() -> Result<ContractTable, Stop> {
-    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
+/// The built-in contracts, and what the user declares in the place of the backend.
+fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
+    let contracts = crate::plan::contract_file::contracts();
+    let mut contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    for text in &options.contract {
+        contracts.declare(text).map_err(|why| Stop::usage(format!("--contract {text}: {why}")))?;
+    }
+    Ok(contracts)
 }
 
 pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
@@ -145,7 +163,7 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         threads: a.threads.map_or_else(all_cores, |n| n as usize),
         first_failure_only: false,
     };
-    let contracts = contracts()?;
+    let contracts = contracts(&a.contract)?;
     // A second handler cannot be set; then the default one ends the run, which is no worse.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
     let context =
@@ -181,7 +199,15 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     schemes.dedup();
     schemes.sort();
     schemes.dedup();
-    let controls = run::controls(context, &schemes[0], options.seed);
+    // The control kernels keep their own contract.
+    let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
+    let plain = Context {
+        library: context.library,
+        contracts: &own,
+        plans: PlanCache::new(),
+        interrupted: context.interrupted,
+    };
+    let controls = run::controls(&plain, &schemes[0], options.seed);
     let embedded = Library::embedded().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let anchors = run::anchors(&embedded);
     let statements = run::statements(context.library, &schemes);
@@ -197,6 +223,8 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         cases: options.cases,
         backend: format!("{} {}", manifest.name, manifest.version),
         embedded: factory.name() == "host",
+        contracts: run::contracts_in_force(&manifest, context.contracts, &levels),
+        contract_options: context.contracts.options(),
         not_judged: run::not_judged(&manifest, &levels),
         reached: run::reached(&manifest, &results),
         manifest,
@@ -215,24 +243,19 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
 }
 
 fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
+    if let Some((Some(dtype), _)) =
+        contracts.overrides.iter().find(|(d, _)| d.is_some_and(|d| !manifest.dtypes.contains(&d)))
+    {
+        let known: Vec<&str> = manifest.dtypes.iter().map(|d| d.name()).collect();
+        let why = format!("--contract {dtype}=...: the backend has no dtype {dtype}, only {}", known.join(", "));
+        return Err(Stop::usage(why));
+    }
     for (level, declared) in &manifest.levels {
-        for (dtype, name) in &declared.contracts {
-            let ways: Vec<&str> = contracts.frequencies.iter().map(|f| f.name.as_str()).collect();
-            if contracts.contract(&name.class, &name.frequencies).is_none() {
-                let classes: Vec<&str> = contracts.classes.iter().map(|c| c.name.as_str()).collect();
-                return Err(Stop::new(
-                    ExitCode::NotStarted,
-                    format!(
-                        "manifest, levels.{level}.contract ({}): no class {:?} with frequencies {:?}; classes are {}, \
-                         frequencies are {}",
-                        dtype.name(),
-                        name.class,
-                        name.frequencies,
-                        classes.join(", "),
-                        ways.join(", ")
-                    ),
-                ));
-            }
+        for (dtype, own) in &declared.contracts {
+            let resolved = contracts.in_force(*dtype, Some(own)).map_or(Ok(()), |d| d.resolve(contracts).map(drop));
+            resolved.map_err(|why| {
+                Stop::new(ExitCode::NotStarted, format!("manifest, levels.{level}.contract ({dtype}): {why}"))
+            })?;
         }
     }
     Ok(())
@@ -263,7 +286,7 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
     let library = library(&a.run.spec)?;
     let case: Case = a.case.parse().map_err(Stop::usage)?;
     library.get(&case.scheme).map_err(Stop::usage)?;
-    let contracts = contracts()?;
+    let contracts = contracts(&a.contract)?;
     let factory = factory(a.backend.as_deref(), &a.run)?;
     let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     contracts_exist(backend.manifest(), &contracts)?;
@@ -295,8 +318,7 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
         let consumes: Vec<&str> = m.consumes.iter().map(|c| c.name()).collect();
         let _ = writeln!(out, "level {level}: consumes {}; schemes {}", consumes.join(", "), m.schemes.join(", "));
         for (dtype, contract) in &m.contracts {
-            let _ =
-                writeln!(out, "  {}: contract {}, frequencies {}", dtype.name(), contract.class, contract.frequencies);
+            let _ = writeln!(out, "  {dtype}: contract {contract}");
         }
         let parts = run::not_judged(manifest, &[*level]);
         let parts = parts.first().map_or_else(|| "nothing".to_owned(), |n| n.parts.join(", "));

@@ -8,11 +8,14 @@
 //! Nothing here knows a scheme by name: every formula comes from a spec.
 
 pub mod accuracy_points;
+pub mod allowance;
 pub mod bound;
 pub mod cache;
 pub mod column;
 pub mod contract;
 pub mod contract_file;
+pub mod contract_keys;
+pub mod declaration;
 mod head_sizes;
 pub mod invariants;
 pub mod judge;
@@ -20,6 +23,7 @@ pub mod layout;
 pub mod parameters;
 pub mod positions;
 pub mod properties;
+mod range;
 pub mod reference;
 pub mod rotation;
 pub mod run;

@@ -26,7 +26,8 @@ pub use controls::{ControlResult, controls};
 pub use groups::{SelectionError, groups};
 pub use reached::{Reached, reached};
 pub use result::{
-    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
+    BandResult, CheckResult, ContractInForce, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements,
+    contracts_in_force, digest, not_judged, verdict,
 };
 pub use shrink::shrink;
 

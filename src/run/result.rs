@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::backend::Manifest;
 use crate::case::{Case, Consume, Level, pairing_name};
 use crate::check::{Coverage, Failure, Gap, Group, Verdict};
+use crate::numeric::DType;
+use crate::plan::contract::ContractTable;
+use crate::plan::declaration::{Declaration, Settings};
 
 use super::{Anchors, ControlResult, Reached};
 
@@ -49,6 +52,8 @@ pub struct BandResult {
     pub elements: u64,
     /// Elements where an honest kernel may overflow.
     pub range_not_judged: u64,
+    /// Elements whose angle is beyond what the contract claims anything for.
+    pub beyond_angle_limit: u64,
     /// Largest error / bound.
     pub worst: f64,
     /// Where.
@@ -184,7 +189,13 @@ impl CheckResult {
                 // Nothing failed because nothing was looked at.
                 entry.not_judged += 1;
                 entry.range_not_judged += measure.range_not_judged;
-                entry.reasons.push("no element could be judged".into());
+                entry.beyond_angle_limit += measure.beyond_angle_limit;
+                let none = vec!["no element could be judged".to_owned()];
+                for why in if measure.notes.is_empty() { &none } else { &measure.notes } {
+                    if !entry.reasons.contains(why) {
+                        entry.reasons.push(why.clone());
+                    }
+                }
             }
             Verdict::Pass(measure) => {
                 entry.passed += 1;
@@ -192,6 +203,7 @@ impl CheckResult {
                 entry.range_not_judged += measure.range_not_judged;
                 entry.observed.merge(&measure.observed);
                 entry.largest_position = entry.largest_position.max(measure.largest);
+                entry.beyond_angle_limit += measure.beyond_angle_limit;
                 if measure.worst > entry.worst {
                     entry.worst = measure.worst;
                     entry.worst_place.clone_from(&measure.place);
@@ -270,6 +282,43 @@ pub fn not_judged(manifest: &Manifest, levels: &[Level]) -> Vec<NotJudged> {
         .collect()
 }
 
+/// The arithmetic that outputs were held to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContractInForce {
+    /// Level.
+    pub level: Level,
+    /// Storage type.
+    pub dtype: DType,
+    /// `manifest` or `--contract`.
+    pub declared_in: &'static str,
+    /// What was declared.
+    pub contract: Declaration,
+    /// All that follows from it.
+    pub numbers: Settings,
+}
+
+/// The contracts that outputs on these levels are held to.
+#[must_use]
+pub fn contracts_in_force(manifest: &Manifest, table: &ContractTable, levels: &[Level]) -> Vec<ContractInForce> {
+    let mut all = Vec::new();
+    for (level, declared) in manifest.levels.iter().filter(|(level, _)| levels.contains(level)) {
+        for (dtype, own) in &declared.contracts {
+            let Some(contract) = table.in_force(*dtype, Some(own)) else { continue };
+            let Ok(resolved) = contract.resolve(table) else { continue };
+            let declared_in = if std::ptr::eq(contract, own) { "manifest" } else { "--contract" };
+            let numbers = Settings::of(&resolved);
+            all.push(ContractInForce {
+                level: *level,
+                dtype: *dtype,
+                declared_in,
+                contract: contract.clone(),
+                numbers,
+            });
+        }
+    }
+    all
+}
+
 /// What a run found.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -287,6 +336,10 @@ pub struct RunReport {
     pub embedded: bool,
     /// What the backend says of itself.
     pub manifest: Manifest,
+    /// What its outputs were held to, per level and storage type.
+    pub contracts: Vec<ContractInForce>,
+    /// What the user gave with `--contract`: a replay needs it again.
+    pub contract_options: Vec<String>,
     /// Control kernels.
     pub controls: Vec<ControlResult>,
     /// What shares no code with ropecheck.
@@ -317,6 +370,28 @@ pub struct SpecStatements {
 }
 
 impl RunReport {
+    /// What was left out because of angle limits, one text for each; empty if nothing was.
+    #[must_use]
+    pub fn angle_limits(&self) -> Vec<String> {
+        let beyond: u64 = self.results.iter().flat_map(|r| r.bands.values()).map(|b| b.beyond_angle_limit).sum();
+        let mut all = Vec::new();
+        for one in self.contracts.iter().filter(|_| beyond > 0) {
+            if let Some(limit) = one.numbers.get("angle_limit") {
+                let text = format!("angles beyond {limit} rad not judged (class {})", one.contract.class);
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+        all
+    }
+
+    /// The options that a replay needs again, each with a space before it.
+    #[must_use]
+    pub fn replay_options(&self) -> String {
+        self.contract_options.iter().map(|text| format!(" --contract '{text}'")).collect()
+    }
+
     /// The exit code that the contents call for.
     #[must_use]
     pub fn exit(&self) -> ExitCode {
@@ -362,22 +437,24 @@ pub fn verdict(report: &RunReport, code: ExitCode) -> String {
     let levels: Vec<&str> =
         Level::ALL.iter().filter(|l| report.results.iter().any(|r| r.level == **l)).map(|l| l.name()).collect();
     let only_apply = levels == ["apply"];
-    match code {
+    let limits: String = report.angle_limits().iter().map(|text| format!("; {text}")).collect();
+    let text = match code {
         ExitCode::Conformant if only_apply => {
-            "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged".into()
+            "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged".to_owned()
         }
         ExitCode::Conformant => {
             let apart = if report.not_judged.is_empty() { "" } else { ", apart from what was not judged" };
             let short: String = report.reached.iter().filter_map(Reached::shortfall).collect();
             format!("CONFORMANT on levels {}{apart}{short}", levels.join(", "))
         }
-        ExitCode::Nonconformant => "NONCONFORMANT".into(),
-        ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".into(),
-        ExitCode::NothingRan => "NOTHING WAS JUDGED".into(),
-        ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".into(),
-        ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".into(),
-        ExitCode::Interrupted => "INTERRUPTED: this report is partial".into(),
-        ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".into(),
-        ExitCode::Usage => "ERROR".into(),
-    }
+        ExitCode::Nonconformant => "NONCONFORMANT".to_owned(),
+        ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
+        ExitCode::NothingRan => "NOTHING WAS JUDGED".to_owned(),
+        ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
+        ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
+        ExitCode::Interrupted => "INTERRUPTED: this report is partial".to_owned(),
+        ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".to_owned(),
+        ExitCode::Usage => "ERROR".to_owned(),
+    };
+    if code == ExitCode::Conformant { text + &limits } else { text }
 }

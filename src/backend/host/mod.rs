@@ -40,10 +40,7 @@ fn manifest() -> Manifest {
     let level = |consumes: &[Consume], frequencies: &str| LevelManifest {
         consumes: consumes.to_vec(),
         schemes: vec!["*".into()],
-        contracts: dtypes
-            .iter()
-            .map(|d| (*d, ContractName { class: "fused".into(), frequencies: frequencies.into() }))
-            .collect(),
+        contracts: dtypes.iter().map(|d| (*d, ContractName::new("fused", frequencies))).collect(),
     };
     Manifest {
         name: "host".into(),

@@ -92,6 +92,7 @@ impl Judge<'_> {
             }
             measure.elements += tally.judged;
             measure.range_not_judged += tally.range_not_judged;
+            self.count_beyond(measure, tally.beyond_angle_limit);
             if tally.ratio > measure.worst {
                 measure.worst = tally.ratio;
                 if let Some((_, pair, second)) = tally.place {
