@@ -9,7 +9,7 @@
 ROPECHECK_CUDA_MANIFEST(ROTATE_MANIFEST("naive.cu"))
 
 template <typename T>
-__global__ void rotate_pairs(Rotation r, PositionView positions) {
+__global__ void rotate_pairs(const __grid_constant__ Rotation r, const __grid_constant__ PositionView positions) {
   const int lanes = r.head_dim - r.pairs; // a head has `pairs` threads that rotate, then those that copy
   const int64_t n = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
   const int64_t row = n / lanes / r.heads;
@@ -41,7 +41,7 @@ __global__ void rotate_pairs(Rotation r, PositionView positions) {
 extern "C" ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotate_call *call, char *err, size_t err_len) {
   Rotation r;
   PositionView positions;
-  ropecheck_dtype dtype;
+  ropecheck_dtype dtype = ROPECHECK_F32;
   const Note to = {err, err_len};
   TRY(flatten(handle, *call, &r, &positions, &dtype, to));
   const int64_t threads = r.rows * r.heads * (r.head_dim - r.pairs), blocks = (threads + 255) / 256;
