@@ -52,7 +52,8 @@ __device__ __forceinline__ void store_position(const PositionsOut &x, int64_t ax
 
 // One thread a token. The token `end` of a row lies behind it, where text would go on: that is `next`.
 __global__ void __launch_bounds__(THREADS)
-    write_positions(Runs runs, PositionsOut out, PositionsOut next, int n_axes, int64_t rows, int64_t count) {
+    write_positions(const __grid_constant__ Runs runs, const __grid_constant__ PositionsOut out,
+                    const __grid_constant__ PositionsOut next, int n_axes, int64_t rows, int64_t count) {
   const int64_t stride = (int64_t)gridDim.x * blockDim.x, each = count + 1;
   for (int64_t n = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; n < rows * each; n += stride) {
     const int64_t row = n / each, i = n % each;
