@@ -39,7 +39,7 @@ static inline __half __float2half_rn(float x) {
 
 static inline float __half2float(__half x) {
   const unsigned sign = (x.bits & 0x8000u) << 16, exponent = x.bits >> 10 & 31u, fraction = x.bits & 0x3ffu;
-  if (exponent == 31) return __uint_as_float(sign | 0x7f800000u | fraction << 13);
+  if (exponent == 31) return __uint_as_float(fraction == 0 ? sign | 0x7f800000u : 0x7fffffffu); // one NaN for all
   if (exponent != 0) return __uint_as_float(sign | (exponent + 112) << 23 | fraction << 13);
   const float magnitude = (float)fraction * 0x1p-24f; // exact
   return sign ? -magnitude : magnitude;
