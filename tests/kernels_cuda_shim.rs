@@ -53,7 +53,11 @@ fn race() -> &'static Path {
 fn held(report: &Value) -> BTreeSet<(String, String)> {
     let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let results = report["results"].as_array().cloned().unwrap_or_default();
-    let passed = results.iter().filter(|r| r["passed"].as_u64().unwrap_or(0) > 0);
+    let count = |r: &Value| -> u64 {
+        let bands = r["bands"].as_object();
+        bands.map_or(0, |b| b.values().filter_map(|band| band["passed"].as_u64()).sum())
+    };
+    let passed = results.iter().filter(|r| count(r) > 0);
     passed.map(|r| (word(&r["level"]), word(&r["dtype"]))).collect()
 }
 
