@@ -253,7 +253,10 @@ fn spots(judge: &Judge, outputs: &super::Outputs) -> Vec<Spot> {
     let never = judge.every_pair(|at: At, bound| -> Result<(), std::convert::Infallible> {
         if let (0, Some(spot)) = (at.row, spots.get_mut(at.token)) {
             spot.values.push(judge.sides(outputs, at, bound).map(|s| {
-                let free = matches!(s.judgement, Judgement::RangeNotJudged | Judgement::InputNotFinite);
+                let free = matches!(
+                    s.judgement,
+                    Judgement::RangeNotJudged | Judgement::InputNotFinite | Judgement::BeyondAngleLimit
+                );
                 (!free).then(|| (s.expected, s.observed, s.allowance.total()))
             }));
         }
