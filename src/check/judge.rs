@@ -1,6 +1,7 @@
 //! Outputs held against the truth: where each element is, what it should be, how far it may be off.
 
 mod coverage;
+mod grade;
 mod rows;
 
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use super::explain::OPPOSITE;
 use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
-use crate::plan::NO_AXIS;
 use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
 use crate::plan::contract::{Contract, Frequency};
+use crate::plan::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
 
 pub use coverage::Coverage;
 use coverage::observed;
+pub use grade::{ClassTally, GradeTally, MeasuredK};
 
 /// What a passing case measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +36,8 @@ pub struct Measure {
     pub largest: Option<i64>,
     /// Elements whose angle is beyond the contract's limit.
     pub beyond_angle_limit: u64,
+    /// What the case says of the arithmetic.
+    pub grade: GradeTally,
     /// Anything else worth saying.
     pub notes: Vec<String>,
 }
@@ -92,6 +96,8 @@ pub struct Judge<'a> {
     pub(super) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
+    /// Classes that are graded.
+    candidates: Vec<grade::Candidate>,
 }
 
 /// Gives every pair one axis whose positions are `rows` (`[row][token]`): the truth of a 1-D scheme.
@@ -111,6 +117,15 @@ pub fn on_one_axis(prepared: &mut Prepared, rows: &[Vec<Dd>]) -> Result<(), Halt
     Ok(())
 }
 
+/// A frequency of a plan, as far as its error depends on it.
+fn frequency_of(plan: &RotationPlan, row: u32, pair: usize) -> Frequency {
+    let f = plan.frequencies(row)[pair];
+    match plan.base {
+        Some(base) if f != 0.0 => Frequency::power(f, base, u32::try_from(pair).unwrap_or(u32::MAX), plan.rotary_dim),
+        _ => Frequency::plain(f),
+    }
+}
+
 impl<'a> Judge<'a> {
     /// For a case of level rotate, fused or apply.
     ///
@@ -123,18 +138,11 @@ impl<'a> Judge<'a> {
         let plan = &truth.plan;
         let mut steps = Vec::new();
         for row in 0..plan.map_heads {
-            let frequencies = plan.frequencies(row);
-            let one = |(i, f): (usize, &f64)| {
-                let index = u32::try_from(i).unwrap_or(u32::MAX);
-                let frequency = match plan.base {
-                    Some(base) if *f != 0.0 => Frequency::power(*f, base, index, plan.rotary_dim),
-                    _ => Frequency::plain(*f),
-                };
-                contract.steps(&frequency)
-            };
-            match frequencies.iter().enumerate().map(one).collect::<Option<Vec<f64>>>() {
+            let count = plan.frequencies(row).len();
+            let one = |i: usize| contract.steps(&frequency_of(plan, row, i));
+            match (0..count).map(one).collect::<Option<Vec<f64>>>() {
                 Some(row) => steps.push(row),
-                None if truth.given.is_some() => steps.push(vec![0.0; frequencies.len()]),
+                None if truth.given.is_some() => steps.push(vec![0.0; count]),
                 None => {
                     return Err(Halt::not_judged(format!(
                         "the contract's frequencies ({}) come from a base, and this scheme's have none",
@@ -143,8 +151,15 @@ impl<'a> Judge<'a> {
                 }
             }
         }
+        // Only the check that looks everywhere gives grades.
+        let candidates =
+            if case.check == "accuracy" { grade::candidates(subject, &contract, &types) } else { Vec::new() };
         let scheme = subject.scheme(case)?;
-        Ok(Judge { case, truth, axes: scheme.axes.clone(), contract, types, steps })
+        Ok(Judge { case, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
+    }
+
+    pub(super) fn frequency_of(&self, head: usize, pair: usize) -> Frequency {
+        frequency_of(&self.truth.plan, self.plan_row(head), pair)
     }
 
     /// What the case is judged by.

@@ -66,7 +66,7 @@ use crate::case::{Case, Level};
 
 pub use generator::{Generator, Group};
 pub use invariant::SpecInvariant;
-pub use judge::{Coverage, Element, ElementFailure, Fit, Measure};
+pub use judge::{ClassTally, Coverage, Element, ElementFailure, Fit, GradeTally, Measure, MeasuredK};
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.

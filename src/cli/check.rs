@@ -227,6 +227,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         contract_options: context.contracts.options(),
         not_judged: run::not_judged(&manifest, &levels),
         reached: run::reached(&manifest, &results),
+        grades: run::grades(&manifest, context.contracts, &results),
         manifest,
         controls,
         anchors,

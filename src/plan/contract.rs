@@ -383,6 +383,12 @@ impl ContractTable {
         let frequencies = self.frequencies.iter().find(|rule| rule.name == frequencies)?;
         Some(Contract::new(class.clone(), frequencies.clone()))
     }
+
+    /// A class by name.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<&ClassRule> {
+        self.classes.iter().find(|rule| rule.name == name)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What people and programs see of a run.
 
 mod coverage;
+mod grade;
 mod junit;
 mod selftest;
 mod table;

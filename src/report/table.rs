@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::coverage::coverage;
+use super::grade::grades;
 use crate::run::{CheckResult, ExitCode, RunReport};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -27,6 +28,7 @@ pub fn table(report: &RunReport, again: &str) -> String {
     // Writing to a String cannot fail.
     let _ = head(&mut out, report);
     let _ = rows(&mut out, report);
+    let _ = grades(&mut out, report);
     let _ = coverage(&mut out, report);
     let _ = failures(&mut out, report, again);
     let _ = gaps(&mut out, report);

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod controls;
+mod grade;
 mod groups;
 mod reached;
 mod result;
@@ -23,6 +24,7 @@ use crate::spec::model;
 
 pub use anchors::{Anchors, anchors, statements};
 pub use controls::{ControlResult, controls};
+pub use grade::{Grade, grades};
 pub use groups::{SelectionError, groups};
 pub use reached::{Reached, reached};
 pub use result::{

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::backend::Manifest;
 use crate::case::{Case, Consume, Level, pairing_name};
-use crate::check::{Coverage, Failure, Gap, Group, Verdict};
+use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Verdict};
 use crate::numeric::DType;
 use crate::plan::contract::ContractTable;
 use crate::plan::declaration::{Declaration, Settings};
 
-use super::{Anchors, ControlResult, Reached};
+use super::{Anchors, ControlResult, Grade, Reached};
 
 /// Exit codes of the program: documented, stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,9 @@ pub struct BandResult {
     pub largest_position: Option<i64>,
     /// Why nothing could be concluded, each reason once.
     pub reasons: Vec<String>,
+    /// What the cases say of the arithmetic.
+    #[serde(skip)]
+    pub grade: GradeTally,
 }
 
 /// A failing case.
@@ -202,6 +205,7 @@ impl CheckResult {
                 entry.elements += measure.elements;
                 entry.range_not_judged += measure.range_not_judged;
                 entry.observed.merge(&measure.observed);
+                entry.grade.merge(&measure.grade);
                 entry.largest_position = entry.largest_position.max(measure.largest);
                 entry.beyond_angle_limit += measure.beyond_angle_limit;
                 if measure.worst > entry.worst {
@@ -350,6 +354,8 @@ pub struct RunReport {
     pub results: Vec<CheckResult>,
     /// How far each level that knows positions was judged.
     pub reached: Vec<Reached>,
+    /// The arithmetic that the backend turned out to have.
+    pub grades: Vec<Grade>,
     /// What the suite supplied.
     pub not_judged: Vec<NotJudged>,
     /// Interrupted before the end.

@@ -84,6 +84,9 @@ impl Judge<'_> {
                 return Verdict::Fail(self.explain(&failure, miss.pair));
             }
             if let Some(seen) = seen.take() {
+                if !self.candidates.is_empty() {
+                    self.grade((row, token, head), columns, bounds.pairs(), &mut measure.grade);
+                }
                 // One head is enough: all of a token's heads turn by the same angles and hold contents of one kind.
                 for (pair, seen) in seen.iter_mut().enumerate().filter(|(_, seen)| !**seen) {
                     let angle = self.angle(row, token, head, pair);

@@ -1,0 +1,98 @@
+//! The grade of a backend: per level and storage type, the strictest class that it kept and the K that it needed.
+
+use serde::Serialize;
+
+use super::CheckResult;
+use crate::backend::Manifest;
+use crate::case::Level;
+use crate::check::GradeTally;
+use crate::numeric::DType;
+use crate::plan::bound::Types;
+use crate::plan::contract::{Contract, ContractTable};
+
+/// The grade of one level in one storage type, over all schemes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Grade {
+    /// Level.
+    pub level: Level,
+    /// Storage type.
+    pub dtype: String,
+    /// Class and way to frequencies that are declared.
+    pub declared: String,
+    /// The strictest class whose bound was kept everywhere.
+    pub class: String,
+    /// Classes that are the same arithmetic in this storage type.
+    pub same_as: Vec<String>,
+    /// Largest error / bound under that class.
+    pub headroom: f64,
+    /// Where.
+    pub place: String,
+    /// Elements that were graded.
+    pub elements: u64,
+    /// The next stricter class, and where it was not kept.
+    pub not: Option<(String, String)>,
+    /// The K that some element needs at least, in roundings of the angle's type.
+    pub k: f64,
+    /// What the contract allows there.
+    pub k_declared: f64,
+    /// Where.
+    pub k_place: String,
+}
+
+/// Grades of all levels and storage types with graded cases.
+#[must_use]
+pub fn grades(manifest: &Manifest, contracts: &ContractTable, results: &[CheckResult]) -> Vec<Grade> {
+    let mut all = Vec::new();
+    for (level, declared) in &manifest.levels {
+        for dtype in &manifest.dtypes {
+            let mut tally = GradeTally::default();
+            let here = results.iter().filter(|r| r.level == *level && r.dtype == dtype.name());
+            here.clone().flat_map(|r| r.bands.values()).for_each(|b| tally.merge(&b.grade));
+            // A backend that fails has no grade.
+            let failed = here.clone().any(|r| r.totals().2 > 0);
+            let in_force = contracts.in_force(*dtype, declared.contract(*dtype));
+            let contract = in_force.and_then(|d| d.resolve(contracts).ok());
+            if let (Some(contract), false) = (contract, failed || tally.classes.is_empty()) {
+                all.extend(grade(*level, *dtype, &contract, contracts, &tally));
+            }
+        }
+    }
+    all
+}
+
+fn grade(
+    level: Level,
+    dtype: DType,
+    declared: &Contract,
+    contracts: &ContractTable,
+    tally: &GradeTally,
+) -> Option<Grade> {
+    let kept = tally.classes.iter().position(|c| c.elements > 0 && c.worst <= 1.0)?;
+    let class = &tally.classes[kept];
+    let of = |name: &str| {
+        let rule = if name == declared.class.name { Some(&declared.class) } else { contracts.class(name) };
+        rule.map(|rule| Contract { class: rule.clone(), ..declared.clone() })
+    };
+    let own = of(&class.class);
+    let same = |other: &str| {
+        let (Some(a), Some(b)) = (&own, of(other)) else { return false };
+        let key = |c: &Contract| (Types::new(c, dtype), c.class.angles, c.class.trig_ulps, c.class.trig_error);
+        key(a) == key(&b)
+    };
+    let same_as = tally.classes[kept + 1..].iter().filter(|c| same(&c.class)).map(|c| c.class.clone()).collect();
+    let not = tally.classes[..kept].last().map(|c| (c.class.clone(), c.place.clone()));
+    Some(Grade {
+        level,
+        dtype: dtype.name().to_owned(),
+        declared: format!("{}/{}", declared.class.name, declared.frequencies.name),
+        class: class.class.clone(),
+        same_as,
+        headroom: class.worst,
+        place: class.place.clone(),
+        elements: class.elements,
+        not,
+        k: tally.k.k,
+        k_declared: tally.k.allowed,
+        k_place: tally.k.place.clone(),
+    })
+}
