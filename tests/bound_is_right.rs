@@ -64,7 +64,7 @@ fn run(
     tally: &mut Tally,
 ) -> Result<(), (f64, Box<Miss>)> {
     let inv_freq: Vec<f64> = frequencies.iter().map(|f| f.inv_freq).collect();
-    let steps: Vec<f64> = frequencies.iter().map(|f| contract.frequencies.steps(f).expect("a base")).collect();
+    let steps: Vec<f64> = frequencies.iter().map(|f| contract.steps(f).expect("a base")).collect();
     let axes = vec![0; inv_freq.len()];
     let mut bound = RowBound::new(Types::new(contract, kernel.storage));
     for label in 0..rows {
@@ -220,7 +220,7 @@ fn nan_and_infinity_pass_only_where_a_kernel_may_overflow() {
     let contract = contract("fused", Way::Table);
     let all = frequencies(10_000.0, 8);
     let inv_freq: Vec<f64> = all.iter().map(|f| f.inv_freq).collect();
-    let steps: Vec<f64> = all.iter().map(|f| contract.frequencies.steps(f).expect("a base")).collect();
+    let steps: Vec<f64> = all.iter().map(|f| contract.steps(f).expect("a base")).collect();
     let judge = |storage: DType, inputs: (f64, f64), observed: f64| {
         let mut bound = RowBound::new(Types::new(&contract, storage));
         bound.fill(&contract, &steps, &inv_freq, &[0; 4], &[Dd::from_f64(1.0)], 1.0, true);

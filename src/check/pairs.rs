@@ -42,6 +42,7 @@ pub(super) fn further(case: &Case, by: u32) -> Result<(Case, usize), Halt> {
         later.place = match case.place {
             Place::Layout { shift } => Place::Layout { shift: shift.saturating_add(by) },
             Place::Random { low, high } => Place::Random { low: low.saturating_add(by), high: high.saturating_add(by) },
+            _ => return Err(Halt::broken("this check moves positions, which must be those of a layout or any")),
         };
         return Ok((later, 0));
     }
