@@ -282,15 +282,13 @@ impl Subject<'_> {
                 }
             }
         }
+        self.backend.guard(&prepared.guards);
         match self.backend.call(&prepared.call) {
             Outcome::Ok => {
                 let (q_out, k_out) = prepared.read(self.backend.memory());
                 Ok(super::Outputs { q, k, q_out, k_out })
             }
-            outcome => {
-                let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
-                Err(Halt::fail(Box::new(Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend })))
-            }
+            outcome => Err(self.failed(prepared, &outcome)),
         }
     }
 }

@@ -58,7 +58,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         let (prepared, outputs) = subject.execute(&apart)?;
         blame(subject, &apart, &prepared, &outputs, "out of place")
             .map_err(|_| Halt::not_judged("the result is wrong out of place too; see the other checks"))?;
-    } else if subject.backend.manifest().bit_stable {
+    } else if subject.backend.manifest().bit_stable == Some(true) {
         let mut prepared = subject.prepare(&apart)?;
         if watched(subject, &mut prepared, inputs, FLOAT_POISON)?.bits != here.bits {
             return Ok(Verdict::Fail(Failure::new(

@@ -57,10 +57,10 @@ mod strides;
 mod subject;
 mod subnormals;
 mod superposition;
-mod text_equals_1d;
-mod token_independence;
 #[cfg(test)]
 mod tests;
+mod text_equals_1d;
+mod token_independence;
 
 use crate::case::{Case, Level};
 

@@ -79,7 +79,10 @@ impl Check for PositionBeyondLimit {
 /// Whether some token of a case lies beyond the limit.
 fn exceeds(case: &Case, limit: i64) -> bool {
     match case.place {
-        Place::Random { high, .. } => high > limit,
+        Place::Random { high, .. }
+        | Place::Span { high, .. }
+        | Place::Fractions { high, .. }
+        | Place::QuarterTurns { high, .. } => high > limit,
         Place::Layout { .. } => {
             let tokens = case.layouts.first().map_or(0, Layout::tokens);
             i64::try_from(tokens).is_ok_and(|n| n > limit)
@@ -93,7 +96,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         return Err(Halt::not_judged("no position of this case is beyond the limit"));
     }
     sound(subject, &few(case))?;
-    let prepared = subject.prepare(case)?;
+    let prepared = subject.prepare_anywhere(case)?;
     let (q, k) = Subject::inputs(case, &prepared);
     match subject.answer(&prepared, &q, &k)? {
         Outcome::Ok => {}

@@ -149,8 +149,10 @@ fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                 let axis = near_judge.axis(head, pair);
                 let step = far_judge.position(axis, row, later).plus(-near_judge.position(axis, row, token));
                 let frequency = near_judge.frequency(head, pair);
-                let [(a, ea), (b, eb)] = near_judge.observed_with_bounds(&near_out, row, token, head, pair);
+                let here = near_judge.observed_with_bounds(&near_out, row, token, head, pair);
                 let there = far_judge.observed_with_bounds(&far_out, row, later, head, pair);
+                // Beyond the contract's angle limit nothing is claimed.
+                let (Some([(a, ea), (b, eb)]), Some(there)) = (here, there) else { continue };
                 let (cos, sin) = factors(step, frequency, near_judge.truth().direction);
                 // The factors' own error, and four roundings of the products and sums below.
                 let own = 4.0 * factor_error(1.0, 1.0, step.hi * frequency) * (a.abs() + b.abs());

@@ -97,13 +97,21 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// As [`prepare`].
     pub fn prepare(&self, case: &Case) -> Result<Prepared, Halt> {
+        let prepared = self.prepare_anywhere(case)?;
+        self.inside_limits(case, &prepared)?;
+        Ok(prepared)
+    }
+
+    /// The same for positions beyond what the manifest allows, which only a check of that very thing asks for.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Halt> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
         let alignment = usize::try_from(self.backend.manifest().alignment).unwrap_or(1);
-        let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
-        self.inside_limits(case, &prepared)?;
-        Ok(prepared)
+        Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
     }
 
     /// Positions outside of what the manifest allows are never sent, nor asked for.
