@@ -14,7 +14,8 @@ use crate::numeric::Dd;
 use crate::plan::bound::Judgement;
 use crate::plan::{Layout, NO_AXIS};
 
-/// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow.
+/// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow, or nothing is
+/// claimed.
 pub(super) type Value = Option<(f64, f64, f64)>;
 
 /// One token of one run.
@@ -176,7 +177,6 @@ fn moved_alone(case: &Case, subject: &mut Subject, prepared: &Prepared, q: Tenso
             for position in truth.positions[axis].iter_mut().flatten() {
                 *position = Dd::from_f64(case.position_dtype.round(position.hi + shift));
             }
-            super::pairs::allowed(subject, &there)?;
             let outputs = subject.run_moved(&there, axis, q.clone(), k.clone())?;
             let judge = Judge::new(subject, case, &there)?;
             let from = moves.spots.len();
@@ -198,6 +198,7 @@ fn shifts(judge: &Judge, axis: usize, most: f64) -> Vec<f64> {
     };
     let slowest = (0..plan.map_heads).flat_map(own).filter(|f| *f > 0.0).fold(f64::INFINITY, f64::min);
     let furthest = judge.truth().positions[axis].iter().flatten().map(|p| p.hi.abs()).fold(0.0, f64::max);
+    // The manifest's largest position is not passed; moving up never passes its smallest one.
     let room = (most - furthest - 1.0).floor();
     let mut shifts = vec![5.0, if slowest.is_finite() { (1.0 / slowest).ceil() } else { 5.0 }];
     shifts.iter_mut().for_each(|s| *s = s.min(room));
@@ -253,11 +254,8 @@ fn spots(judge: &Judge, outputs: &super::Outputs) -> Vec<Spot> {
     let never = judge.every_pair(|at: At, bound| -> Result<(), std::convert::Infallible> {
         if let (0, Some(spot)) = (at.row, spots.get_mut(at.token)) {
             spot.values.push(judge.sides(outputs, at, bound).map(|s| {
-                let free = matches!(
-                    s.judgement,
-                    Judgement::RangeNotJudged | Judgement::InputNotFinite | Judgement::BeyondAngleLimit
-                );
-                (!free).then(|| (s.expected, s.observed, s.allowance.total()))
+                let judged = matches!(s.judgement, Judgement::Pass { .. } | Judgement::Fail);
+                judged.then(|| (s.expected, s.observed, s.allowance.total()))
             }));
         }
         Ok(())
@@ -284,15 +282,13 @@ impl Subject<'_> {
                 }
             }
         }
+        self.backend.guard(&prepared.guards);
         match self.backend.call(&prepared.call) {
             Outcome::Ok => {
                 let (q_out, k_out) = prepared.read(self.backend.memory());
                 Ok(super::Outputs { q, k, q_out, k_out })
             }
-            outcome => {
-                let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
-                Err(Halt::fail(Box::new(Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend })))
-            }
+            outcome => Err(self.failed(prepared, &outcome)),
         }
     }
 }

@@ -68,6 +68,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                     measure.range_not_judged += 1;
                     continue;
                 }
+                // Position 0 is within every limit; random numbers are finite.
                 Judgement::InputNotFinite | Judgement::BeyondAngleLimit => continue,
                 Judgement::Fail => f64::INFINITY,
             };

@@ -25,7 +25,7 @@ impl Check for Linearity {
                       kernel), something added to the output, dependence on the size or sign of the input",
             cannot_catch: "wrong angles, tables and pairings: any linear map is linear, and so is one that truncates. \
                            Elements whose products or results may leave the normal range are not judged, nor are backends \
-                           that answer the same call with other bits",
+                           that answer the same call with other bits, or say so (bit_stable: false)",
         }
     }
 
@@ -89,17 +89,21 @@ fn stays_normal(
     let scales = [m.min(1.0 / m).min(1.0), m.max(1.0 / m).max(1.0)];
     let storage = Range::of(types.storage);
     let arithmetic = types.arithmetic.map(Range::of);
-    // Inputs are exact in the storage type at any size: they are numbers of it. Scaled, they must be again.
-    let input = |x: f64| x == 0.0 || storage.holds(x, x, factor);
+    let arithmetic_holds = |low, high| arithmetic.as_ref().is_none_or(|range: &Range| range.holds(low, high, factor));
+    // Inputs are numbers of the storage type, times the factor too; times m they are what a kernel may compute first.
+    let input = |x: f64| {
+        let (low, high) = (x * scales[0], x * scales[1]);
+        x == 0.0 || (storage.holds(low, high, factor) && arithmetic_holds(low, high))
+    };
     let product = |x: f64, i: usize| {
         let exact = [bound.turn.cos, bound.turn.sin][i].abs();
         let error = m * bound.shift + bound.trig[i] + bound.table[i] + bound.reference[i];
         let (low, high) = ((exact - error) * scales[0], bound.most[i] * scales[1]);
-        x == 0.0 || arithmetic.as_ref().is_none_or(|range| range.holds(x * low, x * high, factor))
+        x == 0.0 || arithmetic_holds(x * low, x * high)
     };
     let result = |(value, error): (f64, f64)| {
         let (low, high) = ((value.abs() - error) * scales[0], (value.abs() + error) * scales[1]);
-        storage.holds(low, high, factor) && arithmetic.as_ref().is_none_or(|range| range.holds(low, high, factor))
+        storage.holds(low, high, factor) && arithmetic_holds(low, high)
     };
     let (a, b) = (a.abs(), b.abs());
     let products = product(a, 0) && product(b, 1) && product(b, 0) && product(a, 1);
@@ -114,6 +118,9 @@ fn same(one: &Outputs, other: &Outputs) -> bool {
 fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let prepared = subject.prepare(case)?;
     let judge = Judge::new(subject, case, &prepared)?;
+    if subject.backend.manifest().bit_stable == Some(false) {
+        return Err(Halt::not_judged("the manifest says that bits may differ (bit_stable: false)"));
+    }
     let (q, k) = Subject::inputs(case, &prepared);
     let plain = subject.run(&prepared, q.clone(), k.clone())?;
     let again = subject.run(&prepared, q.clone(), k.clone())?;
@@ -128,7 +135,10 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             let inputs = judge.inputs_of(&plain, at);
             let sides = judge.sides(&plain, at, bound);
             let totals = sides.map(|s| (s.expected, s.allowance.total()));
-            if inputs == (0.0, 0.0) || !stays_normal(&judge.types, m, bound, inputs, totals, factor) {
+            if bound.beyond_limit
+                || inputs == (0.0, 0.0)
+                || !stays_normal(&judge.types, m, bound, inputs, totals, factor)
+            {
                 return Ok(());
             }
             let (first, second) = judge.output_pair(&scaled, at.row, at.token, at.head, at.pair);

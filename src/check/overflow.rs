@@ -66,7 +66,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let outputs = subject.run(&prepared, q, k)?;
     match about(judge.all(&outputs), "inputs near the largest number") {
         Verdict::Pass(measure) if measure.elements == 0 => {
-            Err(Halt::not_judged("every element may honestly overflow: attention_scaling takes all of them there"))
+            Err(Halt::not_judged("every element may honestly overflow, or has an angle beyond the contract's limit"))
         }
         verdict => Ok(verdict),
     }

@@ -5,7 +5,7 @@ use super::judge::Judge;
 use super::pairs::{exact_up_to, failure, small_cases};
 use super::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
 use crate::case::{Case, Data, Level, Place};
-use crate::plan::NO_AXIS;
+
 use crate::plan::bound::Judgement;
 
 pub(super) struct PairNorm;
@@ -55,14 +55,12 @@ impl Check for PairNorm {
 fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let (prepared, outputs) = subject.execute(case)?;
     let judge = Judge::new(subject, case, &prepared)?;
-    let limit = judge.contract.class.angle_limit.filter(|_| judge.truth().given.is_none());
+
     let mut measure = Measure::default();
     let mut beyond = 0u64;
     let found = judge.every_pair(|at, bound| {
-        let axis = judge.axis(at.head, at.pair);
-        let angle = judge.position(axis, at.row, at.token).hi * judge.frequency(at.head, at.pair);
-        if limit.is_some_and(|limit| axis != NO_AXIS && angle.abs() > limit) {
-            beyond += 1;
+        if bound.beyond_limit {
+            beyond += 2;
             return Ok(());
         }
         let (a, b) = judge.inputs_of(&outputs, at);
@@ -108,9 +106,9 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         return Ok(Verdict::Fail(failure));
     }
     if measure.elements == 0 {
-        let why =
-            if beyond > 0 { "every angle is beyond the contract's limit" } else { "no pair is longer than its bound" };
+        let why = if beyond > 0 { judge.limit_note() } else { "no pair is longer than its bound".to_owned() };
         return Err(Halt::not_judged(why));
     }
+    judge.count_beyond(&mut measure, beyond);
     Ok(Verdict::Pass(measure))
 }

@@ -1,5 +1,6 @@
 //! The embedded kernel with level fused as well, and with one thing bent: the call before it, or the memory after it.
 
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::backend::host::Host;
@@ -9,6 +10,7 @@ use crate::case::call::{Call, PlanView, PositionView, TensorView};
 use crate::case::{Consume, Level};
 use crate::check::{CATALOGUE, Generator, Group, Planned, Verdict};
 use crate::numeric::DType;
+use crate::plan::contract::ContractTable;
 use crate::plan::{Layout, Parameters, PlanCache, Segment, positions};
 use crate::run::Context;
 use crate::spec::Library;
@@ -23,7 +25,6 @@ const ROOM: usize = 1 << 16;
 pub(super) struct Bent {
     host: Host,
     manifest: Manifest,
-    library: Library,
     memory: Vec<u8>,
     before: Bend,
     after: Bend,
@@ -37,8 +38,7 @@ impl Bent {
         let consumes = vec![Consume::Layout, Consume::AxisOfPair, Consume::InvFreq];
         manifest.levels.push((Level::Fused, LevelManifest { consumes, ..rotate }));
         manifest.position_dtypes = vec![DType::I64, DType::F64, DType::I32];
-        let library = Library::embedded().expect("embedded specs load");
-        Bent { host, manifest, library, memory: Vec::new(), before: Box::new(|_, _| {}), after: Box::new(|_, _| {}) }
+        Bent { host, manifest, memory: Vec::new(), before: Box::new(|_, _| {}), after: Box::new(|_, _| {}) }
     }
 
     pub(super) fn before(bend: impl FnMut(&mut Call, &mut [u8]) + Send + 'static) -> Bent {
@@ -59,7 +59,7 @@ impl Bent {
     fn with_positions(&mut self, call: &Call) -> Call {
         let Call::Fused { scheme: called, plan, qk, layouts, token_start } = call.clone() else { return call.clone() };
         assert_eq!(token_start, 0, "these checks ask for whole sequences");
-        let scheme = self.library.get(&format!("{}@{}", called.scheme, called.profile)).expect("a scheme");
+        let scheme = LIBRARY.get(&format!("{}@{}", called.scheme, called.profile)).expect("a scheme");
         let parameters = Parameters::resolve(scheme, &[]).expect("defaults");
         let stride = [layouts.len() * qk.tokens, qk.tokens, 1];
         let view = PositionView { dtype: DType::F64, offset: self.memory.len() - ROOM, stride };
@@ -116,6 +116,18 @@ impl Backend for Bent {
     }
 }
 
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().expect("embedded specs load"));
+static CONTRACTS: LazyLock<ContractTable> =
+    LazyLock::new(|| crate::plan::contract_file::contracts().expect("embedded contracts load"));
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Shared by all tests: plans take milliseconds each.
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
+    library: &LIBRARY,
+    contracts: &CONTRACTS,
+    plans: PlanCache::new(),
+    interrupted: &INTERRUPTED,
+});
+
 /// What became of the cases of a check.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -130,11 +142,8 @@ pub(super) struct Found {
 }
 
 pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend: &mut dyn Backend) -> Found {
-    let library = Library::embedded().expect("embedded specs load");
-    let contracts = crate::plan::contract_file::contracts().expect("embedded contracts load");
-    let interrupted = AtomicBool::new(false);
-    let context =
-        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
+    let context = &*CONTEXT;
+    let library = context.library;
     let check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
     assert!(check.levels().contains(&level), "{id} has no level {level}");
     let manifest = backend.manifest().clone();
@@ -142,7 +151,7 @@ pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend
     let generator = Generator {
         group: Group { scheme: scheme.id(), level, pairing: Pairing::Half, dtype },
         scheme,
-        library: &library,
+        library,
         plans: &context.plans,
         manifest: &manifest,
         level: manifest.level(level).expect("the level"),
