@@ -175,3 +175,64 @@ impl Arena {
         TensorView { dtype, offset, shape, stride }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(memory: Memory, alignment: usize) -> (Arena, TensorView) {
+        let mut arena = Arena::new(memory, alignment);
+        arena.put("axis_of_pair", vec![0; 5], 1);
+        let view = arena.tensor("q", DType::BF16, [2, 3, 2, 5], false);
+        (arena, view)
+    }
+
+    #[test]
+    fn guarded_buffers_touch_a_band_on_the_side_that_is_asked_for() {
+        for (memory, end) in [(Memory::GuardEnd, true), (Memory::GuardStart, false)] {
+            let (arena, view) = place(memory, 1);
+            assert_eq!(arena.guards.len(), 3, "one band more than buffers");
+            for buffer in &arena.buffers {
+                let touched =
+                    arena.guards.iter().any(|g| if end { g.start == buffer.end() } else { g.end == buffer.offset });
+                assert!(touched, "{memory:?} {buffer:?} {:?}", arena.guards);
+                assert!(arena.guards.iter().all(|g| g.end <= buffer.offset || g.start >= buffer.end()));
+            }
+            assert!(arena.guards.iter().all(|g| g.start % GUARD_BYTES == 0 && g.len() == GUARD_BYTES));
+            // The last element of the tensor is the last of its buffer.
+            assert_eq!(view.at(1, 2, 1, 4) + 2, arena.buffers[1].end());
+        }
+    }
+
+    #[test]
+    fn alignment_is_kept_with_as_little_slack_as_can_be() {
+        for alignment in [1, 2, 16, 64, 4096] {
+            for memory in [Memory::GuardEnd, Memory::GuardStart, Memory::Packed, Memory::Padded, Memory::Sliced] {
+                let (arena, view) = place(memory, alignment);
+                assert_eq!(view.offset % alignment, 0, "{memory:?} {alignment}");
+                assert!(arena.buffers.iter().all(|b| b.offset % alignment == 0 && b.end() <= arena.bytes));
+                if memory == Memory::Padded {
+                    assert!(view.stride[..3].iter().all(|s| s * 2 % alignment == 0), "{alignment}: {:?}", view.stride);
+                }
+                if memory == Memory::GuardEnd {
+                    let slack =
+                        |b: &Buffer| arena.guards.iter().map(|g| g.start).find(|s| *s >= b.end()).map(|s| s - b.end());
+                    assert!(arena.buffers.iter().all(|b| slack(b).is_some_and(|s| s < alignment.max(2))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn far_rows_lie_where_32_bits_do_not_reach() {
+        for (memory, dimension) in [(Memory::FarRows, 0), (Memory::FarTokens, 1)] {
+            let mut arena = Arena::new(memory, 1);
+            let view = arena.tensor("q", DType::F32, [3, 3, 1, 2], false);
+            let step = view.stride[dimension];
+            assert!(step > i32::MAX as usize && 2 * step > u32::MAX as usize, "{step}");
+            // Cut to 32 bits, an offset lands on no other row.
+            assert!((2 * step) as u32 as usize > 64 && (2 * step) as u32 as usize <= 1 << 20);
+            assert!(arena.bytes > view.at(2, 2, 0, 1));
+        }
+    }
+}

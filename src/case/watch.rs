@@ -21,7 +21,9 @@ pub enum Part {
 pub struct Change {
     /// What it belongs to.
     pub part: Part,
-    /// Where it is, in words.
+    /// Byte offset in the arena.
+    pub at: usize,
+    /// Where that is, in words.
     pub place: String,
 }
 
@@ -102,8 +104,7 @@ impl Prepared {
                 Some(_) => Part::Input,
             };
             if found.iter().all(|c| c.part != part) {
-                let place = i64::try_from(at).ok().and_then(|at| self.place(at)).unwrap_or_else(|| "far off".into());
-                found.push(Change { part, place });
+                found.push(Change { part, at, place: self.place_of(at) });
                 if found.len() == 3 {
                     break;
                 }
@@ -111,6 +112,12 @@ impl Prepared {
         }
         found.sort_by_key(|c| c.part);
         found
+    }
+
+    /// As [`Prepared::place`], of a byte of the arena.
+    #[must_use]
+    pub fn place_of(&self, at: usize) -> String {
+        i64::try_from(at).ok().and_then(|at| self.place(at)).unwrap_or_else(|| format!("byte {at} of the arena"))
     }
 
     /// What lies at an offset inside a buffer.
@@ -127,15 +134,14 @@ impl Prepared {
         };
         let Some(view) = view else { return format!("element {number} of {name}") };
         let [batch, tokens, heads, channels] = view.shape;
-        let all = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
-        for (b, t, h) in all {
-            if let Some(d) =
-                (0..channels).find(|d| (0..buffer.element).contains(&at.wrapping_sub(view.at(b, t, h, *d))))
-            {
-                return format!("row {b}, token {t}, head {h}, channel {d} of {name}");
-            }
-        }
-        format!("a gap between the elements of {name}")
+        let rows = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
+        let all = rows.flat_map(|(b, t, h)| (0..channels).map(move |d| (view.at(b, t, h, d), (b, t, h, d))));
+        // The last element that begins at or before the byte.
+        let Some((start, (b, t, h, d))) = all.filter(|(start, _)| *start <= at).max_by_key(|(start, _)| *start) else {
+            return format!("before the first element of {name}");
+        };
+        let gap = if at < start + buffer.element { "" } else { "the gap after " };
+        format!("{gap}row {b}, token {t}, head {h}, channel {d} of {name}")
     }
 
     /// What lies at a byte offset of the arena: in a buffer, or so many elements before or after the nearest one. `None` if

@@ -19,7 +19,7 @@ impl Check for Empty {
             statement: "A call without tokens, or without batch rows, does nothing: it returns OK, or says that it does not \
                         take such calls, and writes nowhere.",
             formula: "tokens = 0 or batch = 0: status OK, UNSUPPORTED or BAD_ARGUMENT; every byte as it was",
-            source: "docs/abi.md; CUDA refuses a grid of 0 blocks, and the error surfaces in a later call",
+            source: "EricLBuehler/mistral.rs rotary.cu: num_tokens of 0 gives an invalid grid, silently",
             catches: "divisions by a count, loops that run once too often, launches of empty grids",
             cannot_catch: "reads; an error that only the next call would see",
         }
@@ -70,7 +70,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         }
         prepared.call = call;
         if let Some(change) = prepared.changes(before, subject.backend.memory()).first() {
-            return Ok(Verdict::Fail(Failure::new(format!("a call {what} wrote {}", change.place))));
+            return Ok(Verdict::Fail(Failure::new(format!("a call {what} wrote {}", full.place_of(change.at)))));
         }
     }
     Ok(Verdict::Pass(Measure { elements: 2, ..Measure::default() }))

@@ -19,7 +19,7 @@ impl Check for FarStrides {
         Docs {
             statement: "Rows that lie more than 2^31 elements apart are rotated as rightly as neighbours.",
             formula: "|y' - y| <= E with strides of batch, then of tokens, above 2^31: offsets of 0, 2^31 and 2^32 elements",
-            source: "int offsets in kernels of llama.cpp, vLLM and TensorRT-LLM, which long contexts overflowed",
+            source: "linkedin/Liger-Kernel 803, 1335: 32-bit products",
             catches: "offsets of 32 bits, with or without a sign, in elements or in bytes",
             cannot_catch: "offsets of heads and channels; products of sizes that overflow while every stride is small",
         }

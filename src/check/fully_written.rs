@@ -16,7 +16,7 @@ impl Check for FullyWritten {
         Docs {
             statement: "Every element of an output is written, channels outside the rotary width included.",
             formula: "no element holds the poison that was there before the call, in two runs with different poisons",
-            source: "kernels that pass on memory that still holds an earlier, right answer",
+            source: "KernelBench 165: outputs in memory that still held an earlier, right answer",
             catches: "tails, rows, heads and channels that are skipped",
             cannot_catch: "an element that is written with exactly the poison's bits in both runs, which no finite result is",
         }
@@ -62,7 +62,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         let (mut left, mut place) = (index * size, None);
         prepared.output_bytes(|range| {
             if place.is_none() && left < range.len() {
-                place = i64::try_from(range.start + left).ok().and_then(|at| prepared.place(at));
+                place = Some(prepared.place_of(range.start + left));
             }
             left = left.saturating_sub(range.len());
         });

@@ -18,7 +18,7 @@ impl Check for Guards {
                         to be there, and none has an influence on the result.",
             formula: "with a page without access at the end, then at the start, of every buffer: no fault; every canary as \
                       it was; results within their bounds whatever the canaries are",
-            source: "Electric Fence (Perens 1993); out-of-bounds loads of vector tails in rotary kernels",
+            source: "sgl-project/sglang PR 30123, ModelTC/LightLLM 1459, sgl-project/sglang 35096: padded lanes past the row",
             catches: "reads and writes that miss a buffer by one element or more, on either side",
             cannot_catch: "a miss inside the slack that the manifest's alignment leaves, if it is only read and changes \
                            nothing; layouts, segments and names, which are not in guarded memory; reads by a backend that \

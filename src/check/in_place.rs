@@ -18,7 +18,7 @@ impl Check for InPlace {
             statement: "With outputs on the inputs the result is as right as with outputs of their own, and nothing between \
                         the elements is written.",
             formula: "q_out = q, k_out = k: |y' - y| <= E, the same bound; gaps: bytes before = bytes after",
-            source: "include/ropecheck.h; ports that read a channel after they had overwritten its partner",
+            source: "flagos-ai/FlagGems 5142, ggml-org/llama.cpp 20274",
             catches: "a pair's second channel computed from its first output; copies of the input made too late",
             cannot_catch: "errors below the bound; outputs that overlap inputs in part, which the ABI does not allow",
         }

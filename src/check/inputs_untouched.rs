@@ -16,7 +16,7 @@ impl Check for InputsUntouched {
         Docs {
             statement: "A call changes no input: neither q and k, unless it is in place, nor positions or any table.",
             formula: "bytes before = bytes after, for q, k, positions, axis_of_pair, inv_freq, sections, cos, sin, cache",
-            source: "include/ropecheck.h: these pointers are const, or inputs",
+            source: "unslothai/unsloth 5001, NVIDIA/Megatron-LM PR 5412",
             catches: "kernels that scale, convert or advance in their inputs; outputs on the wrong tensor",
             cannot_catch: "changes that are undone before the call returns",
         }

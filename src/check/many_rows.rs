@@ -21,7 +21,7 @@ impl Check for ManyRows {
         Docs {
             statement: "65,537 rows are rotated as rightly as six.",
             formula: "|y' - y| <= E on every row of batch x tokens = 65,537",
-            source: "CUDA grids end at 65,535 in y and z; 16-bit indices",
+            source: "ggml-org/llama.cpp 18306: more rows than a grid has",
             catches: "rows left out or done twice beyond 65,535, grid dimensions that overflow, indices of 16 bits",
             cannot_catch: "limits beyond 65,537 rows; limits on batch rows alone, which no case has so many of",
         }

@@ -132,3 +132,146 @@ pub(super) fn blame(
         Verdict::Broken(why) => Err(Halt::broken(why)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Mutant, nothing, outcome};
+    use crate::backend::host::Host;
+    use crate::case::call::Call;
+    use crate::numeric::DType;
+
+    /// Keeps the embedded kernel's answer but for one thing.
+    fn with(after: fn(&Call, &mut [u8])) -> Mutant {
+        Mutant { host: Host::new(), before: nothing, after, memory: Vec::new() }
+    }
+
+    fn zero(memory: &mut [u8], at: usize) {
+        memory[at..at + 4].fill(0);
+    }
+
+    #[test]
+    fn every_check_of_memory_passes_the_embedded_kernel() {
+        for id in [
+            "in-place",
+            "inputs-untouched",
+            "fully-written",
+            "guards",
+            "strides",
+            "passthrough",
+            "many-rows",
+            "far-strides",
+            "empty",
+            "position-beyond-limit",
+        ] {
+            for dtype in [DType::F32, DType::F16, DType::BF16] {
+                let (failed, passed, why) = outcome(id, "m-rope", dtype, &mut Host::new());
+                assert!(failed == 0 && passed > 0, "{id} {dtype:?}: {failed} failed, {passed} passed: {why}");
+            }
+        }
+    }
+
+    /// Without guard pages too: what is written is seen by its bytes, what is read by what it does.
+    #[test]
+    fn each_check_of_memory_fails_its_own_defect() {
+        let defects: [(&str, fn(&Call, &mut [u8]), &str); 10] = [
+            ("guards", |c, m| m[c.qk().unwrap().q_out.offset - 1] ^= 1, "1 element before the start of q"),
+            (
+                "guards",
+                |c, m| {
+                    let at = c.qk().unwrap().q_out.offset;
+                    if m[at - 1] == 0xff {
+                        zero(m, at);
+                    }
+                },
+                "with other bytes around the buffers",
+            ),
+            (
+                "inputs-untouched",
+                |c, m| {
+                    let qk = c.qk().unwrap();
+                    if qk.q != qk.q_out {
+                        m[qk.k.unwrap().at(1, 2, 0, 5)] ^= 1;
+                    }
+                },
+                "an input was changed: row 1, token 2, head 0, channel 5 of k",
+            ),
+            (
+                "fully-written",
+                |c, m| {
+                    let (at, poison) = (c.qk().unwrap().q_out.at(1, 1, 0, 3), *m.last().unwrap());
+                    m[at..at + 4].fill(poison);
+                },
+                "never written: row 1, token 1, head 0, channel 3 of q_out",
+            ),
+            (
+                "in-place",
+                |c, m| {
+                    let qk = c.qk().unwrap();
+                    if qk.q == qk.q_out {
+                        zero(m, qk.q.at(0, 3, 0, 0));
+                    }
+                },
+                "in place: row 0, token 3",
+            ),
+            (
+                "strides",
+                |c, m| {
+                    let view = c.qk().unwrap().q_out;
+                    if view.stride[2] > view.shape[3] {
+                        m[view.at(0, 0, 0, 0) + view.stride[2] * 4 - 1] ^= 1;
+                    }
+                },
+                "a gap between elements was written: the gap after row 0, token 0, head 0, channel",
+            ),
+            (
+                "passthrough",
+                |c, m| {
+                    let view = c.qk().unwrap().q_out;
+                    zero(m, view.at(0, 0, 0, view.shape[3] - 1));
+                    zero(m, view.at(0, 1, 0, view.shape[3] - 1));
+                },
+                "outside the rotary width, must stay",
+            ),
+            (
+                "many-rows",
+                |c, m| {
+                    let view = c.qk().unwrap().q_out;
+                    if view.shape[1] > 1 << 16 {
+                        zero(m, view.at(0, 1 << 16, 0, 0));
+                    }
+                },
+                "with 65537 rows: token 65536",
+            ),
+            (
+                "empty",
+                |c, m| {
+                    if c.qk().unwrap().batch == 0 {
+                        zero(m, c.qk().unwrap().q_out.offset);
+                    }
+                },
+                "a call without rows wrote row 0, token 0, head 0, channel 0 of q_out",
+            ),
+            (
+                "position-beyond-limit",
+                |c, m| {
+                    let Call::Rotate { positions, qk, .. } = c else { return };
+                    // Little endian: a position above 2^31 has a 1 there.
+                    if m[positions.at(0, 0, 0) + 3] & 0x80 != 0 {
+                        zero(m, qk.q_out.at(0, 0, 0, 31));
+                    }
+                },
+                "beyond max_position 2147483647, with status OK",
+            ),
+        ];
+        for (id, after, says) in defects {
+            let (failed, _, why) = outcome(id, "m-rope", DType::F32, &mut with(after));
+            assert!(failed > 0 && why.contains(says), "{id}: {failed} failed: {why}");
+        }
+    }
+
+    #[test]
+    fn a_backend_without_sparse_memory_is_not_judged_on_far_strides() {
+        let (failed, passed, _) = outcome("far-strides", "m-rope", DType::F32, &mut with(|_, _| {}));
+        assert_eq!((failed, passed), (0, 0));
+    }
+}

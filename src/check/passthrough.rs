@@ -19,7 +19,7 @@ impl Check for Passthrough {
             statement: "Channels outside the rotary width come back bit by bit: finite numbers, both zeros and infinities as \
                         they were, NaN as some NaN; and they reach no rotated channel.",
             formula: "y'_d = x_d for d outside [rotary_offset, rotary_offset + rotary_dim)",
-            source: "include/ropecheck.h; partial rotary of GPT-J, GPT-NeoX and Phi",
+            source: "vllm-project/vllm PR 43676: rotary_dim not passed on; include/ropecheck.h",
             catches: "a tail that is left out, rotated by angle 0 with a rounding, masked by a product with 0, scaled or \
                       flushed",
             cannot_catch: "the payload of a NaN; subnormals, where the contract may flush them",

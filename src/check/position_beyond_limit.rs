@@ -23,7 +23,7 @@ impl Check for PositionBeyondLimit {
             statement: "A position above max_position is computed rightly, or refused; it never crashes and never gives a \
                         wrong result with status OK.",
             formula: "max_position < p <= max_position + 64: |y' - y| <= E, or status UNSUPPORTED or BAD_ARGUMENT",
-            source: "caches of cosines and sines that are read past their last row; positions cut to 32 bits",
+            source: "vllm-project/vllm 9965 and PR 47407, sgl-project/sglang PR 10788: caches read past the last row",
             catches: "tables read out of bounds, clamped and wrapped positions",
             cannot_catch: "pairs so fast that the bound of this position allows every angle; limits that no offered type of \
                            positions can exceed",

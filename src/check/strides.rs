@@ -26,7 +26,7 @@ impl Check for Strides {
             statement: "Whatever the strides, the result is right, and the gaps between elements are neither used nor written.",
             formula: "|y' - y| <= E with padded, permuted, sliced and spread tensors, gaps of NaN and of huge numbers; gaps: \
                       bytes before = bytes after",
-            source: "docs/abi.md; llama.cpp and candle kernels that took a view for a packed tensor (docs of `accuracy`)",
+            source: "ggml-org/llama.cpp PR 14580 and four more, vllm-project/vllm 16658",
             catches: "strides that are assumed, mixed up, or taken from the other tensor; vector stores across a row's end",
             cannot_catch: "negative strides and strides of 0, which no case has; reads of gaps that change nothing",
         }

@@ -19,11 +19,11 @@ use crate::spec::Library;
 use crate::spec::model::Pairing;
 
 /// The embedded kernel behind a change of the call (before) and of the memory (after).
-struct Mutant {
-    host: Host,
-    before: fn(&mut Call, &mut [u8]),
-    after: fn(&Call, &mut [u8]),
-    memory: Vec<u8>,
+pub(super) struct Mutant {
+    pub(super) host: Host,
+    pub(super) before: fn(&mut Call, &mut [u8]),
+    pub(super) after: fn(&Call, &mut [u8]),
+    pub(super) memory: Vec<u8>,
 }
 
 impl Backend for Mutant {
@@ -54,7 +54,7 @@ impl Backend for Mutant {
 }
 
 /// How many cases of a check fail and pass, and the first failure's summary.
-fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Backend) -> (usize, usize, String) {
+pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Backend) -> (usize, usize, String) {
     let library = Library::embedded().expect("embedded specs load");
     let contracts = crate::plan::contract_file::contracts().expect("embedded contracts load");
     let interrupted = AtomicBool::new(false);
@@ -91,7 +91,7 @@ fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Backend) -> (
     (failed, passed, first)
 }
 
-fn nothing(_: &mut Call, _: &mut [u8]) {}
+pub(super) fn nothing(_: &mut Call, _: &mut [u8]) {}
 fn nothing_after(_: &Call, _: &mut [u8]) {}
 
 fn plan_of(call: &mut Call) -> &mut crate::case::call::PlanView {
