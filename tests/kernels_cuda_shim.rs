@@ -17,7 +17,16 @@ const DTYPES: [&str; 3] = ["f32", "f16", "bf16"];
 /// The build line of kernels/cuda/README.md, up to names and what is added here to be strict.
 const FLAGS: [&str; 7] =
     ["-std=c++17", "-O2", "-shared", "-fPIC", "-Iinclude", "-Ikernels/cuda", "-Ikernels/cuda/shim"];
-const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"];
+const STRICT: [&str; 6] =
+    // A vector that is read at an address that a GPU refuses is fatal here too.
+    [
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unknown-pragmas",
+        "-fsanitize=alignment",
+        "-fsanitize-undefined-trap-on-error",
+    ];
 
 fn cxx(arguments: &[&str]) {
     let output = Command::new("c++").args(arguments).current_dir(source("")).output().expect("c++ starts");

@@ -134,7 +134,7 @@ extern "C" ropecheck_status ropecheck_positions(void *handle, const ropecheck_po
   const PositionsOut to_out = {out.data, out.dtype, out.stride_axis, out.stride_batch, out.stride_token};
   const PositionsOut to_next = {next.data, next.dtype, next.stride_axis, next.stride_batch, 0};
   const int64_t threads = call->batch * (call->token_count + 1), blocks = (threads + THREADS - 1) / THREADS;
-  const int64_t enough = (int64_t)ropecheck_cuda_handle(handle)->multiprocessors * 64;
+  const int64_t enough = (int64_t)ropecheck_cuda_handle(handle)->multiprocessors * 8;
   return ropecheck_cuda_launch(call->stream, err, err_len, write_positions, dim3((unsigned)(blocks < enough ? blocks : enough)),
                                dim3(THREADS), runs, to_out, to_next, call->scheme.n_axes, call->batch, call->token_count);
 }

@@ -241,8 +241,8 @@ static inline ropecheck_status launch_packs(int multiprocessors, const Rotation 
     heads_each /= 2;
   while ((r.heads + heads_each - 1) / heads_each > 65535) heads_each *= 2; // grid.y ends there
 
-  // grid.x could hold any number of rows, but more blocks than this only wait: the kernel goes around instead.
-  const int64_t enough = (int64_t)multiprocessors * 64, blocks = (r.rows + y - 1) / y;
+  // grid.x could hold any number of rows, but 8 blocks fill a multiprocessor and more only wait: the kernel goes around.
+  const int64_t enough = (int64_t)multiprocessors * 8, blocks = (r.rows + y - 1) / y;
   const dim3 grid((unsigned)(blocks < enough ? blocks : enough), (unsigned)((r.heads + heads_each - 1) / heads_each));
   return ropecheck_cuda_launch(stream, to.text, to.size, rotate_rows<T, P, HALF, Positions>, grid, dim3(x, y), r, positions,
                                heads_each, copied, per_head);
