@@ -5,6 +5,8 @@
 mod accuracy;
 mod axis_map_probe;
 pub mod bands;
+#[cfg(test)]
+mod bands_tests;
 mod controls;
 mod degenerates_to_1d;
 mod explain;

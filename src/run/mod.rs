@@ -6,6 +6,8 @@ mod groups;
 mod reached;
 mod result;
 mod shrink;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
