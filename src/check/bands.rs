@@ -138,7 +138,7 @@ impl Band {
         };
         let fits = |d: DType| ends.iter().all(|end| holds(d, *end));
         if !fits(case.position_dtype)
-            && (even || case.position_dtype == DType::I32)
+            && (even || self.kind == Kind::Negative || case.position_dtype == DType::I32)
             && let Some(dtype) = g.position_types().into_iter().find(|d| fits(*d))
         {
             case.position_dtype = dtype;

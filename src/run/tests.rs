@@ -55,7 +55,16 @@ fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
-    let options = Options { schemes: vec!["rope@default".into()], cases: 1, seed: 3, threads, ..Options::default() };
+    // Checks that take little time.
+    let checks = ["controls", "axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
+    let options = Options {
+        schemes: vec!["rope@default".into()],
+        checks: checks.map(String::from).to_vec(),
+        cases: 1,
+        seed: 3,
+        threads,
+        ..Options::default()
+    };
     let units = groups(Host::new().manifest(), &library, &options).expect("something is selected");
     run(&Factory(on), &context, &options, &units, &|_, _| {}).expect("it starts").1
 }
@@ -81,7 +90,7 @@ fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
     // All that comes after the fourth is left out, the types that do not hang too.
     let last = one.iter().rposition(|r| r.stopped.as_deref() == Some(super::HUNG)).expect("it hung");
     assert!(one[last + 1..].iter().all(|r| r.bands.is_empty()));
-    for threads in [2, 5, 64] {
+    for threads in [2, 5] {
         assert_eq!(text(&one), text(&results(Some(DType::F16), threads)), "{threads} threads");
     }
 }
