@@ -56,11 +56,16 @@ fn positions_as_json_are_integers_dyadic_numbers_and_fractions() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes() {
-    let run = || ropecheck(&["check", "--scheme", "vrope@official", "--cases", "1", "--seed", "9", "--format", "json"]);
-    let first = run();
+fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
+    let run = |threads: &str| {
+        let selection = ["check", "--scheme", "vrope@official", "--dtype", "f16", "--cases", "1", "--seed", "9"];
+        ropecheck(&[&selection[..], &["--format", "json", "--threads", threads]].concat())
+    };
+    let first = run("1");
     assert!(first.starts_with("exit code 0"), "{first}");
-    assert_eq!(first, run());
+    assert!(!first.contains("threads"));
+    assert_eq!(first, run("2"));
+    assert_eq!(first, run("5"));
 }
 
 #[test]

@@ -182,7 +182,8 @@ mod tests {
             let below = |(_, a, b): &&(Turn, f64, f64)| a.abs() < dtype.min_normal() || b.abs() < dtype.min_normal();
             assert!(many(Data::Subnormal, dtype).iter().filter(below).count() > 590);
             let far = |(_, a, b): &&(Turn, f64, f64)| (a / b).abs().max((b / a).abs()) > 1e4;
-            assert!(many(Data::Extremes, dtype).iter().filter(far).count() > 250);
+            // A quarter of the pairs has one number of each end.
+            assert!(many(Data::Extremes, dtype).iter().filter(far).count() > 100, "{}", dtype.name());
             let (mut over, mut under) = (0, 0);
             for (turn, a, b) in many(Data::Overflow, dtype) {
                 let (y, z) = turn.apply(a, b);

@@ -241,8 +241,8 @@ mod tests {
         for p in CONVERGENTS {
             let (reduced, exact) = (from_quarter_turn(p as f64), near(p as f64));
             assert!((reduced - exact).abs() < 1e-12, "{p}: {reduced} is {exact}");
-            // A convergent p/q errs by less than 1/q, and q is near p.
-            assert!(exact < 2.0 / p as f64, "{p}: {exact}");
+            // A convergent p/q of π errs by less than 1/q², so p is off a multiple by less than 1/q, about π/p; of π/2 by half.
+            assert!(exact < std::f64::consts::PI / p as f64, "{p}: {exact}");
         }
         let all = drawn(Place::QuarterTurns { low: 1, high: 1 << 30 }, DType::I64, 40);
         assert!(CONVERGENTS.iter().all(|c| all.contains(&(*c as f64))), "{all:?}");

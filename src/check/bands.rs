@@ -70,12 +70,13 @@ impl Band {
     /// Why the backend cannot be asked for it.
     pub fn place(&self, g: &Generator, case: &mut Case, index: u32, rng: &mut Rng) -> Result<(), String> {
         let (least, most) = g.limits();
-        let far = if g.manifest.max_position > most { "the largest that can be handed over" } else { "max_position" };
+        let declared = g.manifest.max_position <= most;
+        let far = if declared { "the manifest's max_position" } else { "the largest position that can be handed over" };
         if self.kind == Kind::Around && most < self.low - 1 || self.kind == Kind::Range && most < self.low {
             return Err(format!("{far} is {most}"));
         }
         if self.kind == Kind::Negative && least >= 0 {
-            return Err(format!("the smallest position is {least}"));
+            return Err(format!("the smallest position that can be handed over is {least}"));
         }
         if self.low >= 131_072 || self.kind == Kind::Max {
             small_if_cached(g, case);
@@ -131,12 +132,13 @@ impl Band {
         // Every second case as the manifest's types come; the others in a type that holds the numbers meant.
         let ends = match case.place {
             Place::Span { low, high } | Place::QuarterTurns { low, high } => [low, high],
-            Place::Layout { shift } => [shift, shift + 64],
+            Place::Layout { .. } if self.kind == Kind::Around => [self.low - 1, self.low + 1],
+            Place::Layout { shift } => [shift, shift + ROOM],
             _ => [0, 0],
         };
         let fits = |d: DType| ends.iter().all(|end| holds(d, *end));
         if !fits(case.position_dtype)
-            && (even || case.position_dtype == DType::I32)
+            && (even || self.kind == Kind::Negative || case.position_dtype == DType::I32)
             && let Some(dtype) = g.position_types().into_iter().find(|d| fits(*d))
         {
             case.position_dtype = dtype;
@@ -153,7 +155,7 @@ impl Band {
             return None;
         }
         case.layouts = vec![layout];
-        Some(Place::Layout { shift: if low == 0 { from.max(0).min(to) } else { rng.between(from, to) } })
+        Some(Place::Layout { shift: rng.between(from, to) })
     }
 
     /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked for.
@@ -176,7 +178,7 @@ impl Band {
                 }
                 // Without ranges the tokens before are paid for, so there are as few as can be.
                 let high = if ranges { high } else { high.min(self.low + self.low / 4 + ROOM) };
-                let visual = high - self.low >= 2 * ROOM;
+                let visual = high - self.low >= ROOM;
                 let last = if visual { high - ROOM } else { high };
                 let before = rng.between(self.low / step + 1, (last / step).max(self.low / step + 1));
                 if visual { window(g, case, before, &g.layout(rng)) } else { ending_at(g, case, before, 12) }

@@ -8,6 +8,8 @@ mod axis_map_probe;
 mod axis_moves;
 mod axis_sensitivity;
 pub mod bands;
+#[cfg(test)]
+mod bands_tests;
 mod batch_independence;
 mod chunked_prefill;
 mod composition;

@@ -119,15 +119,12 @@ impl<'a> Subject<'a> {
         let manifest = self.backend.manifest();
         let (least, most) = (manifest.min_position as f64, manifest.max_position as f64);
         let test = |position: f64| {
+            // Without the position, so that a report has each reason once.
             if position < least {
-                return Err(Halt::not_judged(format!(
-                    "position {position} is below the manifest's min_position {least}"
-                )));
+                return Err(Halt::not_judged(format!("positions below the manifest's min_position, {least}")));
             }
             if position > most {
-                return Err(Halt::not_judged(format!(
-                    "position {position} is above the manifest's max_position {most}"
-                )));
+                return Err(Halt::not_judged(format!("positions above the manifest's max_position, {most}")));
             }
             Ok(())
         };

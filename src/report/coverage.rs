@@ -6,9 +6,6 @@ use crate::check::Coverage;
 use crate::check::bands::BANDS;
 use crate::run::{CheckResult, RunReport};
 
-/// Most numbers of pairs that are told apart for a band.
-const SHOWN: usize = 2;
-
 /// A line per level and storage types that have seen the same. Schemes and pairings are joined: what no line has was seen
 /// in none of them. The JSON report has them one by one.
 pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result {
@@ -27,7 +24,13 @@ pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result
         }
     }
     for (level, dtypes, text) in groups.iter().filter(|(.., text)| !text.is_empty()) {
-        writeln!(out, "coverage  {level} {}: pairs whose angle was observed: {text}", dtypes.join(", "))?;
+        writeln!(out, "coverage  {level} {}: {text}", dtypes.join(", "))?;
+    }
+    if groups.iter().any(|(.., text)| text.contains(" of ")) {
+        writeln!(
+            out,
+            "          (pairs whose angle was observed, at one number of pairs; --format json has every one)"
+        )?;
     }
     for reached in &report.reached {
         let (level, declared) = (reached.level, reached.declared);
@@ -58,15 +61,10 @@ fn bands(results: &[&CheckResult]) -> String {
     parts.join("; ")
 }
 
+/// The pairs seen at one width: that of real models if some were missed there, else the widest where some were.
 fn short(seen: &Coverage) -> String {
-    let mut lines: Vec<String> = seen.incomplete().map(|(pairs, ranges)| format!("{ranges} of {pairs}")).collect();
-    // Widest heads last in the map, first here.
-    lines.reverse();
-    let more = lines.len().saturating_sub(SHOWN);
-    lines.truncate(SHOWN);
-    match (lines.is_empty(), more) {
-        (true, _) => "all".into(),
-        (_, 0) => lines.join(" and "),
-        (_, more) => format!("{} and less than all of {more} other widths", lines.join(" and ")),
-    }
+    const MODELS: usize = 64;
+    let widths: Vec<(usize, String)> = seen.incomplete().collect();
+    let chosen = widths.iter().find(|(pairs, _)| *pairs == MODELS).or(widths.last());
+    chosen.map_or_else(|| "all".to_owned(), |(pairs, ranges)| format!("{ranges} of {pairs}"))
 }

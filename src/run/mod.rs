@@ -8,6 +8,8 @@ mod reached;
 mod result;
 pub mod selftest;
 mod shrink;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

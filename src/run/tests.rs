@@ -1,0 +1,96 @@
+//! A run gives the same report at any number of threads, also with a backend that hangs.
+
+use std::sync::atomic::AtomicBool;
+
+use super::{CheckResult, Context, Options, groups, run};
+use crate::backend::host::Host;
+use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
+use crate::case::call::Call;
+use crate::numeric::DType;
+use crate::plan::PlanCache;
+use crate::spec::Library;
+
+/// The embedded kernel, which hangs on one storage type if there is one.
+struct Hanging {
+    host: Host,
+    on: Option<DType>,
+}
+
+impl Backend for Hanging {
+    fn manifest(&self) -> &Manifest {
+        self.host.manifest()
+    }
+
+    fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        self.host.arena(bytes)
+    }
+
+    fn call(&mut self, call: &Call) -> Outcome {
+        match call.qk() {
+            Some(qk) if Some(qk.q.dtype) == self.on => Outcome::TimedOut("no answer".into()),
+            _ => self.host.call(call),
+        }
+    }
+
+    fn memory(&self) -> &[u8] {
+        self.host.memory()
+    }
+}
+
+struct Factory(Option<DType>);
+
+impl BackendFactory for Factory {
+    fn start(&self) -> Result<Box<dyn Backend>, StartError> {
+        Ok(Box::new(Hanging { host: Host::new(), on: self.0 }))
+    }
+
+    fn name(&self) -> &str {
+        "hanging"
+    }
+}
+
+fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
+    let library = Library::embedded().expect("embedded specs load");
+    let contracts = crate::plan::contract_file::contracts().expect("embedded contracts load");
+    let interrupted = AtomicBool::new(false);
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
+    // Checks that take little time.
+    let checks = ["controls", "axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
+    let options = Options {
+        schemes: vec!["rope@default".into()],
+        checks: checks.map(String::from).to_vec(),
+        cases: 1,
+        seed: 3,
+        threads,
+        ..Options::default()
+    };
+    let units = groups(Host::new().manifest(), &library, &options).expect("something is selected");
+    run(&Factory(on), &context, &options, &units, &|_, _| {}).expect("it starts").1
+}
+
+fn text(results: &[CheckResult]) -> String {
+    serde_json::to_string_pretty(results).expect("JSON")
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_threads() {
+    let one = text(&results(None, 1));
+    for threads in [2, 5] {
+        assert_eq!(one, text(&results(None, threads)), "{threads} threads");
+    }
+}
+
+#[test]
+fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
+    let one = results(Some(DType::F16), 1);
+    let stopped = |says: &str| one.iter().filter(|r| r.stopped.as_ref().is_some_and(|s| s.contains(says))).count();
+    assert_eq!(stopped("after the backend hung"), super::MOST_HANGS);
+    assert!(stopped("not run") > 4, "{}", text(&one));
+    // All that comes after the fourth is left out, the types that do not hang too.
+    let last = one.iter().rposition(|r| r.stopped.as_deref() == Some(super::HUNG)).expect("it hung");
+    assert!(one[last + 1..].iter().all(|r| r.bands.is_empty()));
+    for threads in [2, 5] {
+        assert_eq!(text(&one), text(&results(Some(DType::F16), threads)), "{threads} threads");
+    }
+}
