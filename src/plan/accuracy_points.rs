@@ -117,15 +117,14 @@ impl AccuracyPoint {
             let what = if which == 0 { "y" } else { "y'" };
             let exact = self.outputs[which];
             let (distance, unsure) = exact.distance(ours);
-            // Written so that a NaN is no match.
-            if !(distance <= error + unsure) {
+            if distance.is_nan() || distance > error + unsure {
                 return Err(format!("line {}: {what} is {ours:e}, not {:e}", self.line, exact.nearest));
             }
             for (dtype, bits) in ROUNDED_TO.iter().zip(&self.bits) {
                 // Rounding is monotone. Signs of zero do not matter.
                 let [low, high] = [ours - error, ours + error].map(|v| dtype.round(v));
                 let right = dtype.decode(bits[which]);
-                if !(low <= right && right <= high) {
+                if right < low || right > high {
                     return Err(format!("line {}: {what} in {dtype} is {low:e}, not {right:e}", self.line));
                 }
             }

@@ -65,7 +65,7 @@ struct Frequencies<'a> {
 
 impl Frequencies<'_> {
     /// Heads up to this width: a plan takes milliseconds, and this runs at every start. tests/golden_accuracy.rs makes all.
-    const WIDEST: u32 = 32;
+    const WIDEST: u32 = 16;
 
     fn check(&mut self, point: &AccuracyPoint) -> Result<(), String> {
         if point.head_dim > Self::WIDEST {
