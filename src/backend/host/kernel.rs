@@ -19,13 +19,28 @@ pub(super) fn run(call: &Call, memory: &mut [u8]) -> Outcome {
                 tables.angles(plan, positions, memory, (b, t, head), cos, sin);
             })
         }
-        Call::Apply { plan, qk, cos_sin } => rotate_all(plan, qk, memory, |memory, b, t, _, cos, sin| {
-            given(cos_sin, plan, memory, (b, t), cos, sin);
-        }),
+        Call::Apply { plan, qk, cos_sin } => match check_width(plan) {
+            Err(text) => Outcome::BadArgument(text),
+            Ok(()) => rotate_all(plan, qk, memory, |memory, b, t, _, cos, sin| {
+                given(cos_sin, plan, memory, (b, t), cos, sin);
+            }),
+        },
         Call::Positions { .. } | Call::Fused { .. } => {
             Outcome::Unsupported("the embedded kernel has levels rotate and apply".into())
         }
     }
+}
+
+/// Whether the rotary part is made of pairs and lies inside the head.
+fn check_width(plan: &PlanView) -> Result<(), String> {
+    let PlanView { head_dim, rotary_dim, rotary_offset, .. } = *plan;
+    if !rotary_dim.is_multiple_of(2) {
+        return Err(format!("rotary_dim {rotary_dim} is odd"));
+    }
+    if rotary_offset + rotary_dim > head_dim {
+        return Err(format!("rotary_dim {rotary_dim} at offset {rotary_offset} does not fit in head_dim {head_dim}"));
+    }
+    Ok(())
 }
 
 /// Axis and f32 frequency of every pair, per head or shared.
@@ -38,15 +53,7 @@ struct Tables {
 
 impl Tables {
     fn read(plan: &PlanView, qk: &QkView, axes: usize, memory: &[u8]) -> Result<Tables, String> {
-        if !plan.rotary_dim.is_multiple_of(2) {
-            return Err(format!("rotary_dim {} is odd", plan.rotary_dim));
-        }
-        if plan.rotary_offset + plan.rotary_dim > plan.head_dim {
-            return Err(format!(
-                "rotary_dim {} at offset {} does not fit in head_dim {}",
-                plan.rotary_dim, plan.rotary_offset, plan.head_dim
-            ));
-        }
+        check_width(plan)?;
         let pairs = plan.rotary_dim / 2;
         let per_head = plan.axis_of_pair.head_stride != 0 || plan.inv_freq.head_stride != 0;
         let rows = if per_head { qk.q_heads + qk.k_heads } else { 1 };
