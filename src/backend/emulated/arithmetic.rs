@@ -75,6 +75,12 @@ impl Arithmetic {
         if forward { factor } else { Factor { sin: -factor.sin, ..factor } }
     }
 
+    /// The factors with these further factors on them, in f64: a fault's.
+    #[must_use]
+    pub fn scaled(factor: Factor, (of_cos, of_sin): (f64, f64)) -> Factor {
+        Factor { cos: factor.cos.times_f64(of_cos), sin: factor.sin.times_f64(of_sin) }
+    }
+
     /// Cosine and sine as the library gives them.
     fn trig(&self, angle: Dd) -> (f64, f64) {
         if self.knobs.trig != Trig::Honest {
@@ -185,6 +191,11 @@ impl Arithmetic {
             Store::Nearest => self.rounded(self.storage, v),
             Store::TowardZero => flushed(self.knobs.flush, self.storage, toward_zero(self.storage, v)),
             Store::Through(dtype) => self.rounded(self.storage, dtype.round(v)),
+            Store::Saturate => {
+                let most = self.storage.max_finite();
+                // NaN stays NaN.
+                self.rounded(self.storage, v).clamp(-most, most)
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::arithmetic::{Arithmetic, Factor};
 use super::frequencies::{Angles, Exact};
 use super::ideal::odd;
-use super::walk::{Fetch, Place, Side, Sizes, Turning, Walk};
+use super::knobs::Tail;
+use super::walk::{Fetch, Fill, Place, Side, Sizes, Turning, Walk};
 use super::{Emulation, Shared};
 use crate::backend::Outcome;
 use crate::case::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TensorView};
@@ -17,23 +18,34 @@ use crate::spec::model::Scheme;
 /// Position of `[axis][row][token]`.
 type AllPositions = Vec<Vec<Vec<Dd>>>;
 
-pub(super) fn run(emulation: &Emulation, shared: &Shared, call: &Call, memory: &mut [u8]) -> Outcome {
+pub(super) fn run(emulation: &Emulation, shared: &Shared, call: &Call, number: u64, memory: &mut [u8]) -> Outcome {
     let done = match call {
         Call::Positions { scheme, layouts, token_start, token_count, out, next } => {
             Maker::new(emulation, shared, scheme).and_then(|maker| {
                 let rows = maker.rows(layouts, *token_start, *token_count)?;
-                maker.write_positions(&rows, *token_start, *token_count, (out, next), memory)
+                let sizes = maker.sizes_of_positions(layouts, *token_start, *token_count, number);
+                maker.write_positions(&rows, &sizes, (out, next), memory)
             })
         }
         Call::Rotate { scheme, plan, qk, positions, .. } => Maker::new(emulation, shared, scheme).and_then(|maker| {
             let positions = read_positions(positions, maker.scheme.axes.len(), qk, memory);
-            maker.rotate(plan, qk, &positions, memory)
+            let found = Found { positions: &positions, start: 0, total: qk.tokens, first: 0, finds: false };
+            maker.rotate(plan, qk, found, number, memory)
         }),
         Call::Fused { scheme, plan, qk, layouts, token_start } => {
             Maker::new(emulation, shared, scheme).and_then(|maker| {
-                let rows = maker.rows(layouts, *token_start, qk.tokens)?;
-                let positions = exact_positions(&rows, maker.scheme.axes.len(), *token_start, qk.tokens);
-                maker.rotate(plan, qk, &positions, memory)
+                let packed = qk.sequences.is_some();
+                let rows = maker.rows(layouts, *token_start, if packed { usize::MAX } else { qk.tokens })?;
+                let axes = maker.scheme.axes.len();
+                let (first, count) = maker.reach(layouts, *token_start, qk.tokens);
+                let mut positions = exact_positions(&rows, axes, first, count);
+                if packed {
+                    // The sequences follow one another in a single row.
+                    positions = packed_positions(&rows, axes);
+                }
+                let total = total(layouts);
+                let found = Found { positions: &positions, start: *token_start, total, first, finds: true };
+                maker.rotate(plan, qk, found, number, memory)
             })
         }
         Call::Apply { .. } => return Outcome::Unsupported("an emulated kernel makes its own cosines and sines".into()),
@@ -60,6 +72,36 @@ fn exact_positions(rows: &[Positions], axes: usize, start: usize, tokens: usize)
     };
     (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
+
+fn packed_positions(rows: &[Positions], axes: usize) -> AllPositions {
+    let one = |row: &Positions, axis: usize| -> Vec<Dd> {
+        let column = row.columns().get(axis);
+        column.into_iter().flat_map(|c| (0..c.len()).filter_map(|i| c.get(i)).map(|n| n.to_dd())).collect()
+    };
+    (0..axes).map(|axis| vec![rows.iter().flat_map(|row| one(row, axis)).collect()]).collect()
+}
+
+/// Tokens of the first row.
+fn total(layouts: &[Vec<SegmentRef>]) -> usize {
+    let tokens: i64 = layouts.first().map_or(0, |row| row.iter().map(|s| s.tokens).sum());
+    usize::try_from(tokens).unwrap_or(0)
+}
+
+/// Positions of a call.
+struct Found<'a> {
+    positions: &'a AllPositions,
+    /// First token of the call in its layout.
+    start: usize,
+    /// Tokens of the layout.
+    total: usize,
+    /// Token of the layout that the positions begin with.
+    first: usize,
+    /// Whether the kernel found them itself.
+    finds: bool,
+}
+
+/// Longest layout whose positions are all found for a walk that may ask for any of them.
+const WHOLE_LAYOUT: usize = 1 << 16;
 
 /// A parameter's value; `None` for what arrives poisoned, which then has its default.
 fn value(parameter: &ParameterValue) -> Option<(String, Number)> {
@@ -108,42 +150,80 @@ impl<'a> Maker<'a> {
         Ok(Self { emulation, shared, scheme, parameters })
     }
 
+    /// The tokens of a layout whose positions are found: those of the call, or all where a walk may ask for others.
+    fn reach(&self, layouts: &[Vec<SegmentRef>], start: usize, tokens: usize) -> (usize, usize) {
+        let total = total(layouts);
+        if self.emulation.walk.is_some() && total <= WHOLE_LAYOUT { (0, total) } else { (start, tokens) }
+    }
+
     fn rows(&self, layouts: &[Vec<SegmentRef>], start: usize, tokens: usize) -> Result<Vec<Positions>, String> {
-        let window = start as u64..(start + tokens) as u64;
+        let (first, count) = self.reach(layouts, start, tokens);
+        let window = first as u64..first.saturating_add(count) as u64;
         let one = |segments: &Vec<SegmentRef>| {
             let layout = layout(segments)?;
-            Run::new(&self.scheme, &self.parameters, &layout).window(window.clone()).run().map_err(|e| e.to_string())
+            let window = window.start..window.end.min(layout.tokens());
+            Run::new(&self.scheme, &self.parameters, &layout).window(window).run().map_err(|e| e.to_string())
         };
         layouts.iter().map(one).collect()
+    }
+
+    fn sizes_of_positions(&self, layouts: &[Vec<SegmentRef>], start: usize, tokens: usize, call: u64) -> Sizes {
+        Sizes {
+            rows: layouts.len(),
+            tokens,
+            q_heads: 1,
+            k_heads: 0,
+            pairs: self.scheme.axes.len(),
+            axes: self.scheme.axes.len(),
+            head_dim: 2,
+            start,
+            total: total(layouts),
+            direction: 1,
+            scaling: 1.0,
+            in_place: false,
+            call,
+            finds_positions: true,
+        }
     }
 
     /// Level positions: every position rounded once to the type it is asked for in, after the faults of this kernel.
     fn write_positions(
         &self,
         rows: &[Positions],
-        start: usize,
-        tokens: usize,
+        sizes: &Sizes,
         (out, next): (&PositionView, &PositionView),
         memory: &mut [u8],
     ) -> Result<(), String> {
         let contract = self.emulation.contracts.first().ok_or("no contract")?;
         let none = Exact { inv_freq: &[], base: None, rotary_dim: 2 };
         let angles = Angles::new(&contract.1, contract.0, &self.emulation.knobs, none);
+        let walk = self.emulation.walk.as_deref();
         let honest = angles.keeps_positions();
-        let bits = |number: Option<&Number>, dtype: DType| {
+        let bits = |number: Option<&Number>, dtype: DType, place: Option<Place>| {
             let number = number.ok_or("a token has no position")?;
-            Ok::<u64, String>(match number.to_i64() {
-                Some(n) if honest && dtype == DType::I64 => n as u64,
-                _ => dtype.encode(odd(angles.position(number.to_dd()))),
+            Ok::<u64, String>(match (number.to_i64(), walk.zip(place)) {
+                (Some(n), None) if honest && dtype == DType::I64 => n as u64,
+                (_, walk) => {
+                    let position = angles.position(number.to_dd());
+                    let position = walk.map_or(position, |(walk, place)| walk.position(place, sizes, position));
+                    dtype.encode(odd(position))
+                }
             })
         };
         for (b, row) in rows.iter().enumerate() {
             for axis in 0..self.scheme.axes.len() {
-                for t in 0..tokens {
-                    let position = row.get(axis, (start + t) as u64);
-                    put(memory, out.at(axis, b, t), out.dtype, bits(position.as_ref(), out.dtype)?)?;
+                for t in 0..sizes.tokens {
+                    let axis_byte = u8::try_from(axis).unwrap_or(NO_AXIS);
+                    let place = Place { side: Side::Query, row: b, token: t, head: 0, pair: axis, axis: axis_byte };
+                    let fetch = walk.map_or(Fetch::honest(place, sizes), |walk| walk.fetch(place, sizes));
+                    let from = rows.get(fetch.row).unwrap_or(row);
+                    let position = from.get(usize::from(fetch.axis), fetch.token as u64);
+                    let position = position.or_else(|| row.get(axis, (sizes.start + t) as u64));
+                    if fetch.fill == Fill::Rotated {
+                        put(memory, out.at(axis, b, t), out.dtype, bits(position.as_ref(), out.dtype, Some(place))?)?;
+                    }
                 }
-                put(memory, next.at(axis, b, 0), next.dtype, bits(row.next().on(axis), next.dtype)?)?;
+                put(memory, next.at(axis, b, 0), next.dtype, bits(row.next().on(axis), next.dtype, None)?)?;
             }
         }
         Ok(())
@@ -168,7 +248,19 @@ impl<'a> Maker<'a> {
         Err(format!("{} rotates no {rotary_dim} channels of {width} {refused}", self.scheme.id()))
     }
 
-    fn rotate(&self, view: &PlanView, qk: &QkView, positions: &AllPositions, memory: &mut [u8]) -> Result<(), String> {
+    fn rotate(
+        &self,
+        view: &PlanView,
+        qk: &QkView,
+        found: Found<'_>,
+        number: u64,
+        memory: &mut [u8],
+    ) -> Result<(), String> {
+        let mut view = view.clone();
+        if self.emulation.knobs.whole_head {
+            (view.rotary_dim, view.rotary_offset) = (view.head_dim, 0);
+        }
+        let view = &view;
         let dtype = qk.q.dtype;
         let contract = self.emulation.contract(dtype).ok_or_else(|| format!("no contract for {dtype}"))?;
         let plan = self.plan(view, qk)?;
@@ -184,14 +276,24 @@ impl<'a> Maker<'a> {
             k_heads: qk.k_heads,
             pairs: plan.pairs as usize,
             axes: self.scheme.axes.len(),
+            head_dim: view.head_dim,
+            start: found.start,
+            total: found.total,
+            direction: view.direction,
+            scaling: view.attention_scaling,
+            in_place: qk.q.offset == qk.q_out.offset,
+            call: number,
+            finds_positions: found.finds,
         };
         let mut kernel = Kernel {
             view,
             qk,
-            positions,
+            positions: found.positions,
+            first: found.first,
             sizes,
             arithmetic: Arithmetic::new(contract, dtype, &self.emulation.knobs),
             angles: (0..plan.map_heads).map(angles).collect(),
+            tail: self.emulation.knobs.tail,
             last_unrotated: self.emulation.knobs.last_pair_unrotated,
             walk: self.emulation.walk.as_deref(),
             plan: &plan,
@@ -213,10 +315,13 @@ struct Kernel<'a> {
     view: &'a PlanView,
     qk: &'a QkView,
     positions: &'a AllPositions,
+    /// Token of the layout that they begin with.
+    first: usize,
     sizes: Sizes,
     arithmetic: Arithmetic,
     /// Per row of the plan's tables.
     angles: Vec<Angles>,
+    tail: Tail,
     last_unrotated: bool,
     walk: Option<&'a dyn Walk>,
     plan: &'a RotationPlan,
@@ -244,20 +349,27 @@ impl Kernel<'_> {
         Ok(())
     }
 
+    fn fetch(&self, place: Place) -> Fetch {
+        self.walk.map_or_else(|| Fetch::honest(place, &self.sizes), |walk| walk.fetch(place, &self.sizes))
+    }
+
     /// The factors of all pairs of a head, by row `r` of the tables.
     fn factors(&self, head: Place, r: u32) -> Vec<Factor> {
         let one = |(pair, axis): (usize, &u8)| {
             let place = Place { pair, axis: *axis, ..head };
-            let fetch: Fetch = self.walk.map_or(place.into(), |walk| walk.fetch(place, &self.sizes));
+            let fetch = self.fetch(place);
             let turned = fetch.turning != Turning::Not && !(self.last_unrotated && pair + 1 == self.sizes.pairs);
             let rows = self.positions.get(usize::from(fetch.axis)).filter(|_| turned);
-            let position = rows.and_then(|rows| rows.get(fetch.row)?.get(fetch.token)).copied().unwrap_or(Dd::ZERO);
+            let at = fetch.token.wrapping_sub(self.first);
+            let read = rows.and_then(|rows| rows.get(fetch.row)?.get(at)).copied().unwrap_or(Dd::ZERO);
+            let position = self.walk.filter(|_| turned).map_or(read, |walk| walk.position(place, &self.sizes, read));
             let angle = match self.angles.get(r as usize) {
                 Some(angles) => angles.angle(fetch.pair, angles.position(position)),
                 None => Dd::ZERO,
             };
             let forward = (self.view.direction >= 0) != (fetch.turning == Turning::Backwards);
-            self.arithmetic.factor(angle, self.plan.attention_scaling, forward)
+            let factor = self.arithmetic.factor(angle, self.view.attention_scaling, forward);
+            if fetch.factors == (1.0, 1.0) { factor } else { Arithmetic::scaled(factor, fetch.factors) }
         };
         self.plan.axes(r).iter().enumerate().map(one).collect()
     }
@@ -280,13 +392,19 @@ impl Kernel<'_> {
                 &own
             }
         };
-        let from = self.walk.map_or((row, token, head), |walk| walk.input(place, &self.sizes));
-        let from = [from.0, from.1, from.2];
+        let from = self.walk.map_or((side, row, token, head), |walk| walk.input(place, &self.sizes));
+        let (from_side, from) = (from.0, [from.1, from.2, from.3]);
+        let other = if from_side == Side::Query { Some(self.qk.q) } else { self.qk.k };
+        let input = if from_side == side { input } else { other.unwrap_or(input) };
         // A fault may read beyond the tensor: it reads the first row then.
         let from = if from.iter().zip(input.shape).all(|(at, size)| *at < size) { from } else { [0; 3] };
         let (offset, width) = (self.view.rotary_offset, self.view.rotary_dim);
         for channel in (0..self.view.head_dim).filter(|c| !(offset..offset + width).contains(c)) {
-            let bits = get(memory, &input, from, channel)?;
+            let bits = match self.tail {
+                Tail::Copied => get(memory, &input, from, channel)?,
+                Tail::Zero => 0,
+                Tail::Unwritten => continue,
+            };
             put(memory, output.at(row, token, head, channel), output.dtype, bits)?;
         }
         // All is read before anything is written: the output may be the input.
@@ -296,7 +414,14 @@ impl Kernel<'_> {
             let channels = self.walk.map_or(honest, |walk| walk.channels(Place { pair, ..place }, &self.sizes, honest));
             let a = input.dtype.decode(get(memory, &input, from, channels.0)?);
             let b = input.dtype.decode(get(memory, &input, from, channels.1)?);
-            let (first, second) = self.arithmetic.turn(a, b, factor);
+            let axis = self.plan.axes(r).get(pair).copied().unwrap_or(NO_AXIS);
+            let (first, second) =
+                match self.walk.map(|walk| walk.fetch(Place { pair, axis, ..place }, &self.sizes).fill) {
+                    None | Some(Fill::Rotated) => self.arithmetic.turn(a, b, factor),
+                    Some(Fill::Copied) => (a, b),
+                    Some(Fill::Zero) => (0.0, 0.0),
+                    Some(Fill::Nothing) => continue,
+                };
             turned.extend([(channels.0, first), (channels.1, second)]);
         }
         for (channel, value) in turned {

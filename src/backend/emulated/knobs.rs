@@ -55,6 +55,20 @@ pub enum Store {
     TowardZero,
     /// Rounded to this type first, such as bf16 by way of f16.
     Through(DType),
+    /// To nearest, and the largest number in the place of infinity.
+    Saturate,
+}
+
+/// What becomes of channels outside the rotary width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tail {
+    /// They are copied.
+    #[default]
+    Copied,
+    /// They become 0.
+    Zero,
+    /// They are not written.
+    Unwritten,
 }
 
 /// Which rows a table by position has.
@@ -104,6 +118,10 @@ pub struct Knobs {
     pub load_through: Option<DType>,
     /// How results are stored.
     pub store: Store,
+    /// The whole head is rotated, whatever the rotary width is.
+    pub whole_head: bool,
+    /// Channels outside the rotary width.
+    pub tail: Tail,
     /// The last pair is only scaled.
     pub last_pair_unrotated: bool,
 }

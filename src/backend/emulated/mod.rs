@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 pub use arithmetic::{Arithmetic, Factor};
 pub use frequencies::{Angles, Exact};
-pub use knobs::{Fma, Knobs, LibraryErrors, Rows, Store, Trig};
-pub use walk::{Fetch, Place, Side, Sizes, Turning, Walk};
+pub use knobs::{Fma, Knobs, LibraryErrors, Rows, Store, Tail, Trig};
+pub use walk::{Fetch, Fill, Place, Side, Sizes, Turning, Walk};
 
 use super::host::Host;
 use super::manifest::{ContractName, LevelManifest};
@@ -104,13 +104,19 @@ pub struct Emulated {
     emulation: Emulation,
     shared: Arc<Shared>,
     memory: Vec<u8>,
+    calls: u64,
 }
 
 impl Emulated {
     /// A fresh one.
     #[must_use]
     pub fn new(emulation: Emulation, shared: Arc<Shared>) -> Self {
-        Self { emulation, shared, memory: Vec::new() }
+        Self { emulation, shared, memory: Vec::new(), calls: 0 }
+    }
+
+    /// The emulation, to be changed between calls.
+    pub fn emulation_mut(&mut self) -> &mut Emulation {
+        &mut self.emulation
     }
 }
 
@@ -127,7 +133,9 @@ impl Backend for Emulated {
     }
 
     fn call(&mut self, call: &Call) -> Outcome {
-        call::run(&self.emulation, &self.shared, call, &mut self.memory)
+        let number = self.calls;
+        self.calls += 1;
+        call::run(&self.emulation, &self.shared, call, number, &mut self.memory)
     }
 
     fn memory(&self) -> &[u8] {

@@ -1,5 +1,7 @@
 //! What is read where: the hook for kernels that compute well and fetch the wrong thing.
 
+use crate::numeric::Dd;
+
 /// Query or key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -27,7 +29,7 @@ pub struct Place {
 }
 
 /// Sizes of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizes {
     /// Batch rows.
     pub rows: usize,
@@ -41,6 +43,36 @@ pub struct Sizes {
     pub pairs: usize,
     /// Axes of a position.
     pub axes: usize,
+    /// Channels of a head.
+    pub head_dim: usize,
+    /// First token of the call in its layout; 0 on level rotate.
+    pub start: usize,
+    /// Tokens of the layout; those of the call on level rotate.
+    pub total: usize,
+    /// 1 or -1.
+    pub direction: i32,
+    /// Attention scaling.
+    pub scaling: f64,
+    /// Whether the outputs are the inputs.
+    pub in_place: bool,
+    /// Number of the call since the kernel was started, from 0.
+    pub call: u64,
+    /// Whether the kernel finds the positions itself.
+    pub finds_positions: bool,
+}
+
+/// What becomes of a pair's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fill {
+    /// The rotated values are written.
+    #[default]
+    Rotated,
+    /// The inputs are copied.
+    Copied,
+    /// Zeros are written.
+    Zero,
+    /// Nothing is written.
+    Nothing,
 }
 
 /// Which way a pair is turned.
@@ -56,11 +88,11 @@ pub enum Turning {
 }
 
 /// What a place is computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fetch {
     /// Batch row whose position is read.
     pub row: usize,
-    /// Token whose position is read.
+    /// Token of the layout whose position is read (on level rotate: of the call).
     pub token: usize,
     /// Axis whose position is read; 255: none.
     pub axis: u8,
@@ -68,13 +100,19 @@ pub struct Fetch {
     pub pair: usize,
     /// How the pair is turned.
     pub turning: Turning,
+    /// Further factors on cosine and sine.
+    pub factors: (f64, f64),
+    /// What is written.
+    pub fill: Fill,
 }
 
-impl From<Place> for Fetch {
-    /// What an honest kernel reads.
-    fn from(place: Place) -> Self {
+impl Fetch {
+    /// What an honest kernel reads and writes.
+    #[must_use]
+    pub fn honest(place: Place, sizes: &Sizes) -> Self {
         let Place { row, token, axis, pair, .. } = place;
-        Fetch { row, token, axis, pair, turning: Turning::Right }
+        let token = sizes.start + token;
+        Fetch { row, token, axis, pair, turning: Turning::Right, factors: (1.0, 1.0), fill: Fill::Rotated }
     }
 }
 
@@ -83,8 +121,13 @@ impl From<Place> for Fetch {
 pub trait Walk: Send + Sync {
     /// What a pair is computed from.
     fn fetch(&self, place: Place, sizes: &Sizes) -> Fetch {
-        let _ = sizes;
-        place.into()
+        Fetch::honest(place, sizes)
+    }
+
+    /// The position that is used where `position` was read.
+    fn position(&self, place: Place, sizes: &Sizes, position: Dd) -> Dd {
+        let _ = (place, sizes);
+        position
     }
 
     /// The two channels of a pair, both for reading and for writing. `honest` are those that the pairing says.
@@ -93,10 +136,10 @@ pub trait Walk: Send + Sync {
         honest
     }
 
-    /// Where the inputs of a head come from: batch row, token, head of the same side.
-    fn input(&self, place: Place, sizes: &Sizes) -> (usize, usize, usize) {
+    /// Where the inputs of a head come from: side, batch row, token of the call, head.
+    fn input(&self, place: Place, sizes: &Sizes) -> (Side, usize, usize, usize) {
         let _ = sizes;
-        (place.row, place.token, place.head)
+        (place.side, place.row, place.token, place.head)
     }
 
     /// Whether a head of a token is written at all (`pair` and `axis` of the place mean nothing).
