@@ -162,18 +162,20 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<Walk> {
         zero: formula(&mut fields, "zero", Type::Boolean),
         cos: formula(&mut fields, "cos", N),
         sin: formula(&mut fields, "sin", N),
-        width: formula(&mut fields, "width", N),
         pairing: None,
-        tail: None,
+        whole_head: false,
+        tail: Tail::Copied,
     };
     const OWN: [(&str, OwnPairing); 3] = [
         ("half", OwnPairing::Always(Pairing::Half)),
         ("adjacent", OwnPairing::Always(Pairing::Adjacent)),
         ("other", OwnPairing::Other),
     ];
-    const TAILS: [(&str, Tail); 2] = [("zero", Tail::Zero), ("skip", Tail::Skip)];
+    const TAILS: [(&str, Tail); 2] = [("zero", Tail::Zero), ("skip", Tail::Unwritten)];
+    const WIDTHS: [(&str, bool); 1] = [("head", true)];
     walk.pairing = fields.optional("pairing").and_then(|node| sink.take(one_of(node, &OWN)));
-    walk.tail = fields.optional("tail").and_then(|node| sink.take(one_of(node, &TAILS)));
+    walk.tail = fields.optional("tail").and_then(|node| sink.take(one_of(node, &TAILS))).unwrap_or_default();
+    walk.whole_head = fields.optional("width").and_then(|node| sink.take(one_of(node, &WIDTHS))).unwrap_or_default();
     fields.finish(sink);
     Some(walk)
 }

@@ -138,8 +138,8 @@ struct Maker<'a> {
 impl<'a> Maker<'a> {
     fn new(emulation: &'a Emulation, shared: &'a Shared, reference: &SchemeRef) -> Result<Self, String> {
         let id = format!("{}@{}", reference.scheme, reference.profile);
-        let patched = emulation.scheme.as_ref();
-        let scheme = match patched.filter(|s| s.name == reference.scheme && s.profile == reference.profile) {
+        let mut patched = emulation.schemes.iter();
+        let scheme = match patched.find(|s| s.name == reference.scheme && s.profile == reference.profile) {
             Some(patched) => Arc::clone(patched),
             None => Arc::clone(shared.library.get(&id).map_err(|e| e.to_string())?),
         };
@@ -359,7 +359,9 @@ impl Kernel<'_> {
             let place = Place { pair, axis: *axis, ..head };
             let fetch = self.fetch(place);
             let turned = fetch.turning != Turning::Not && !(self.last_unrotated && pair + 1 == self.sizes.pairs);
-            let rows = self.positions.get(usize::from(fetch.axis)).filter(|_| turned);
+            let moved = fetch.axis_pair != pair;
+            let axis = if moved { self.plan.axes(r).get(fetch.axis_pair).copied() } else { None };
+            let rows = self.positions.get(usize::from(axis.unwrap_or(fetch.axis))).filter(|_| turned);
             let at = fetch.token.wrapping_sub(self.first);
             let read = rows.and_then(|rows| rows.get(fetch.row)?.get(at)).copied().unwrap_or(Dd::ZERO);
             let position = self.walk.filter(|_| turned).map_or(read, |walk| walk.position(place, &self.sizes, read));

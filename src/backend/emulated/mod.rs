@@ -41,8 +41,8 @@ pub struct Emulation {
     pub knobs: Knobs,
     /// What is read where; `None` is honest, and faster.
     pub walk: Option<Arc<dyn Walk>>,
-    /// Used in place of the library's scheme of the same name and profile.
-    pub scheme: Option<Arc<Scheme>>,
+    /// Used in place of the library's schemes of the same name and profile.
+    pub schemes: Vec<Arc<Scheme>>,
 }
 
 impl Emulation {
@@ -67,7 +67,7 @@ impl Emulation {
         ];
         let contracts = manifest.dtypes.iter().map(|d| (*d, contract.clone())).collect();
         manifest.levels = levels;
-        Some(Self { manifest, contracts, knobs: Knobs::default(), walk: None, scheme: None })
+        Some(Self { manifest, contracts, knobs: Knobs::default(), walk: None, schemes: Vec::new() })
     }
 
     /// The same with other knobs.

@@ -98,6 +98,8 @@ pub struct Fetch {
     pub axis: u8,
     /// Pair whose frequency is used.
     pub pair: usize,
+    /// Pair whose axis is read, unless `axis` says otherwise.
+    pub axis_pair: usize,
     /// How the pair is turned.
     pub turning: Turning,
     /// Further factors on cosine and sine.
@@ -112,7 +114,16 @@ impl Fetch {
     pub fn honest(place: Place, sizes: &Sizes) -> Self {
         let Place { row, token, axis, pair, .. } = place;
         let token = sizes.start + token;
-        Fetch { row, token, axis, pair, turning: Turning::Right, factors: (1.0, 1.0), fill: Fill::Rotated }
+        Fetch {
+            row,
+            token,
+            axis,
+            pair,
+            axis_pair: pair,
+            turning: Turning::Right,
+            factors: (1.0, 1.0),
+            fill: Fill::Rotated,
+        }
     }
 }
 
