@@ -44,7 +44,8 @@ enum {
   ROPECHECK_OK = 0,
   ROPECHECK_UNSUPPORTED = 1,   /* outside what the manifest offers; inside it, this counts as a failure */
   ROPECHECK_BAD_ARGUMENT = 2,  /* the call makes no sense (odd rotary_dim, axis >= n_axes, ...) */
-  ROPECHECK_INTERNAL = 3       /* anything else that went wrong */
+  ROPECHECK_INTERNAL = 3,      /* anything else that went wrong */
+  ROPECHECK_NO_DEVICE = 4      /* from ropecheck_open only: the machine has no device that this library can run on */
 };
 
 typedef int32_t ropecheck_dtype;
@@ -185,7 +186,8 @@ typedef struct {
   ropecheck_plan plan;
   ropecheck_qk qk;
   ropecheck_position_tensor positions;     /* stride_batch 0: shared by all rows */
-  const int64_t *cu_seqlens;               /* NULL, or n_sequences + 1 token offsets into batch row 0 (batch is 1) */
+  const int64_t *cu_seqlens;               /* NULL, or n_sequences + 1 token offsets into batch row 0: batch is 1, and
+                                            * sequence i is its tokens [cu_seqlens[i], cu_seqlens[i + 1]) */
   int64_t n_sequences;
   ropecheck_cos_sin cos_sin;
   ropecheck_cos_sin_cache cache;
@@ -200,9 +202,11 @@ typedef struct {
   ropecheck_scheme scheme;
   ropecheck_plan plan;
   ropecheck_qk qk;
-  const ropecheck_layout *layouts;         /* one per batch row */
+  const ropecheck_layout *layouts;         /* one per batch row; where sequences are packed, one per sequence */
   int64_t token_start;
   void *stream;
+  const int64_t *cu_seqlens;               /* as in ropecheck_rotate_call */
+  int64_t n_sequences;
 } ropecheck_fused_call;
 
 /* level "apply": rotate by the cosines and sines given. Of plan, only pairing, head_dim, rotary_dim, rotary_offset and
@@ -214,6 +218,8 @@ typedef struct {
   ropecheck_qk qk;
   ropecheck_cos_sin cos_sin;
   void *stream;
+  const int64_t *cu_seqlens;               /* as in ropecheck_rotate_call */
+  int64_t n_sequences;
 } ropecheck_apply_call;
 
 /* Must return ROPECHECK_ABI_VERSION as the library was compiled with. */
@@ -228,6 +234,58 @@ ropecheck_status ropecheck_positions(void *handle, const ropecheck_positions_cal
 ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotate_call *call, char *err, size_t err_len);
 ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call, char *err, size_t err_len);
 ropecheck_status ropecheck_apply(void *handle, const ropecheck_apply_call *call, char *err, size_t err_len);
+
+/* ------------------------------------------------------------------------------------ device memory (optional)
+ *
+ * A library whose kernels run on a device exports the six functions below, all of them or none. Then ropecheck owns
+ * every device buffer, with guards and poison around and inside it, and the pointers of a call point to device memory:
+ *     device: tensor data (q, k, q_out, k_out), positions.data, out.data, next.data, plan.axis_of_pair, plan.inv_freq,
+ *             cos_sin.cos, cos_sin.sin, cache.data, cu_seqlens
+ *     host:   the structs themselves, every name, scheme.axes, scheme.parameters, layouts, segments, plan.sections
+ * All offsets, strides, poison and aliasing rules stay as they are. Without the six all memory of a call is host memory.
+ *
+ * Order. There is one stream, that of ropecheck_stream (NULL where it is not exported: the device's default stream). The
+ * call structs carry it as `stream`. A level's function may return as soon as its work is in that stream. ropecheck
+ * does, for every call: upload (or fill), the level's function, sync, download. It makes all of these calls from one thread.
+ *
+ * Errors. Each returns a ropecheck_status and writes a message of its own ("cudaMalloc of 512 bytes: out of memory"). A
+ * status of ropecheck_sync that is not OK is the status of the calls since the sync before it: a kernel that faults late,
+ * or that finds a bad axis only on the device, says so there. After a status other than OK from any of the six, the
+ * process that holds the library is thrown away and a new one is started, because a device context may not survive a fault.
+ * (A level's own refusal, or a sync that returns BAD_ARGUMENT or UNSUPPORTED, throws nothing away.)
+ *
+ * No device. ropecheck_open returns ROPECHECK_NO_DEVICE with a message that begins with what is missing ("no CUDA
+ * device: ..."); ropecheck shows it and exits with code 6. */
+
+/* Device memory of at least `bytes` >= 1 bytes, aligned to 256; what it holds is undefined. */
+ropecheck_status ropecheck_alloc(void *handle, size_t bytes, void **device, char *err, size_t err_len);
+/* Gives back what ropecheck_alloc returned, once. All work that uses it has been waited for. */
+ropecheck_status ropecheck_free(void *handle, void *device, char *err, size_t err_len);
+/* Host to device, in stream order. The host memory may be reused as soon as the function returns. `device` may lie
+ * anywhere inside an allocation, at any alignment. */
+ropecheck_status ropecheck_upload(void *handle, void *device, const void *host, size_t bytes, char *err, size_t err_len);
+/* Device to host, in stream order. The bytes are there when the function returns. */
+ropecheck_status ropecheck_download(void *handle, void *host, const void *device, size_t bytes, char *err,
+                                    size_t err_len);
+/* Sets every byte, in stream order. */
+ropecheck_status ropecheck_fill(void *handle, void *device, uint8_t byte, size_t bytes, char *err, size_t err_len);
+/* Waits until all work in the stream is done and reports what went wrong in it. */
+ropecheck_status ropecheck_sync(void *handle, char *err, size_t err_len);
+
+/* Optional, each on its own. */
+/* The stream in which the handle's work is ordered (a cudaStream_t). The same for as long as the handle is open. */
+void *ropecheck_stream(void *handle);
+/* What the device is called, for reports ("NVIDIA H200, compute capability 9.0, driver 13.0"). Valid until close. */
+const char *ropecheck_device(void *handle);
+
+/* For `ropecheck bench`, optional, all three or none. Without them bench has only the wall clock between two
+ * ropecheck_sync, and no device copy to compare with. */
+/* Device to device, in stream order; the two do not overlap. */
+ropecheck_status ropecheck_copy(void *handle, void *to, const void *from, size_t bytes, char *err, size_t err_len);
+/* Marks a place in the stream; returns at once. */
+ropecheck_status ropecheck_timer_start(void *handle, char *err, size_t err_len);
+/* Marks a second place, waits for it, and gives the seconds between the two as the device measured them. */
+ropecheck_status ropecheck_timer_stop(void *handle, double *seconds, char *err, size_t err_len);
 
 #ifdef __cplusplus
 }
@@ -254,5 +312,7 @@ ROPECHECK_ASSERT(offsetof(ropecheck_plan, axis_of_pair) == 48, "ropecheck_plan.a
 ROPECHECK_ASSERT(offsetof(ropecheck_positions_call, out) == 88, "ropecheck_positions_call.out");
 ROPECHECK_ASSERT(offsetof(ropecheck_rotate_call, positions) == 392, "ropecheck_rotate_call.positions");
 ROPECHECK_ASSERT(offsetof(ropecheck_fused_call, layouts) == 392, "ropecheck_fused_call.layouts");
+ROPECHECK_ASSERT(offsetof(ropecheck_fused_call, cu_seqlens) == 416, "ropecheck_fused_call.cu_seqlens");
+ROPECHECK_ASSERT(offsetof(ropecheck_apply_call, cu_seqlens) == 400, "ropecheck_apply_call.cu_seqlens");
 
 #endif /* ROPECHECK_H */

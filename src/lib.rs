@@ -6,6 +6,7 @@ pub mod backend;
 pub mod case;
 pub mod check;
 pub mod cli;
+pub mod fault;
 pub mod numeric;
 pub mod plan;
 pub mod report;

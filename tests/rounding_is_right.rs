@@ -3,44 +3,54 @@
 use ropecheck::numeric::{DType, Rng};
 
 const NARROW: [DType; 2] = [DType::F16, DType::BF16];
+const FLOATS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
-/// Value of a bit pattern of a 16-bit type, from the definition of the format.
-fn value(dtype: DType, bits: u16) -> f64 {
-    let fraction_bits = dtype.precision() - 1;
-    let fraction = i32::from(bits) & ((1 << fraction_bits) - 1);
-    let exponent = i32::from(bits & 0x7fff) >> fraction_bits;
-    let magnitude = match exponent {
-        0 => f64::from(fraction) * 2f64.powi(dtype.min_exponent() - fraction_bits as i32),
-        e if e == (0x7fff >> fraction_bits) => {
-            if fraction == 0 {
-                f64::INFINITY
-            } else {
-                f64::NAN
-            }
-        }
-        e => f64::from(fraction | 1 << fraction_bits) * 2f64.powi(dtype.min_exponent() - fraction_bits as i32 + e - 1),
-    };
-    if bits & 0x8000 == 0 { magnitude } else { -magnitude }
+/// The sign bit.
+fn sign_bit(dtype: DType) -> u32 {
+    1 << (8 * dtype.size() - 1)
 }
 
 /// Bits of infinity.
-fn infinity(dtype: DType) -> u16 {
-    if dtype == DType::F16 { 0x7c00 } else { 0x7f80 }
+fn infinity(dtype: DType) -> u32 {
+    match dtype {
+        DType::F16 => 0x7c00,
+        DType::BF16 => 0x7f80,
+        _ => 0x7f80_0000,
+    }
 }
 
-/// The bits that |v| must get, by comparing v with the middle between its neighbours. Every number here is an f64: a middle
-/// needs one bit more than the type has. As the upper neighbour of the largest number counts the next power of two.
-fn oracle(dtype: DType, v: f64) -> u16 {
+/// Value of a bit pattern, from the definition of the format.
+fn value(dtype: DType, bits: u32) -> f64 {
+    let fraction_bits = dtype.precision() - 1;
+    let magnitude = bits & !sign_bit(dtype);
+    let (fraction, exponent) = (magnitude & ((1 << fraction_bits) - 1), (magnitude >> fraction_bits) as i32);
+    let unit = 2f64.powi(dtype.min_exponent() - fraction_bits as i32);
+    let size = match magnitude {
+        m if m == infinity(dtype) => f64::INFINITY,
+        m if m > infinity(dtype) => f64::NAN,
+        _ if exponent == 0 => f64::from(fraction) * unit,
+        _ => f64::from(fraction | 1 << fraction_bits) * unit * 2f64.powi(exponent - 1),
+    };
+    if bits == magnitude { size } else { -size }
+}
+
+/// The number after the one with these bits. After the largest comes the next power of two, which stands for infinity.
+fn value_above(dtype: DType, bits: u32) -> f64 {
+    if bits + 1 == infinity(dtype) { 2f64.powi(dtype.max_exponent() + 1) } else { value(dtype, bits + 1) }
+}
+
+/// The bits that v must get, by comparing it with the middle between its neighbours. Every number here is an f64: a middle
+/// needs one bit more than the type has.
+fn oracle(dtype: DType, v: f64) -> u32 {
     let magnitude = v.abs();
-    let sign = if v.is_sign_negative() { 0x8000 } else { 0 };
+    let sign = if v.is_sign_negative() { sign_bit(dtype) } else { 0 };
     // The last finite pattern whose value is at most |v|.
-    let (mut low, mut high) = (0u16, infinity(dtype));
+    let (mut low, mut high) = (0, infinity(dtype));
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if value(dtype, middle) <= magnitude { low = middle } else { high = middle }
     }
-    let above = if high == infinity(dtype) { 2f64.powi(dtype.max_exponent() + 1) } else { value(dtype, high) };
-    let middle = 0.5 * (value(dtype, low) + above);
+    let middle = 0.5 * (value(dtype, low) + value_above(dtype, low));
     let up = magnitude > middle || (magnitude == middle && low & 1 == 1);
     sign | if up { high } else { low }
 }
@@ -49,14 +59,21 @@ fn check(dtype: DType, v: f64) {
     for v in [v, -v] {
         let (ours, right) = (dtype.encode(v), u64::from(oracle(dtype, v)));
         assert_eq!(ours, right, "{dtype}: {v:e} became {ours:#06x}, not {right:#06x}");
+        // The loops over slices have code of their own.
+        let mut bytes = [0u8; 8];
+        assert_eq!(dtype.encode_slice(&[v], &mut bytes[..dtype.size()]), 1);
+        assert_eq!(dtype.bits_at(&bytes, 0), Some(right), "{dtype}: {v:e} in a slice");
     }
 }
 
 #[test]
 fn every_pattern_decodes_to_its_value_and_comes_back() {
     for dtype in NARROW {
-        for bits in 0..=u16::MAX {
+        for bits in 0..=0xffff {
             let (ours, right) = (dtype.decode(u64::from(bits)), value(dtype, bits));
+            let mut in_slice = [0.0];
+            assert_eq!(dtype.decode_slice(&(bits as u16).to_ne_bytes(), &mut in_slice), 1);
+            assert!(in_slice[0].to_bits() == ours.to_bits() || ours.is_nan() && in_slice[0].is_nan());
             assert_eq!(ours.is_nan(), right.is_nan(), "{dtype} {bits:#06x}");
             if right.is_nan() {
                 assert!(dtype.decode(dtype.encode(ours)).is_nan());
@@ -67,11 +84,20 @@ fn every_pattern_decodes_to_its_value_and_comes_back() {
             }
             // Another implementation.
             let other = match dtype {
-                DType::F16 => half::f16::from_bits(bits).to_f64(),
-                _ => half::bf16::from_bits(bits).to_f64(),
+                DType::F16 => half::f16::from_bits(bits as u16).to_f64(),
+                _ => half::bf16::from_bits(bits as u16).to_f64(),
             };
             assert!(ours == other || (ours.is_nan() && other.is_nan()), "{dtype} {bits:#06x}");
         }
+    }
+}
+
+/// A number, its upper neighbour, their middle, and the sides of all three.
+fn check_around(dtype: DType, bits: u32) {
+    let (low, high) = (value(dtype, bits), value_above(dtype, bits));
+    let middle = 0.5 * (low + high);
+    for v in [low, low.next_up(), middle.next_down(), middle, middle.next_up(), high.next_down()] {
+        check(dtype, v);
     }
 }
 
@@ -79,60 +105,91 @@ fn every_pattern_decodes_to_its_value_and_comes_back() {
 fn every_middle_between_neighbours_goes_to_even_and_its_sides_to_theirs() {
     for dtype in NARROW {
         for bits in 0..infinity(dtype) {
-            let low = value(dtype, bits);
-            let high =
-                if bits + 1 == infinity(dtype) { 2f64.powi(dtype.max_exponent() + 1) } else { value(dtype, bits + 1) };
-            let middle = 0.5 * (low + high);
-            for v in [low, low.next_up(), middle.next_down(), middle, middle.next_up(), high.next_down()] {
-                check(dtype, v);
-            }
-            // Where a first rounding to f32 would fall on the middle.
-            check(dtype, middle * (1.0 + 2f64.powi(-30)));
-            check(dtype, middle * (1.0 - 2f64.powi(-30)));
+            check_around(dtype, bits);
         }
+    }
+}
+
+/// Rounding to f32 first, or cutting off what f32 has no room for, loses which side of a middle a number is on.
+#[test]
+fn no_number_is_rounded_twice() {
+    for dtype in NARROW {
+        let (mut up, mut down, mut cut) = (0, 0, 0);
+        for bits in 0..infinity(dtype) {
+            let middle = 0.5 * (value(dtype, bits) + value_above(dtype, bits));
+            for v in [middle * (1.0 + 2f64.powi(-30)), middle * (1.0 - 2f64.powi(-30)), middle.next_up()] {
+                check(dtype, v);
+                let twice = dtype.encode(f64::from(v as f32));
+                up += u32::from(twice > dtype.encode(v));
+                down += u32::from(twice < dtype.encode(v));
+                // As half's from_f64 does for f16.
+                let truncated = f64::from_bits(v.to_bits() & !0xffff_ffff);
+                cut += u32::from(dtype.encode(truncated) != dtype.encode(v));
+            }
+        }
+        // Half of the middles go to even upwards, half downwards; each is a trap in the other direction.
+        let half = infinity(dtype) / 2;
+        assert!(up >= half - 1 && down >= half - 1 && cut >= half - 1, "{dtype}: {up} {down} {cut} of {half}");
     }
 }
 
 #[test]
 fn ends_of_the_range_and_random_numbers_round_right() {
     let mut rng = Rng::new(7);
-    for dtype in NARROW {
+    for dtype in FLOATS {
         let tiny = value(dtype, 1);
         for v in
             [0.0, 5e-324, 1e-300, 0.5 * tiny, (0.5 * tiny).next_up(), 0.75 * tiny, dtype.overflow_threshold(), 1e300]
         {
             check(dtype, v);
             check(dtype, v.next_up());
+            check(dtype, v.next_down().abs());
         }
         for _ in 0..200_000 {
-            let exponent = rng.between(i64::from(dtype.min_exponent()) - 12, i64::from(dtype.max_exponent()) + 2);
+            let exponent = rng.between(i64::from(dtype.min_exponent()) - 30, i64::from(dtype.max_exponent()) + 2);
             check(dtype, (1.0 + rng.unit()) * 2f64.powi(exponent as i32));
         }
         assert_eq!(dtype.decode(dtype.encode(f64::INFINITY)), f64::INFINITY);
-        assert_eq!(dtype.encode(-0.0), 0x8000);
+        assert_eq!(dtype.decode(dtype.encode(f64::NEG_INFINITY)), f64::NEG_INFINITY);
+        assert!(dtype.decode(dtype.encode(f64::NAN)).is_nan() && dtype.decode(dtype.encode(-f64::NAN)).is_nan());
+        assert_eq!(dtype.encode(-0.0), u64::from(sign_bit(dtype)));
+        // The last number that stays finite, and the tie that does not.
+        let threshold = 0.5 * (value(dtype, infinity(dtype) - 1) + value_above(dtype, infinity(dtype) - 1));
+        assert_eq!(dtype.overflow_threshold(), threshold);
+        assert_eq!(dtype.encode(threshold), u64::from(infinity(dtype)));
+        assert_eq!(dtype.encode(threshold.next_down()), u64::from(infinity(dtype) - 1));
+        assert_eq!(dtype.encode(-threshold), u64::from(infinity(dtype) | sign_bit(dtype)));
+        // The tie below the smallest subnormal goes to zero and keeps its sign.
+        assert_eq!(dtype.encode(-0.5 * tiny), u64::from(sign_bit(dtype)));
+        assert_eq!(dtype.encode((0.5 * tiny).next_up()), 1);
     }
 }
 
 #[test]
-fn f32_rounds_to_the_nearer_neighbour() {
+fn f32_rounds_and_decodes_at_every_exponent() {
     let mut rng = Rng::new(8);
-    for _ in 0..500_000 {
-        let bits = rng.below(0x7f7f_ffff) as u32;
-        let (low, high) = (f64::from(f32::from_bits(bits)), f64::from(f32::from_bits(bits + 1)));
-        let middle = 0.5 * (low + high);
-        let even = if bits & 1 == 0 { bits } else { bits + 1 };
-        for (v, right) in
-            [(middle, even), (middle.next_up(), bits + 1), (middle.next_down(), bits), (low.next_up(), bits)]
-        {
-            assert_eq!(DType::F32.encode(v), u64::from(right), "{v:e}");
+    for exponent in 0..255u32 {
+        let first = exponent << 23;
+        let ends = [0, 1, 2, 3, 0x3f_ffff, 0x40_0000, 0x7f_fffe, 0x7f_ffff].map(|fraction| first | fraction);
+        let random = (0..100).map(|_| first | rng.below(1 << 23) as u32);
+        for bits in ends.into_iter().chain(random.collect::<Vec<_>>()) {
+            check_around(DType::F32, bits);
+            for bits in [bits, bits | 1 << 31] {
+                let (ours, right) = (DType::F32.decode(u64::from(bits)), value(DType::F32, bits));
+                assert_eq!(ours.to_bits(), right.to_bits(), "{bits:#010x}");
+            }
         }
+    }
+    // All the smallest subnormals, and the largest with the smallest normal numbers.
+    for bits in (0..2_000).chain(0x7f_fc00..0x80_0400) {
+        check_around(DType::F32, bits);
     }
 }
 
 #[test]
 fn half_an_ulp_is_the_largest_error_of_a_rounding() {
     let mut rng = Rng::new(9);
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
+    for dtype in FLOATS {
         let mut tightest = 0.0f64;
         for _ in 0..200_000 {
             let exponent = rng.between(i64::from(dtype.min_exponent()) - 30, i64::from(dtype.max_exponent()) - 1);

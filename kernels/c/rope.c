@@ -13,6 +13,7 @@
  * Order of this file: manifest, errors, layouts and positions, rotation, the exported functions. */
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static const char MANIFEST[] =
     "\"pairings\":[\"half\",\"adjacent\"],\"head_dims\":{\"min\":2,\"max\":512,\"multiple\":2},"
     "\"partial_rotary\":true,\"q_heads\":{\"min\":1,\"max\":1024},\"k_heads\":{\"min\":0,\"max\":1024},"
     "\"alias\":[\"out\",\"in\"],\"strides\":\"any\",\"max_position\":2147483647,\"token_ranges\":true,"
+    "\"varlen\":true,\"bit_stable\":true,"
     "\"directions\":[1,-1],\"attention_scaling\":true,\"per_head\":true}";
 
 /* ---------------------------------------------------------------------------------------------------------- errors */
@@ -127,6 +129,22 @@ static ropecheck_status check_rows(const ropecheck_layout *layouts, int64_t batc
     int64_t tokens = 0;
     TRY(check_layout(layout_at(layouts, row), &tokens, to));
     if (start > tokens || count > tokens - start) return BAD(to, "the token range ends after the row");
+  }
+  return ROPECHECK_OK;
+}
+
+/* Packed sequences follow one another in row 0, each with a layout of its own. */
+static ropecheck_status check_packed(const ropecheck_fused_call *call, note to) {
+  const int64_t *starts = call->cu_seqlens;
+  if (call->qk.batch != 1) return BAD(to, "packed sequences need a batch of 1");
+  if (call->n_sequences < 1) return BAD(to, "n_sequences is not positive");
+  if (call->token_start != 0) return BAD(to, "packed sequences have no token range");
+  if (starts[0] != 0 || starts[call->n_sequences] != call->qk.tokens) return BAD(to, "cu_seqlens is not 0 .. tokens");
+  for (int64_t i = 0; i < call->n_sequences; i++) {
+    int64_t tokens = 0;
+    if (call->layouts == NULL) return BAD(to, "layouts is NULL");
+    TRY(check_layout(layout_at(call->layouts, i), &tokens, to));
+    if (starts[i + 1] - starts[i] != tokens) return BAD(to, "cu_seqlens and layouts differ");
   }
   return ROPECHECK_OK;
 }
@@ -381,13 +399,19 @@ ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotate_call *cal
 ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call, char *err, size_t err_len) {
   (void)handle;
   const note to = {err, err_len};
-  if (call->struct_size < sizeof *call) return BAD(to, "call.struct_size is too small");
+  /* Callers with an older header know no cu_seqlens. */
+  if (call->struct_size < offsetof(ropecheck_fused_call, cu_seqlens)) return BAD(to, "call.struct_size is too small");
   const ropecheck_plan *plan = &call->plan;
   const ropecheck_qk *qk = &call->qk;
+  const int64_t *starts = call->struct_size < sizeof *call ? NULL : call->cu_seqlens;
+  const int64_t rows = starts != NULL ? call->n_sequences : qk->batch;
   scheme_id scheme;
   TRY(check_rotation(&call->scheme, plan, qk, to));
   TRY(find_scheme(&call->scheme, &scheme, to));
-  TRY(check_rows(call->layouts, qk->batch, call->token_start, qk->tokens, to));
+  if (starts != NULL)
+    TRY(check_packed(call, to));
+  else
+    TRY(check_rows(call->layouts, qk->batch, call->token_start, qk->tokens, to));
   if (isnan(plan->base)) return UNSUPPORTED(to, "the frequencies are no powers of one base");
   if (plan->base <= 0) return BAD(to, "base is not positive");
 
@@ -398,14 +422,16 @@ ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call,
     pairs[i].axis = scheme_axis(scheme, i, R);
     pairs[i].inv_freq = 1.0f / powf(base, (float)(2 * i) / (float)plan->rotary_dim);
   }
-  for (int64_t row = 0; row < qk->batch; row++) {
+  for (int64_t row = 0; row < rows; row++) {
+    const int64_t first = starts != NULL ? starts[row] : 0;
+    const int64_t tokens = starts != NULL ? starts[row + 1] - first : qk->tokens;
     cursor c = cursor_at(scheme, layout_at(call->layouts, row), call->token_start);
-    for (int64_t token = 0; token < qk->tokens; token++) {
+    for (int64_t token = 0; token < tokens; token++) {
       int64_t exact[MAX_SCHEME_AXES];
       float position[MAX_SCHEME_AXES];
       next_position(&c, exact);
       for (int axis = 0; axis < call->scheme.n_axes; axis++) position[axis] = (float)exact[axis];
-      rotate_token(plan, pairs, position, qk, row, token, 0, qk->q_heads + qk->k_heads);
+      rotate_token(plan, pairs, position, qk, starts != NULL ? 0 : row, first + token, 0, qk->q_heads + qk->k_heads);
     }
   }
   return ROPECHECK_OK;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
+use crate::plan::declaration::Declaration;
 use crate::spec::model::Pairing;
 
 /// Which integers a manifest allows.
@@ -48,17 +49,11 @@ impl Integers {
     }
 }
 
-/// The arithmetic that a level declares, by name; numbers are in `spec/contracts.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContractName {
-    /// Such as `fused`, `cached`, `eager`.
-    pub class: String,
-    /// Such as `table`, `pow`.
-    pub frequencies: String,
-}
+/// The arithmetic that a level declares: names and numbers.
+pub type ContractName = Declaration;
 
 /// One level of a backend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LevelManifest {
     /// What it takes from the suite.
     pub consumes: Vec<Consume>,
@@ -95,7 +90,7 @@ impl LevelManifest {
 }
 
 /// What a backend says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manifest {
     /// Name, for reports.
     pub name: String,
@@ -121,12 +116,19 @@ pub struct Manifest {
     pub alias: Vec<Alias>,
     /// How tensors may lie.
     pub strides: Strides,
-    /// Largest |position|.
+    /// Largest position.
     pub max_position: i64,
+    /// Smallest position, 0 or less.
+    pub min_position: i64,
     /// Most tokens in one call.
     pub max_tokens: i64,
     /// Whether `positions` and `fused` may be asked for a part of the tokens.
     pub token_ranges: bool,
+    /// Whether the rows of a batch may come packed one after another, with `cu_seqlens`, on tensor levels.
+    pub varlen: bool,
+    /// What is claimed of bits: `Some(true)`, the bits of an output row depend on that row's inputs and position alone;
+    /// `None`, identical calls give identical bits; `Some(false)`, nothing.
+    pub bit_stable: Option<bool>,
     /// Directions: 1, -1.
     pub directions: Vec<i64>,
     /// Whether attention_scaling may differ from 1.
@@ -137,6 +139,10 @@ pub struct Manifest {
     pub batch_layouts: bool,
     /// Bases for which a level that consumes neither inv_freq nor base has frequencies; empty: any.
     pub bases: Vec<String>,
+    /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
+    pub alignment: i64,
+    /// Largest distance of two elements of a tensor, in elements.
+    pub max_offset: i64,
 }
 
 impl Manifest {

@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::manifest::{ContractName, Integers, LevelManifest, Manifest, ManifestError};
+use super::manifest::{Integers, LevelManifest, Manifest, ManifestError};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
+use crate::plan::declaration::{Declaration, KEYS};
 use crate::spec::model::Pairing;
 
 fn fail<T>(place: &str, text: impl fmt::Display) -> Result<T, ManifestError> {
@@ -137,6 +138,8 @@ impl<'a> Object<'a> {
 const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
+/// The smallest page there is.
+const MAX_ALIGNMENT: i64 = 4096;
 const TOP_KEYS: [&str; 19] = [
     "name",
     "version",
@@ -161,7 +164,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.push("bases");
+    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable", "varlen"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -210,9 +213,20 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         }
         None => Strides::Packed,
     };
+    let alignment = top.integer("alignment", 1, 1)?;
+    if alignment > MAX_ALIGNMENT || alignment & (alignment - 1) != 0 {
+        return fail("alignment", format!("expected a power of two up to {MAX_ALIGNMENT}, found {alignment}"));
+    }
     let whole = |key: &str, least: i64| -> Result<Integers, ManifestError> {
         if moves_tensors { top.integers(key, least) } else { Ok(Integers::Range { min: 2, max: 2, multiple: 1 }) }
     };
+    let max_position = top.integer("max_position", i64::from(i32::MAX), 1)?;
+    // A cache has a row per position from 0 on.
+    let cached = found.iter().any(|(_, level)| level.consumes(Consume::CosSinCache));
+    let min_position = top.integer("min_position", if cached { 0 } else { -max_position }, i64::MIN)?;
+    if min_position > 0 {
+        return fail("min_position", format!("expected an integer of at most 0, found {min_position}"));
+    }
     Ok(Manifest {
         name: top.text("name")?,
         version: top.text("version")?,
@@ -229,14 +243,22 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         k_heads: whole("k_heads", 0)?,
         alias,
         strides,
-        max_position: top.integer("max_position", i64::from(i32::MAX), 1)?,
+        max_position,
+        min_position,
         max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
         token_ranges: top.boolean("token_ranges", false)?,
+        varlen: top.boolean("varlen", false)?,
+        bit_stable: match top.map.get("bit_stable") {
+            None => None,
+            Some(_) => Some(top.boolean("bit_stable", false)?),
+        },
         directions,
         attention_scaling: top.boolean("attention_scaling", false)?,
         per_head: top.boolean("per_head", false)?,
         batch_layouts: top.boolean("batch_layouts", true)?,
         bases,
+        alignment,
+        max_offset: top.integer("max_offset", i64::MAX, 1)?,
     })
 }
 
@@ -275,15 +297,36 @@ fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelMan
             None => None,
         };
         for dtype in dtypes {
-            let value = match &per_dtype {
-                Some(map) => map.need(dtype.name())?,
-                None => object.need("contract")?,
+            let (at, value) = match &per_dtype {
+                Some(map) => (map.at(dtype.name()), map.need(dtype.name())?),
+                None => (object.at("contract"), object.need("contract")?),
             };
-            let at = object.at("contract");
-            let contract = Object::new(&at, value, &["class", "frequencies"])?;
-            let frequencies = if level == Level::Apply { "table".to_owned() } else { contract.text("frequencies")? };
-            contracts.push((*dtype, ContractName { class: contract.text("class")?, frequencies }));
+            contracts.push((*dtype, parse_contract(&at, level, value)?));
         }
     }
     Ok(LevelManifest { consumes, schemes, contracts })
+}
+
+fn parse_contract(at: &str, level: Level, value: &Value) -> Result<Declaration, ManifestError> {
+    let known: Vec<&str> = ["class", "frequencies"].into_iter().chain(KEYS.iter().map(|key| key.name)).collect();
+    let object = Object::new(at, value, &known)?;
+    // Where cos and sin are given, nothing depends on the frequencies.
+    let none = level == Level::Apply && !object.map.contains_key("frequencies");
+    let frequencies = if none { "table".to_owned() } else { object.text("frequencies")? };
+    let mut contract = Declaration::new(object.text("class")?, frequencies);
+    for key in &KEYS {
+        let Some(value) = object.map.get(key.name) else { continue };
+        let read = match value {
+            Value::Number(n) => {
+                n.as_f64().ok_or_else(|| format!("expected {}, found {n}", key.takes)).and_then(|n| key.takes.number(n))
+            }
+            Value::Bool(truth) => key.takes.truth(*truth),
+            Value::String(text) => key.takes.word(text),
+            other => Err(format!("expected {}, found {}", key.takes, shown(other))),
+        };
+        if let Err(why) = read.and_then(|value| contract.settings.add(key, value)) {
+            return fail(&object.at(key.name), why);
+        }
+    }
+    Ok(contract)
 }

@@ -2,14 +2,17 @@
 
 pub mod control;
 pub mod emulated;
+pub mod float_environment;
 pub mod host;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
 
 use std::fmt;
+use std::ops::Range;
 
 pub use crate::case::call::Call;
+pub use float_environment::FloatEnvironment;
 pub use manifest::Manifest;
 
 /// How a call ended.
@@ -45,6 +48,15 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// Where a backend that died had touched memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Byte offset from the start of the arena; may lie outside of it.
+    pub offset: i64,
+    /// Whether it wrote; `None` where the machine does not say.
+    pub write: Option<bool>,
+}
+
 /// Why a backend could not be started. Exit code 6.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {why}")]
@@ -66,11 +78,37 @@ pub trait Backend: Send {
     /// If that much memory cannot be had.
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError>;
 
+    /// As [`Backend::arena`], but all zero, and only what is touched takes memory: it may be far larger than the machine's.
+    ///
+    /// # Errors
+    /// If the backend has no such memory.
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        Err(StartError { what: "this backend".into(), why: format!("it has no sparse memory of {bytes} bytes") })
+    }
+
+    /// Whether [`Backend::guard`] does anything.
+    fn has_guards(&self) -> bool {
+        false
+    }
+
+    /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call on.
+    fn guard(&mut self, _ranges: &[Range<usize>]) {}
+
+    /// Where the last call touched memory that it must not, if it died of that.
+    fn fault(&self) -> Option<Fault> {
+        None
+    }
+
     /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
     fn call(&mut self, call: &Call) -> Outcome;
 
     /// The arena after the call.
     fn memory(&self) -> &[u8];
+
+    /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        None
+    }
 
     /// True if expected values could be reached from the code under test only by breaking out of its process.
     fn isolated(&self) -> bool {

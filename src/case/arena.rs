@@ -1,5 +1,7 @@
 //! Where the tensors and tables of a call lie, and how values get in and out.
 
+use std::ops::Range;
+
 use super::Memory;
 use super::call::TensorView;
 use super::data::Tensor;
@@ -48,48 +50,128 @@ pub(super) fn read_tensor(memory: &[u8], view: &TensorView) -> Tensor {
     tensor
 }
 
-/// Hands out places in the arena, each on a 64-byte boundary with 64 bytes of slack behind it.
-#[derive(Default)]
+/// Bytes of a guard band: a multiple of every page size that Linux has, so that a band is whole pages anywhere.
+pub(super) const GUARD_BYTES: usize = 1 << 16;
+/// Far strides begin here: an element index beyond it does not fit in 32 bits with a sign.
+const FAR: usize = 1 << 31;
+
+/// One buffer that a call is handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// The field of the ABI, such as `q_out`.
+    pub name: &'static str,
+    /// Byte offset in the arena.
+    pub offset: usize,
+    /// Bytes, gaps between strides included.
+    pub bytes: usize,
+    /// Bytes of an element.
+    pub element: usize,
+}
+
+impl Buffer {
+    /// The byte after the last.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.offset + self.bytes
+    }
+}
+
+/// Hands out places in the arena: on 64-byte boundaries with 64 bytes of slack behind each buffer, or, where the case asks
+/// for guards, each buffer alone in its pages with guard bands around them.
 pub(super) struct Arena {
     pub(super) bytes: usize,
     pub(super) tables: Vec<(usize, Vec<u8>)>,
+    pub(super) buffers: Vec<Buffer>,
+    pub(super) guards: Vec<Range<usize>>,
+    memory: Memory,
+    alignment: usize,
 }
 
 impl Arena {
-    pub(super) fn reserve(&mut self, bytes: usize) -> usize {
-        let offset = self.bytes;
-        self.bytes = (offset + bytes + 64).next_multiple_of(64);
+    /// An empty one. `alignment` is a power of two.
+    pub(super) fn new(memory: Memory, alignment: usize) -> Self {
+        Arena { bytes: 0, tables: Vec::new(), buffers: Vec::new(), guards: Vec::new(), memory, alignment }
+    }
+
+    fn guard(&mut self) {
+        self.guards.push(self.bytes..self.bytes + GUARD_BYTES);
+        self.bytes += GUARD_BYTES;
+    }
+
+    pub(super) fn reserve(&mut self, name: &'static str, bytes: usize, element: usize) -> usize {
+        let guarded = matches!(self.memory, Memory::GuardEnd | Memory::GuardStart);
+        let offset = if guarded {
+            if self.guards.is_empty() {
+                self.guard();
+            }
+            let start = self.bytes;
+            self.bytes = start + bytes.max(1).next_multiple_of(GUARD_BYTES);
+            let at = if self.memory == Memory::GuardEnd {
+                // As near to the band as alignment allows; what is left between them is slack.
+                let boundary = self.alignment.max(element).max(1);
+                (self.bytes - bytes) / boundary * boundary
+            } else {
+                start
+            };
+            self.guard();
+            at
+        } else {
+            let boundary = self.alignment.max(64);
+            let offset = self.bytes.next_multiple_of(boundary);
+            self.bytes = (offset + bytes + 64).next_multiple_of(boundary);
+            offset
+        };
+        self.buffers.push(Buffer { name, offset, bytes, element });
         offset
     }
 
-    pub(super) fn put(&mut self, bytes: Vec<u8>) -> usize {
-        let offset = self.reserve(bytes.len());
+    pub(super) fn put(&mut self, name: &'static str, bytes: Vec<u8>, element: usize) -> usize {
+        let offset = self.reserve(name, bytes.len(), element);
         self.tables.push((offset, bytes));
         offset
     }
 
-    pub(super) fn tensor(&mut self, dtype: DType, shape: [usize; 4], memory: Memory) -> TensorView {
+    /// Room for a tensor. `output`: one in memory of its own.
+    pub(super) fn tensor(&mut self, name: &'static str, dtype: DType, shape: [usize; 4], output: bool) -> TensorView {
         let [_, tokens, heads, channels] = shape;
-        let (pad, stride) = match memory {
-            Memory::Packed => (0, [tokens * heads * channels, heads * channels, channels, 1]),
+        let size = dtype.size();
+        // Strides that are free keep rows aligned as the manifest asks for.
+        let up = |elements: usize| elements.next_multiple_of((self.alignment / size).max(1));
+        let packed = [tokens * heads * channels, heads * channels, channels, 1];
+        let (lead, pad, stride) = match self.memory {
+            Memory::Packed | Memory::GuardEnd | Memory::GuardStart => (0, 0, packed),
             // Odd paddings, so that nothing stays aligned by accident.
             Memory::Padded => {
-                let head = channels + 3;
-                let token = heads * head + 5;
-                (8, [tokens * token + 7, token, head, 1])
+                let head = up(channels + 3);
+                let token = up(heads * head + 5);
+                (0, 8, [up(tokens * token + 7), token, head, 1])
             }
             Memory::HeadsFirst => {
-                let token = channels + 1;
-                let head = tokens * token + 3;
-                (4, [heads * head + 5, token, head, 1])
+                let token = up(channels + 1);
+                let head = up(tokens * token + 3);
+                (0, 4, [up(heads * head + 5), token, head, 1])
             }
             Memory::Spread => {
-                let head = 2 * channels + 1;
-                let token = heads * head + 3;
-                (4, [tokens * token + 9, token, head, 2])
+                let head = up(2 * channels + 1);
+                let token = up(heads * head + 3);
+                (0, 4, [up(tokens * token + 9), token, head, 2])
+            }
+            // Outputs of their own are packed: a kernel that takes the strides of one side for the other is wrong.
+            Memory::Sliced if output => (0, 0, packed),
+            Memory::Sliced => {
+                let lead = up(channels);
+                let token = up(lead + (heads + 1) * channels);
+                (lead, token, [tokens * token, token, channels, 1])
+            }
+            // Apart by more than 2^31, and by something more: a truncated index then lands in a gap, not on another row.
+            Memory::FarRows => (0, 0, [up(FAR + packed[0] + 4096), packed[1], channels, 1]),
+            Memory::FarTokens => {
+                let token = up(FAR + packed[1] + 4096);
+                (0, 0, [tokens * token, token, channels, 1])
             }
         };
         let elements: usize = shape.iter().zip(stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>() + 1;
-        TensorView { dtype, offset: self.reserve(dtype.size() * (elements + pad)), shape, stride }
+        let offset = self.reserve(name, size * (lead + elements + pad), size) + size * lead;
+        TensorView { dtype, offset, shape, stride }
     }
 }

@@ -163,6 +163,9 @@ pub struct QkView {
     pub q_heads: usize,
     /// Key heads (0: k is absent).
     pub k_heads: usize,
+    /// Where sequences are packed in one row: byte offset of their first tokens (i64, one more than there are sequences),
+    /// and the number of sequences.
+    pub sequences: Option<(usize, usize)>,
     /// Inputs and outputs.
     pub q: TensorView,
     /// Keys.
@@ -171,6 +174,13 @@ pub struct QkView {
     pub q_out: TensorView,
     /// Rotated keys.
     pub k_out: Option<TensorView>,
+}
+
+impl QkView {
+    /// Inputs and outputs, whichever there are; in place they are the same.
+    pub fn tensors(&self) -> impl Iterator<Item = &TensorView> {
+        [Some(&self.q), self.k.as_ref(), Some(&self.q_out), self.k_out.as_ref()].into_iter().flatten()
+    }
 }
 
 /// One call.

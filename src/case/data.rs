@@ -2,6 +2,8 @@
 
 use ndarray::{Array4, Axis};
 
+use super::hard::fill_pairs;
+use super::prepare::Truth;
 use crate::numeric::{DType, Rng};
 use crate::spec::model::Pairing;
 
@@ -18,6 +20,18 @@ pub enum Data {
     Second,
     /// Token t has 1 on channel t modulo head_dim, and 0 elsewhere.
     Channel,
+    /// One output of each pair nearly vanishes.
+    Cancel,
+    /// Numbers near both ends of the type's range, side by side in one pair.
+    Extremes,
+    /// One output of each pair lies near the middle between two numbers of the type.
+    Ties,
+    /// Below the smallest normal number.
+    Subnormal,
+    /// Powers of two and what lies just above them.
+    Powers,
+    /// Half of the pairs near the largest number: results overflow in part.
+    Overflow,
 }
 
 /// A packed [batch, token, head, channel] tensor of values that the storage type holds exactly.
@@ -86,17 +100,17 @@ pub fn channels_of_pair(pairing: Pairing, rotary_dim: usize, offset: usize, i: u
     }
 }
 
-/// Fills a tensor. The contents depend on the arguments alone.
+/// Fills a tensor whose first head is number `first_head` of the call. The contents depend on the arguments alone.
 #[must_use]
 pub fn fill(
-    data: Data,
-    dtype: DType,
+    (data, dtype, pairing): (Data, DType, Pairing),
     shape: [usize; 4],
-    pairing: Pairing,
-    (rotary_dim, offset): (usize, usize),
+    truth: &Truth,
+    first_head: usize,
     mut rng: Rng,
 ) -> Tensor {
     let mut tensor = Tensor::zeros(shape);
+    let (rotary_dim, offset) = (truth.rotary_dim, truth.rotary_offset);
     let pair = |i| channels_of_pair(pairing, rotary_dim, offset, i);
     match data {
         Data::Uniform => tensor.values_mut().iter_mut().for_each(|v| *v = uniform(&mut rng, dtype)),
@@ -129,12 +143,15 @@ pub fn fill(
                 row[(index / heads) % tokens % channels] = 1.0;
             }
         }
+        Data::Cancel | Data::Extremes | Data::Ties | Data::Subnormal | Data::Powers | Data::Overflow => {
+            fill_pairs(data, dtype, pairing, truth, first_head, &mut tensor, &mut rng);
+        }
     }
     tensor
 }
 
 /// Evenly in [-2, 2), on the grid of a type with 8 bits of precision or of the type itself.
-fn uniform(rng: &mut Rng, dtype: DType) -> f64 {
+pub(super) fn uniform(rng: &mut Rng, dtype: DType) -> f64 {
     dtype.round(4.0 * rng.unit() - 2.0)
 }
 

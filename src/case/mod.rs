@@ -3,36 +3,26 @@
 mod arena;
 pub mod call;
 mod data;
+mod hard;
+mod place;
 mod prepare;
 mod tables;
 mod terms;
 mod token;
+mod watch;
 
 use crate::numeric::{DType, Number};
 use crate::plan::Layout;
 use crate::spec::model::Pairing;
 
+pub use arena::Buffer;
 pub use data::{Data, Tensor, channels_of_pair, fill};
-pub use prepare::{PrepareError, Prepared, Truth, prepare};
+pub use place::{CONVERGENTS, Place};
+pub use prepare::{FLOAT_POISON, HUGE_POISON, PrepareError, Prepared, Truth, prepare};
+pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};
-
-/// Where the tokens of a case are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Where the scheme puts them, plus this on every axis (level rotate only, where it is not 0).
-    Layout {
-        /// Added to every position.
-        shift: i64,
-    },
-    /// Anywhere in low..=high, on each axis independently (level rotate only).
-    Random {
-        /// Smallest.
-        low: i64,
-        /// Largest.
-        high: i64,
-    },
-}
+pub use watch::{Change, Part};
 
 /// How tensors lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +35,24 @@ pub enum Memory {
     HeadsFirst,
     /// As padded, and channels two apart.
     Spread,
+    /// q and k are some of the heads of a wider tensor, as in a fused projection; outputs of their own are packed.
+    Sliced,
+    /// Packed, and every buffer ends as near to a guard band as alignment allows.
+    GuardEnd,
+    /// Packed, and every buffer begins right after a guard band.
+    GuardStart,
+    /// Batch rows more than 2^31 elements apart, in memory of which only what is touched exists.
+    FarRows,
+    /// The same for tokens.
+    FarTokens,
+}
+
+impl Memory {
+    /// Whether its gaps take far more room than any machine has memory.
+    #[must_use]
+    pub fn is_far(self) -> bool {
+        matches!(self, Memory::FarRows | Memory::FarTokens)
+    }
 }
 
 /// One input to a check.
@@ -64,6 +72,8 @@ pub struct Case {
     pub pairing: Pairing,
     /// Layout of each batch row.
     pub layouts: Vec<Layout>,
+    /// Whether the rows lie packed one after another in a batch of one; then they may differ in length.
+    pub packed: bool,
     /// First token and number of tokens; `None` is all.
     pub window: Option<(u64, u64)>,
     /// Where the tokens are.
@@ -78,6 +88,8 @@ pub struct Case {
     pub head_dim: u32,
     /// Rotated channels and the first of them, where they are not what the scheme says for `head_dim`.
     pub rotary: Option<(u32, u32)>,
+    /// Factor on cos and sin, where it is not the scheme's own.
+    pub scaling: Option<f64>,
     /// 1, or -1 for the transpose.
     pub direction: i32,
     /// How tensors lie.
@@ -91,15 +103,18 @@ pub struct Case {
 }
 
 impl Case {
-    /// Batch rows.
+    /// Batch rows of the call: 1 where sequences are packed.
     #[must_use]
     pub fn batch(&self) -> usize {
-        self.layouts.len()
+        if self.packed { 1 } else { self.layouts.len() }
     }
 
     /// Tokens per row that the call covers.
     #[must_use]
     pub fn tokens(&self) -> u64 {
+        if self.packed {
+            return self.layouts.iter().map(Layout::tokens).fold(0, u64::saturating_add);
+        }
         self.window.map_or_else(|| self.layouts.first().map_or(0, Layout::tokens), |(_, count)| count)
     }
 }

@@ -1,13 +1,15 @@
 //! A case made concrete: the call, the bytes that go with it, and the truth to judge the answer by.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::arena::{Arena, read_tensor, write_tensor};
+use super::arena::{Arena, Buffer, read_tensor, write_tensor};
 use super::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
 use super::data::Tensor;
 use super::tables::{cache, cos_sin};
-use super::{Alias, Case, Consume, Level, Place};
+use super::{Alias, Case, Consume, Level, Memory, Place};
 use crate::numeric::{DType, Dd, Number, Rng};
+use crate::plan::reference::{Turn, position_of};
 use crate::plan::{HeadShape, Layout, NO_AXIS, Parameters, PlanCache, Positions, RotationPlan, Run, Segment};
 use crate::spec::model::Scheme;
 
@@ -44,6 +46,35 @@ pub struct Truth {
     pub given: Option<GivenTables>,
 }
 
+impl Truth {
+    /// Row of the plan's tables for a head of the call; key heads come after query heads.
+    #[must_use]
+    pub fn map_row(&self, head: usize) -> u32 {
+        if self.plan.map_heads <= 1 {
+            return 0;
+        }
+        let (head, q_heads) = (u32::try_from(head).unwrap_or(u32::MAX), self.plan.shape.q_heads);
+        if head < q_heads { self.plan.row_of_q_head(head) } else { self.plan.row_of_k_head(head - q_heads) }
+    }
+
+    /// How the pairs of a token are turned by a row of the plan's tables.
+    #[must_use]
+    pub fn turns(&self, row: usize, token: usize, map_row: u32) -> Vec<Turn> {
+        if let Some(given) = &self.given {
+            let factors = given[row][token].iter();
+            return factors.map(|(cos, sin)| Turn { cos: *cos, sin: self.direction * *sin }).collect();
+        }
+        let positions: Vec<Dd> = self.positions.iter().map(|axis| axis[row][token]).collect();
+        let pairs = self.plan.axes(map_row).iter().zip(self.plan.frequencies(map_row));
+        pairs
+            .map(|(axis, frequency)| {
+                let position = position_of(&positions, *axis);
+                Turn::new(position, *frequency, self.plan.attention_scaling, self.direction > 0.0)
+            })
+            .collect()
+    }
+}
+
 /// A case made concrete.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -53,7 +84,15 @@ pub struct Prepared {
     pub bytes: usize,
     /// What the arena holds apart from q and k: byte offset and bytes.
     tables: Vec<(usize, Vec<u8>)>,
-    /// The scheme's positions of each row; empty where places are random.
+    /// What the call is handed, each with its name in the ABI.
+    pub buffers: Vec<Buffer>,
+    /// Byte ranges that the call has no business in; whole pages.
+    pub guards: Vec<Range<usize>>,
+    /// True if only what is touched may take memory.
+    pub sparse: bool,
+    /// Byte that memory is filled with before inputs are written.
+    pub poison: u8,
+    /// The scheme's positions of each row; empty where places are drawn.
     pub positions: Vec<Positions>,
     /// What rotated tensors are judged by; `None` on level positions.
     pub truth: Option<Truth>,
@@ -63,12 +102,19 @@ pub struct Prepared {
 pub const FLOAT_POISON: u8 = 0xff;
 /// The same for positions: no plausible integer, and a huge float.
 pub const POSITION_POISON: u8 = 0x5a;
+/// Another one: large and finite in every float type, no plausible integer.
+pub const HUGE_POISON: u8 = 0x7a;
+/// Bytes around each row of a sparse tensor that are poisoned.
+const BAND: usize = 4096;
 
 impl Prepared {
     /// Writes poison, tables, q and k.
     pub fn write(&self, arena: &mut [u8], q: &Tensor, k: &Tensor) {
-        let poison = if self.call.level() == Level::Positions { POSITION_POISON } else { FLOAT_POISON };
-        arena.fill(poison);
+        if self.sparse {
+            self.poison_rows(arena);
+        } else {
+            arena.fill(self.poison);
+        }
         for (offset, bytes) in &self.tables {
             arena[*offset..offset + bytes.len()].copy_from_slice(bytes);
         }
@@ -76,6 +122,18 @@ impl Prepared {
             write_tensor(arena, &qk.q, q);
             if let Some(view) = &qk.k {
                 write_tensor(arena, view, k);
+            }
+        }
+    }
+
+    /// Poison on and around every row. The rest of sparse memory stays as it comes: zero, and not there until it is touched.
+    fn poison_rows(&self, arena: &mut [u8]) {
+        for view in self.call.qk().into_iter().flat_map(QkView::tensors) {
+            let [batch, tokens, heads, channels] = view.shape;
+            for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
+                let end = view.at(b, t, heads.max(1) - 1, channels.max(1) - 1) + view.dtype.size();
+                let band = view.at(b, t, 0, 0).saturating_sub(BAND)..(end + BAND).min(arena.len());
+                arena[band].fill(self.poison);
             }
         }
     }
@@ -95,7 +153,8 @@ impl Prepared {
 /// Most bytes that one case may take.
 const MAX_ARENA: usize = 2 << 30;
 
-/// Makes a case concrete for a backend that consumes `consumes` on this level.
+/// Makes a case concrete for a backend that consumes `consumes` on this level and needs data on multiples of `alignment`
+/// bytes (a power of two).
 ///
 /// # Errors
 /// [`PrepareError::NotApplicable`] where the types cannot hold the scheme's positions or the level has no such thing;
@@ -105,13 +164,17 @@ pub fn prepare(
     scheme: &Scheme,
     plans: &PlanCache,
     consumes: &[Consume],
+    alignment: usize,
 ) -> Result<Prepared, PrepareError> {
     let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
     let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
     let scheme_positions = run_layouts(case, scheme, &parameters)?;
     let reference =
         scheme_ref(scheme, &parameters, consumes.contains(&Consume::Base) || case.level == Level::Positions);
-    let mut arena = Arena::default();
+    let mut arena = Arena::new(case.memory, alignment);
+    if case.packed && (case.level == Level::Positions || case.window.is_some()) {
+        return Err(PrepareError::Wrong("packed sequences have tensors, and all of their tokens".into()));
+    }
     if case.level == Level::Positions {
         return Ok(positions_call(case, scheme, reference, scheme_positions, arena));
     }
@@ -123,7 +186,10 @@ pub fn prepare(
         )));
     }
     let shape = HeadShape { head_dim: rotary_width, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
-    let plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
+    let mut plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
+    if let Some(scaling) = case.scaling {
+        plan = Arc::new(RotationPlan { attention_scaling: scaling, ..(*plan).clone() });
+    }
     let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
     let heads = case.q_heads as usize + case.k_heads as usize;
     let elements = batch
@@ -166,11 +232,17 @@ pub fn prepare(
         }
         Level::Positions => return Err(PrepareError::Wrong("level positions has no tensors".into())),
     };
-    Ok(Prepared { call, bytes: arena.bytes, tables: arena.tables, positions: scheme_positions, truth: Some(truth) })
+    Ok(prepared(call, arena, scheme_positions, Some(truth), case.memory.is_far()))
+}
+
+fn prepared(call: Call, arena: Arena, positions: Vec<Positions>, truth: Option<Truth>, sparse: bool) -> Prepared {
+    let poison = if call.level() == Level::Positions { POSITION_POISON } else { FLOAT_POISON };
+    let Arena { bytes, tables, buffers, guards, .. } = arena;
+    Prepared { call, bytes, tables, buffers, guards, sparse, poison, positions, truth }
 }
 
 fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<Vec<Positions>, PrepareError> {
-    if matches!(case.place, Place::Random { .. }) {
+    if !case.place.is_layout() {
         return Ok(Vec::new());
     }
     let run = |layout: &Layout| {
@@ -186,19 +258,14 @@ fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<
 /// The exact positions that the backend is handed or has to find, `[axis][row][token]`.
 fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<Vec<Vec<Dd>>>, PrepareError> {
     let tokens = case.tokens();
-    if let Place::Random { low, high } = case.place {
-        let rng = Rng::new(case.seed).fork(0x706f_7369);
-        let one = |axis: usize, row: usize, token: u64| {
-            let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token);
-            Dd::from_f64(rng.between(low, high) as f64)
-        };
-        return Ok((0..axes)
-            .map(|a| (0..case.batch()).map(|b| (0..tokens).map(|t| one(a, b, t)).collect()).collect())
-            .collect());
-    }
     let shift = match case.place {
         Place::Layout { shift } => Number::from_i64(shift),
-        Place::Random { .. } => Number::ZERO,
+        place => {
+            let rng = Rng::new(case.seed).fork(0x706f_7369);
+            let count = usize::try_from(tokens).unwrap_or(usize::MAX);
+            let drawn = place.draw(&rng, case.position_dtype, [axes, case.batch(), count]);
+            return drawn.unwrap_or_else(|| Err("no position was drawn".into())).map_err(PrepareError::NotApplicable);
+        }
     };
     let start = case.window.map_or(0, |(start, _)| start);
     let one = |row: &Positions, axis: usize, token: u64| -> Result<Dd, PrepareError> {
@@ -222,6 +289,12 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
             float => Ok(Dd::from_f64(float.round(number.to_f64()))),
         }
     };
+    if case.packed {
+        let joined = |axis| rows.iter().flat_map(move |row| (0..row.layout().tokens()).map(move |t| (row, axis, t)));
+        return (0..axes)
+            .map(|axis| Ok(vec![joined(axis).map(|(row, a, t)| one(row, a, t)).collect::<Result<_, _>>()?]))
+            .collect();
+    }
     (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
 
@@ -271,10 +344,10 @@ fn positions_call(
     let (axes, batch) = (scheme.axes.len(), case.batch());
     let tokens = usize::try_from(case.tokens()).unwrap_or(usize::MAX);
     let dtype = case.position_dtype;
-    // Rows of the two tensors are padded, so that a backend that ignores a stride is seen.
-    let stride = [batch * (tokens + 3), tokens + 3, 1];
-    let out = PositionView { dtype, offset: arena.reserve(dtype.size() * axes * stride[0]), stride };
-    let next = PositionView { dtype, offset: arena.reserve(dtype.size() * axes * batch), stride: [batch, 1, 0] };
+    let stride = position_stride(case, batch, tokens);
+    let size = dtype.size();
+    let out = PositionView { dtype, offset: arena.reserve("out", size * axes * stride[0], size), stride };
+    let next = PositionView { dtype, offset: arena.reserve("next", size * axes * batch, size), stride: [batch, 1, 0] };
     let call = Call::Positions {
         scheme: reference,
         layouts: case.layouts.iter().map(segments).collect(),
@@ -283,19 +356,44 @@ fn positions_call(
         out,
         next,
     };
-    Prepared { call, bytes: arena.bytes, tables: arena.tables, positions: rows, truth: None }
+    prepared(call, arena, rows, None, false)
+}
+
+/// Rows of position tensors are padded, so that a backend that ignores a stride is seen; next to a guard band they are not,
+/// or an overrun would end in the padding.
+fn position_stride(case: &Case, batch: usize, tokens: usize) -> [usize; 3] {
+    let row = match case.memory {
+        Memory::GuardEnd | Memory::GuardStart => tokens,
+        _ => tokens + 3,
+    };
+    [batch * row, row, 1]
 }
 
 fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
-    let mut tensor =
-        |heads: u32| arena.tensor(case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], case.memory);
-    let q = tensor(case.q_heads);
-    let k = (case.k_heads > 0).then(|| tensor(case.k_heads));
+    let mut tensor = |name: &'static str, heads: u32, output: bool| {
+        arena.tensor(name, case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], output)
+    };
+    let q = tensor("q", case.q_heads, false);
+    let k = (case.k_heads > 0).then(|| tensor("k", case.k_heads, false));
     let (q_out, k_out) = match case.alias {
         Alias::In => (q, k),
-        Alias::Out => (tensor(case.q_heads), (case.k_heads > 0).then(|| tensor(case.k_heads))),
+        Alias::Out => {
+            (tensor("q_out", case.q_heads, true), (case.k_heads > 0).then(|| tensor("k_out", case.k_heads, true)))
+        }
     };
-    QkView { batch, tokens, q_heads: case.q_heads as usize, k_heads: case.k_heads as usize, q, k, q_out, k_out }
+    let sequences = case.packed.then(|| (arena.put("cu_seqlens", first_tokens(&case.layouts), 8), case.layouts.len()));
+    let (q_heads, k_heads) = (case.q_heads as usize, case.k_heads as usize);
+    QkView { batch, tokens, q_heads, k_heads, sequences, q, k, q_out, k_out }
+}
+
+/// First token of each sequence in the packed row, and the number of tokens: `cu_seqlens`.
+fn first_tokens(layouts: &[Layout]) -> Vec<u8> {
+    let mut starts = vec![0i64];
+    for layout in layouts {
+        let last = starts.last().copied().unwrap_or(0);
+        starts.push(last.saturating_add(i64::try_from(layout.tokens()).unwrap_or(i64::MAX)));
+    }
+    starts.iter().flat_map(|n| n.to_le_bytes()).collect()
 }
 
 fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], arena: &mut Arena) -> PlanView {
@@ -325,7 +423,7 @@ fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], 
     let sections = match &plan.sections {
         Some(list) if has(Consume::Sections) => {
             let bytes: Vec<u8> = list.iter().flat_map(|n| n.to_le_bytes()).collect();
-            Some((arena.put(bytes), list.len()))
+            Some((arena.put("sections", bytes, 8), list.len()))
         }
         _ => None,
     };
@@ -336,8 +434,8 @@ fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], 
         rotary_offset: truth.rotary_offset,
         direction: case.direction,
         attention_scaling: plan.attention_scaling,
-        axis_of_pair: TableView { offset: arena.put(axis_bytes), head_stride },
-        inv_freq: TableView { offset: arena.put(frequency_bytes), head_stride },
+        axis_of_pair: TableView { offset: arena.put("axis_of_pair", axis_bytes, 1), head_stride },
+        inv_freq: TableView { offset: arena.put("inv_freq", frequency_bytes, 8), head_stride },
         base: if has(Consume::Base) { plan.base.unwrap_or(f64::NAN) } else { f64::NAN },
         sections,
         interleaved: plan.interleaved,
@@ -348,7 +446,7 @@ fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) 
     let (axes, batch) = (truth.positions.len(), case.batch());
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
     let dtype = case.position_dtype;
-    let stride = [batch * (tokens + 3), tokens + 3, 1];
+    let stride = position_stride(case, batch, tokens);
     let mut bytes = vec![POSITION_POISON; dtype.size() * axes * stride[0]];
     for (axis, rows) in truth.positions.iter().enumerate() {
         for (b, row) in rows.iter().enumerate() {
@@ -359,5 +457,5 @@ fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) 
             }
         }
     }
-    PositionView { dtype, offset: arena.put(bytes), stride }
+    PositionView { dtype, offset: arena.put("positions", bytes, dtype.size()), stride }
 }

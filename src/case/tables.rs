@@ -1,9 +1,9 @@
 //! Cosines and sines that the suite hands over, and the truth that follows from them.
 
-use super::Case;
 use super::arena::Arena;
 use super::call::CosSinView;
 use super::prepare::{FLOAT_POISON, PrepareError, Truth};
+use super::{Case, Memory};
 use crate::numeric::{DType, Dd, sincos};
 use crate::plan::NO_AXIS;
 
@@ -34,8 +34,12 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
     one_map(truth)?;
     let dtype = case.dtype;
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
-    let (row, pairs) = (truth.pairs + 1, truth.pairs);
-    let stride = [tokens * row + 2, row];
+    let pairs = truth.pairs;
+    // No padding next to a guard band, or an overrun would end in it.
+    let stride = match case.memory {
+        Memory::GuardEnd | Memory::GuardStart => [tokens * pairs, pairs],
+        _ => [tokens * (pairs + 1) + 2, pairs + 1],
+    };
     let elements = case.batch() * stride[0];
     let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
     let mut given = Vec::new();
@@ -53,18 +57,22 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
         given.push(rows);
     }
     truth.given = Some(given);
-    Ok(CosSinView { dtype, cos: arena.put(cos), sin: arena.put(sin), stride })
+    let size = dtype.size();
+    Ok(CosSinView { dtype, cos: arena.put("cos", cos, size), sin: arena.put("sin", sin, size), stride })
 }
+
+/// Most rows of a cache.
+pub const MAX_CACHE_ROWS: usize = 1 << 20;
 
 /// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
 pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
-    const MAX_ROWS: usize = 1 << 20;
     one_map(truth)?;
     let dtype = case.dtype;
     let m = truth.plan.attention_scaling;
     let mut rows = 0usize;
     for position in truth.positions.iter().flatten().flatten() {
-        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_ROWS as f64 {
+        if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_CACHE_ROWS as f64
+        {
             return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
         }
         rows = rows.max(position.hi as usize + 1);
@@ -88,6 +96,6 @@ pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result
         }
     }
     truth.given = Some(given);
-    let offset = arena.put(bytes);
+    let offset = arena.put("cache", bytes, dtype.size());
     Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
 }

@@ -18,18 +18,29 @@ pub struct TokenError {
     pub why: String,
 }
 
-const MEMORY: [(&str, Memory); 4] = [
+const MEMORY: [(&str, Memory); 9] = [
     ("packed", Memory::Packed),
     ("padded", Memory::Padded),
     ("heads-first", Memory::HeadsFirst),
     ("spread", Memory::Spread),
+    ("sliced", Memory::Sliced),
+    ("guard-end", Memory::GuardEnd),
+    ("guard-start", Memory::GuardStart),
+    ("far-rows", Memory::FarRows),
+    ("far-tokens", Memory::FarTokens),
 ];
-const DATA: [(&str, Data); 5] = [
+const DATA: [(&str, Data); 11] = [
     ("uniform", Data::Uniform),
     ("mixed", Data::Mixed),
     ("first", Data::First),
     ("second", Data::Second),
     ("channel", Data::Channel),
+    ("cancel", Data::Cancel),
+    ("extremes", Data::Extremes),
+    ("ties", Data::Ties),
+    ("subnormal", Data::Subnormal),
+    ("powers", Data::Powers),
+    ("overflow", Data::Overflow),
 ];
 const PAIRING: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
 const ALIAS: [(&str, Alias); 2] = [("out", Alias::Out), ("in", Alias::In)];
@@ -53,18 +64,20 @@ impl fmt::Display for Case {
         write!(f, ",dtype={},pairing={}", self.dtype.name(), pairing_name(self.pairing))?;
         let rows: Vec<String> = self.layouts.iter().map(|l| l.to_string().replace(' ', "+")).collect();
         write!(f, ",layout={}", rows.join("//"))?;
+        if self.packed {
+            f.write_str(",packed=true")?;
+        }
         if let Some((start, count)) = self.window {
             write!(f, ",window={start}+{count}")?;
         }
-        match self.place {
-            Place::Layout { shift: 0 } => {}
-            Place::Layout { shift } => write!(f, ",shift={shift}")?,
-            Place::Random { low, high } => write!(f, ",random={low}..{high}")?,
-        }
-        write!(f, ",positions={},heads={}/{}", self.position_dtype.name(), self.q_heads, self.k_heads)?;
+        write!(f, "{},positions={},heads={}/{}", self.place, self.position_dtype.name(), self.q_heads, self.k_heads)?;
         write!(f, ",head-dim={}", self.head_dim)?;
         if let Some((dim, offset)) = self.rotary {
             write!(f, ",rotary={dim}+{offset}")?;
+        }
+        if let Some(scaling) = self.scaling {
+            // The shortest decimal that is read back as this f64.
+            write!(f, ",scaling={scaling}")?;
         }
         if self.direction < 0 {
             f.write_str(",direction=-1")?;
@@ -98,6 +111,28 @@ fn two<T: FromStr>(key: &str, value: &str, separator: &str) -> Result<(T, T), St
     Ok((number(key, a)?, number(key, b)?))
 }
 
+fn place(key: &str, value: &str) -> Result<Place, String> {
+    let place = match key {
+        "shift" => Place::Layout { shift: number(key, value)? },
+        "fractions" => {
+            let (range, parts) =
+                value.split_once('/').ok_or_else(|| format!("{key}={value}: expected LOW..HIGH/PARTS"))?;
+            let (low, high) = two(key, range, "..")?;
+            Place::Fractions { low, high, parts: number(key, parts)? }
+        }
+        _ => {
+            let (low, high) = two(key, value, "..")?;
+            match key {
+                "random" => Place::Random { low, high },
+                "span" => Place::Span { low, high },
+                _ => Place::QuarterTurns { low, high },
+            }
+        }
+    };
+    place.check()?;
+    Ok(place)
+}
+
 fn parse(text: &str) -> Result<Case, String> {
     const MAX_BYTES: usize = 1 << 16;
     if text.len() > MAX_BYTES {
@@ -113,6 +148,7 @@ fn parse(text: &str) -> Result<Case, String> {
         dtype: DType::F32,
         pairing: Pairing::Half,
         layouts: Vec::new(),
+        packed: false,
         window: None,
         place: Place::Layout { shift: 0 },
         position_dtype: DType::I64,
@@ -120,6 +156,7 @@ fn parse(text: &str) -> Result<Case, String> {
         k_heads: 1,
         head_dim: 0,
         rotary: None,
+        scaling: None,
         direction: 1,
         memory: Memory::Packed,
         alias: Alias::Out,
@@ -127,6 +164,7 @@ fn parse(text: &str) -> Result<Case, String> {
         seed: 0,
     };
     let mut seen: Vec<&str> = Vec::new();
+    let mut placed = false;
     for part in parts {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: expected key=value"))?;
         if seen.contains(&key) {
@@ -148,11 +186,14 @@ fn parse(text: &str) -> Result<Case, String> {
                     .map(|row| Layout::parse(row).map_err(|e| format!("layout: {e}")))
                     .collect::<Result<_, _>>()?;
             }
+            "packed" => case.packed = pick(key, value, &[("true", true), ("false", false)])?,
             "window" => case.window = Some(two(key, value, "+")?),
-            "shift" => case.place = Place::Layout { shift: number(key, value)? },
-            "random" => {
-                let (low, high) = two(key, value, "..")?;
-                case.place = Place::Random { low, high };
+            "shift" | "random" | "span" | "fractions" | "quarter-turns" => {
+                if placed {
+                    return Err(format!("{key}: the place of the tokens is given twice"));
+                }
+                placed = true;
+                case.place = place(key, value)?;
             }
             "positions" => {
                 case.position_dtype =
@@ -161,6 +202,13 @@ fn parse(text: &str) -> Result<Case, String> {
             "heads" => (case.q_heads, case.k_heads) = two(key, value, "/")?,
             "head-dim" => case.head_dim = number(key, value)?,
             "rotary" => case.rotary = Some(two(key, value, "+")?),
+            "scaling" => {
+                let factor: f64 = value.parse().map_err(|_| format!("{key}={value}: expected a number"))?;
+                if !(factor.is_finite() && factor > 0.0) {
+                    return Err(format!("{key}={value}: expected a positive number"));
+                }
+                case.scaling = Some(factor);
+            }
             "direction" => case.direction = if value == "-1" { -1 } else { 1 },
             "memory" => case.memory = pick(key, value, &MEMORY)?,
             "alias" => case.alias = pick(key, value, &ALIAS)?,
@@ -180,7 +228,7 @@ fn parse(text: &str) -> Result<Case, String> {
     if case.scheme.is_empty() || case.layouts.is_empty() {
         return Err("it must name at least a scheme and a layout".into());
     }
-    if case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
+    if !case.packed && case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
         return Err("all rows of a batch must have the same number of tokens".into());
     }
     if case.level != Level::Positions && (case.head_dim == 0 || case.q_heads == 0) {
@@ -205,8 +253,48 @@ mod tests {
     }
 
     #[test]
+    fn every_place_kind_of_data_and_scaling_comes_back() {
+        let start = "accuracy,scheme=rope@default,level=rotate,dtype=f32,pairing=half,layout=text:4";
+        let middle = "positions=f64,heads=1/0,head-dim=16";
+        for place in [
+            "",
+            ",shift=2147483000",
+            ",random=-5..5",
+            ",span=-2147483647..2147483647",
+            ",fractions=-2047..2047/1024",
+            ",quarter-turns=1..2147483647",
+        ] {
+            for scaling in ["", ",scaling=1.138629436111989", ",scaling=0.5"] {
+                for (data, _) in DATA {
+                    let line = format!("{start}{place},{middle}{scaling},memory=packed,alias=out,data={data},seed=7");
+                    assert_eq!(line.parse::<Case>().map(|c| c.to_string()).as_deref(), Ok(line.as_str()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_memory_has_a_name() {
+        for (name, memory) in MEMORY {
+            let line = LINE.replace("memory=padded", &format!("memory={name}"));
+            let case: Case = line.parse().unwrap();
+            assert_eq!((case.memory, case.to_string()), (memory, line));
+        }
+    }
+
+    #[test]
     fn a_broken_line_says_where() {
         for (line, why) in [
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,shift=1,span=1..2", "given twice"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,span=2..1", "LOW <= HIGH"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,span=1", "expected A..B"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,quarter-turns=1..9007199254740993", "2^53"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..2", "LOW..HIGH/PARTS"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..2/1", "2 to"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,fractions=1..1/3", "LOW < HIGH"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=0", "positive"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=inf", "positive"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=x", "a number"),
             ("accuracy", "at least a scheme"),
             ("accuracy,scheme=rope,layout=text:0", "layout"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,dtype=f8", "f32, f16 or bf16"),

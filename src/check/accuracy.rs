@@ -1,10 +1,11 @@
 //! `accuracy`: every output element within its derived bound.
 
-use super::generator::{BANDS, Generator, text};
+use super::bands::BANDS;
+use super::generator::{Generator, text};
 use super::judge::Judge;
 use super::{Check, Docs, Gap, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
-use crate::case::{Case, Data, Level, Place};
-use crate::plan::{Layout, Segment};
+use crate::case::{Case, Data, Level};
+use crate::plan::Layout;
 
 pub(super) struct Accuracy;
 
@@ -38,25 +39,25 @@ impl Check for Accuracy {
             return schedule;
         }
         let mut rng = g.rng(self.id());
-        let mut turn = 0u32;
-        for (band, low, high) in BANDS {
-            if let Some(why) = unreachable(g, low) {
-                schedule.gaps.push(Gap { band: band.into(), why });
-                continue;
-            }
+        // Groups begin with different presets and kinds, so that all meet in some band.
+        let start = usize::try_from(rng.below(1 << 16)).unwrap_or(0);
+        let mut turn = 0usize;
+        for band in BANDS {
             for index in 0..g.cases.max(1) {
-                let preset = &heads[(turn as usize) % heads.len()];
-                let layout = g.layout(&mut rng);
-                let mut case = g.case(self.id(), vec![layout.clone()], preset, rng.next_u64());
-                case.data = Data::Mixed;
-                g.vary(&mut case, turn, &mut rng);
-                let high = high.min(g.max_position());
-                match g.group.level {
-                    Level::Rotate | Level::Apply => self.place(g, &mut case, index, low, high, &mut rng),
-                    _ => self.prefix(g, &mut case, low, &layout, &mut rng),
+                // One further after every round, so that a preset meets all kinds of data.
+                let preset = &heads[(start + turn + turn / heads.len()) % heads.len()];
+                let mut case = g.case(self.id(), vec![text(4)], preset, rng.next_u64());
+                case.data = if turn % 2 == 0 { Data::Mixed } else { HARD[(start + turn / 2) % HARD.len()] };
+                g.vary(&mut case, u32::try_from(turn).unwrap_or(0), &mut rng);
+                if g.manifest.attention_scaling {
+                    case.scaling = SCALINGS[turn % SCALINGS.len()];
+                }
+                if let Err(why) = band.place(g, &mut case, index, &mut rng) {
+                    schedule.gaps.push(Gap { band: band.name.into(), why });
+                    break;
                 }
                 turn += 1;
-                schedule.cases.push(Planned { band: band.into(), case });
+                schedule.cases.push(Planned { band: band.name.into(), case });
             }
         }
         if g.manifest.batch_layouts {
@@ -81,16 +82,11 @@ impl Check for Accuracy {
     }
 }
 
-/// Why no position of a band can be asked for.
-fn unreachable(g: &Generator, low: i64) -> Option<String> {
-    if low > g.max_position() {
-        return Some(format!("the manifest's max_position is {}", g.max_position()));
-    }
-    if g.group.level == Level::Fused && low > 0 && !g.manifest.token_ranges && low > 2048 {
-        return Some("the backend takes no token ranges, and the whole sequence would be too large".into());
-    }
-    None
-}
+/// Contents that every second case has.
+const HARD: [Data; 6] = [Data::Cancel, Data::Extremes, Data::Ties, Data::Subnormal, Data::Powers, Data::Overflow];
+
+/// Factors on cos and sin: the scheme's own, that of a context stretched fourfold (0.1 ln 4 + 1), one below 1.
+const SCALINGS: [Option<f64>; 5] = [None, None, Some(1.138_629_436_111_989), None, Some(0.7)];
 
 /// Two layouts of as many tokens (few: batches are not shrunk row by row) that differ everywhere else.
 pub(super) fn uneven_rows() -> Vec<Layout> {
@@ -98,44 +94,6 @@ pub(super) fn uneven_rows() -> Vec<Layout> {
 }
 
 impl Accuracy {
-    /// Level rotate: positions anywhere in the band, or those of the layout moved into it.
-    fn place(&self, g: &Generator, case: &mut Case, index: u32, low: i64, high: i64, rng: &mut crate::numeric::Rng) {
-        if index.is_multiple_of(2) || !g.integer_positions() {
-            if index.is_multiple_of(2) {
-                let tokens = u32::try_from(rng.between(3, 24)).unwrap_or(8);
-                case.layouts = vec![text(tokens); if g.manifest.batch_layouts && rng.one_in(2) { 2 } else { 1 }];
-                case.place = Place::Random { low, high };
-            } else {
-                case.place = Place::Layout { shift: low };
-            }
-        } else {
-            case.place = Place::Layout { shift: rng.between(low, high.saturating_sub(64).max(low)) };
-        }
-    }
-
-    /// Level fused: a text prefix brings the tokens that are looked at into the band.
-    fn prefix(&self, g: &Generator, case: &mut Case, low: i64, layout: &Layout, rng: &mut crate::numeric::Rng) {
-        let mut segments = layout.segments().to_vec();
-        let before = u32::try_from(low).unwrap_or(0);
-        if before > 0
-            && let Some(Segment::Text(n)) = segments.first_mut()
-        {
-            *n = before + u32::try_from(rng.between(0, i64::from(before) / 4)).unwrap_or(0);
-        }
-        let Ok(layout) = Layout::new(segments) else { return };
-        if g.manifest.token_ranges && before > 0 {
-            let tokens = layout.tokens();
-            let start = u64::from(before).saturating_sub(2);
-            case.window = Some((start, (tokens - start).min(tokens)));
-            // Only the tokens around and after the prefix's end are computed.
-            if let Some(Segment::Text(n)) = layout.segments().first() {
-                let start = u64::from(*n).saturating_sub(2);
-                case.window = Some((start, tokens - start));
-            }
-        }
-        case.layouts = vec![layout];
-    }
-
     /// A video of real size on the largest heads that fit.
     fn real_size(&self, g: &Generator, schedule: &mut Schedule) {
         let heads = g.heads();

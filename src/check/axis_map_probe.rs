@@ -1,7 +1,7 @@
 //! `axis-map-probe`: which axis turns which pair, read off the output.
 
 use super::generator::{Generator, text};
-use super::judge::Judge;
+use super::judge::{Fit, Judge};
 use super::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Consume, Data, Level, Place};
 use crate::plan::{Layout, NO_AXIS};
@@ -72,11 +72,17 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             let stated = judge.axis(head, pair);
             let fits = |axis: u8| judge.fits_everywhere(&outputs, head, pair, Some(axis), None);
             let candidates = (0..axes).filter_map(|a| u8::try_from(a).ok()).chain([NO_AXIS]);
-            let consistent: Vec<u8> = candidates.filter(|a| fits(*a)).collect();
+            let of_stated = fits(stated);
+            if of_stated == Fit::NothingClaimed {
+                judge.count_beyond(&mut measure, 1);
+                continue;
+            }
+            // An axis that is nowhere refuted may be the one.
+            let possible: Vec<u8> = candidates.filter(|a| fits(*a) != Fit::No).collect();
             measure.elements += 1;
-            if !consistent.contains(&stated) {
-                wrong.push((pair, stated, consistent));
-            } else if consistent.len() > 1 {
+            if of_stated == Fit::No {
+                wrong.push((pair, stated, possible));
+            } else if possible.len() > 1 {
                 ambiguous += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! `frequency-probe`: how fast each pair turns, read off the output.
 
 use super::generator::{Generator, text};
-use super::judge::Judge;
+use super::judge::{Fit, Judge};
 use super::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Consume, Data, Level};
 use crate::plan::NO_AXIS;
@@ -62,8 +62,11 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let heads = if judge.truth().plan.map_heads > 1 { judge.heads() } else { 1 };
     for head in 0..heads {
         let pairs = judge.truth().pairs;
-        let wrong: Vec<usize> = (0..pairs).filter(|i| !judge.fits_everywhere(&outputs, head, *i, None, None)).collect();
-        measure.elements += pairs as u64;
+        let fits: Vec<Fit> = (0..pairs).map(|i| judge.fits_everywhere(&outputs, head, i, None, None)).collect();
+        let wrong: Vec<usize> = (0..pairs).filter(|i| fits[*i] == Fit::No).collect();
+        let silent = fits.iter().filter(|fit| **fit == Fit::NothingClaimed).count();
+        measure.elements += (pairs - silent) as u64;
+        judge.count_beyond(&mut measure, silent as u64);
         if let Some(first) = wrong.first().copied() {
             return Ok(Verdict::Fail(explain(&judge, &outputs, head, first, &wrong)));
         }
@@ -83,7 +86,7 @@ fn measured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Optio
         let position = judge.truth().positions[usize::from(axis)][0][token].hi;
         let (cos, sin) = judge.output_pair(outputs, 0, token, head, pair);
         length = length.max(cos.hypot(sin));
-        if position <= 0.0 || !cos.is_finite() || !sin.is_finite() {
+        if position <= 0.0 || !cos.is_finite() || !sin.is_finite() || !judge.claims(0, token, head, pair) {
             continue;
         }
         let angle = (judge.truth().direction * sin).atan2(cos);

@@ -1,7 +1,7 @@
 //! Deterministic cases that stay inside a manifest: shapes, layouts, positions.
 
 use crate::backend::Manifest;
-use crate::backend::manifest::LevelManifest;
+use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, Place, Strides};
 use crate::numeric::{DType, Number, Rng};
 use crate::plan::{HeadShape, Layout, Parameters, PlanCache, Segment};
@@ -58,9 +58,26 @@ pub struct Generator<'a> {
     pub parameters: &'a [(String, Number)],
 }
 
-/// Position bands of check `accuracy`: name, smallest, largest.
-pub const BANDS: [(&str, i64, i64); 4] =
-    [("0..255", 0, 255), ("256..2047", 256, 2047), ("2048..32767", 2048, 32_767), ("32768..131071", 32_768, 131_071)];
+/// Most presets of one group.
+const MOST_PRESETS: usize = 12;
+
+/// Query heads, key heads, rotated channels, and the head they are part of where it is wider. Small ones first; odd head
+/// counts, one key head for all, groups, no keys at all; widths of real models and on both sides of vector widths.
+const SHAPES: [(u32, u32, u32, Option<(u32, u32)>); 10] = [
+    (3, 1, 32, None),
+    (2, 2, 64, Some((96, 16))),
+    (5, 5, 48, None),
+    (4, 2, 32, Some((64, 0))),
+    (1, 0, 80, None),
+    (3, 3, 120, None),
+    (7, 1, 16, Some((128, 8))),
+    (2, 1, 192, None),
+    (6, 2, 96, None),
+    (1, 1, 256, None),
+];
+
+/// Bases of real models.
+const BASES: [i64; 5] = [10_000, 500_000, 1_000_000, 5_000_000, 10_000_000];
 
 impl Generator<'_> {
     /// A random stream for one check.
@@ -98,6 +115,7 @@ impl Generator<'_> {
             dtype: self.group.dtype,
             pairing: self.group.pairing,
             layouts,
+            packed: false,
             window: None,
             place: Place::Layout { shift: 0 },
             position_dtype: self.position_dtype(),
@@ -105,6 +123,7 @@ impl Generator<'_> {
             k_heads: heads.k_heads,
             head_dim: heads.head_dim,
             rotary: heads.rotary,
+            scaling: None,
             direction: self.manifest.directions.first().map_or(1, |d| if *d < 0 { -1 } else { 1 }),
             memory: Memory::Packed,
             alias,
@@ -134,7 +153,7 @@ impl Generator<'_> {
     }
 
     /// Whether this backend can be handed cases of these heads.
-    fn fits(&self, heads: &HeadPreset) -> bool {
+    pub(super) fn fits(&self, heads: &HeadPreset) -> bool {
         let m = self.manifest;
         m.head_dims.allows(i64::from(heads.head_dim))
             && m.q_heads.allows(i64::from(heads.q_heads))
@@ -168,7 +187,8 @@ impl Generator<'_> {
         self.manifest.bases.is_empty() || self.manifest.bases.iter().any(|b| b.parse() == Ok(base))
     }
 
-    /// A few head presets that this backend can be handed, small ones first: a compiled kernel is built per shape.
+    /// Head presets that this backend can be handed, small ones first: at most [`MOST_PRESETS`], the same in every dtype,
+    /// because a compiled kernel is built per shape.
     #[must_use]
     pub fn heads(&self) -> Vec<HeadPreset> {
         let preset = |q_heads, k_heads, head_dim, rotary| HeadPreset {
@@ -179,33 +199,37 @@ impl Generator<'_> {
             parameters: Vec::new(),
         };
         let mut found: Vec<HeadPreset> = Vec::new();
-        let mut add = |heads: HeadPreset| {
-            if found.len() < 6 && !found.contains(&heads) && self.fits(&heads) {
+        let bases = self.scheme.parameters.iter().any(|p| p.name == "base");
+        for (index, shape) in SHAPES.into_iter().enumerate() {
+            if let Some(heads) = self.shaped(shape, if bases { index } else { 0 })
+                && !found.contains(&heads)
+            {
                 found.push(heads);
             }
-        };
-        let bases = self.scheme.parameters.iter().any(|p| p.name == "base");
-        for (q, k, dim, rotary) in
-            [(3, 1, 32, None), (2, 2, 96, Some((64, 16))), (5, 5, 48, None), (4, 2, 64, Some((32, 0)))]
-        {
-            add(preset(q, k, dim, rotary));
         }
+        let mut models: Vec<(bool, HeadPreset)> = Vec::new();
         for model in self.library.models() {
-            let of_this = model.scheme == self.scheme.name || self.group.level == Level::Apply;
-            if of_this || bases && model.head_dim == 128 {
+            let of_this = model.scheme == self.scheme.name;
+            if of_this || self.group.level == Level::Apply || bases && model.head_dim == 128 {
                 let known = |(name, _): &&(String, Number)| self.scheme.parameters.iter().any(|p| p.name == *name);
                 let parameters = model.parameters.iter().filter(known).cloned().collect();
-                add(HeadPreset {
-                    parameters,
-                    ..preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None)
-                });
+                let shape = preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None);
+                let heads = HeadPreset { parameters, ..shape };
+                if self.fits(&heads) && !models.iter().any(|(_, other)| *other == heads) {
+                    models.push((of_this, heads));
+                }
             }
         }
+        // Two, and one of the scheme's own.
+        let own = models.iter().position(|(of_this, _)| *of_this);
+        let chosen = models.into_iter().enumerate().filter(|(i, _)| *i < 2 || Some(*i) == own).map(|(_, (_, h))| h);
+        let chosen: Vec<HeadPreset> = chosen.collect();
+        found.truncate(MOST_PRESETS - chosen.len());
+        found.extend(chosen.into_iter().filter(|h| !found.contains(h)).collect::<Vec<_>>());
         if found.is_empty() {
             // Whatever the manifest allows, smallest first, with each base it knows.
             let m = self.manifest;
-            let smallest =
-                |i: &crate::backend::manifest::Integers, floor| i.at_least(floor).and_then(|v| u32::try_from(v).ok());
+            let smallest = |i: &Integers, floor| i.at_least(floor).and_then(|v| u32::try_from(v).ok());
             let bases: Vec<Vec<(String, Number)>> = if bases && !m.bases.is_empty() {
                 m.bases.iter().filter_map(|b| Some(vec![("base".to_owned(), Number::parse(b).ok()?)])).collect()
             } else {
@@ -223,6 +247,39 @@ impl Generator<'_> {
             }
         }
         found
+    }
+
+    /// One of [`SHAPES`] as near as the manifest allows it, with a base of a real model (the default one for `turn` 0).
+    fn shaped(&self, (q, k, width, inside): (u32, u32, u32, Option<(u32, u32)>), turn: usize) -> Option<HeadPreset> {
+        let m = self.manifest;
+        let allowed = |i: &Integers, floor: u32| i.at_least(i64::from(floor)).and_then(|v| u32::try_from(v).ok());
+        let q_heads = allowed(&m.q_heads, q)?;
+        // Key heads share out the query heads.
+        let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
+        let k_heads = [k, 1, q_heads, 0].into_iter().filter(shares).find(|k| m.k_heads.allows(i64::from(*k)))?;
+        let mut widths = vec![(width, None)];
+        if let Some((head_dim, offset)) = inside {
+            widths.insert(0, (head_dim, Some((width, offset))));
+        }
+        if let Some(head_dim) = allowed(&m.head_dims, width + 1) {
+            widths.push((head_dim, Some((width, 0))));
+        }
+        let mut bases: Vec<Vec<(String, Number)>> = Vec::new();
+        let base = |value: Number| vec![("base".to_owned(), value)];
+        if turn > 0 {
+            bases.push(base(Number::from_i64(BASES[turn % BASES.len()])));
+            bases.extend(m.bases.iter().filter_map(|b| Number::parse(b).ok()).map(base));
+        }
+        bases.push(Vec::new());
+        for (head_dim, rotary) in widths {
+            for parameters in &bases {
+                let heads = HeadPreset { q_heads, k_heads, head_dim, rotary, parameters: parameters.clone() };
+                if self.fits(&heads) {
+                    return Some(heads);
+                }
+            }
+        }
+        None
     }
 
     /// A small random layout: text, then one or two visual segments, then text.
@@ -260,29 +317,70 @@ impl Generator<'_> {
         if let Some(direction) = rng.choose(&self.manifest.directions) {
             case.direction = if *direction < 0 { -1 } else { 1 };
         }
-        let whole = self.integer_positions();
-        let types: Vec<DType> =
-            self.manifest.position_dtypes.iter().copied().filter(|d| whole || d.is_float()).collect();
-        if let Some(dtype) = rng.choose(&types) {
+        if let Some(dtype) = rng.choose(&self.position_types()) {
             case.position_dtype = *dtype;
         }
     }
 
-    /// The largest position a case may have, from the manifest.
+    /// Types that this scheme's positions can be handed over in.
     #[must_use]
-    pub fn max_position(&self) -> i64 {
-        self.manifest.max_position
+    pub fn position_types(&self) -> Vec<DType> {
+        let whole = self.integer_positions();
+        self.manifest.position_dtypes.iter().copied().filter(|d| whole || d.is_float()).collect()
     }
 
-    /// Whether every number up to `position` can be handed over in the case's position type.
+    /// Smallest and largest position that a case may have: what the manifest allows, as far as an f64, the types of the
+    /// positions and a cache of cosines can hold it. On level apply positions are nobody's concern.
     #[must_use]
-    pub fn reaches(&self, position: i64, dtype: DType) -> bool {
-        let exact = match dtype {
-            DType::F32 => 1 << 24,
-            DType::I32 => i64::from(i32::MAX),
-            _ => 1 << 53,
+    pub fn limits(&self) -> (i64, i64) {
+        use crate::case::{Consume::CosSinCache, MAX_CACHE_ROWS};
+        const EXACT: i64 = 1 << 53;
+        const LONG: i64 = i32::MAX as i64;
+        if self.group.level == Level::Apply {
+            return (-LONG, LONG);
+        }
+        let (mut least, mut most) = (self.manifest.min_position.max(-EXACT), self.manifest.max_position.min(EXACT));
+        let types = &self.manifest.position_dtypes;
+        if self.group.level != Level::Fused && !types.is_empty() && types.iter().all(|d| *d == DType::I32) {
+            (least, most) = (least.max(-LONG), most.min(LONG));
+        }
+        if self.level.consumes(CosSinCache) {
+            (least, most) = (least.max(0), most.min(MAX_CACHE_ROWS as i64 - 1));
+        }
+        (least, most)
+    }
+
+    /// The largest position a case may have.
+    #[must_use]
+    pub fn max_position(&self) -> i64 {
+        self.limits().1
+    }
+
+    /// The smallest and the largest position of a layout, rounded outwards; `None` if the scheme refuses it.
+    #[must_use]
+    pub fn extent(&self, case: &Case, layout: &Layout) -> Option<(i64, i64)> {
+        let parameters = Parameters::resolve(self.scheme, &case.parameters).ok()?;
+        let positions = crate::plan::positions(self.scheme, &parameters, layout).ok()?;
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for column in positions.columns() {
+            for position in (0..column.len()).filter_map(|i| column.get(i)) {
+                let position = position.to_f64();
+                (low, high) = (low.min(position), high.max(position));
+            }
+        }
+        (low <= high).then(|| (low.floor() as i64, high.ceil() as i64))
+    }
+
+    /// By how much positions grow from one text token to the next, at the start of a sequence; 1 where that is no whole
+    /// number.
+    #[must_use]
+    pub fn text_step(&self) -> i64 {
+        let step = || {
+            let parameters = Parameters::resolve(self.scheme, self.parameters).ok()?;
+            let positions = crate::plan::positions(self.scheme, &parameters, &text(2)).ok()?;
+            positions.get(0, 1)?.to_i64()
         };
-        position <= self.max_position() && position <= exact
+        step().filter(|step| *step > 0).unwrap_or(1)
     }
 }
 

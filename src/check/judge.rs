@@ -1,16 +1,21 @@
 //! Outputs held against the truth: where each element is, what it should be, how far it may be off.
 
+mod coverage;
+mod rows;
+
 use std::sync::Arc;
 
 use super::explain::OPPOSITE;
-use super::{Failure, Halt, Outputs, Subject, Verdict};
+use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
 use crate::plan::NO_AXIS;
 use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
 use crate::plan::contract::{Contract, Frequency};
-use crate::plan::judge::{Row, RowBound, Tally};
 use crate::spec::model::Pairing;
+
+pub use coverage::Coverage;
+use coverage::observed;
 
 /// What a passing case measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +28,12 @@ pub struct Measure {
     pub place: String,
     /// Elements where an honest kernel may overflow.
     pub range_not_judged: u64,
+    /// Pairs whose angle was observable.
+    pub observed: Coverage,
+    /// Largest position that was judged, where positions are the backend's concern.
+    pub largest: Option<i64>,
+    /// Elements whose angle is beyond the contract's limit.
+    pub beyond_angle_limit: u64,
     /// Anything else worth saying.
     pub notes: Vec<String>,
 }
@@ -33,6 +44,17 @@ impl Measure {
         self.elements += 1;
         self.worst = self.worst.max(ratio);
     }
+}
+
+/// Whether outputs are those of a stated angle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Within its bound.
+    Yes,
+    /// Beyond it.
+    No,
+    /// The contract claims nothing here: neither a confirmation nor a refutation.
+    NothingClaimed,
 }
 
 /// One element of an output.
@@ -66,8 +88,8 @@ pub struct Judge<'a> {
     pub(super) case: &'a Case,
     pub(super) truth: &'a Truth,
     pub(super) axes: Vec<String>,
-    contract: Contract,
-    types: Types,
+    pub(super) contract: Contract,
+    pub(super) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
 }
@@ -108,7 +130,7 @@ impl<'a> Judge<'a> {
                     Some(base) if *f != 0.0 => Frequency::power(*f, base, index, plan.rotary_dim),
                     _ => Frequency::plain(*f),
                 };
-                contract.frequencies.steps(&frequency)
+                contract.steps(&frequency)
             };
             match frequencies.iter().enumerate().map(one).collect::<Option<Vec<f64>>>() {
                 Some(row) => steps.push(row),
@@ -168,6 +190,12 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// The pair that a channel belongs to; `None` outside the rotary width.
+    #[must_use]
+    pub fn pair_of_channel(&self, channel: usize) -> Option<usize> {
+        self.pair_of(self.case.pairing, channel).map(|(pair, _)| pair)
+    }
+
     /// The channel that is turned together with this one; `None` outside the rotary width.
     #[must_use]
     pub fn partner(&self, channel: usize) -> Option<usize> {
@@ -199,13 +227,8 @@ impl<'a> Judge<'a> {
         pairing_name(self.case.pairing)
     }
 
-    fn plan_row(&self, head: usize) -> u32 {
-        let plan = &self.truth.plan;
-        if plan.map_heads <= 1 {
-            return 0;
-        }
-        let head = u32::try_from(head).unwrap_or(0);
-        if head < self.case.q_heads { plan.row_of_q_head(head) } else { plan.row_of_k_head(head - self.case.q_heads) }
+    pub(super) fn plan_row(&self, head: usize) -> u32 {
+        self.truth.map_row(head)
     }
 
     /// The axis that turns a pair, [`NO_AXIS`] for none.
@@ -232,7 +255,14 @@ impl<'a> Judge<'a> {
         PairBound::new(&self.contract, &self.types, steps, frequency, position, m, forward)
     }
 
-    fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
+    /// How far the contract lets the kernel's angle be from the exact one, in radians; not capped.
+    pub(super) fn angle_error(&self, head: usize, pair: usize, position: Dd) -> f64 {
+        let row = self.plan_row(head);
+        let (steps, frequency) = (self.steps[row as usize][pair], self.frequency(head, pair));
+        self.contract.angle_error(steps, frequency, position)
+    }
+
+    pub(super) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];
             return PairBound::of_table(&self.types, cos, self.truth.direction * sin);
@@ -243,7 +273,8 @@ impl<'a> Judge<'a> {
     /// Whether a pair's angle is not 0 here, so that the output differs from the input.
     #[must_use]
     pub fn turns(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
-        self.bound(row, token, head, pair).turn.sin.abs() > 1e-2
+        let bound = self.bound(row, token, head, pair);
+        !bound.beyond_limit && bound.turn.sin.abs() > 1e-2
     }
 
     fn side<'o>(&self, head: usize, q: &'o Tensor, k: &'o Tensor) -> (&'o Tensor, usize) {
@@ -258,7 +289,7 @@ impl<'a> Judge<'a> {
         tensor.row(row, token, head)
     }
 
-    fn input_row<'o>(&self, outputs: &'o Outputs, row: usize, token: usize, head: usize) -> &'o [f64] {
+    pub(super) fn input_row<'o>(&self, outputs: &'o Outputs, row: usize, token: usize, head: usize) -> &'o [f64] {
         let (tensor, head) = self.side(head, &outputs.q, &outputs.k);
         tensor.row(row, token, head)
     }
@@ -271,24 +302,34 @@ impl<'a> Judge<'a> {
         (channels[a], channels[b])
     }
 
-    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> bool {
+    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> Fit {
         let (row, token, head, pair) = at;
         let (a, b) = self.channels(pair);
         let input = self.input_row(outputs, row, token, head);
         let output = self.output_row(outputs, row, token, head);
         let inputs = (input[a], input[b]);
-        let ok =
-            |second, observed| matches!(bound.judge(&self.types, second, inputs, observed), Judgement::Pass { .. });
-        ok(false, output[a]) && ok(true, output[b])
+        let judged = [(false, output[a]), (true, output[b])]
+            .map(|(second, observed)| bound.judge(&self.types, second, inputs, observed));
+        if judged.contains(&Judgement::Fail) {
+            Fit::No
+        } else if judged.iter().all(|j| matches!(j, Judgement::Pass { .. })) {
+            Fit::Yes
+        } else {
+            Fit::NothingClaimed
+        }
     }
 
     /// Whether a pair's output is that of this position.
     #[must_use]
-    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> bool {
+    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> Fit {
+        if !self.claims(row, token, head, pair) {
+            return Fit::NothingClaimed;
+        }
         self.fits_bound(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
     }
 
-    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`).
+    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`): a single token can refute it;
+    /// tokens for which nothing is claimed say nothing.
     #[must_use]
     pub fn fits_everywhere(
         &self,
@@ -297,13 +338,45 @@ impl<'a> Judge<'a> {
         pair: usize,
         axis: Option<u8>,
         row: Option<usize>,
-    ) -> bool {
+    ) -> Fit {
         let axis = axis.unwrap_or_else(|| self.axis(head, pair));
         let row = row.unwrap_or(0);
-        (0..self.tokens()).all(|t| self.fits(outputs, row, t, head, pair, self.position(axis, row, t)))
+        let mut all = Fit::NothingClaimed;
+        for token in 0..self.tokens() {
+            match self.fits(outputs, row, token, head, pair, self.position(axis, row, token)) {
+                Fit::No => return Fit::No,
+                Fit::Yes => all = Fit::Yes,
+                Fit::NothingClaimed => {}
+            }
+        }
+        all
     }
 
-    /// The two outputs of a pair, each with its bound.
+    /// Whether the contract claims anything for a pair's angle here.
+    #[must_use]
+    pub fn claims(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
+        self.contract.class.angle_limit.is_none() || !self.bound(row, token, head, pair).beyond_limit
+    }
+
+    /// What is said of elements beyond the contract's angle limit.
+    pub(super) fn limit_note(&self) -> String {
+        let limit = self.contract.class.angle_limit.unwrap_or(f64::INFINITY);
+        format!("angles beyond {limit} rad not judged (class {})", self.contract.class.name)
+    }
+
+    /// Counts elements beyond the contract's angle limit.
+    pub(super) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
+        if elements == 0 {
+            return;
+        }
+        measure.beyond_angle_limit += elements;
+        let note = self.limit_note();
+        if !measure.notes.contains(&note) {
+            measure.notes.push(note);
+        }
+    }
+
+    /// The two outputs of a pair, each with its bound; `None` where the contract claims nothing.
     #[must_use]
     pub fn observed_with_bounds(
         &self,
@@ -312,108 +385,25 @@ impl<'a> Judge<'a> {
         token: usize,
         head: usize,
         pair: usize,
-    ) -> [(f64, f64); 2] {
+    ) -> Option<[(f64, f64); 2]> {
         let bound = self.bound(row, token, head, pair);
+        if bound.beyond_limit {
+            return None;
+        }
         let (a, b) = self.channels(pair);
         let input = self.input_row(outputs, row, token, head);
         let (y, z) = bound.turn.apply(input[a], input[b]);
         let (first, second) = self.output_pair(outputs, row, token, head, pair);
         let inputs = (input[a], input[b]);
-        [
+        Some([
             (first, bound.allowance(&self.types, false, inputs, y, z).total()),
             (second, bound.allowance(&self.types, true, inputs, z, y).total()),
-        ]
+        ])
     }
 
     /// Whether a failing pair's sine has the right size and the wrong sign.
     #[must_use]
     pub fn is_negated_sine(&self, channel: usize, failure: &Failure) -> bool {
         self.partner(channel).is_some() && failure.details.iter().any(|d| d.contains(OPPOSITE))
-    }
-
-    /// Judges everything.
-    #[must_use]
-    pub fn all(&self, outputs: &Outputs) -> Verdict {
-        let mut measure = Measure::default();
-        for row in 0..self.case.batch() {
-            for token in 0..self.tokens() {
-                let verdict = self.token(outputs, row, token, 0..self.heads(), &mut measure);
-                if let Verdict::Fail(failure) = verdict {
-                    return Verdict::Fail(failure);
-                }
-            }
-        }
-        Verdict::Pass(measure)
-    }
-
-    /// Judges one head of one token.
-    pub fn row(&self, outputs: &Outputs, row: usize, token: usize, head: usize, measure: &mut Measure) -> Verdict {
-        self.token(outputs, row, token, head..head + 1, measure)
-    }
-
-    /// Judges heads of one token: trigonometry once, unless the map differs per head.
-    fn token(
-        &self,
-        outputs: &Outputs,
-        row: usize,
-        token: usize,
-        heads: std::ops::Range<usize>,
-        measure: &mut Measure,
-    ) -> Verdict {
-        let pairs = self.truth.pairs;
-        let mut bounds = RowBound::new(self.types);
-        let mut made_for = None;
-        let mut gathered: [Vec<f64>; 4] = Default::default();
-        for head in heads {
-            let plan_row = self.plan_row(head);
-            if made_for != Some(plan_row) {
-                bounds.clear();
-                (0..pairs).for_each(|pair| bounds.push(self.bound(row, token, head, pair)));
-                made_for = Some(plan_row);
-            }
-            let input = self.input_row(outputs, row, token, head);
-            let output = self.output_row(outputs, row, token, head);
-            if let Some(channel) = self.changed_outside(input, output) {
-                return Verdict::Fail(self.passed_through_changed((row, token, head, channel), input, output));
-            }
-            let offset = self.truth.rotary_offset;
-            let columns = match self.case.pairing {
-                Pairing::Half => {
-                    let (a, b) = (offset..offset + pairs, offset + pairs..offset + 2 * pairs);
-                    Row { a: &input[a.clone()], b: &input[b.clone()], first: &output[a], second: &output[b] }
-                }
-                Pairing::Adjacent => {
-                    for (column, (source, shift)) in
-                        gathered.iter_mut().zip([(input, 0), (input, 1), (output, 0), (output, 1)])
-                    {
-                        column.clear();
-                        column.extend((0..pairs).map(|i| source[offset + 2 * i + shift]));
-                    }
-                    let [a, b, first, second] = &gathered;
-                    Row { a, b, first, second }
-                }
-            };
-            let mut tally = Tally { ratio: measure.worst, ..Tally::default() };
-            if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
-                let (a, b) = self.channels(miss.pair);
-                let failure = ElementFailure {
-                    element: Element { row, token, head, channel: if miss.second { b } else { a } },
-                    observed: miss.observed,
-                    expected: miss.expected,
-                    allowance: miss.allowance,
-                };
-                return Verdict::Fail(self.explain(&failure, miss.pair));
-            }
-            measure.elements += tally.judged;
-            measure.range_not_judged += tally.range_not_judged;
-            if tally.ratio > measure.worst {
-                measure.worst = tally.ratio;
-                if let Some((_, pair, second)) = tally.place {
-                    let (a, b) = self.channels(pair);
-                    measure.place = self.place(row, token, head, if second { b } else { a });
-                }
-            }
-        }
-        Verdict::Pass(Measure::default())
     }
 }

@@ -1,6 +1,6 @@
 //! Positions of a backend: asked for on level positions, read off the output on level fused.
 
-use super::judge::Judge;
+use super::judge::{Fit, Judge};
 use super::{Failure, Halt, Subject};
 use crate::case::call::{Call, PositionView};
 use crate::case::{Case, Data, Level};
@@ -96,7 +96,8 @@ fn decoded(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Pos
                 (0..judge.truth().pairs).filter(|i| usize::from(judge.axis(0, *i)) == axis).collect();
             let mut column = Column::with_capacity(judge.tokens());
             for token in 0..judge.tokens() {
-                let fits = |p: &Dd| pairs.iter().all(|i| judge.fits(&outputs, row, token, 0, *i, *p));
+                // Where nothing is claimed, no number is refuted.
+                let fits = |p: &Dd| pairs.iter().all(|i| judge.fits(&outputs, row, token, 0, *i, *p) != Fit::No);
                 let stated = expected.get(axis, expected.window().start + token as u64).unwrap_or(Number::ZERO);
                 let mut found: Vec<&(Number, Dd)> = candidates.iter().filter(|(_, p)| fits(p)).collect();
                 if found.is_empty() {

@@ -57,7 +57,11 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             }
             let row = judge.output_row(&outputs, 0, token, head);
             let partner = judge.partner(channel);
-            let reached: Vec<usize> = (0..width).filter(|c| row[*c] != 0.0).collect();
+            // Two inputs of 0 give 0 whatever their angle is, unless its sine is no number where none is claimed.
+            let claimed = |c: usize| {
+                row[c].is_finite() || judge.pair_of_channel(c).is_none_or(|pair| judge.claims(0, token, head, pair))
+            };
+            let reached: Vec<usize> = (0..width).filter(|c| row[*c] != 0.0 && claimed(*c)).collect();
             measure.elements += 1;
             if let Some(stray) = reached.iter().find(|c| **c != channel && Some(**c) != partner) {
                 return Ok(Verdict::Fail(stray_channel(&judge, channel, partner, *stray, row[*stray])));

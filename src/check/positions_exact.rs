@@ -1,9 +1,10 @@
 //! `positions-exact`: positions and what text goes on with are the scheme's, exactly.
 
+use super::bands::{far, holds};
 use super::explain::token_name;
 use super::generator::Generator;
 use super::measured::measure;
-use super::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use super::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
 use crate::plan::{Layout, Positions};
@@ -70,6 +71,25 @@ impl Check for PositionsExact {
             }
             schedule.cases.push(Planned { band: "-".into(), case });
         }
+        if g.group.level == Level::Positions {
+            for tail in ["text:2", "video:2x3x2 text:3"] {
+                match far(g, tail) {
+                    Ok((layout, start)) => {
+                        let count = layout.tokens() - start;
+                        let mut case = g.case(self.id(), vec![layout], &fallback, rng.next_u64());
+                        (case.direction, case.alias) = (1, crate::case::Alias::Out);
+                        case.window = g.manifest.token_ranges.then_some((start, count));
+                        let most = g.limits().1;
+                        if let Some(dtype) = g.position_types().into_iter().find(|d| holds(*d, most)) {
+                            case.position_dtype = dtype;
+                        }
+                        schedule.cases.push(Planned { band: "max".into(), case });
+                    }
+                    Err(why) => schedule.gaps.push(Gap { band: "max".into(), why }),
+                }
+            }
+            schedule.gaps.dedup();
+        }
         let preset = if g.group.level == Level::Positions { Some(&fallback) } else { heads.first() };
         if let (true, Some(preset)) = (g.manifest.batch_layouts, preset) {
             let case = g.case(self.id(), super::accuracy::uneven_rows(), preset, rng.next_u64());
@@ -92,7 +112,7 @@ fn held(number: &Number, level: Level, dtype: DType) -> Number {
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+pub(super) fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let scheme = subject.scheme(case)?;
     let (rows, expected) = measure(case, subject)?;
     let mut measure = Measure::default();
@@ -102,7 +122,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                 let number = stated.get(axis, token).ok_or_else(|| Halt::broken("a token has no position"))?;
                 let wanted = held(&number, case.level, case.position_dtype);
                 let found = measured.columns[axis].get(usize::try_from(token - stated.window().start).unwrap_or(0));
-                measure.elements += 1;
+                reached(&mut measure, case.level, &wanted);
                 if found.as_ref() != Some(&wanted) {
                     let found = found.map_or("nothing".to_owned(), |n| n.to_string());
                     return Ok(Verdict::Fail(wrong(case, scheme, row, token, name, &found, &wanted)));
@@ -115,7 +135,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             for (axis, name) in scheme.axes.iter().enumerate() {
                 let number = stated.next().on(axis).cloned().unwrap_or(Number::ZERO);
                 let wanted = held(&number, case.level, case.position_dtype);
-                measure.elements += 1;
+                reached(&mut measure, case.level, &wanted);
                 if next[axis] != wanted {
                     return Ok(Verdict::Fail(wrong_next(case, stated, name, &next[axis], &wanted)));
                 }
@@ -123,6 +143,14 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         }
     }
     Ok(Verdict::Pass(measure))
+}
+
+/// Counts a position. On level fused `accuracy` says how far the run went.
+fn reached(measure: &mut Measure, level: Level, position: &Number) {
+    measure.elements += 1;
+    if level == Level::Positions {
+        measure.largest = measure.largest.max(Some(position.to_f64().floor() as i64));
+    }
 }
 
 fn wrong(

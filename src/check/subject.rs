@@ -80,16 +80,16 @@ impl<'a> Subject<'a> {
         self.library.get(&case.scheme).map(|s| &**s).map_err(|e| Halt::broken(e.to_string()))
     }
 
-    /// The contract that the backend declares for a case.
+    /// The contract that the backend declares for a case, or the user in its place.
     ///
     /// # Errors
     /// If the manifest names none, or one that does not exist.
     pub fn contract(&self, case: &Case) -> Result<Contract, Halt> {
         let level = self.backend.manifest().level(case.level);
-        let name = level.and_then(|l| l.contract(case.dtype));
+        let declared = level.and_then(|l| l.contract(case.dtype));
+        let name = self.contracts.in_force(case.dtype, declared);
         let name = name.ok_or_else(|| Halt::broken(format!("no contract for {} {}", case.level, case.dtype.name())))?;
-        let unknown = || Halt::broken(format!("no contract {} with frequencies {}", name.class, name.frequencies));
-        self.contracts.contract(&name.class, &name.frequencies).ok_or_else(unknown)
+        name.resolve(self.contracts).map_err(Halt::broken)
     }
 
     /// Makes a case concrete for this backend.
@@ -97,10 +97,54 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// As [`prepare`].
     pub fn prepare(&self, case: &Case) -> Result<Prepared, Halt> {
+        let prepared = self.prepare_anywhere(case)?;
+        self.inside_limits(case, &prepared)?;
+        Ok(prepared)
+    }
+
+    /// The same for positions beyond what the manifest allows, which only a check of that very thing asks for.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Halt> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
-        Ok(prepare(case, scheme, self.plans, &level.consumes)?)
+        let alignment = usize::try_from(self.backend.manifest().alignment).unwrap_or(1);
+        Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
+    }
+
+    /// Positions outside of what the manifest allows are never sent, nor asked for.
+    fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Halt> {
+        let manifest = self.backend.manifest();
+        let (least, most) = (manifest.min_position as f64, manifest.max_position as f64);
+        let test = |position: f64| {
+            if position < least {
+                return Err(Halt::not_judged(format!(
+                    "position {position} is below the manifest's min_position {least}"
+                )));
+            }
+            if position > most {
+                return Err(Halt::not_judged(format!(
+                    "position {position} is above the manifest's max_position {most}"
+                )));
+            }
+            Ok(())
+        };
+        match (&prepared.truth, case.level) {
+            // Only the suite sees positions there.
+            (_, Level::Apply) => Ok(()),
+            (Some(truth), _) => truth.positions.iter().flatten().flatten().try_for_each(|p| test(p.hi)),
+            (None, _) => {
+                for row in &prepared.positions {
+                    for (axis, column) in row.columns().iter().enumerate() {
+                        (0..column.len()).filter_map(|i| column.get(i)).try_for_each(|p| test(p.to_f64()))?;
+                        row.next().on(axis).map_or(Ok(()), |p| test(p.to_f64()))?;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Inputs of a case.
@@ -110,10 +154,10 @@ impl<'a> Subject<'a> {
             return (Tensor::default(), Tensor::default());
         };
         let rng = Rng::new(case.seed);
-        let width = (truth.rotary_dim, truth.rotary_offset);
-        let q = fill(case.data, case.dtype, qk.q.shape, case.pairing, width, rng.fork(1));
+        let kind = (case.data, case.dtype, case.pairing);
+        let q = fill(kind, qk.q.shape, truth, 0, rng.fork(1));
         let k = match &qk.k {
-            Some(k) => fill(case.data, case.dtype, k.shape, case.pairing, width, rng.fork(2)),
+            Some(k) => fill(kind, k.shape, truth, qk.q_heads, rng.fork(2)),
             None => Tensor::default(),
         };
         (q, k)
@@ -134,15 +178,41 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// The failing verdict if the backend did not answer OK.
     pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Halt> {
-        let arena = self.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
-        prepared.write(arena, q, k);
-        match self.backend.call(&prepared.call) {
+        match self.answer(prepared, q, k)? {
             Outcome::Ok => Ok(()),
-            outcome => {
-                let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
-                Err(Halt::fail(Box::new(Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend })))
-            }
+            outcome => Err(self.failed(prepared, &outcome)),
         }
+    }
+
+    /// The same, whatever the answer is.
+    ///
+    /// # Errors
+    /// If there is no memory for the call.
+    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Outcome, Halt> {
+        let arena = if prepared.sparse {
+            self.backend.sparse_arena(prepared.bytes)
+        } else {
+            self.backend.arena(prepared.bytes)
+        };
+        prepared.write(arena.map_err(|e| Halt::not_judged(e.to_string()))?, q, k);
+        self.backend.guard(&prepared.guards);
+        Ok(self.backend.call(&prepared.call))
+    }
+
+    /// The verdict for an answer that is not OK: with the place in memory, if the backend died of touching one.
+    pub fn failed(&self, prepared: &Prepared, outcome: &Outcome) -> Halt {
+        let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+        let mut failure = Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend };
+        let fault = self.backend.fault().filter(|_| lost_backend);
+        if let Some((fault, place)) = fault.and_then(|f| Some((f, prepared.place(f.offset)?))) {
+            let did = match fault.write {
+                Some(true) => "it wrote",
+                Some(false) => "it read",
+                None => "it touched",
+            };
+            failure.summary = format!("{}; {did} {place}", failure.summary);
+        }
+        Halt::fail(Box::new(failure))
     }
 
     /// Prepares, fills, runs.

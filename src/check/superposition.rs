@@ -63,11 +63,14 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     if judge.truth().plan.attention_scaling != 1.0 {
         return Err(Halt::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
     }
+    let types = Types::new(&subject.contract(case)?, case.dtype);
+    if types.truncates {
+        return Err(Halt::not_judged("the contract declares a store that does not round to nearest"));
+    }
     let (q, k) = Subject::inputs(case, &prepared);
     let both = subject.run(&prepared, q.clone(), k.clone())?;
     let first = subject.run(&prepared, only(&judge, &q, false), only(&judge, &k, false))?;
     let second = subject.run(&prepared, only(&judge, &q, true), only(&judge, &k, true))?;
-    let types = Types::new(&subject.contract(case)?, case.dtype);
     let allowance = |y, p1, p2| superposition_allowance(&types, y, p1, p2);
     let mut measure = Measure::default();
     let row = |o: &'_ Outputs, t: usize, h: usize| judge.output_row(o, 0, t, h).to_vec();

@@ -1,6 +1,10 @@
 //! Each check passes the embedded kernel and fails a kernel with the defect it is there for. The defects are made by
 //! changing the call before the embedded kernel sees it, so that they are exactly one thing each.
 
+mod bent;
+mod laws;
+mod special;
+
 use std::sync::atomic::AtomicBool;
 
 use super::{CATALOGUE, Check, Generator, Group, Verdict};

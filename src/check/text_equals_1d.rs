@@ -53,7 +53,7 @@ impl Check for TextEquals1d {
 
     fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
         let mut run = || -> Result<Verdict, Halt> {
-            if case.layouts.iter().any(|l| !l.is_text_only()) || matches!(case.place, Place::Random { .. }) {
+            if case.layouts.iter().any(|l| !l.is_text_only()) || !case.place.is_layout() {
                 return Err(Halt::broken("text-equals-1d needs a layout of text alone"));
             }
             let (mut prepared, outputs) = subject.execute(case)?;

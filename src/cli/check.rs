@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, parameter, print};
+use super::{Stop, library, named, parameter, print};
 use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{BackendFactory, Manifest};
 use crate::case::{Case, Level};
-use crate::check::{Verdict, generator::BANDS};
+use crate::check::{Verdict, bands::BANDS};
 use crate::numeric::{DType, Number};
 use crate::plan::PlanCache;
 use crate::plan::contract::ContractTable;
@@ -32,6 +32,14 @@ struct BackendArguments {
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
+}
+
+/// The arithmetic that outputs are held to.
+#[derive(Debug, Args)]
+struct ContractArguments {
+    /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
+    #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
+    contract: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +64,9 @@ pub(super) struct CheckArguments {
     /// Seed of everything that is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Cases that run at a time [default: as many as there are cores]; the report does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: Option<u32>,
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
@@ -65,6 +76,8 @@ pub(super) struct CheckArguments {
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    contract: ContractArguments,
     #[command(flatten)]
     run: BackendArguments,
 }
@@ -85,6 +98,8 @@ pub(super) struct ReplayArguments {
     case: String,
     /// The backend it failed on; without one, ropecheck's own kernel
     backend: Option<PathBuf>,
+    #[command(flatten)]
+    contract: ContractArguments,
     #[command(flatten)]
     run: BackendArguments,
 }
@@ -120,23 +135,18 @@ fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<d
     }
 }
 
-fn contracts() -> Result<ContractTable, Stop> {
-    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(64)
 }
 
-fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, Stop> {
-    names
-        .iter()
-        .map(|name| {
-            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
-                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
-                let hint = crate::spec::suggest(name, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                Stop::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
-            })
-        })
-        .collect()
+/// The built-in contracts, and what the user declares in the place of the backend.
+fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
+    let contracts = crate::plan::contract_file::contracts();
+    let mut contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    for text in &options.contract {
+        contracts.declare(text).map_err(|why| Stop::usage(format!("--contract {text}: {why}")))?;
+    }
+    Ok(contracts)
 }
 
 pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
@@ -150,9 +160,10 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         cases: a.cases,
         seed: a.seed,
         parameters: a.param.clone(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: a.threads.map_or_else(all_cores, |n| n as usize),
+        first_failure_only: false,
     };
-    let contracts = contracts()?;
+    let contracts = contracts(&a.contract)?;
     // A second handler cannot be set; then the default one ends the run, which is no worse.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
     let context =
@@ -188,7 +199,15 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     schemes.dedup();
     schemes.sort();
     schemes.dedup();
-    let controls = run::controls(context, &schemes[0], options.seed);
+    // The control kernels keep their own contract.
+    let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
+    let plain = Context {
+        library: context.library,
+        contracts: &own,
+        plans: PlanCache::new(),
+        interrupted: context.interrupted,
+    };
+    let controls = run::controls(&plain, &schemes[0], options.seed);
     let embedded = Library::embedded().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let anchors = run::anchors(&embedded);
     let statements = run::statements(context.library, &schemes);
@@ -204,7 +223,10 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         cases: options.cases,
         backend: format!("{} {}", manifest.name, manifest.version),
         embedded: factory.name() == "host",
+        contracts: run::contracts_in_force(&manifest, context.contracts, &levels),
+        contract_options: context.contracts.options(),
         not_judged: run::not_judged(&manifest, &levels),
+        reached: run::reached(&manifest, &results),
         manifest,
         controls,
         anchors,
@@ -221,24 +243,19 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
 }
 
 fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
+    if let Some((Some(dtype), _)) =
+        contracts.overrides.iter().find(|(d, _)| d.is_some_and(|d| !manifest.dtypes.contains(&d)))
+    {
+        let known: Vec<&str> = manifest.dtypes.iter().map(|d| d.name()).collect();
+        let why = format!("--contract {dtype}=...: the backend has no dtype {dtype}, only {}", known.join(", "));
+        return Err(Stop::usage(why));
+    }
     for (level, declared) in &manifest.levels {
-        for (dtype, name) in &declared.contracts {
-            let ways: Vec<&str> = contracts.frequencies.iter().map(|f| f.name.as_str()).collect();
-            if contracts.contract(&name.class, &name.frequencies).is_none() {
-                let classes: Vec<&str> = contracts.classes.iter().map(|c| c.name.as_str()).collect();
-                return Err(Stop::new(
-                    ExitCode::NotStarted,
-                    format!(
-                        "manifest, levels.{level}.contract ({}): no class {:?} with frequencies {:?}; classes are {}, \
-                         frequencies are {}",
-                        dtype.name(),
-                        name.class,
-                        name.frequencies,
-                        classes.join(", "),
-                        ways.join(", ")
-                    ),
-                ));
-            }
+        for (dtype, own) in &declared.contracts {
+            let resolved = contracts.in_force(*dtype, Some(own)).map_or(Ok(()), |d| d.resolve(contracts).map(drop));
+            resolved.map_err(|why| {
+                Stop::new(ExitCode::NotStarted, format!("manifest, levels.{level}.contract ({dtype}): {why}"))
+            })?;
         }
     }
     Ok(())
@@ -269,7 +286,7 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
     let library = library(&a.run.spec)?;
     let case: Case = a.case.parse().map_err(Stop::usage)?;
     library.get(&case.scheme).map_err(Stop::usage)?;
-    let contracts = contracts()?;
+    let contracts = contracts(&a.contract)?;
     let factory = factory(a.backend.as_deref(), &a.run)?;
     let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     contracts_exist(backend.manifest(), &contracts)?;
@@ -301,15 +318,14 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
         let consumes: Vec<&str> = m.consumes.iter().map(|c| c.name()).collect();
         let _ = writeln!(out, "level {level}: consumes {}; schemes {}", consumes.join(", "), m.schemes.join(", "));
         for (dtype, contract) in &m.contracts {
-            let _ =
-                writeln!(out, "  {}: contract {}, frequencies {}", dtype.name(), contract.class, contract.frequencies);
+            let _ = writeln!(out, "  {dtype}: contract {contract}");
         }
         let parts = run::not_judged(manifest, &[*level]);
         let parts = parts.first().map_or_else(|| "nothing".to_owned(), |n| n.parts.join(", "));
         let _ = writeln!(out, "  not judged, because the suite supplies it: {parts}");
     }
     let json = serde_json::to_string_pretty(manifest).map_err(|e| Stop::new(ExitCode::Internal, e))?;
-    let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|(name, ..)| name).join(", "));
+    let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|band| band.name).join(", "));
     let _ = writeln!(out, "{json}");
     print(&String::from_utf8_lossy(&out));
     Ok(ExitCode::Conformant)

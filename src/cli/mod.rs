@@ -4,6 +4,7 @@ mod check;
 mod list;
 mod positions;
 mod properties;
+mod selftest;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Command {
     Explain(list::ExplainArguments),
     /// Print the positions that a scheme gives a layout
     Positions(positions::PositionsArguments),
+    /// Judge the suite itself: every known fault must be killed, no honest kernel rejected
+    Selftest(selftest::SelfTestArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
     /// The process that holds a library under test
@@ -92,6 +95,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Explain(a) => list::explain(&a),
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
+        Command::Selftest(a) => selftest::selftest(a),
         Command::Worker { arena, library } => crate::backend::library::run_worker(&library, arena)
             .map(|()| ExitCode::Conformant)
             .map_err(|e| Stop::new(ExitCode::Internal, e)),
@@ -127,4 +131,20 @@ fn parameter(text: &str) -> Result<(String, Number), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, found {text:?}"))?;
     let number = Number::parse(value).map_err(|e| format!("{value:?} is no number (such as 2, 0.5 or 10/3): {e}"))?;
     Ok((name.to_owned(), number))
+}
+
+/// Picks names out of a closed list.
+fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, Stop> {
+    names
+        .iter()
+        .map(|name| {
+            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
+                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
+                let hint = crate::spec::suggest(name, known.iter().copied())
+                    .map(|n| format!("; did you mean {n:?}?"))
+                    .unwrap_or_default();
+                Stop::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
+            })
+        })
+        .collect()
 }

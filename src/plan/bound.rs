@@ -2,20 +2,38 @@
 
 use crate::numeric::{DType, Dd};
 
-use super::contract::{Contract, F32_ROUNDING, Kept};
+pub use super::allowance::{Allowance, superposition_allowance};
+use super::contract::{Contract, Fma, Kept, Scaling, Store};
+use super::range::Range;
 use super::reference::{Turn, factor_error};
+
+/// What f64 costs where a contract says "exact": 2^-51 of the largest cosine or sine (2^-52 for the function, 2^-53 for its
+/// scaling), and as much of the products (2^-53 for each, 2^-53 for the sum).
+pub(super) const F64_COST: f64 = 1.0 / (1u64 << 51) as f64;
+/// Rounding of the bound itself in f64: ten operations at 2^-53, and far more.
+const EVALUATION: f64 = 1.0 / (1u64 << 46) as f64;
+/// Makes a quotient that was computed in f64 no smaller than it is, so that it lies in no lower binade.
+pub(super) const UP: f64 = 1.0 + 1.0 / (1u64 << 50) as f64;
 
 /// Types that a contract means for one storage type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Types {
     /// Type of the tensors.
     pub storage: DType,
-    /// Type of products and sums; `None`: exact.
+    /// Type of products and sums; `None`: f64 or better.
     pub arithmetic: Option<DType>,
-    /// Type of cos and sin; `None`: exact.
+    /// Type of cos and sin; `None`: f64 or better.
     pub table: Option<DType>,
     /// Whether subnormals may become zero.
     pub flushes: bool,
+    /// Fused multiply-add.
+    pub fma: Fma,
+    /// Whether rounding to the storage type drops the low bits, where it is narrower than the arithmetic.
+    pub truncates: bool,
+    /// What is multiplied by the attention scaling.
+    pub scaling: Scaling,
+    /// In which type; `None`: f64 or better.
+    pub scaled: Option<DType>,
 }
 
 impl Types {
@@ -23,35 +41,80 @@ impl Types {
     #[must_use]
     pub fn new(contract: &Contract, storage: DType) -> Self {
         let class = &contract.class;
-        let (arithmetic, table) = (class.arithmetic.dtype(storage), class.table.dtype(storage));
-        Self { storage, arithmetic, table, flushes: class.flushes }
+        Self {
+            storage,
+            arithmetic: class.arithmetic.dtype(storage),
+            table: class.table.dtype(storage),
+            flushes: class.flushes,
+            fma: class.fma,
+            // f32 kept in f32 is not rounded again.
+            truncates: class.store == Store::TowardZero && (storage != DType::F32 || class.arithmetic == Kept::Exact),
+            scaling: class.scaling,
+            scaled: class.scaling_type().dtype(storage),
+        }
     }
 
-    /// Error of one rounding to `dtype` of a value up to |v|.
+    /// Error of one rounding to nearest in `dtype` of a value up to |v|.
     fn rounding(&self, dtype: DType, v: f64) -> f64 {
         if self.flushes { dtype.half_ulp_flushing(v) } else { dtype.half_ulp(v) }
     }
 
-    /// Error of one operation whose exact result is up to |v|. Narrow types may be computed in f32 and rounded again.
-    fn operation(&self, v: f64) -> f64 {
-        match self.arithmetic {
+    /// Error of rounding a value up to |v| to the storage type, as the contract rounds.
+    pub(super) fn store(&self, v: f64) -> f64 {
+        let nearest = self.storage.half_ulp(v);
+        let error = if self.truncates { 2.0 * nearest } else { nearest };
+        if self.flushes { error.max(self.storage.min_normal()) } else { error }
+    }
+
+    /// Error of one operation in `dtype` whose exact result is up to |v|. Narrow types may be computed in f32 and rounded
+    /// again.
+    pub(super) fn operation_in(&self, dtype: Option<DType>, v: f64) -> f64 {
+        match dtype {
             None => 0.0,
             Some(DType::F32) => self.rounding(DType::F32, v),
-            Some(narrow) => {
+            Some(_) => {
                 let wide = self.rounding(DType::F32, v);
-                wide + self.rounding(narrow, v + wide)
+                wide + self.store(v + wide)
             }
         }
+    }
+
+    pub(super) fn operation(&self, v: f64) -> f64 {
+        self.operation_in(self.arithmetic, v)
+    }
+
+    /// Type of what was multiplied by the scaling: the narrower one of its type and the arithmetic's.
+    pub(super) fn scaled_result(&self) -> Option<DType> {
+        let narrow = |t: Option<DType>| t.is_some_and(|t| t != DType::F32);
+        if narrow(self.scaled) || narrow(self.arithmetic) { Some(self.storage) } else { self.scaled }
     }
 
     /// Whether the sum is rounded again when it is stored.
     pub(super) fn stores(&self) -> bool {
         self.arithmetic != Some(self.storage)
     }
+}
 
-    /// Smallest result of an operation that can become infinite.
-    fn overflow(&self) -> f64 {
-        self.arithmetic.map_or(f64::INFINITY, DType::overflow_threshold).min(self.storage.overflow_threshold())
+/// How the attention scaling enters where it is not a part of the factors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaledValues {
+    /// It multiplies the outputs, else the inputs.
+    pub outputs: bool,
+    /// |m|
+    pub by: f64,
+    /// How far the kernel's m may be from it.
+    pub error: f64,
+    /// Whether multiplying by it is exact but for subnormals.
+    pub power_of_two: bool,
+}
+
+impl ScaledValues {
+    /// Error of (v + dv) m with |v| + |dv| <= `size`, apart from m |dv|.
+    pub(super) fn cost(&self, types: &Types, size: f64) -> f64 {
+        let product = size * (self.by + self.error);
+        let dtype = types.scaled_result();
+        let f64_cost = if dtype.is_none() { F64_COST * product } else { 0.0 };
+        self.error * size + f64_cost + types.operation_in(dtype, if self.power_of_two { 0.0 } else { product })
     }
 }
 
@@ -68,14 +131,18 @@ pub struct PairBound {
     pub trig: [f64; 2],
     /// The same: of keeping them in the table's type.
     pub table: [f64; 2],
-    /// Largest magnitudes of the kernel's factors.
+    /// Largest magnitudes of the kernel's factors (times the scaling, wherever it is applied).
     pub most: [f64; 2],
     /// Errors of the reference's own factors.
     pub reference: [f64; 2],
+    /// The scaling of inputs or outputs, if it is not 1 and not in the factors.
+    pub scaled: Option<ScaledValues>,
+    /// The angle may be beyond what the contract claims anything for.
+    pub beyond_limit: bool,
 }
 
 impl PairBound {
-    /// The bound at `position * inv_freq`; `steps` is `contract.frequencies.steps(..)` for that frequency.
+    /// The bound at `position * inv_freq`; `steps` is [`Contract::steps`] for that frequency.
     #[must_use]
     pub fn new(
         contract: &Contract,
@@ -100,33 +167,47 @@ impl PairBound {
             table: [0.0; 2],
             most: factors.map(f64::abs),
             reference: factors.map(|factor| factor_error(factor, scaling, angle)),
+            scaled: None,
+            // Written so that an angle that is no number is beyond.
+            beyond_limit: contract.class.angle_limit.is_some_and(|limit| !(angle.abs() + g <= limit)),
         };
-        if !g.is_finite() {
-            // The kernel's angle may overflow: nothing can be said.
+        let scaling_overflows = types.scaled.is_some_and(|t| !(m < t.overflow_threshold()));
+        if !g.is_finite() || scaling_overflows {
+            // The kernel's angle, or its scaling, may overflow: nothing can be said.
             pair.most = [f64::INFINITY; 2];
             return pair;
         }
-        let scaled = scaling != 1.0 && contract.class.table != Kept::Exact;
         // Multiplying by a power of two rounds only among the subnormals.
         let power_of_two = scaling.to_bits().trailing_zeros() >= 52;
-        let scaling_error = if DType::F32.holds(scaling) { 0.0 } else { F32_ROUNDING };
+        let error = types.scaled.map_or(0.0, |t| if t.holds(scaling) { 0.0 } else { t.half_ulp(scaling) });
+        let values = ScaledValues { outputs: types.scaling == Scaling::Outputs, by: m, error, power_of_two };
+        let in_factors = types.scaling == Scaling::Factors || scaling == 1.0 || m == 0.0;
+        pair.scaled = (!in_factors).then_some(values);
         for (i, factor) in factors.into_iter().enumerate() {
-            // |cos| of the kernel's angle; the sine and cosine of an f32 other than 0 are below 1.
-            let unscaled = if scaling == 1.0 { factor.abs() } else { factor.abs() / m };
+            // |cos| of the kernel's angle; the sine and cosine of a float other than 0 are below 1.
+            let unscaled = if scaling == 1.0 || m == 0.0 { factor.abs() } else { factor.abs() / m * UP };
             let size = (unscaled + shift + pair.reference[i] / m).min(1.0);
-            let mut trig = m * trig_error(contract, types, size);
-            if scaled {
-                // (v + trig) * m (1 + u), rounded.
-                trig += scaling_error * (trig + m * size);
-                trig += types.rounding(DType::F32, if power_of_two { 0.0 } else { m * size + trig });
+            let mut trig = trig_error(contract, types, size);
+            if in_factors && scaling != 1.0 {
+                if types.scaled.is_some_and(|t| t != DType::F32) {
+                    // Kept in the storage type before it is multiplied in it.
+                    trig += types.store(size + trig);
+                }
+                // (v + trig) (m + error), rounded.
+                trig = m * trig + scale_cost(types, &values, size + trig);
+            } else {
+                trig *= m;
             }
-            let table = match types.table {
+            let kept = match types.table {
                 None | Some(DType::F32) => 0.0,
-                Some(narrow) => types.rounding(narrow, m * size + trig),
+                // What was scaled in the storage type is in it already.
+                Some(_) if in_factors && scaling != 1.0 && types.scaled == types.table => 0.0,
+                Some(narrow) if in_factors => types.rounding(narrow, m * size + trig),
+                Some(narrow) => m * types.rounding(narrow, size + trig / m * UP),
             };
             pair.trig[i] = trig;
-            pair.table[i] = table;
-            pair.most[i] = m * size + trig + table;
+            pair.table[i] = kept;
+            pair.most[i] = m * size + trig + kept;
         }
         pair
     }
@@ -139,9 +220,17 @@ impl PairBound {
             Some(narrow) if !narrow.holds(factor) => types.rounding(narrow, factor),
             _ => 0.0,
         });
-        let most = [cos.abs() + table[0], sin.abs() + table[1]];
-        let reference = factors.map(|factor| factor_error(factor, 0.0, 0.0));
-        Self { turn: Turn { cos, sin }, shift: 0.0, versine: 0.0, trig: [0.0; 2], table, most, reference }
+        Self {
+            turn: Turn { cos, sin },
+            shift: 0.0,
+            versine: 0.0,
+            trig: [0.0; 2],
+            table,
+            most: [cos.abs() + table[0], sin.abs() + table[1]],
+            reference: factors.map(|factor| factor_error(factor, 0.0, 0.0)),
+            scaled: None,
+            beyond_limit: false,
+        }
     }
 
     /// Bound of the first output of (a, b), or of the second with `second`; `value` is the reference's value of it and
@@ -151,20 +240,31 @@ impl PairBound {
         // first = a cos - b sin, second = b cos + a sin: the input of cos, then that of sin.
         let (of_cos, of_sin) = if second { (inputs.1, inputs.0) } else { inputs };
         let (of_cos, of_sin, value, partner) = (of_cos.abs(), of_sin.abs(), value.abs(), partner.abs());
-        let angle = self.shift * partner + self.versine * value;
-        let mut trig = of_cos * self.trig[0] + of_sin * self.trig[1];
+        let mut part = Allowance {
+            angle: self.shift * partner + self.versine * value,
+            trig: of_cos * self.trig[0] + of_sin * self.trig[1],
+            table: of_cos * self.table[0] + of_sin * self.table[1],
+            ..Allowance::default()
+        };
         if types.flushes {
             // An input that is subnormal may count as 0.
-            trig += types.storage.min_normal() * (self.most[0] + self.most[1]);
+            part.trig += types.storage.min_normal() * (self.most[0] + self.most[1]);
         }
-        let table = of_cos * self.table[0] + of_sin * self.table[1];
-        let products = types.operation(of_cos * self.most[0]) + types.operation(of_sin * self.most[1]);
-        let before = angle + trig + table + products;
-        let sum = types.operation(value + before);
-        let before = before + sum;
-        let store = if types.stores() { types.rounding(types.storage, value + before) } else { 0.0 };
-        let reference = of_cos * self.reference[0] + of_sin * self.reference[1] + EVALUATION * (before + store);
-        Allowance { angle, trig, table, products, sum, store, reference }
+        let terms = (of_cos * self.most[0], of_sin * self.most[1]);
+        match self.scaled {
+            Some(by) if by.outputs => part.outputs_scaled(types, &by, terms, value),
+            Some(by) => {
+                // Each input is m x and an error; the kernel's factors are the unscaled ones.
+                let error = |input: f64, most: f64| by.cost(types, input) * most / by.by * UP;
+                let (first, second) = (error(of_cos, self.most[0]), error(of_sin, self.most[1]));
+                part.scaling = first + second;
+                part.rounded(types, (terms.0 + first, terms.1 + second), value);
+            }
+            None => part.rounded(types, terms, value),
+        }
+        let evaluation = EVALUATION * part.total();
+        part.reference = of_cos * self.reference[0] + of_sin * self.reference[1] + evaluation;
+        part
     }
 
     /// Judges one observed value. `Pass` means |observed - reference| <= allowance.
@@ -172,6 +272,9 @@ impl PairBound {
     pub fn judge(&self, types: &Types, second: bool, inputs: (f64, f64), observed: f64) -> Judgement {
         if !(inputs.0.is_finite() && inputs.1.is_finite()) {
             return Judgement::InputNotFinite;
+        }
+        if self.beyond_limit {
+            return Judgement::BeyondAngleLimit;
         }
         let (first, other) = self.turn.apply(inputs.0, inputs.1);
         let (value, partner) = if second { (other, first) } else { (first, other) };
@@ -182,99 +285,39 @@ impl PairBound {
         if observed.is_finite() {
             let ratio = (observed - value).abs() / allowed;
             // Written so that a NaN is no pass.
-            return if ratio <= 1.0 { Judgement::Pass { ratio } } else { Judgement::Fail };
+            if ratio <= 1.0 {
+                return Judgement::Pass { ratio };
+            }
         }
-        if self.may_overflow(types, second, inputs, value, allowed, observed) {
+        if Range::new(self, types, second, inputs, value, allowed).may_be(observed) {
             Judgement::RangeNotJudged
         } else {
             Judgement::Fail
         }
     }
-
-    /// Whether an honest kernel may write `observed`, which is infinite or NaN, although the inputs are finite.
-    fn may_overflow(
-        &self,
-        types: &Types,
-        second: bool,
-        inputs: (f64, f64),
-        value: f64,
-        allowed: f64,
-        observed: f64,
-    ) -> bool {
-        let (of_cos, of_sin) = if second { (inputs.1, inputs.0) } else { inputs };
-        let limit = types.arithmetic.map_or(f64::INFINITY, DType::overflow_threshold);
-        let factor_limit =
-            types.table.map_or(f64::INFINITY, |t| t.overflow_threshold().min(DType::F32.overflow_threshold()));
-        let factor = self.most.map(|most| most >= factor_limit);
-        let product = [of_cos.abs() * self.most[0] >= limit, of_sin.abs() * self.most[1] >= limit];
-        let infinite = [product[0] || factor[0], product[1] || factor[1]];
-        if observed.is_nan() {
-            // Infinity minus infinity, or infinity times 0.
-            let flushed = if types.flushes { types.storage.min_normal() } else { 0.0 };
-            let zero = |input: f64| input == 0.0 || input.abs() < flushed;
-            return (infinite[0] && infinite[1]) || (factor[0] && zero(of_cos)) || (factor[1] && zero(of_sin));
-        }
-        // A product may have either sign only together with the other one; either is granted.
-        infinite[0] || infinite[1] || value * observed.signum() + allowed >= types.overflow()
-    }
 }
 
-/// Rounding of the bound itself in f64: ten operations at 2^-53, and far more.
-const EVALUATION: f64 = 1.0 / (1u64 << 46) as f64;
+/// Error of a factor times the scaling, in the scaling's own type.
+fn scale_cost(types: &Types, values: &ScaledValues, size: f64) -> f64 {
+    let product = size * (values.by + values.error);
+    let rounded = match types.scaled {
+        None => F64_COST * product,
+        dtype => types.operation_in(dtype, if values.power_of_two { 0.0 } else { product }),
+    };
+    values.error * size + rounded
+}
 
 /// Error of a library's sine or cosine whose exact value is up to `size` <= 1.
 fn trig_error(contract: &Contract, types: &Types, size: f64) -> f64 {
     let class = &contract.class;
+    let kept = if class.table == Kept::Exact { F64_COST * size } else { 0.0 };
     if class.trig_ulps == 0.0 && class.trig_error == 0.0 {
-        return 0.0;
+        return kept;
     }
     // Just below 1 an ulp is half of that at 1, and exactly 1 is met by every library.
     let ulp = 2.0 * DType::F32.half_ulp(size.min(1.0f64.next_down()));
     let error = class.trig_ulps * ulp;
-    class.trig_error + if types.flushes { error.max(DType::F32.min_normal()) } else { error }
-}
-
-/// A bound, by the reason that each part of it exists for.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Allowance {
-    /// The kernel's angle is an f32, as is its frequency.
-    pub angle: f64,
-    /// Its sine and cosine, and their scaling.
-    pub trig: f64,
-    /// Keeping these in a narrow table.
-    pub table: f64,
-    /// Rounding the two products.
-    pub products: f64,
-    /// Rounding their sum.
-    pub sum: f64,
-    /// Rounding to the storage type.
-    pub store: f64,
-    /// The reference's own error.
-    pub reference: f64,
-}
-
-impl Allowance {
-    /// The whole bound.
-    #[must_use]
-    pub fn total(&self) -> f64 {
-        self.angle + self.trig + self.table + self.products + self.sum + self.store + self.reference
-    }
-
-    /// The parts by name, largest first.
-    #[must_use]
-    pub fn parts(&self) -> [(&'static str, f64); 7] {
-        let mut parts = [
-            ("angle", self.angle),
-            ("trig", self.trig),
-            ("table", self.table),
-            ("products", self.products),
-            ("sum", self.sum),
-            ("store", self.store),
-            ("reference", self.reference),
-        ];
-        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-        parts
-    }
+    kept + class.trig_error + if types.flushes { error.max(DType::F32.min_normal()) } else { error }
 }
 
 /// What becomes of one element.
@@ -291,16 +334,6 @@ pub enum Judgement {
     RangeNotJudged,
     /// An input is infinite or NaN: this pair's outputs are free.
     InputNotFinite,
-}
-
-/// By how much output y for (a, b) may differ from p1 + p2, the outputs for (a, 0) and (0, b) at the same position, whatever
-/// the angle, for every kernel that rounds to nearest and applies no scaling; all three finite.
-#[must_use]
-pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
-    // Rounding is monotone, so a result in a binade was in it, or at its upper end, before it was rounded: the roundings of
-    // the products, the sum and the store are each at most what they are at the result.
-    [y, p1, p2]
-        .iter()
-        .map(|v| types.operation(v.abs()) + if types.stores() { types.rounding(types.storage, *v) } else { 0.0 })
-        .sum()
+    /// The contract claims nothing for an angle of this size.
+    BeyondAngleLimit,
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::numeric::Number;
 use crate::spec::diagnostic::{Sink, SourceFile};
 use crate::spec::fields::{Fields, is_kebab};
 use crate::spec::library::embedded_file;
 use crate::spec::yaml::{self, Key, Node};
 use crate::spec::{SpecError, SpecErrors, suggest};
 
-use super::contract::{ClassRule, ContractTable, FrequencyRule, Kept, LogBase, Procedure, Steps};
+use super::contract::{ClassRule, ContractTable, FrequencyRule, LogBase, Procedure, Steps};
+use super::contract_keys::{self, ANGLES, FMA, KEPT, SCALING, STORE};
 
 /// The built-in classes and ways to frequencies.
 ///
@@ -30,7 +30,7 @@ pub fn read(file: &Arc<SourceFile>) -> Result<ContractTable, SpecErrors> {
     let classes = rules(fields.required("classes"), "classes", &mut sink, class);
     let frequencies = rules(fields.required("frequencies"), "ways to frequencies", &mut sink, frequency);
     fields.finish(&mut sink);
-    sink.finish(Some(ContractTable { classes, frequencies }))
+    sink.finish(Some(ContractTable { classes, frequencies, overrides: Vec::new() }))
 }
 
 /// The entries of a map from names to rules.
@@ -53,31 +53,44 @@ fn rules<T>(
 }
 
 fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
-    const ALL: [(&str, Kept); 3] = [("exact", Kept::Exact), ("f32", Kept::F32), ("storage", Kept::Storage)];
     let mut fields = sink.take(Fields::new(node, "a class"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
-    // No bound is derived for angles that are kept in less than f32.
-    let angles = sink.take(fields.required("angles").and_then(|node| one_of(node, &ALL[..2])));
-    let table = sink.take(fields.required("table").and_then(|node| one_of(node, &ALL)));
-    let arithmetic = sink.take(fields.required("arithmetic").and_then(|node| one_of(node, &ALL)));
+    let angles = sink.take(fields.required("angles").and_then(|node| one_of(node, &ANGLES)));
+    let table = sink.take(fields.required("table").and_then(|node| one_of(node, &KEPT)));
+    let arithmetic = sink.take(fields.required("arithmetic").and_then(|node| one_of(node, &KEPT)));
     let trig_ulps = sink.take(fields.required("trig_ulps").and_then(|node| amount(node, "trig_ulps")));
     let trig_error = optional(&mut fields, "trig_error", sink);
     let angle_limit = optional(&mut fields, "angle_limit", sink);
+    let position_roundings = optional(&mut fields, "position_roundings", sink);
     let flushes = fields.optional("flushes").map_or(Ok(false), |node| node.truth("flushes"));
     let flushes = sink.take(flushes);
+    let fma = word(&mut fields, "fma", &FMA, sink);
+    let store = word(&mut fields, "store", &STORE, sink);
+    let scaling = word(&mut fields, "scaling", &SCALING, sink);
+    let scaled = word(&mut fields, "scaling_type", &KEPT, sink);
     fields.finish(sink);
     Some(ClassRule {
         name: key.text.clone(),
         doc,
         angles: angles?,
+        position_roundings: position_roundings.unwrap_or(1.0),
         table: table?,
         arithmetic: arithmetic?,
         trig_ulps: trig_ulps?,
         trig_error: trig_error.unwrap_or(0.0),
         angle_limit,
         flushes: flushes?,
+        fma: fma.unwrap_or_default(),
+        store: store.unwrap_or_default(),
+        scaling: scaling.unwrap_or_default(),
+        scaled,
     })
+}
+
+/// The meaning of an optional word.
+fn word<'a, T: Copy>(fields: &mut Fields<'a>, key: &'a str, words: &[(&str, T)], sink: &mut Sink) -> Option<T> {
+    fields.optional(key).and_then(|node| sink.take(one_of(node, words)))
 }
 
 fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
@@ -114,13 +127,16 @@ fn optional(fields: &mut Fields<'_>, key: &'static str, sink: &mut Sink) -> Opti
     fields.optional(key).and_then(|node| sink.take(amount(node, key)))
 }
 
-/// A number from 0, as the nearest f64.
+/// A number from 0 to the most that this key takes, as the nearest f64.
 fn amount(node: &Node, what: &str) -> Result<f64, SpecError> {
     let number = node.number(what)?;
-    if number < Number::ZERO {
-        return Err(node.error(format!("expected {what} (a number from 0), found `{number}`")));
+    let value = number.to_f64();
+    // Inside `per_index` the keys have the limits that they have outside.
+    let takes = contract_keys::key(what).map(|key| key.takes).map_err(|why| node.error(why))?;
+    if takes.number(value).is_err() {
+        return Err(node.error(format!("expected {what} ({takes}), found `{number}`")));
     }
-    Ok(number.to_f64())
+    Ok(value)
 }
 
 fn one_of<T: Copy>(node: &Node, values: &[(&str, T)]) -> Result<T, SpecError> {
@@ -134,6 +150,7 @@ fn one_of<T: Copy>(node: &Node, values: &[(&str, T)]) -> Result<T, SpecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::contract::{Fma, Kept, Scaling, Store};
 
     /// The built-in text with one part replaced.
     fn edited(old: &str, new: &str) -> Result<ContractTable, String> {
@@ -180,6 +197,13 @@ mod tests {
         let mut expected = built_in.clone();
         expected.frequencies[0].once.roundings = 1.5;
         assert_eq!(table, expected);
+        let all = "    flushes: true\n    fma: never\n    store: toward-zero\n    scaling: outputs\n    scaling_type: storage\n";
+        let table = change("    flushes: true\n", &format!("{all}    position_roundings: 2\n"));
+        let mut expected = built_in.clone();
+        let fast = &mut expected.classes[4];
+        (fast.fma, fast.store, fast.scaling) = (Fma::Never, Store::TowardZero, Scaling::Outputs);
+        (fast.scaled, fast.position_roundings) = (Some(Kept::Storage), 2.0);
+        assert_eq!(table, expected);
         let table = change("{roundings: 1, library: 1, exponent: 1}", "{roundings: 1, library: 7}");
         let mut expected = built_in;
         expected.frequencies[6].per_index = Steps { roundings: 1.0, library: 7.0, exponent: 0.0 };
@@ -193,14 +217,16 @@ mod tests {
             ("per_index: {library", "per_index: {libary", "`per_index` has no key `libary` (did you mean `library`?)"),
             ("classes:", "version: 2\nclasses:", "a file of contracts has no key `version`"),
             ("    trig_ulps: 0\n", "", "a class needs the key `trig_ulps`"),
-            ("trig_ulps: 0", "trig_ulps: -1", "expected trig_ulps (a number from 0), found `-1`"),
+            ("trig_ulps: 0", "trig_ulps: -1", "expected trig_ulps (a number from 0 to 65536), found `-1`"),
             ("trig_ulps: 0", "trig_ulps: few", "expected trig_ulps (a number), found `few`"),
             (
                 "table: storage",
                 "table: storge",
                 "expected exact or f32 or storage, found `storge` (did you mean `storage`?)",
             ),
-            ("angles: exact", "angles: storage", "expected exact or f32, found `storage`"),
+            ("angles: exact", "angles: storage", "expected exact or f64 or f32, found `storage`"),
+            ("flushes: true", "fma: neve", "expected allowed or always or never, found `neve` (did you mean `never`?)"),
+            ("flushes: true", "trig_err: 0", "a class has no key `trig_err` (did you mean `trig_error`?)"),
             ("logarithm: 2", "logarithm: 10", "expected e or 2, found `10`"),
             ("procedure: scale", "procedure: scal", "found `scal` (did you mean `scale`?)"),
             ("    procedure: table\n", "", "a way to frequencies needs the key `procedure`"),

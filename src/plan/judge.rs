@@ -6,7 +6,7 @@
 use crate::numeric::Dd;
 
 use super::bound::{Allowance, Judgement, PairBound, Types};
-use super::contract::Contract;
+use super::contract::{Contract, Fma};
 use super::reference::position_of;
 
 /// Elements per step of the loop that settles.
@@ -53,6 +53,8 @@ pub struct Tally {
     pub range_not_judged: u64,
     /// Elements of pairs with an input that is not finite.
     pub input_not_finite: u64,
+    /// Elements whose angle is beyond what the contract claims anything for.
+    pub beyond_angle_limit: u64,
 }
 
 impl Tally {
@@ -64,6 +66,7 @@ impl Tally {
         self.judged += other.judged;
         self.range_not_judged += other.range_not_judged;
         self.input_not_finite += other.input_not_finite;
+        self.beyond_angle_limit += other.beyond_angle_limit;
     }
 }
 
@@ -125,16 +128,19 @@ impl RowBound {
     pub fn push(&mut self, pair: PairBound) {
         // A rounding errs by more than |v| 2^-(p+1) at most: the lower estimate of all but the last one.
         let operation = self.types.arithmetic.map_or(0.0, |dtype| 0.5 * dtype.half_ulp_parts().0);
-        self.cos.push(pair.turn.cos);
+        // With one of two products unrounded, the larger rounding is at least the mean of both.
+        let product = if self.types.fma == Fma::Always { 0.5 * operation } else { operation };
+        // Nothing compares with a NaN: where nothing is claimed, nothing is settled.
+        self.cos.push(if pair.beyond_limit { f64::NAN } else { pair.turn.cos });
         self.sin.push(pair.turn.sin);
         self.shift.push(pair.shift);
         self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
-        self.per_cos.push(pair.trig[0] + pair.table[0] + pair.most[0] * operation);
-        self.per_sin.push(pair.trig[1] + pair.table[1] + pair.most[1] * operation);
+        self.per_cos.push(pair.trig[0] + pair.table[0] + pair.most[0] * product);
+        self.per_sin.push(pair.trig[1] + pair.table[1] + pair.most[1] * product);
         self.pairs.push(pair);
     }
 
-    /// The bounds of one token. `steps` holds [`super::contract::FrequencyRule::steps`] of each pair; infinite where the
+    /// The bounds of one token. `steps` holds [`super::contract::Contract::steps`] of each pair; infinite where the
     /// contract says nothing of it.
     #[allow(clippy::too_many_arguments)]
     pub fn fill(
@@ -224,6 +230,7 @@ impl RowBound {
                 }
                 Judgement::RangeNotJudged => tally.range_not_judged += 1,
                 Judgement::InputNotFinite => tally.input_not_finite += 1,
+                Judgement::BeyondAngleLimit => tally.beyond_angle_limit += 1,
                 Judgement::Fail => {
                     let (y, z) = bound.turn.apply(inputs.0, inputs.1);
                     let (expected, partner) = if second { (z, y) } else { (y, z) };

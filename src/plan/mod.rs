@@ -7,11 +7,15 @@
 //!
 //! Nothing here knows a scheme by name: every formula comes from a spec.
 
+pub mod accuracy_points;
+pub mod allowance;
 pub mod bound;
 pub mod cache;
 pub mod column;
 pub mod contract;
 pub mod contract_file;
+pub mod contract_keys;
+pub mod declaration;
 mod head_sizes;
 pub mod invariants;
 pub mod judge;
@@ -19,6 +23,7 @@ pub mod layout;
 pub mod parameters;
 pub mod positions;
 pub mod properties;
+mod range;
 pub mod reference;
 pub mod rotation;
 pub mod run;
@@ -26,6 +31,7 @@ pub mod segment;
 pub mod sweep;
 pub mod vectors;
 
+pub use accuracy_points::AccuracyPoint;
 pub use cache::PlanCache;
 pub use column::Column;
 pub use invariants::{Checker, InvariantError, Outcome, Place, Schemes, Violation};

@@ -24,7 +24,7 @@ pub fn junit(report: &RunReport) -> Result<String, String> {
         }
         if let Some((_, suite)) = suites.last_mut() {
             let name = format!("{}/{}/{}", result.pairing, result.check, result.dtype);
-            suite.add_test_case(TestCase::new(name, status(result)));
+            suite.add_test_case(TestCase::new(name, status(result, &report.replay_options())));
         }
     }
     for (_, suite) in suites {
@@ -39,11 +39,11 @@ fn failure(message: &str, lines: &[String]) -> TestCaseStatus {
     status
 }
 
-fn status(result: &CheckResult) -> TestCaseStatus {
+fn status(result: &CheckResult, options: &str) -> TestCaseStatus {
     if let Some(first) = result.failures.first() {
         let mut lines = first.details.clone();
         lines.push(format!("case {}", first.id));
-        lines.push(format!("replay: ropecheck replay {}", first.case));
+        lines.push(format!("replay: ropecheck replay '{}'{options}", first.case));
         return failure(&first.summary, &lines);
     }
     if let Some(broken) = result.broken.first() {

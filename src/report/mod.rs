@@ -1,9 +1,12 @@
 //! What people and programs see of a run.
 
+mod coverage;
 mod junit;
+mod selftest;
 mod table;
 
 pub use junit::junit;
+pub use selftest::{selftest, selftest_markdown};
 pub use table::table;
 
 use crate::run::RunReport;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::coverage::coverage;
 use crate::run::{CheckResult, ExitCode, RunReport};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -26,6 +27,7 @@ pub fn table(report: &RunReport, again: &str) -> String {
     // Writing to a String cannot fail.
     let _ = head(&mut out, report);
     let _ = rows(&mut out, report);
+    let _ = coverage(&mut out, report);
     let _ = failures(&mut out, report, again);
     let _ = gaps(&mut out, report);
     let _ = verdict(&mut out, report);
@@ -42,6 +44,9 @@ fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     for control in report.controls.iter().filter(|c| !c.ok) {
         writeln!(out, "controls  {} {}: {}", styled(BAD, "FAILED"), control.kernel, control.why)?;
+    }
+    for (contract, given) in contracts(report) {
+        writeln!(out, "contract  {contract}: {given}")?;
     }
     let anchors = &report.anchors;
     if anchors.mismatches.is_empty() {
@@ -64,6 +69,24 @@ fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
         writeln!(out, "specs     {} {refuted}", styled(BAD, "REFUTED"))?;
     }
     writeln!(out)
+}
+
+/// Each contract that was in force, and where.
+fn contracts(report: &RunReport) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for one in &report.contracts {
+        let by = if one.declared_in == "manifest" { "" } else { " (declared with --contract)" };
+        let contract = format!("{}{by}", one.contract);
+        let place = format!("{} {}", one.level, one.dtype);
+        match all.iter_mut().find(|(other, _)| *other == contract) {
+            Some((_, places)) => {
+                places.push_str(", ");
+                places.push_str(&place);
+            }
+            None => all.push((contract, place)),
+        }
+    }
+    all
 }
 
 fn cell(results: &[&CheckResult]) -> (String, Style) {
@@ -140,7 +163,7 @@ fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Resu
             writeln!(out, "     {line}")?;
         }
         writeln!(out, "     case   {}", failure.id)?;
-        writeln!(out, "     replay ropecheck replay '{}' {again}", failure.case)?;
+        writeln!(out, "     replay ropecheck replay '{}' {again}{}", failure.case, report.replay_options())?;
     }
     if total > shown.len() {
         writeln!(out, "     and {} more failing checks (--format json has all)", total - shown.len())?;
@@ -155,6 +178,9 @@ fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Resu
 }
 
 fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    for text in report.angle_limits() {
+        writeln!(out, "{text}")?;
+    }
     for line in &report.not_judged {
         writeln!(out, "not judged on level {}, because the suite supplied it: {}", line.level, line.parts.join(", "))?;
     }

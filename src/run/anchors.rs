@@ -1,11 +1,13 @@
-//! Evidence that shares no code with ropecheck: positions printed by official code, and sines and cosines of an independent
-//! arbitrary-precision program.
+//! Evidence that shares no code with ropecheck: positions printed by official code, and sines, cosines, frequencies and rotated
+//! pairs of an independent arbitrary-precision program.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::numeric::{Number, sincos};
-use crate::plan::OfficialVector;
 use crate::plan::invariants::verify::verify;
+use crate::plan::{AccuracyPoint, HeadShape, OfficialVector, Parameters, RotationPlan};
 use crate::plan::{Checker, sweep};
 use crate::spec::Library;
 
@@ -18,7 +20,7 @@ const POINTS: &str = include_str!("../../golden/reference_points.txt");
 pub struct Anchors {
     /// Official position vectors matched exactly.
     pub vectors: usize,
-    /// Reference points within 2^-50.
+    /// Sines and cosines within 2^-50, and rotated pairs within the documented error of the reference.
     pub points: usize,
     /// What did not match.
     pub mismatches: Vec<String>,
@@ -45,7 +47,49 @@ pub fn anchors(library: &Library) -> Anchors {
             _ => result.mismatches.push(format!("golden/reference_points.txt: {line}")),
         }
     }
+    let mut frequencies = Frequencies { library, known: BTreeMap::new() };
+    for point in AccuracyPoint::all() {
+        match point.and_then(|point| point.check().and_then(|()| frequencies.check(&point))) {
+            Ok(()) => result.points += 1,
+            Err(why) => result.mismatches.push(format!("golden/accuracy_points.txt: {why}")),
+        }
+    }
     result
+}
+
+/// The frequencies that the spec of plain RoPE gives a head.
+struct Frequencies<'a> {
+    library: &'a Library,
+    known: BTreeMap<(i64, u32), Vec<f64>>,
+}
+
+impl Frequencies<'_> {
+    /// Heads up to this width: a plan takes milliseconds, and this runs at every start. tests/golden_accuracy.rs makes all.
+    const WIDEST: u32 = 32;
+
+    fn check(&mut self, point: &AccuracyPoint) -> Result<(), String> {
+        if point.head_dim > Self::WIDEST {
+            return Ok(());
+        }
+        let head = (point.base, point.head_dim);
+        if !self.known.contains_key(&head) {
+            let frequencies = self.frequencies(head).map_err(|why| format!("line {}: {why}", point.line))?;
+            self.known.insert(head, frequencies);
+        }
+        let found = self.known.get(&head).and_then(|of_pairs| of_pairs.get(point.pair));
+        if found == Some(&point.inv_freq) {
+            return Ok(());
+        }
+        Err(format!("line {}: inv_freq of pair {} is {found:?}, not {:e}", point.line, point.pair, point.inv_freq))
+    }
+
+    fn frequencies(&self, (base, head_dim): (i64, u32)) -> Result<Vec<f64>, String> {
+        let scheme = self.library.get("rope").map_err(|why| why.to_string())?;
+        let base = [("base".to_owned(), Number::from_i64(base))];
+        let parameters = Parameters::resolve(scheme, &base).map_err(|why| why.to_string())?;
+        let plan = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim));
+        plan.map(|plan| plan.inv_freq).map_err(|why| why.to_string())
+    }
 }
 
 /// One line: position, frequency bits, cosine, sine. `None` if it cannot be read.

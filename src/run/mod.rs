@@ -3,12 +3,14 @@
 mod anchors;
 mod controls;
 mod groups;
+mod reached;
 mod result;
+pub mod selftest;
 mod shrink;
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::{Case, Level};
@@ -22,8 +24,10 @@ use crate::spec::model;
 pub use anchors::{Anchors, anchors, statements};
 pub use controls::{ControlResult, controls};
 pub use groups::{SelectionError, groups};
+pub use reached::{Reached, reached};
 pub use result::{
-    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
+    BandResult, CheckResult, ContractInForce, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements,
+    contracts_in_force, digest, not_judged, verdict,
 };
 pub use shrink::shrink;
 
@@ -46,6 +50,8 @@ pub struct Options {
     pub parameters: Vec<(String, Number)>,
     /// Worker threads.
     pub threads: usize,
+    /// Each check stops at its first failure, which is not made smaller.
+    pub first_failure_only: bool,
 }
 
 /// Everything that a run judges with.
@@ -137,6 +143,22 @@ pub fn replay(case: &Case, backend: &mut dyn Backend, context: &Context) -> Resu
 
 /// Hangs after which a run gives up on a backend.
 const MOST_HANGS: usize = 4;
+/// Said of a check in which the backend hung.
+const HUNG: &str = "stopped after the backend hung";
+
+fn not_run() -> String {
+    format!("not run: the backend hung {MOST_HANGS} times")
+}
+
+/// What a panicking thread left behind is whole: every change is one call.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether too many units before this one hung.
+fn gave_up(hung: &Mutex<BTreeSet<usize>>, index: usize) -> bool {
+    lock(hung).range(..index).count() >= MOST_HANGS
+}
 
 /// Runs a selection against a backend. `progress` is called after every finished check with (done, all).
 ///
@@ -153,7 +175,7 @@ pub fn run(
     let manifest = first.manifest().clone();
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
-    let hangs = AtomicUsize::new(0);
+    let hung: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     let results: Mutex<BTreeMap<usize, CheckResult>> = Mutex::new(BTreeMap::new());
     let spare = Mutex::new(Some(first));
     let failed_start: Mutex<Option<StartError>> = Mutex::new(None);
@@ -177,25 +199,33 @@ pub fn run(
                     if context.interrupted.load(Ordering::Relaxed) {
                         break;
                     }
-                    let gave_up = hangs.load(Ordering::Relaxed) >= MOST_HANGS;
+                    // Only units before this one count, as they do below: the report does not depend on the threads.
+                    let gave_up = gave_up(&hung, index);
                     // A defect of ropecheck in one check must not lose the results of the others.
-                    let guarded = std::panic::AssertUnwindSafe(|| {
-                        unit(group, id, &mut *backend, context, options, &hangs, gave_up)
-                    });
+                    let guarded =
+                        std::panic::AssertUnwindSafe(|| unit(group, id, &mut *backend, context, options, gave_up));
                     let result = std::panic::catch_unwind(guarded).unwrap_or_else(|_| {
                         let mut result = CheckResult::new(group, id);
                         result.internal.push(format!("ropecheck panicked in check {id}"));
                         Some(result)
                     });
-                    if let (Some(result), Ok(mut results)) = (result, results.lock()) {
-                        results.insert(index, result);
+                    if let Some(result) = result {
+                        if result.stopped.as_deref() == Some(HUNG) {
+                            lock(&hung).insert(index);
+                        }
+                        lock(&results).insert(index, result);
                     }
                     progress(done.fetch_add(1, Ordering::Relaxed) + 1, units.len());
                 }
             });
         }
     });
-    let results: Vec<CheckResult> = results.into_inner().unwrap_or_default().into_values().collect();
+    // Another thread may have finished a unit after those that hung: with one thread it would not have run.
+    let finished = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let given_up = |(index, result): (usize, CheckResult)| {
+        if gave_up(&hung, index) { result.not_run(&not_run()) } else { result }
+    };
+    let results: Vec<CheckResult> = finished.into_iter().map(given_up).collect();
     match failed_start.into_inner().unwrap_or_default() {
         Some(error) if results.is_empty() => Err(error),
         _ => Ok((manifest, results)),
@@ -209,7 +239,6 @@ fn unit(
     backend: &mut dyn Backend,
     context: &Context,
     options: &Options,
-    hangs: &AtomicUsize,
     gave_up: bool,
 ) -> Option<CheckResult> {
     let scheme = context.library.get(&group.scheme).ok()?;
@@ -230,8 +259,8 @@ fn unit(
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
-    if gave_up {
-        result.stopped = Some(format!("not run: the backend hung {MOST_HANGS} times"));
+    if gave_up && !schedule.cases.is_empty() {
+        result.stopped = Some(not_run());
         return Some(result);
     }
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
@@ -249,7 +278,7 @@ fn unit(
         result.count(band, &verdict);
         if let Verdict::Fail(failure) = verdict {
             let lost = failure.lost_backend;
-            let (small, failure) = if fresh && !hung {
+            let (small, failure) = if fresh && !hung && !options.first_failure_only {
                 let budget = if lost { 24 } else { 160 };
                 shrink(case, failure, budget, &manifest, context, |c| item.judge(c, &mut context.subject(backend)))
             } else {
@@ -257,8 +286,10 @@ fn unit(
             };
             result.failures.push(FailureReport::new(case_id, &small, *failure));
             if hung {
-                hangs.fetch_add(1, Ordering::Relaxed);
-                result.stopped = Some("stopped after the backend hung".into());
+                result.stopped = Some(HUNG.into());
+                break;
+            }
+            if options.first_failure_only {
                 break;
             }
         }

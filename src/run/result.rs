@@ -6,9 +6,12 @@ use serde::Serialize;
 
 use crate::backend::Manifest;
 use crate::case::{Case, Consume, Level, pairing_name};
-use crate::check::{Failure, Gap, Group, Verdict};
+use crate::check::{Coverage, Failure, Gap, Group, Verdict};
+use crate::numeric::DType;
+use crate::plan::contract::ContractTable;
+use crate::plan::declaration::{Declaration, Settings};
 
-use super::{Anchors, ControlResult};
+use super::{Anchors, ControlResult, Reached};
 
 /// Exit codes of the program: documented, stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +52,18 @@ pub struct BandResult {
     pub elements: u64,
     /// Elements where an honest kernel may overflow.
     pub range_not_judged: u64,
+    /// Elements whose angle is beyond what the contract claims anything for.
+    pub beyond_angle_limit: u64,
     /// Largest error / bound.
     pub worst: f64,
     /// Where.
     pub worst_place: String,
+    /// Pairs whose angle was observable, by the number of rotated pairs.
+    #[serde(skip_serializing_if = "Coverage::is_empty")]
+    pub observed: Coverage,
+    /// Largest position judged, where the backend is given positions or finds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_position: Option<i64>,
     /// Why nothing could be concluded, each reason once.
     pub reasons: Vec<String>,
 }
@@ -139,6 +150,23 @@ impl CheckResult {
         }
     }
 
+    /// The same, as if its cases had not run.
+    #[must_use]
+    pub fn not_run(self, why: &str) -> Self {
+        if self.bands.is_empty() && self.internal.is_empty() {
+            // There were none, or it was never started.
+            return self;
+        }
+        CheckResult {
+            bands: BTreeMap::new(),
+            failures: Vec::new(),
+            broken: Vec::new(),
+            internal: Vec::new(),
+            stopped: Some(why.to_owned()),
+            ..self
+        }
+    }
+
     /// The stable id of a case.
     #[must_use]
     pub fn case_id(&self, band: &str, number: usize) -> String {
@@ -161,12 +189,21 @@ impl CheckResult {
                 // Nothing failed because nothing was looked at.
                 entry.not_judged += 1;
                 entry.range_not_judged += measure.range_not_judged;
-                entry.reasons.push("no element could be judged".into());
+                entry.beyond_angle_limit += measure.beyond_angle_limit;
+                let none = vec!["no element could be judged".to_owned()];
+                for why in if measure.notes.is_empty() { &none } else { &measure.notes } {
+                    if !entry.reasons.contains(why) {
+                        entry.reasons.push(why.clone());
+                    }
+                }
             }
             Verdict::Pass(measure) => {
                 entry.passed += 1;
                 entry.elements += measure.elements;
                 entry.range_not_judged += measure.range_not_judged;
+                entry.observed.merge(&measure.observed);
+                entry.largest_position = entry.largest_position.max(measure.largest);
+                entry.beyond_angle_limit += measure.beyond_angle_limit;
                 if measure.worst > entry.worst {
                     entry.worst = measure.worst;
                     entry.worst_place.clone_from(&measure.place);
@@ -245,6 +282,43 @@ pub fn not_judged(manifest: &Manifest, levels: &[Level]) -> Vec<NotJudged> {
         .collect()
 }
 
+/// The arithmetic that outputs were held to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContractInForce {
+    /// Level.
+    pub level: Level,
+    /// Storage type.
+    pub dtype: DType,
+    /// `manifest` or `--contract`.
+    pub declared_in: &'static str,
+    /// What was declared.
+    pub contract: Declaration,
+    /// All that follows from it.
+    pub numbers: Settings,
+}
+
+/// The contracts that outputs on these levels are held to.
+#[must_use]
+pub fn contracts_in_force(manifest: &Manifest, table: &ContractTable, levels: &[Level]) -> Vec<ContractInForce> {
+    let mut all = Vec::new();
+    for (level, declared) in manifest.levels.iter().filter(|(level, _)| levels.contains(level)) {
+        for (dtype, own) in &declared.contracts {
+            let Some(contract) = table.in_force(*dtype, Some(own)) else { continue };
+            let Ok(resolved) = contract.resolve(table) else { continue };
+            let declared_in = if std::ptr::eq(contract, own) { "manifest" } else { "--contract" };
+            let numbers = Settings::of(&resolved);
+            all.push(ContractInForce {
+                level: *level,
+                dtype: *dtype,
+                declared_in,
+                contract: contract.clone(),
+                numbers,
+            });
+        }
+    }
+    all
+}
+
 /// What a run found.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -262,6 +336,10 @@ pub struct RunReport {
     pub embedded: bool,
     /// What the backend says of itself.
     pub manifest: Manifest,
+    /// What its outputs were held to, per level and storage type.
+    pub contracts: Vec<ContractInForce>,
+    /// What the user gave with `--contract`: a replay needs it again.
+    pub contract_options: Vec<String>,
     /// Control kernels.
     pub controls: Vec<ControlResult>,
     /// What shares no code with ropecheck.
@@ -270,6 +348,8 @@ pub struct RunReport {
     pub spec_statements: SpecStatements,
     /// Check by check.
     pub results: Vec<CheckResult>,
+    /// How far each level that knows positions was judged.
+    pub reached: Vec<Reached>,
     /// What the suite supplied.
     pub not_judged: Vec<NotJudged>,
     /// Interrupted before the end.
@@ -290,6 +370,28 @@ pub struct SpecStatements {
 }
 
 impl RunReport {
+    /// What was left out because of angle limits, one text for each; empty if nothing was.
+    #[must_use]
+    pub fn angle_limits(&self) -> Vec<String> {
+        let beyond: u64 = self.results.iter().flat_map(|r| r.bands.values()).map(|b| b.beyond_angle_limit).sum();
+        let mut all = Vec::new();
+        for one in self.contracts.iter().filter(|_| beyond > 0) {
+            if let Some(limit) = one.numbers.get("angle_limit") {
+                let text = format!("angles beyond {limit} rad not judged (class {})", one.contract.class);
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+        all
+    }
+
+    /// The options that a replay needs again, each with a space before it.
+    #[must_use]
+    pub fn replay_options(&self) -> String {
+        self.contract_options.iter().map(|text| format!(" --contract '{text}'")).collect()
+    }
+
     /// The exit code that the contents call for.
     #[must_use]
     pub fn exit(&self) -> ExitCode {
@@ -335,19 +437,24 @@ pub fn verdict(report: &RunReport, code: ExitCode) -> String {
     let levels: Vec<&str> =
         Level::ALL.iter().filter(|l| report.results.iter().any(|r| r.level == **l)).map(|l| l.name()).collect();
     let only_apply = levels == ["apply"];
-    match code {
+    let limits: String = report.angle_limits().iter().map(|text| format!("; {text}")).collect();
+    let text = match code {
         ExitCode::Conformant if only_apply => {
-            "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged".into()
+            "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged".to_owned()
         }
-        ExitCode::Conformant if report.not_judged.is_empty() => format!("CONFORMANT on levels {}", levels.join(", ")),
-        ExitCode::Conformant => format!("CONFORMANT on levels {}, apart from what was not judged", levels.join(", ")),
-        ExitCode::Nonconformant => "NONCONFORMANT".into(),
-        ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".into(),
-        ExitCode::NothingRan => "NOTHING WAS JUDGED".into(),
-        ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".into(),
-        ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".into(),
-        ExitCode::Interrupted => "INTERRUPTED: this report is partial".into(),
-        ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".into(),
-        ExitCode::Usage => "ERROR".into(),
-    }
+        ExitCode::Conformant => {
+            let apart = if report.not_judged.is_empty() { "" } else { ", apart from what was not judged" };
+            let short: String = report.reached.iter().filter_map(Reached::shortfall).collect();
+            format!("CONFORMANT on levels {}{apart}{short}", levels.join(", "))
+        }
+        ExitCode::Nonconformant => "NONCONFORMANT".to_owned(),
+        ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
+        ExitCode::NothingRan => "NOTHING WAS JUDGED".to_owned(),
+        ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
+        ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
+        ExitCode::Interrupted => "INTERRUPTED: this report is partial".to_owned(),
+        ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".to_owned(),
+        ExitCode::Usage => "ERROR".to_owned(),
+    };
+    if code == ExitCode::Conformant { text + &limits } else { text }
 }

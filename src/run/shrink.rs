@@ -1,7 +1,7 @@
 //! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Level, Memory, Place};
+use crate::case::{Alias, Case, Data, Level, Memory, Place};
 use crate::check::{Failure, Verdict};
 use crate::plan::{Layout, Segment};
 
@@ -63,6 +63,14 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
             });
         }
     }
+    if case.packed && case.layouts.len() > 1 {
+        // Packed sequences need not have the same length, so each may shrink alone.
+        for (row, layout) in case.layouts.iter().enumerate() {
+            for smaller in smaller_layouts(layout) {
+                add(&|c| c.layouts[row] = smaller.clone());
+            }
+        }
+    }
     if let Some((start, count)) = case.window
         && count > 1
     {
@@ -73,17 +81,52 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
     if case.level != Level::Positions {
         heads(case, manifest, &mut add);
     }
-    match case.place {
-        Place::Random { low, high } if high > low => {
-            add(&|c| c.place = Place::Random { low, high: low + (high - low) / 2 });
-        }
-        Place::Layout { shift } if shift != 0 => {
-            add(&|c| c.place = Place::Layout { shift: 0 });
-            add(&|c| c.place = Place::Layout { shift: shift / 2 });
-        }
-        _ => {}
+    for place in nearer_places(case.place) {
+        add(&|c| c.place = place);
+    }
+    if case.scaling.is_some() {
+        add(&|c| c.scaling = None);
+    }
+    if case.level != Level::Positions
+        && !matches!(case.data, Data::Uniform | Data::First | Data::Second | Data::Channel)
+    {
+        add(&|c| c.data = Data::Uniform);
     }
     all
+}
+
+/// Places with fewer or smaller numbers. Each is simpler, so that no chain of them comes back to where it was.
+fn nearer_places(place: Place) -> Vec<Place> {
+    let half = |low: i64, high: i64| low + (high - low) / 2;
+    match place {
+        Place::Layout { shift: 0 } => Vec::new(),
+        Place::Layout { shift } => vec![Place::Layout { shift: 0 }, Place::Layout { shift: shift / 2 }],
+        Place::Random { low, high } if high > low => vec![Place::Random { low, high: half(low, high) }],
+        Place::Random { .. } => Vec::new(),
+        // One number for all tokens, and that nearer to 0.
+        Place::Span { low, high } if low == high => [low / 2, low - low.signum()]
+            .into_iter()
+            .filter(|v| *v != low)
+            .map(|v| Place::Span { low: v, high: v })
+            .collect(),
+        Place::Span { low, high } => {
+            let ends = [(0, 0), (low, low), (high, high), (low, half(low, high)), (half(low, high) + 1, high)];
+            let inside = ends.into_iter().filter(|(a, b)| (low..=high).contains(a) && (*a, *b) != (low, high));
+            let spans = inside.map(|(low, high)| Place::Span { low, high });
+            [Place::Layout { shift: 0 }].into_iter().chain(spans).collect()
+        }
+        Place::Fractions { low, high, parts } if high - low > 1 => {
+            vec![Place::Layout { shift: 0 }, Place::Fractions { low, high: half(low, high), parts }]
+        }
+        Place::QuarterTurns { low, high } if high > low => {
+            vec![
+                Place::Layout { shift: 0 },
+                Place::Span { low: high, high },
+                Place::QuarterTurns { low, high: half(low, high) },
+            ]
+        }
+        Place::Fractions { .. } | Place::QuarterTurns { .. } => vec![Place::Layout { shift: 0 }],
+    }
 }
 
 /// Takes a change of a case and keeps the changed case.

@@ -63,6 +63,8 @@ pub struct Library {
     defaults: Node,
     catalogue: Catalogue,
     schemes: BTreeMap<String, Vec<Arc<Scheme>>>,
+    /// The file of each scheme, by its name.
+    files: BTreeMap<String, Arc<SourceFile>>,
     tables: Vec<PropertyTable>,
     models: Vec<ModelPreset>,
 }
@@ -75,12 +77,18 @@ impl Library {
     pub fn embedded() -> Result<Self, SpecErrors> {
         let defaults = embedded_document("defaults.yaml")?;
         let catalogue = Catalogue::load(&embedded_file("invariants.yaml")?)?;
-        let mut library =
-            Library { defaults, catalogue, schemes: BTreeMap::new(), tables: Vec::new(), models: Vec::new() };
+        let mut library = Library {
+            defaults,
+            catalogue,
+            schemes: BTreeMap::new(),
+            files: BTreeMap::new(),
+            tables: Vec::new(),
+            models: Vec::new(),
+        };
         let mut references = Vec::new();
         for file in embedded_files("schemes") {
             let loaded = load::load(&file, &library.defaults, &library.catalogue)?;
-            library.insert(loaded.schemes);
+            library.insert(loaded.schemes, &file);
             references.extend(loaded.references);
         }
         library.check_references(&references)?;
@@ -131,7 +139,7 @@ impl Library {
             }
         }
         let mut with_new = self.clone();
-        with_new.insert(loaded.schemes);
+        with_new.insert(loaded.schemes, file);
         if let Err(errors) = with_new.check_references(&loaded.references) {
             errors.errors().iter().for_each(|error| sink.push(error.clone()));
         }
@@ -140,8 +148,20 @@ impl Library {
         Ok(name)
     }
 
-    fn insert(&mut self, schemes: Vec<Scheme>) {
+    /// A scheme with `patch` laid over it as a profile would be. Nothing checks that it is still what it states about itself.
+    ///
+    /// # Errors
+    /// If there is no such scheme, or the result is no scheme.
+    pub fn patched(&self, id: &str, patch: &Node) -> Result<Arc<Scheme>, SpecErrors> {
+        let wrong = |why: String| SpecErrors::from(SpecError::new(&patch.location, why));
+        let scheme = self.get(id).map_err(|e| wrong(e.to_string()))?;
+        let file = self.files.get(&scheme.name).ok_or_else(|| wrong(format!("`{id}` has no file")))?;
+        load::patched(file, &self.defaults, &self.catalogue, &scheme.profile, patch).map(Arc::new)
+    }
+
+    fn insert(&mut self, schemes: Vec<Scheme>, file: &Arc<SourceFile>) {
         if let Some(first) = schemes.first() {
+            self.files.insert(first.name.clone(), Arc::clone(file));
             let mut schemes: Vec<Arc<Scheme>> = schemes.iter().cloned().map(Arc::new).collect();
             schemes[1..].sort_by(|a, b| a.profile.cmp(&b.profile));
             self.schemes.insert(first.name.clone(), schemes);

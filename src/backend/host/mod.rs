@@ -4,23 +4,28 @@
 mod kernel;
 mod storage;
 
+use super::float_environment::{FloatControl, FloatEnvironment};
+use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
+use memmap2::{MmapMut, MmapOptions};
 
 /// The embedded kernel, levels rotate and apply.
 pub struct Host {
     manifest: Manifest,
     memory: Vec<u8>,
+    sparse: Option<MmapMut>,
+    called: Option<[FloatControl; 2]>,
 }
 
 impl Host {
     /// A fresh one.
     #[must_use]
     pub fn new() -> Self {
-        Host { manifest: manifest(), memory: Vec::new() }
+        Host { manifest: manifest(), memory: Vec::new(), sparse: None, called: None }
     }
 }
 
@@ -35,10 +40,7 @@ fn manifest() -> Manifest {
     let level = |consumes: &[Consume], frequencies: &str| LevelManifest {
         consumes: consumes.to_vec(),
         schemes: vec!["*".into()],
-        contracts: dtypes
-            .iter()
-            .map(|d| (*d, ContractName { class: "fused".into(), frequencies: frequencies.into() }))
-            .collect(),
+        contracts: dtypes.iter().map(|d| (*d, ContractName::new("fused", frequencies))).collect(),
     };
     Manifest {
         name: "host".into(),
@@ -56,13 +58,18 @@ fn manifest() -> Manifest {
         alias: vec![Alias::Out, Alias::In],
         strides: Strides::Any,
         max_position: i64::from(i32::MAX),
+        min_position: -i64::from(i32::MAX),
         max_tokens: 1 << 24,
         token_ranges: true,
+        varlen: true,
+        bit_stable: Some(true),
         directions: vec![1, -1],
         attention_scaling: true,
         per_head: true,
         batch_layouts: true,
         bases: Vec::new(),
+        alignment: 1,
+        max_offset: i64::MAX,
         dtypes,
     }
 }
@@ -73,18 +80,33 @@ impl Backend for Host {
     }
 
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        self.sparse = None;
         if self.memory.len() < bytes {
             self.memory.resize(bytes, 0);
         }
         Ok(&mut self.memory[..bytes])
     }
 
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon();
+        let why = |e| StartError { what: "host".into(), why: format!("no sparse memory of {bytes} bytes: {e}") };
+        Ok(&mut self.sparse.insert(map.map_err(why)?)[..])
+    }
+
     fn call(&mut self, call: &Call) -> Outcome {
-        kernel::run(call, &mut self.memory)
+        let memory = self.sparse.as_deref_mut().unwrap_or(&mut self.memory);
+        let (outcome, called) = watched(|| kernel::run(call, memory));
+        self.called = called;
+        outcome
     }
 
     fn memory(&self) -> &[u8] {
-        &self.memory
+        self.sparse.as_deref().unwrap_or(&self.memory)
+    }
+
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        // It is part of this program: nothing is loaded.
+        self.called.map(|call| FloatEnvironment { load: [call[0]; 2], call })
     }
 }
 

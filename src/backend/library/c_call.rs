@@ -127,6 +127,11 @@ impl Arena {
         }
     }
 
+    /// First tokens of packed sequences, and how many there are.
+    fn sequences(self, v: &QkView) -> (*const i64, i64) {
+        v.sequences.map_or((ptr::null(), 0), |(offset, count)| (self.at(offset).cast_const().cast(), long(count)))
+    }
+
     fn qk(self, v: &QkView) -> Qk {
         Qk {
             struct_size: size::<Qk>(),
@@ -238,8 +243,8 @@ pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
             plan: arena.plan(plan),
             qk: arena.qk(qk),
             positions: arena.positions(positions),
-            cu_seqlens: ptr::null(),
-            n_sequences: 0,
+            cu_seqlens: arena.sequences(qk).0,
+            n_sequences: arena.sequences(qk).1,
             cos_sin: arena.cos_sin(cos_sin.as_ref()),
             cache: arena.cache(cache.as_ref()),
             stream,
@@ -253,6 +258,8 @@ pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
             layouts: keep.layouts(layouts),
             token_start: long(*token_start),
             stream,
+            cu_seqlens: arena.sequences(qk).0,
+            n_sequences: arena.sequences(qk).1,
         }),
         Call::Apply { plan, qk, cos_sin } => CCall::Apply(ApplyCall {
             struct_size: size::<ApplyCall>(),
@@ -261,6 +268,8 @@ pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
             qk: arena.qk(qk),
             cos_sin: arena.cos_sin(Some(cos_sin)),
             stream,
+            cu_seqlens: arena.sequences(qk).0,
+            n_sequences: arena.sequences(qk).1,
         }),
     }
 }

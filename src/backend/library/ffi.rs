@@ -162,6 +162,8 @@ pub(super) struct FusedCall {
     pub(super) layouts: *const LayoutStruct,
     pub(super) token_start: i64,
     pub(super) stream: *mut c_void,
+    pub(super) cu_seqlens: *const i64,
+    pub(super) n_sequences: i64,
 }
 
 #[repr(C)]
@@ -172,6 +174,8 @@ pub(super) struct ApplyCall {
     pub(super) qk: Qk,
     pub(super) cos_sin: CosSin,
     pub(super) stream: *mut c_void,
+    pub(super) cu_seqlens: *const i64,
+    pub(super) n_sequences: i64,
 }
 
 #[cfg(test)]
@@ -195,11 +199,13 @@ mod tests {
         assert_eq!(size_of::<Qk>(), 232);
         assert_eq!(size_of::<PositionsCall>(), 176);
         assert_eq!(size_of::<RotateCall>(), 536);
-        assert_eq!(size_of::<FusedCall>(), 416);
-        assert_eq!(size_of::<ApplyCall>(), 400);
+        assert_eq!(size_of::<FusedCall>(), 432);
+        assert_eq!(size_of::<ApplyCall>(), 416);
         assert_eq!(std::mem::offset_of!(Plan, axis_of_pair), 48);
         assert_eq!(std::mem::offset_of!(PositionsCall, out), 88);
         assert_eq!(std::mem::offset_of!(RotateCall, positions), 392);
         assert_eq!(std::mem::offset_of!(FusedCall, layouts), 392);
+        assert_eq!(std::mem::offset_of!(FusedCall, cu_seqlens), 416);
+        assert_eq!(std::mem::offset_of!(ApplyCall, cu_seqlens), 400);
     }
 }

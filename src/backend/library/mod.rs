@@ -3,12 +3,15 @@
 
 mod c_call;
 mod ffi;
+pub(super) mod float_control;
+mod guard;
 mod loaded;
 mod protocol;
 mod shared;
 mod worker;
 
 use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -18,7 +21,8 @@ use std::time::Duration;
 pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
+use super::float_environment::{FloatControl, FloatEnvironment};
+use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
 use protocol::{Reply, Request, read_frame, write_frame};
 use shared::SharedMemory;
 
@@ -58,7 +62,7 @@ impl BackendFactory for LibraryFactory {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let (worker, manifest, exports) = Worker::start(self, &memory).map_err(refuse)?;
+        let (worker, manifest, exports, load) = Worker::start(self, &memory).map_err(refuse)?;
         let manifest = Manifest::parse(&manifest).map_err(|e| refuse(e.to_string()))?;
         if let Some((level, _)) = manifest.levels.iter().find(|(l, _)| !exports.iter().any(|e| e == l.name())) {
             return Err(refuse(format!("the manifest offers level {level}, but ropecheck_{level} is not exported")));
@@ -73,6 +77,10 @@ impl BackendFactory for LibraryFactory {
             memory,
             worker: Some(worker),
             bytes: 0,
+            guards: Vec::new(),
+            fault: None,
+            load,
+            last: None,
         }))
     }
 
@@ -88,6 +96,11 @@ struct LibraryBackend {
     memory: SharedMemory,
     worker: Option<Worker>,
     bytes: usize,
+    guards: Vec<(usize, usize)>,
+    fault: Option<Fault>,
+    /// Floating-point control words before and after loading, and around the last call.
+    load: Option<[u64; 2]>,
+    last: Option<[u64; 2]>,
 }
 
 impl Backend for LibraryBackend {
@@ -103,7 +116,28 @@ impl Backend for LibraryBackend {
         })
     }
 
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        self.bytes = bytes;
+        self.memory.sparse(bytes).map_err(|e| StartError {
+            what: self.factory.shown.clone(),
+            why: format!("no sparse memory of {bytes} bytes: {e}"),
+        })
+    }
+
+    fn has_guards(&self) -> bool {
+        true
+    }
+
+    fn guard(&mut self, ranges: &[Range<usize>]) {
+        self.guards = ranges.iter().map(|r| (r.start, r.end)).collect();
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
     fn call(&mut self, call: &Call) -> Outcome {
+        self.fault = None;
         if self.worker.is_none() {
             match Worker::start(&self.factory, &self.memory) {
                 Ok((worker, ..)) => self.worker = Some(worker),
@@ -113,24 +147,34 @@ impl Backend for LibraryBackend {
         let Some(worker) = self.worker.as_mut() else { return Outcome::Died(String::new()) };
         let sent = match worker.input.as_mut() {
             Some(input) => {
-                write_frame(input, &Request::Call { bytes: self.bytes, call: Box::new(call.clone()) }).is_ok()
+                let guards = self.guards.clone();
+                write_frame(input, &Request::Call { bytes: self.bytes, guards, call: Box::new(call.clone()) }).is_ok()
             }
             None => false,
         };
         let reply = if sent {
-            worker.replies.recv_timeout(self.factory.options.timeout)
+            match worker.replies.recv_timeout(self.factory.options.timeout) {
+                Ok(Reply::Fault { offset, write }) => {
+                    self.fault = Some(Fault { offset, write });
+                    worker.replies.recv_timeout(self.factory.options.timeout)
+                }
+                other => other,
+            }
         } else {
             Err(RecvTimeoutError::Disconnected)
         };
         match reply {
-            Ok(Reply::Done { status: 0, .. }) => Outcome::Ok,
-            Ok(Reply::Done { status: 1, message }) => Outcome::Unsupported(message),
-            Ok(Reply::Done { status: 2, message }) => Outcome::BadArgument(message),
-            Ok(Reply::Done { status: 3, message }) => Outcome::Internal(message),
-            Ok(Reply::Done { status, message }) => {
-                Outcome::Internal(format!("status {status}, which the ABI does not have {message}"))
+            Ok(Reply::Done { status, message, float }) => {
+                self.last = float;
+                match status {
+                    0 => Outcome::Ok,
+                    1 => Outcome::Unsupported(message),
+                    2 => Outcome::BadArgument(message),
+                    3 => Outcome::Internal(message),
+                    _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
+                }
             }
-            Ok(Reply::Open { .. } | Reply::Refused { .. }) => {
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
                 self.worker = None;
                 Outcome::Died("and its worker broke the protocol".into())
             }
@@ -150,6 +194,11 @@ impl Backend for LibraryBackend {
         self.memory.bytes()
     }
 
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        let words = |pair: [u64; 2]| pair.map(FloatControl);
+        Some(FloatEnvironment { load: words(self.load?), call: words(self.last?) })
+    }
+
     fn isolated(&self) -> bool {
         true
     }
@@ -163,12 +212,15 @@ struct Worker {
     printed: Arc<Mutex<Vec<u8>>>,
 }
 
+/// A worker, the manifest, the exported levels, and the floating-point control words before and after loading.
+type Started = (Worker, String, Vec<String>, Option<[u64; 2]>);
+
 /// How much of what a library prints is kept for the report.
 const KEPT_BYTES: usize = 2048;
 
 impl Worker {
-    /// Starts a worker and waits until the library is open: worker, manifest, exported levels.
-    fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<(Worker, String, Vec<String>), String> {
+    /// Starts a worker and waits until the library is open: worker, manifest, exported levels, control words.
+    fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<Started, String> {
         let options = &factory.options;
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
@@ -208,9 +260,10 @@ impl Worker {
         });
         let mut worker = Worker { child, input, replies, printed };
         match worker.replies.recv_timeout(options.start_timeout) {
-            Ok(Reply::Open { manifest, exports }) => Ok((worker, manifest, exports)),
+            Ok(Reply::Open { manifest, exports, float }) => Ok((worker, manifest, exports, float)),
             Ok(Reply::Refused { why }) => Err(why),
             Ok(Reply::Done { .. }) => Err("the worker broke the protocol".into()),
+            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
             }

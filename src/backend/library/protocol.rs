@@ -18,6 +18,8 @@ pub(super) enum Request {
     Call {
         /// Arena size.
         bytes: usize,
+        /// Byte ranges that the library must not touch, first and last plus one; whole pages.
+        guards: Vec<(usize, usize)>,
         /// The call.
         call: Box<Call>,
     },
@@ -33,11 +35,20 @@ pub(super) enum Reply {
         manifest: String,
         /// Level functions it exports.
         exports: Vec<String>,
+        /// Floating-point control words before and after loading.
+        float: Option<[u64; 2]>,
     },
     /// The library could not be opened.
     Refused {
         /// Why.
         why: String,
+    },
+    /// The library touched memory that it must not. The worker dies of it after this. Written by a signal handler.
+    Fault {
+        /// Bytes from the start of the arena.
+        offset: i64,
+        /// Whether it wrote, where the machine says it.
+        write: Option<bool>,
     },
     /// A call came back.
     Done {
@@ -45,6 +56,8 @@ pub(super) enum Reply {
         status: i32,
         /// Message of the backend.
         message: String,
+        /// Floating-point control words before and after the call.
+        float: Option<[u64; 2]>,
     },
 }
 
@@ -87,8 +100,8 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_sent() {
         let mut pipe = Vec::new();
-        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into() }).unwrap();
+        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]) }).unwrap();
         let back: Reply = read_frame(&mut pipe.as_slice()).unwrap().unwrap();
-        assert!(matches!(back, Reply::Done { status: 2, message } if message == "odd"));
+        assert!(matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]) } if message == "odd"));
     }
 }

@@ -155,6 +155,7 @@ pub(super) fn spell(name: Name, scheme: &Scheme) -> String {
         Name::FastestOn(at) => return format!("fastest.{}", axis(at)),
         Name::SlowestOn(at) => return format!("slowest.{}", axis(at)),
         Name::PairsOn(at) => return format!("pairs.{}", axis(at)),
+        Name::Slot(at) => return format!("slot {at}"),
         Name::Param(at) => return scheme.parameters.get(at).map_or_else(|| "?".to_owned(), |one| one.name.clone()),
         Name::Let(at) => return scheme.video.lets.get(at).map_or_else(|| "?".to_owned(), |one| one.name.clone()),
     };

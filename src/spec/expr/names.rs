@@ -103,6 +103,8 @@ pub enum Name {
     SlowestOn(usize),
     /// `pairs.NAME`: number of pairs of an axis.
     PairsOn(usize),
+    /// A name of some other place (a fault's own formulas), by its index there.
+    Slot(usize),
 }
 
 /// Another word for [`Name`], where it is used as a key.

@@ -66,6 +66,35 @@ pub(super) fn load(file: &Arc<SourceFile>, defaults: &Node, catalogue: &Catalogu
     sink.finish(schemes.map(|schemes| Loaded { schemes, references, head }))
 }
 
+/// Reads a scheme under `profile` with `patch` laid over it, as a profile of its own would be: how a fault changes a scheme.
+/// Statements about the scheme are kept as they are, and need not be true any more.
+///
+/// # Errors
+/// Every mistake in the result.
+pub(super) fn patched(
+    file: &Arc<SourceFile>,
+    defaults: &Node,
+    catalogue: &Catalogue,
+    profile: &str,
+    patch: &Node,
+) -> Result<Scheme, SpecErrors> {
+    let root = yaml::parse(file)?;
+    let mut tree = overlay::overlay(defaults, &root);
+    let own = root.get("profiles").and_then(|profiles| profiles.get(profile));
+    if let Some(own) = own {
+        tree = overlay::overlay(&tree, own);
+    }
+    let mut sink = Sink::default();
+    if let Err(error) = check_profile("patched", patch, profile, &patch.location) {
+        sink.push(error);
+        return sink.finish(None);
+    }
+    let tree = overlay::overlay(&tree, patch);
+    let sha256 = hex(&Sha256::digest(file.text.as_bytes()));
+    let scheme = scheme(&tree, file, &sha256, profile, own.is_none(), catalogue, &mut Vec::new(), &mut sink);
+    sink.finish(scheme)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

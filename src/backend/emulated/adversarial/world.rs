@@ -36,6 +36,6 @@ impl World {
     /// Errors of the frequencies under a contract, in units of 2^-24; infinite where it says nothing of one.
     #[must_use]
     pub fn steps(&self, contract: &Contract) -> Vec<f64> {
-        self.frequencies.iter().map(|f| contract.frequencies.steps(f).unwrap_or(f64::INFINITY)).collect()
+        self.frequencies.iter().map(|f| contract.steps(f).unwrap_or(f64::INFINITY)).collect()
     }
 }

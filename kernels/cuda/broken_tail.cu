@@ -1,0 +1,20 @@
+// broken_tail.cu: wrong on purpose. naive.cu, but the number of blocks is rounded down: the last threads never run. Shapes
+// that fill the last block exactly hide it. ropecheck must find it.
+#include "naive.cuh"
+#include "rotate_manifest.h"
+
+ROPECHECK_CUDA_MANIFEST(ROTATE_MANIFEST("broken_tail.cu"))
+
+extern "C" ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotate_call *call, char *err, size_t err_len) {
+  Rotation r;
+  PositionView positions;
+  ropecheck_dtype dtype = ROPECHECK_F32;
+  const Note to = {err, err_len};
+  TRY(flatten(handle, *call, &r, &positions, &dtype, to));
+  const int64_t blocks = naive_threads(r) / 256; // the defect: (n + 255) / 256
+  if (blocks > INT_MAX) return UNSUPPORTED(to, "more than 2^31 - 1 blocks");
+  return with_type(dtype, [&](auto zero) {
+    return ropecheck_cuda_launch(call->stream, err, err_len, rotate_pairs<decltype(zero)>, dim3((unsigned)blocks),
+                                 dim3(256), r, positions);
+  });
+}

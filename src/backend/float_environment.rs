@@ -1,0 +1,97 @@
+//! What a backend leaves of the floating-point environment: how results are rounded, what becomes of subnormals, what traps.
+
+use std::fmt;
+
+/// A control word of this machine: MXCSR on x86-64, FPCR on aarch64, without its sticky flags. 0 elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FloatControl(pub u64);
+
+/// Something that a control word says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Where results are rounded to.
+    Rounding,
+    /// Subnormal results become zero (FTZ).
+    FlushToZero,
+    /// Subnormal inputs count as zero (DAZ).
+    DenormalsAreZero,
+    /// Which exceptions end the process.
+    Traps,
+}
+
+/// Which bits of the control word are which setting. On aarch64 FZ flushes inputs and results together.
+const BITS: [(Setting, u64); 4] = if cfg!(target_arch = "aarch64") {
+    [
+        (Setting::Rounding, 3 << 22),
+        (Setting::FlushToZero, 1 << 24 | 1 << 19),
+        (Setting::DenormalsAreZero, 1),
+        (Setting::Traps, 0x9f << 8),
+    ]
+} else {
+    [
+        (Setting::Rounding, 3 << 13),
+        (Setting::FlushToZero, 1 << 15),
+        (Setting::DenormalsAreZero, 1 << 6),
+        (Setting::Traps, 0x3f << 7),
+    ]
+};
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Setting::Rounding => "the rounding mode",
+            Setting::FlushToZero => "flush to zero (FTZ)",
+            Setting::DenormalsAreZero => "denormals are zero (DAZ)",
+            Setting::Traps => "the exceptions that trap",
+        })
+    }
+}
+
+impl Setting {
+    /// Whether it is about subnormals alone.
+    #[must_use]
+    pub fn is_about_subnormals(self) -> bool {
+        matches!(self, Setting::FlushToZero | Setting::DenormalsAreZero)
+    }
+}
+
+impl FloatControl {
+    /// The control word without its sticky flags, which every operation may raise.
+    #[must_use]
+    pub fn of_register(word: u64) -> Self {
+        let mask = BITS.iter().fold(0, |mask, (_, bits)| mask | bits);
+        FloatControl(word & mask)
+    }
+
+    /// What differs from `before`.
+    #[must_use]
+    pub fn changes(self, before: FloatControl) -> Vec<Setting> {
+        BITS.iter().filter(|(_, bits)| (self.0 ^ before.0) & bits != 0).map(|(setting, _)| *setting).collect()
+    }
+}
+
+/// The control words around loading and around the last call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloatEnvironment {
+    /// Before the backend was loaded and opened, and after.
+    pub load: [FloatControl; 2],
+    /// Before the last call, and after.
+    pub call: [FloatControl; 2],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_change_is_named_and_sticky_flags_are_none() {
+        let default = FloatControl::of_register(0x1f80);
+        assert_eq!(FloatControl::of_register(0x1fff).changes(default), [Setting::DenormalsAreZero]);
+        assert_eq!(FloatControl::of_register(0x1fbf).changes(default), []);
+        let flushing = FloatControl::of_register(0x9fc0).changes(default);
+        assert_eq!(flushing, [Setting::FlushToZero, Setting::DenormalsAreZero]);
+        assert_eq!(FloatControl::of_register(0x7f80).changes(default), [Setting::Rounding]);
+        assert_eq!(FloatControl::of_register(0x1d80).changes(default), [Setting::Traps]);
+    }
+}

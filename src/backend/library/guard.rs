@@ -1,0 +1,179 @@
+//! Pages that the library must not touch, and word of it if it does. Only the worker uses this.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use memmap2::MmapRaw;
+
+/// Where faults are told to, and where the arena is: all that the signal handler knows.
+static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
+static BASE: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Guard pages that stand until this is dropped.
+pub(super) struct Guards<'a> {
+    map: &'a MmapRaw,
+    ranges: &'a [(usize, usize)],
+}
+
+impl<'a> Guards<'a> {
+    /// Takes all rights from `ranges` of the arena, first byte and last plus one.
+    pub(super) fn raise(map: &'a MmapRaw, ranges: &'a [(usize, usize)]) -> io::Result<Self> {
+        BASE.store(map.as_mut_ptr() as usize, Ordering::Relaxed);
+        BYTES.store(map.len(), Ordering::Relaxed);
+        let guards = Guards { map, ranges };
+        guards.protect(libc::PROT_NONE)?;
+        Ok(guards)
+    }
+
+    fn protect(&self, rights: c_int) -> io::Result<()> {
+        for (start, end) in self.ranges {
+            if start >= end || *end > self.map.len() {
+                return Err(io::Error::other("a guard lies outside the arena"));
+            }
+            // SAFETY: [start, end) lies in the map, which outlives self. No reference into these pages exists in this
+            // process: the map is raw, and only the library gets pointers into it. mprotect itself refuses what are no
+            // whole pages.
+            let status = unsafe { libc::mprotect(self.map.as_mut_ptr().add(*start).cast(), end - start, rights) };
+            if status != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Guards<'_> {
+    fn drop(&mut self) {
+        // If this fails, the next call dies of it and says so.
+        let _ = self.protect(libc::PROT_READ | libc::PROT_WRITE);
+    }
+}
+
+/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::Fault` before the process dies of it.
+/// A library that installs a handler of its own replaces this one.
+pub(super) fn report_faults(descriptor: c_int) {
+    DESCRIPTOR.store(descriptor, Ordering::Relaxed);
+    // SAFETY: a zeroed sigaction is a valid one; the handler has the signature that SA_SIGINFO asks for and does only what is
+    // allowed in a signal handler (atomics, arithmetic on its stack, write). SA_RESETHAND: it runs once, returns, and the same
+    // instruction then kills the process by the default action.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESETHAND | libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut());
+    }
+}
+
+/// Bytes outside the arena at which a fault is still taken for a miss of it.
+const NEAR: usize = 1 << 20;
+
+extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo_t; SIGSEGV fills in its address.
+    let address = unsafe { (*info).si_addr() } as usize;
+    let (base, bytes) = (BASE.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
+    if base == 0 || address < base.saturating_sub(NEAR) || address > base.saturating_add(bytes).saturating_add(NEAR) {
+        return;
+    }
+    let mut frame = Frame::new();
+    frame.text(b"{\"fault\":{\"offset\":");
+    if address < base {
+        frame.text(b"-");
+    }
+    frame.number(address.abs_diff(base));
+    frame.text(b",\"write\":");
+    frame.text(match wrote(context) {
+        Some(true) => b"true",
+        Some(false) => b"false",
+        None => b"null",
+    });
+    frame.text(b"}}");
+    let bytes = frame.finish();
+    // SAFETY: the pointer and the length are those of one slice on this stack. write is async-signal-safe; a frame this
+    // short is written whole or not at all.
+    unsafe {
+        libc::write(DESCRIPTOR.load(Ordering::Relaxed), bytes.as_ptr().cast(), bytes.len());
+    }
+}
+
+/// Whether the access was a write.
+#[cfg(target_arch = "x86_64")]
+fn wrote(context: *mut c_void) -> Option<bool> {
+    // SAFETY: the third argument of a handler with SA_SIGINFO points to a ucontext_t.
+    let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+    // Bit 1 of the page fault's error code.
+    usize::try_from(libc::REG_ERR).ok().and_then(|at| context.uc_mcontext.gregs.get(at)).map(|code| code & 2 != 0)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn wrote(_: *mut c_void) -> Option<bool> {
+    None
+}
+
+/// A frame of the protocol, made without memory from anywhere: length, then JSON.
+struct Frame {
+    bytes: [u8; 128],
+    used: usize,
+}
+
+impl Frame {
+    fn new() -> Self {
+        Frame { bytes: [0; 128], used: 4 }
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        for byte in text {
+            if let Some(slot) = self.bytes.get_mut(self.used) {
+                *slot = *byte;
+                self.used += 1;
+            }
+        }
+    }
+
+    fn number(&mut self, mut number: usize) {
+        let mut digits = [0u8; 20];
+        let mut first = digits.len();
+        while first > 0 {
+            first -= 1;
+            if let Some(digit) = digits.get_mut(first) {
+                // number % 10 is below 10.
+                *digit = b'0' + (number % 10) as u8;
+            }
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.text(digits.get(first..).unwrap_or_default());
+    }
+
+    fn finish(&mut self) -> &[u8] {
+        let length = self.used.saturating_sub(4) as u32;
+        for (slot, byte) in self.bytes.iter_mut().zip(length.to_le_bytes()) {
+            *slot = byte;
+        }
+        self.bytes.get(..self.used).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Frame;
+    use crate::backend::library::protocol::{Reply, read_frame};
+
+    #[test]
+    fn a_frame_made_by_hand_is_read_as_any_other() {
+        for (number, negative) in [(0usize, false), (7, true), (usize::MAX / 2, false), (123_456_789_012, true)] {
+            let mut frame = Frame::new();
+            frame.text(b"{\"fault\":{\"offset\":");
+            frame.text(if negative { b"-" } else { b"" });
+            frame.number(number);
+            frame.text(b",\"write\":null}}");
+            let reply: Reply = read_frame(&mut frame.finish()).unwrap().unwrap();
+            let wanted = i64::try_from(number).unwrap() * if negative { -1 } else { 1 };
+            assert!(matches!(reply, Reply::Fault { offset, write: None } if offset == wanted), "{reply:?}");
+        }
+    }
+}

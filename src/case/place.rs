@@ -1,0 +1,256 @@
+//! Where the tokens of a case are: where the scheme puts them, or numbers drawn for the sake of the rotation.
+
+use std::fmt;
+
+use crate::numeric::{DType, Dd, Rng};
+
+/// Where the tokens of a case are. All but `Layout` are for levels rotate and apply; there each axis and token gets a
+/// number of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where the scheme puts them, plus this on every axis (levels rotate and apply only, where it is not 0).
+    Layout {
+        /// Added to every position.
+        shift: i64,
+    },
+    /// Any integer in low..=high.
+    Random {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+    },
+    /// The same, and both ends are among them: on every axis one token is at `high` and, if there are two, one at `low`.
+    Span {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+    },
+    /// Fractions n/parts between low and high that are no integers, rounded to the type of the positions.
+    Fractions {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+        /// Denominator, at least 2.
+        parts: i64,
+    },
+    /// Integers in low..=high that are unusually near a multiple of π/2, where a cosine or a sine nearly vanishes.
+    QuarterTurns {
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+    },
+}
+
+/// Integers nearer to a multiple of π/2 than every smaller one, or nearly so: numerators of continued fractions.
+pub const CONVERGENTS: [i64; 9] = [355, 710, 103_993, 312_689, 833_719, 1_146_408, 4_272_943, 80_143_857, 245_850_922];
+/// Largest denominator of `Fractions`, so that products with a position stay far from overflow.
+const MOST_PARTS: i64 = 1 << 20;
+/// Largest magnitude of a bound: an f64 holds every integer up to here.
+const MOST: i64 = 1 << 53;
+
+/// The number of this type nearest to `value` on the side of 0. `None` if an integer type cannot hold it.
+fn held(dtype: DType, value: f64) -> Option<f64> {
+    match dtype {
+        DType::I32 => (value.fract() == 0.0 && value.abs() <= f64::from(i32::MAX)).then_some(value),
+        DType::I64 => (value.fract() == 0.0 && value.abs() <= MOST as f64).then_some(value),
+        DType::F32 => {
+            let near = value as f32;
+            let outside = f64::from(near).abs() > value.abs();
+            Some(f64::from(match outside {
+                true if value > 0.0 => near.next_down(),
+                true => near.next_up(),
+                false => near,
+            }))
+        }
+        _ => Some(value),
+    }
+}
+
+/// How far an integer is from the nearest multiple of π/2, by a reduction in three parts: the first two products are exact
+/// up to 2^31, and only the order of the results matters.
+fn from_quarter_turn(p: f64) -> f64 {
+    const KEEP: u64 = !((1 << 31) - 1);
+    const REST: f64 = 6.123_233_995_736_766e-17;
+    let quarter = std::f64::consts::FRAC_PI_2;
+    let high = f64::from_bits(quarter.to_bits() & KEEP);
+    let middle = f64::from_bits((quarter - high).to_bits() & KEEP);
+    let low = (quarter - high - middle) + REST;
+    let turns = (p / quarter).round_ties_even();
+    (((p - turns * high) - turns * middle) - turns * low).abs()
+}
+
+impl Place {
+    /// Whether the scheme says where the tokens are.
+    #[must_use]
+    pub fn is_layout(&self) -> bool {
+        matches!(self, Place::Layout { .. })
+    }
+
+    /// Whether the bounds make sense; else what is wrong.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (low, high) = match *self {
+            Place::Layout { shift } => (shift, shift),
+            Place::Fractions { low, high, parts } if !(2..=MOST_PARTS).contains(&parts) || high <= low => {
+                return Err(format!(
+                    "fractions={low}..{high}/{parts}: expected LOW < HIGH and 2 to {MOST_PARTS} parts"
+                ));
+            }
+            Place::Random { low, high }
+            | Place::Span { low, high }
+            | Place::Fractions { low, high, .. }
+            | Place::QuarterTurns { low, high } => (low, high),
+        };
+        if low > high || low < -MOST || high > MOST {
+            return Err(format!("positions {low}..{high}: expected LOW <= HIGH, within 2^53 of 0"));
+        }
+        Ok(())
+    }
+
+    /// Positions of `[axis][row][token]`, each a number of `dtype`; `None` for `Layout`. An error says which position the
+    /// type cannot hold.
+    pub(super) fn draw(
+        &self,
+        rng: &Rng,
+        dtype: DType,
+        [axes, rows, tokens]: [usize; 3],
+    ) -> Option<Result<Vec<Vec<Vec<Dd>>>, String>> {
+        if self.is_layout() {
+            return None;
+        }
+        let one = |axis: usize, row: usize, token: usize| {
+            let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token as u64);
+            let value = self.one(&mut rng, dtype, (token + axis) % tokens.max(1));
+            value.map(Dd::from_f64)
+        };
+        let row = |axis, row| (0..tokens).map(|token| one(axis, row, token)).collect::<Result<Vec<_>, _>>();
+        let axis = |axis| (0..rows).map(|b| row(axis, b)).collect::<Result<Vec<_>, _>>();
+        Some((0..axes).map(axis).collect())
+    }
+
+    /// One position. `turn` counts through the tokens of an axis, from another one on each axis.
+    fn one(&self, rng: &mut Rng, dtype: DType, turn: usize) -> Result<f64, String> {
+        let value = match *self {
+            Place::Layout { .. } => 0.0,
+            Place::Random { low, high } => rng.between(low, high) as f64,
+            Place::Span { low, high } => match turn {
+                0 => high as f64,
+                1 => low as f64,
+                _ => rng.between(low, high) as f64,
+            },
+            Place::Fractions { low, high, parts } => {
+                let (least, most) = (low.saturating_mul(parts), high.saturating_mul(parts));
+                let drawn = rng.between(least, most);
+                let n = if drawn % parts != 0 {
+                    drawn
+                } else if drawn < most {
+                    drawn + 1
+                } else {
+                    drawn - 1
+                };
+                let value = n as f64 / parts as f64;
+                if !dtype.is_float() {
+                    return Err(format!("position {value} does not fit in {}", dtype.name()));
+                }
+                dtype.round(value)
+            }
+            Place::QuarterTurns { low, high } => quarter_turn(rng, dtype, turn, low, high),
+        };
+        held(dtype, value).ok_or_else(|| format!("position {value} does not fit in {}", dtype.name()))
+    }
+}
+
+/// The convergents that lie in the range, the largest one first; then the best of a few random numbers.
+fn quarter_turn(rng: &mut Rng, dtype: DType, turn: usize, low: i64, high: i64) -> f64 {
+    const TRIES: u32 = 64;
+    let inside = |p: &i64| (low..=high).contains(p) && held(dtype, *p as f64) == Some(*p as f64);
+    if let Some(p) = CONVERGENTS.into_iter().rev().filter(inside).nth(turn) {
+        return p as f64;
+    }
+    let mut best = rng.between(low, high) as f64;
+    let mut distance = f64::INFINITY;
+    for _ in 0..TRIES {
+        let p = rng.between(low, high) as f64;
+        let p = held(dtype, p).unwrap_or(p);
+        let away = from_quarter_turn(p);
+        if p != 0.0 && away < distance {
+            (best, distance) = (p, away);
+        }
+    }
+    best
+}
+
+/// As the token of a case has it; nothing for the scheme's own places.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Layout { shift: 0 } => Ok(()),
+            Place::Layout { shift } => write!(f, ",shift={shift}"),
+            Place::Random { low, high } => write!(f, ",random={low}..{high}"),
+            Place::Span { low, high } => write!(f, ",span={low}..{high}"),
+            Place::Fractions { low, high, parts } => write!(f, ",fractions={low}..{high}/{parts}"),
+            Place::QuarterTurns { low, high } => write!(f, ",quarter-turns={low}..{high}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::sincos;
+
+    fn drawn(place: Place, dtype: DType, tokens: usize) -> Vec<f64> {
+        let drawn = place.draw(&Rng::new(5), dtype, [2, 1, tokens]).expect("no layout").expect("the type holds them");
+        drawn.into_iter().flatten().flatten().map(|p| p.to_f64()).collect()
+    }
+
+    #[test]
+    fn a_span_has_both_its_ends_on_every_axis() {
+        let place = Place::Span { low: -9, high: 2_147_483_647 };
+        for tokens in [2, 3, 24] {
+            for axis in drawn(place, DType::I64, tokens).chunks(tokens) {
+                assert!(axis.contains(&-9.0) && axis.contains(&2_147_483_647.0), "{axis:?}");
+            }
+        }
+        assert_eq!(drawn(place, DType::I64, 1), [2_147_483_647.0; 2]);
+        // The largest f32 below it: rounding to nearest would leave the range.
+        assert_eq!(drawn(place, DType::F32, 1), [2_147_483_520.0; 2]);
+        assert!(Place::Span { low: 0, high: 1 << 31 }.draw(&Rng::new(5), DType::I32, [1, 1, 1]).unwrap().is_err());
+    }
+
+    #[test]
+    fn fractions_are_never_integers() {
+        for (parts, dtype) in [(3, DType::F32), (1024, DType::F64), (2, DType::F32)] {
+            let all = drawn(Place::Fractions { low: -3, high: 2, parts }, dtype, 200);
+            assert!(all.iter().all(|p| p.fract() != 0.0 && *p > -3.0 && *p < 2.0 && dtype.holds(*p)), "{all:?}");
+        }
+        assert!(
+            Place::Fractions { low: 0, high: 2, parts: 3 }.draw(&Rng::new(5), DType::I64, [1, 1, 1]).unwrap().is_err()
+        );
+    }
+
+    #[test]
+    fn quarter_turns_are_near_multiples_of_half_pi() {
+        let near = |p: f64| {
+            let exact = sincos(Dd::from_f64(p), 1.0);
+            exact.sin.abs().min(exact.cos.abs())
+        };
+        for p in CONVERGENTS {
+            let (reduced, exact) = (from_quarter_turn(p as f64), near(p as f64));
+            assert!((reduced - exact).abs() < 1e-12, "{p}: {reduced} is {exact}");
+            // A convergent p/q errs by less than 1/q, and q is near p.
+            assert!(exact < 2.0 / p as f64, "{p}: {exact}");
+        }
+        let all = drawn(Place::QuarterTurns { low: 1, high: 1 << 30 }, DType::I64, 40);
+        assert!(CONVERGENTS.iter().all(|c| all.contains(&(*c as f64))), "{all:?}");
+        // The best of 64 is 64 times nearer than the average of π/8; 20 times is met by all of these.
+        let far: Vec<&f64> = all.iter().filter(|p| near(**p) > 0.39 / 4.0).collect();
+        assert!(far.is_empty(), "{far:?}");
+        assert!(
+            drawn(Place::QuarterTurns { low: 1, high: 1 << 30 }, DType::F32, 40).iter().all(|p| DType::F32.holds(*p))
+        );
+    }
+}

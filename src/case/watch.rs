@@ -1,0 +1,165 @@
+//! What a call did to its memory: which bytes may change, which did, and what lies at an address.
+
+use super::arena::{Buffer, GUARD_BYTES};
+use super::call::{Call, PositionView, TensorView};
+use super::data::Tensor;
+use super::prepare::Prepared;
+
+/// What a byte that changed belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// An input: an element of q or k, or anywhere in a table.
+    Input,
+    /// Between the elements of a tensor, where its strides leave gaps.
+    Gap,
+    /// Outside of every buffer.
+    Outside,
+}
+
+/// A byte that changed and must not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What it belongs to.
+    pub part: Part,
+    /// Where it is, in words.
+    pub place: String,
+}
+
+/// Runs `each` on the byte range of every element of a tensor, rows at once where channels are contiguous.
+fn tensor_bytes(view: &TensorView, mut each: impl FnMut(std::ops::Range<usize>)) {
+    let ([batch, tokens, heads, channels], size) = (view.shape, view.dtype.size());
+    for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
+        for h in 0..heads {
+            if view.stride[3] == 1 {
+                let start = view.at(b, t, h, 0);
+                each(start..start + size * channels);
+                continue;
+            }
+            for d in 0..channels {
+                let start = view.at(b, t, h, d);
+                each(start..start + size);
+            }
+        }
+    }
+}
+
+fn position_bytes(view: &PositionView, shape: [usize; 3], mut each: impl FnMut(std::ops::Range<usize>)) {
+    for (axis, b) in (0..shape[0]).flat_map(|a| (0..shape[1]).map(move |b| (a, b))) {
+        for t in 0..shape[2] {
+            let start = view.at(axis, b, t);
+            each(start..start + view.dtype.size());
+        }
+    }
+}
+
+impl Prepared {
+    /// The arena as it is before the call. Not for sparse memory.
+    #[must_use]
+    pub fn image(&self, q: &Tensor, k: &Tensor) -> Vec<u8> {
+        let mut image = vec![0; self.bytes];
+        self.write(&mut image, q, k);
+        image
+    }
+
+    /// Runs `each` on the byte range of every element that the call must write.
+    pub fn output_bytes(&self, mut each: impl FnMut(std::ops::Range<usize>)) {
+        match &self.call {
+            Call::Positions { scheme, layouts, token_count, out, next, .. } => {
+                let (axes, batch) = (scheme.axes.len(), layouts.len());
+                position_bytes(out, [axes, batch, *token_count], &mut each);
+                position_bytes(next, [axes, batch, 1], &mut each);
+            }
+            Call::Rotate { qk, .. } | Call::Fused { qk, .. } | Call::Apply { qk, .. } => {
+                tensor_bytes(&qk.q_out, &mut each);
+                if let Some(view) = &qk.k_out {
+                    tensor_bytes(view, &mut each);
+                }
+            }
+        }
+    }
+
+    /// What changed from `before` to `after` apart from outputs: the first byte of each part.
+    #[must_use]
+    pub fn changes(&self, mut before: Vec<u8>, after: &[u8]) -> Vec<Change> {
+        let Some(after) = after.get(..before.len()) else { return Vec::new() };
+        self.output_bytes(|range| before[range.clone()].copy_from_slice(&after[range]));
+        let mut found: Vec<Change> = Vec::new();
+        if before == after {
+            return found;
+        }
+        let mut elements = vec![false; before.len()];
+        if let Some(qk) = self.call.qk() {
+            for view in [Some(&qk.q), qk.k.as_ref()].into_iter().flatten() {
+                tensor_bytes(view, |range| elements[range].fill(true));
+            }
+        }
+        for at in (0..before.len()).filter(|at| before[*at] != after[*at]) {
+            let part = match self.buffers.iter().find(|b| b.offset <= at && at < b.end()) {
+                None => Part::Outside,
+                Some(b) if matches!(b.name, "q" | "k" | "q_out" | "k_out" | "out" | "next") && !elements[at] => {
+                    Part::Gap
+                }
+                Some(_) => Part::Input,
+            };
+            if found.iter().all(|c| c.part != part) {
+                let place = i64::try_from(at).ok().and_then(|at| self.place(at)).unwrap_or_else(|| "far off".into());
+                found.push(Change { part, place });
+                if found.len() == 3 {
+                    break;
+                }
+            }
+        }
+        found.sort_by_key(|c| c.part);
+        found
+    }
+
+    /// What lies at an offset inside a buffer.
+    fn inside(&self, buffer: &Buffer, at: usize) -> String {
+        let name = buffer.name;
+        let number = (at - buffer.offset) / buffer.element.max(1);
+        let qk = self.call.qk();
+        let view = match name {
+            "q" => qk.map(|qk| qk.q),
+            "k" => qk.and_then(|qk| qk.k),
+            "q_out" => qk.map(|qk| qk.q_out),
+            "k_out" => qk.and_then(|qk| qk.k_out),
+            _ => return format!("element {number} of {name}"),
+        };
+        let Some(view) = view else { return format!("element {number} of {name}") };
+        let [batch, tokens, heads, channels] = view.shape;
+        let all = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
+        for (b, t, h) in all {
+            if let Some(d) =
+                (0..channels).find(|d| (0..buffer.element).contains(&at.wrapping_sub(view.at(b, t, h, *d))))
+            {
+                return format!("row {b}, token {t}, head {h}, channel {d} of {name}");
+            }
+        }
+        format!("a gap between the elements of {name}")
+    }
+
+    /// What lies at a byte offset of the arena: in a buffer, or so many elements before or after the nearest one. `None` if
+    /// nothing is near.
+    #[must_use]
+    pub fn place(&self, at: i64) -> Option<String> {
+        let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let elements = |n: i64| if n == 1 { "1 element".to_owned() } else { format!("{n} elements") };
+        let mut nearest: Option<(i64, String)> = None;
+        for buffer in &self.buffers {
+            let (start, end, size) = (signed(buffer.offset), signed(buffer.end()), signed(buffer.element.max(1)));
+            let (distance, text) = if start <= at && at < end {
+                return Some(self.inside(buffer, usize::try_from(at).unwrap_or(0)));
+            } else if at < start {
+                let far = start - at;
+                (far, format!("{} before the start of {}", elements((far - 1) / size + 1), buffer.name))
+            } else {
+                let far = at - end;
+                (far + 1, format!("{} after the end of {}", elements(far / size + 1), buffer.name))
+            };
+            if nearest.as_ref().is_none_or(|(d, _)| distance < *d) {
+                nearest = Some((distance, text));
+            }
+        }
+        nearest.filter(|(d, _)| *d <= signed(GUARD_BYTES)).map(|(_, text)| text)
+    }
+}

@@ -1,0 +1,137 @@
+//! What a passing case can have seen: a kernel may leave a pair unturned and still keep every bound. `docs/numerics.md`
+//! ("What cannot be seen") says when a pair counts as observed.
+
+use std::collections::BTreeMap;
+
+use super::Judge;
+use crate::case::Level;
+use crate::plan::NO_AXIS;
+use crate::plan::bound::{PairBound, Types};
+use crate::plan::judge::Row;
+
+/// Pairs whose angle was observable, by the number of rotated pairs. In JSON: `{"64": "0-55,60"}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<usize, Vec<bool>>);
+
+impl Coverage {
+    /// Adds what a case with `seen.len()` pairs has seen.
+    pub fn add(&mut self, seen: &[bool]) {
+        let all = self.0.entry(seen.len()).or_insert_with(|| vec![false; seen.len()]);
+        all.iter_mut().zip(seen).for_each(|(all, seen)| *all |= seen);
+    }
+
+    /// Adds all of another one.
+    pub fn merge(&mut self, other: &Coverage) {
+        other.0.values().for_each(|seen| self.add(seen));
+    }
+
+    /// Whether there was no case.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether every pair was observed, whatever the number of pairs.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.0.values().flatten().all(|seen| *seen)
+    }
+
+    /// Numbers of pairs and the pairs observed, as ranges; `none` for none.
+    pub fn ranges(&self) -> impl Iterator<Item = (usize, String)> {
+        self.0.iter().map(|(pairs, seen)| (*pairs, ranges(seen)))
+    }
+
+    /// Numbers of pairs where not all were observed, with those that were.
+    pub fn incomplete(&self) -> impl Iterator<Item = (usize, String)> {
+        self.0.iter().filter(|(_, seen)| !seen.iter().all(|s| *s)).map(|(pairs, seen)| (*pairs, ranges(seen)))
+    }
+}
+
+impl serde::Serialize for Coverage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.ranges())
+    }
+}
+
+fn ranges(seen: &[bool]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut start = None;
+    for (i, here) in seen.iter().copied().chain([false]).enumerate() {
+        match (start, here) {
+            (None, true) => start = Some(i),
+            (Some(first), false) => {
+                parts.push(if first + 1 == i { first.to_string() } else { format!("{first}-{}", i - 1) });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if parts.is_empty() { "none".into() } else { parts.join(",") }
+}
+
+/// Whether a pair that was left unturned, or turned by an angle wrong by its own size, would have been seen at this
+/// element: an allowance E hides angle errors up to E / |partner output|.
+pub(super) fn observed(bound: &PairBound, types: &Types, angle: f64, row: Row<'_>, pair: usize) -> bool {
+    let limit = angle.abs().min(1.0);
+    if bound.shift >= 1.0 || limit == 0.0 {
+        return false;
+    }
+    let inputs = (row.a[pair], row.b[pair]);
+    let (y, z) = bound.turn.apply(inputs.0, inputs.1);
+    [(false, y, z, row.first[pair]), (true, z, y, row.second[pair])].into_iter().any(
+        |(second, value, partner, found)| {
+            // NaN and infinity compare as not smaller.
+            found.is_finite() && bound.allowance(types, second, inputs, value, partner).total() < limit * partner.abs()
+        },
+    )
+}
+
+impl Judge<'_> {
+    /// The angle of a pair, in radians; 1 for a pair that must not turn, whose smallest turn is looked for.
+    pub(super) fn angle(&self, row: usize, token: usize, head: usize, pair: usize) -> f64 {
+        if let Some(given) = &self.truth.given {
+            let (cos, sin) = given[row][token][pair];
+            return sin.atan2(cos);
+        }
+        match self.frequency(head, pair) {
+            0.0 => 1.0,
+            frequency => self.position(self.axis(head, pair), row, token).hi * frequency,
+        }
+    }
+
+    /// The largest position of the case on an axis that turns a pair; `None` on level apply, which has none.
+    pub(super) fn largest_position(&self) -> Option<i64> {
+        if self.case.level == Level::Apply {
+            return None;
+        }
+        let axes = &self.truth.plan.axis_of_pair;
+        let used = |axis: &usize| axes.iter().any(|a| *a != NO_AXIS && usize::from(*a) == *axis);
+        let positions = (0..self.truth.positions.len()).filter(used).flat_map(|axis| &self.truth.positions[axis]);
+        let largest = positions.flatten().map(|p| p.hi).reduce(f64::max)?;
+        // Positions lie within 2^53 of 0.
+        Some(largest.floor() as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_short() {
+        let seen = |bits: &str| bits.chars().map(|c| c == '1').collect::<Vec<_>>();
+        for (bits, text) in [("1111", "0-3"), ("0000", "none"), ("1011", "0,2-3"), ("0110", "1-2"), ("0001", "3")] {
+            assert_eq!(ranges(&seen(bits)), text);
+        }
+        let mut all = Coverage::default();
+        all.add(&seen("1100"));
+        all.add(&seen("01"));
+        let mut other = Coverage::default();
+        other.add(&seen("0011"));
+        all.merge(&other);
+        assert_eq!(serde_json::to_string(&all).unwrap(), r#"{"2":"1","4":"0-3"}"#);
+        assert!(!all.is_whole());
+        assert_eq!(all.incomplete().collect::<Vec<_>>(), [(2, "1".to_owned())]);
+    }
+}

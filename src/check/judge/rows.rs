@@ -1,0 +1,106 @@
+//! Rows of outputs judged: every head of every token, trigonometry once per token.
+
+use super::{Element, ElementFailure, Judge, Measure, observed};
+use crate::check::{Outputs, Verdict};
+use crate::plan::judge::{Row, RowBound, Tally};
+use crate::spec::model::Pairing;
+
+impl Judge<'_> {
+    /// Judges everything.
+    #[must_use]
+    pub fn all(&self, outputs: &Outputs) -> Verdict {
+        let mut measure = Measure::default();
+        let mut seen = vec![false; self.truth.pairs];
+        for row in 0..self.case.batch() {
+            for token in 0..self.tokens() {
+                let verdict = self.token(outputs, row, token, 0..self.heads(), &mut measure, Some(&mut seen));
+                if let Verdict::Fail(failure) = verdict {
+                    return Verdict::Fail(failure);
+                }
+            }
+        }
+        measure.largest = self.largest_position();
+        measure.observed.add(&seen);
+        Verdict::Pass(measure)
+    }
+
+    /// Judges one head of one token.
+    pub fn row(&self, outputs: &Outputs, row: usize, token: usize, head: usize, measure: &mut Measure) -> Verdict {
+        self.token(outputs, row, token, head..head + 1, measure, None)
+    }
+
+    /// Judges heads of one token: trigonometry once, unless the map differs per head. `seen`: pairs that were observed.
+    fn token(
+        &self,
+        outputs: &Outputs,
+        row: usize,
+        token: usize,
+        heads: std::ops::Range<usize>,
+        measure: &mut Measure,
+        mut seen: Option<&mut [bool]>,
+    ) -> Verdict {
+        let pairs = self.truth.pairs;
+        let mut bounds = RowBound::new(self.types);
+        let mut made_for = None;
+        let mut gathered: [Vec<f64>; 4] = Default::default();
+        for head in heads {
+            let plan_row = self.plan_row(head);
+            if made_for != Some(plan_row) {
+                bounds.clear();
+                (0..pairs).for_each(|pair| bounds.push(self.bound(row, token, head, pair)));
+                made_for = Some(plan_row);
+            }
+            let input = self.input_row(outputs, row, token, head);
+            let output = self.output_row(outputs, row, token, head);
+            if let Some(channel) = self.changed_outside(input, output) {
+                return Verdict::Fail(self.passed_through_changed((row, token, head, channel), input, output));
+            }
+            let offset = self.truth.rotary_offset;
+            let columns = match self.case.pairing {
+                Pairing::Half => {
+                    let (a, b) = (offset..offset + pairs, offset + pairs..offset + 2 * pairs);
+                    Row { a: &input[a.clone()], b: &input[b.clone()], first: &output[a], second: &output[b] }
+                }
+                Pairing::Adjacent => {
+                    for (column, (source, shift)) in
+                        gathered.iter_mut().zip([(input, 0), (input, 1), (output, 0), (output, 1)])
+                    {
+                        column.clear();
+                        column.extend((0..pairs).map(|i| source[offset + 2 * i + shift]));
+                    }
+                    let [a, b, first, second] = &gathered;
+                    Row { a, b, first, second }
+                }
+            };
+            let mut tally = Tally { ratio: measure.worst, ..Tally::default() };
+            if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
+                let (a, b) = self.channels(miss.pair);
+                let failure = ElementFailure {
+                    element: Element { row, token, head, channel: if miss.second { b } else { a } },
+                    observed: miss.observed,
+                    expected: miss.expected,
+                    allowance: miss.allowance,
+                };
+                return Verdict::Fail(self.explain(&failure, miss.pair));
+            }
+            if let Some(seen) = seen.take() {
+                // One head is enough: all of a token's heads turn by the same angles and hold contents of one kind.
+                for (pair, seen) in seen.iter_mut().enumerate().filter(|(_, seen)| !**seen) {
+                    let angle = self.angle(row, token, head, pair);
+                    *seen = observed(&bounds.pairs()[pair], &self.types, angle, columns, pair);
+                }
+            }
+            measure.elements += tally.judged;
+            measure.range_not_judged += tally.range_not_judged;
+            self.count_beyond(measure, tally.beyond_angle_limit);
+            if tally.ratio > measure.worst {
+                measure.worst = tally.ratio;
+                if let Some((_, pair, second)) = tally.place {
+                    let (a, b) = self.channels(pair);
+                    measure.place = self.place(row, token, head, if second { b } else { a });
+                }
+            }
+        }
+        Verdict::Pass(Measure::default())
+    }
+}

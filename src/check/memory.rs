@@ -1,0 +1,134 @@
+//! What the checks of memory share: plain cases in every kind of memory, and runs whose memory is looked at.
+
+use super::generator::{Generator, HeadPreset};
+use super::judge::Judge;
+use super::{Failure, Gap, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::case::{Alias, Case, Change, Level, Memory, Part, Place, Prepared, Tensor};
+use crate::plan::Layout;
+
+/// A few tokens of every kind, twice: enough for every stride to matter.
+const LAYOUT: &str = "text:2 video:1x2x2 text:1";
+
+/// Cases of a check in these kinds of memory, each in every way of aliasing that is both offered and asked for.
+pub(super) fn schedule(id: &str, g: &Generator, memories: &[Memory], aliases: &[Alias]) -> Schedule {
+    let mut schedule = Schedule::default();
+    let presets = match g.group.level {
+        Level::Positions => {
+            vec![HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() }]
+        }
+        _ => g.heads(),
+    };
+    let offered: Vec<Alias> = match g.group.level {
+        Level::Positions => vec![Alias::Out],
+        _ => aliases.iter().copied().filter(|a| g.manifest.alias.contains(a)).collect(),
+    };
+    if presets.is_empty() {
+        return gap("no head preset fits the manifest and the scheme");
+    }
+    if offered.is_empty() {
+        return gap("the manifest offers no such aliasing");
+    }
+    let Ok(layout) = Layout::parse(LAYOUT) else { return schedule };
+    let mut rng = g.rng(id);
+    for (index, (memory, alias)) in memories.iter().flat_map(|m| offered.iter().map(move |a| (*m, *a))).enumerate() {
+        let preset = &presets[index % presets.len().min(2)];
+        let mut case = g.case(id, vec![layout.clone(); 2], preset, rng.next_u64());
+        (case.memory, case.alias) = (memory, alias);
+        schedule.cases.push(Planned { band: "-".into(), case });
+    }
+    schedule
+}
+
+/// A schedule of nothing, and why.
+pub(super) fn gap(why: impl Into<String>) -> Schedule {
+    Schedule { cases: Vec::new(), gaps: vec![Gap { band: "-".into(), why: why.into() }] }
+}
+
+/// The smallest heads that the manifest and the scheme allow: where the number of rows is what matters.
+pub(super) fn tiny(g: &Generator) -> Option<HeadPreset> {
+    let m = g.manifest;
+    let least = |i: &crate::backend::manifest::Integers, floor| i.at_least(floor).and_then(|n| u32::try_from(n).ok());
+    let parameters = g.heads().first().map(|h| h.parameters.clone()).unwrap_or_default();
+    let q_heads = least(&m.q_heads, 1)?;
+    let k_heads = least(&m.k_heads, 1).or(least(&m.k_heads, 0))?;
+    [2, 4, 8, 16, 32, 64, 128].into_iter().find_map(|floor| {
+        let head_dim = least(&m.head_dims, floor)?;
+        let preset = HeadPreset { q_heads, k_heads, head_dim, rotary: None, parameters: parameters.clone() };
+        g.fits(&preset).then_some(preset)
+    })
+}
+
+/// A run, and what it did to memory.
+pub(super) struct Watched {
+    /// Values in and out; empty on level positions.
+    pub(super) outputs: Outputs,
+    /// The bytes of all outputs, one after the other.
+    pub(super) bits: Vec<u8>,
+    /// What changed and must not have.
+    pub(super) changes: Vec<Change>,
+}
+
+impl Watched {
+    /// The failing verdict if something of this kind changed.
+    pub(super) fn changed(&self, part: Part) -> Option<Verdict> {
+        let change = self.changes.iter().find(|c| c.part == part)?;
+        let what = match part {
+            Part::Input => "an input was changed",
+            Part::Gap => "a gap between elements was written",
+            Part::Outside => "memory outside of every buffer was written",
+        };
+        Some(Verdict::Fail(Failure::new(format!("{what}: {}", change.place))))
+    }
+}
+
+/// Runs a case over memory that was filled with `poison`.
+pub(super) fn watched(
+    subject: &mut Subject,
+    prepared: &mut Prepared,
+    (q, k): (Tensor, Tensor),
+    poison: u8,
+) -> Result<Watched, Halt> {
+    prepared.poison = poison;
+    let before = prepared.image(&q, &k);
+    let outputs = subject.run(prepared, q, k)?;
+    let after = subject.backend.memory();
+    let mut bits = Vec::new();
+    prepared.output_bytes(|range| bits.extend_from_slice(after.get(range).unwrap_or_default()));
+    Ok(Watched { outputs, bits, changes: prepared.changes(before, after) })
+}
+
+/// That the backend is right on this case in plain memory: otherwise nothing about memory follows from a wrong result.
+pub(super) fn sound(subject: &mut Subject, case: &Case) -> Result<(), Halt> {
+    let alias = if subject.backend.manifest().alias.contains(&Alias::Out) { Alias::Out } else { Alias::In };
+    let plain = Case { memory: Memory::Packed, alias, ..case.clone() };
+    let (prepared, outputs) = subject.execute(&plain)?;
+    match Judge::new(subject, &plain, &prepared)?.all(&outputs) {
+        Verdict::Pass(_) => Ok(()),
+        _ => Err(Halt::not_judged("the result is wrong in plain memory already; see the other checks")),
+    }
+}
+
+/// The same with few tokens and positions of no account.
+pub(super) fn few(case: &Case) -> Case {
+    let layouts = vec![super::generator::text(6)];
+    Case { layouts, window: None, place: Place::Layout { shift: 0 }, ..case.clone() }
+}
+
+/// Judges the outputs, and blames a wrong one on `what`: the backend must be sound.
+pub(super) fn blame(
+    subject: &Subject,
+    case: &Case,
+    prepared: &Prepared,
+    outputs: &Outputs,
+    what: &str,
+) -> Result<Measure, Halt> {
+    match Judge::new(subject, case, prepared)?.all(outputs) {
+        Verdict::Pass(measure) => Ok(measure),
+        Verdict::Fail(mut failure) => {
+            failure.summary = format!("{what}: {}", failure.summary);
+            Err(Halt::fail(failure))
+        }
+        Verdict::NotJudged(why) => Err(Halt::not_judged(why)),
+        Verdict::Broken(why) => Err(Halt::broken(why)),
+    }
+}

@@ -1,0 +1,150 @@
+//! Parts of a case: some of its tokens, some of its bytes, a few tokens more.
+
+use super::generator::HeadPreset;
+use super::{Failure, Generator, Halt, Measure, Subject, Verdict};
+use crate::case::call::{Call, TensorView};
+use crate::case::{Case, Level, Prepared, Tensor};
+use crate::plan::{Layout, Segment};
+
+/// Tokens `start..start + count` of every row.
+pub(super) fn tokens_of(tensor: &Tensor, start: usize, count: usize) -> Tensor {
+    let [batch, tokens, heads, channels] = tensor.shape();
+    let count = count.min(tokens.saturating_sub(start));
+    let mut part = Tensor::zeros([batch, count, heads, channels]);
+    for (b, t, h) in places([batch, count, heads]) {
+        part.row_mut(b, t, h).copy_from_slice(tensor.row(b, start + t, h));
+    }
+    part
+}
+
+/// Every combination of three indices, the last one fastest.
+pub(super) fn places([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a).flat_map(move |i| (0..b).flat_map(move |j| (0..c).map(move |k| (i, j, k))))
+}
+
+/// The case with tokens `start..start + count` only.
+pub(super) fn window(case: &Case, start: u64, count: u64) -> Case {
+    Case { window: Some((start, count)), ..case.clone() }
+}
+
+/// The layout with one more text token at its end: a longer last text, or a new one.
+pub(super) fn one_more(layout: &Layout) -> Result<Layout, Halt> {
+    let mut segments = layout.segments().to_vec();
+    match segments.last_mut() {
+        Some(Segment::Text(n)) => *n = n.saturating_add(1),
+        _ => segments.push(Segment::Text(1)),
+    }
+    Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))
+}
+
+/// The layout with `n` more text tokens at its start.
+pub(super) fn pushed_back(layout: &Layout, n: u32) -> Result<Layout, Halt> {
+    let mut segments = layout.segments().to_vec();
+    match segments.first_mut() {
+        Some(Segment::Text(first)) => *first = first.saturating_add(n),
+        _ => segments.insert(0, Segment::Text(n)),
+    }
+    Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))
+}
+
+/// The bytes of every output element of the last call, in order.
+pub(super) fn output_bytes(subject: &Subject, prepared: &Prepared) -> Vec<u8> {
+    let memory = subject.backend.memory();
+    let mut bytes = Vec::new();
+    match &prepared.call {
+        Call::Positions { out, next, token_count, scheme, layouts, .. } => {
+            let size = out.dtype.size();
+            for (axis, row, token) in places([scheme.axes.len(), layouts.len(), *token_count + 1]) {
+                // One past the last token stands for `next`.
+                let at = if token < *token_count { out.at(axis, row, token) } else { next.at(axis, row, 0) };
+                bytes.extend_from_slice(memory.get(at..at + size).unwrap_or_default());
+            }
+        }
+        call => {
+            let Some(qk) = call.qk() else { return bytes };
+            for view in [Some(qk.q_out), qk.k_out].into_iter().flatten() {
+                tensor_bytes(memory, &view, &mut bytes);
+            }
+        }
+    }
+    bytes
+}
+
+fn tensor_bytes(memory: &[u8], view: &TensorView, bytes: &mut Vec<u8>) {
+    let [batch, tokens, heads, channels] = view.shape;
+    let size = view.dtype.size();
+    for (b, t, h) in places([batch, tokens, heads]) {
+        for d in 0..channels {
+            let at = view.at(b, t, h, d);
+            bytes.extend_from_slice(memory.get(at..at + size).unwrap_or_default());
+        }
+    }
+}
+
+/// How many elements differ between two runs' output bytes.
+pub(super) fn elements_that_differ(a: &[u8], b: &[u8], size: usize) -> usize {
+    a.chunks(size.max(1)).zip(b.chunks(size.max(1))).filter(|(a, b)| a != b).count()
+}
+
+/// Bytes of an output element of a case.
+pub(super) fn element_size(case: &Case) -> usize {
+    if case.level == Level::Positions { case.position_dtype.size() } else { case.dtype.size() }
+}
+
+/// Heads for a group: those of level positions mean nothing.
+pub(super) fn presets(g: &Generator) -> Vec<HeadPreset> {
+    if g.group.level == Level::Positions {
+        return vec![HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() }];
+    }
+    g.heads()
+}
+
+/// Layouts from their text.
+pub(super) fn layouts(texts: &[&str]) -> Vec<Layout> {
+    texts.iter().filter_map(|l| Layout::parse(l).ok()).collect()
+}
+
+/// A failure with a word on what was being done.
+pub(super) fn while_doing(verdict: Verdict, what: impl FnOnce() -> String) -> Verdict {
+    match verdict {
+        Verdict::Fail(mut failure) => {
+            failure.summary = format!("{}: {}", what(), failure.summary);
+            Verdict::Fail(failure)
+        }
+        other => other,
+    }
+}
+
+/// Adds what one part of a case measured; the failure, if it failed.
+pub(super) fn add(measure: &mut Measure, verdict: Verdict) -> Result<(), Halt> {
+    match verdict {
+        Verdict::Pass(part) => {
+            measure.elements += part.elements;
+            measure.range_not_judged += part.range_not_judged;
+            if part.worst > measure.worst {
+                (measure.worst, measure.place) = (part.worst, part.place);
+            }
+            Ok(())
+        }
+        Verdict::Fail(failure) => Err(Halt::fail(failure)),
+        Verdict::NotJudged(why) => Err(Halt::not_judged(why)),
+        Verdict::Broken(why) => Err(Halt::broken(why)),
+    }
+}
+
+/// Whether the backend claims that the bits of an output row depend on that row's inputs and position alone.
+pub(super) fn claims_bits(subject: &Subject) -> bool {
+    subject.backend.manifest().bit_stable == Some(true)
+}
+
+/// Whether two rows hold the same numbers, signs of zero included.
+pub(super) fn same_bits(a: &[f64], b: &[f64]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// What a backend is told that claims bits which it does not give.
+pub(super) fn bits_differ(place: &str, than: &str) -> Box<Failure> {
+    let mut failure = Failure::new(format!("{place}: other bits than {than}"));
+    failure.details.push("the values are within their bounds; the manifest claims bit_stable".to_owned());
+    failure
+}

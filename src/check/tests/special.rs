@@ -1,0 +1,107 @@
+//! Special values: honest kernels keep NaN in its pair, subnormals and the ends of the range; each check fails its defect.
+
+use super::bent::{Bent, each_output, each_row, judged};
+use super::laws::{TYPES, honest, kills};
+use crate::case::{Consume, Level};
+use crate::numeric::DType;
+
+const SPECIAL: [&str; 3] = ["nan-stays-in-its-pair", "subnormals", "overflow"];
+
+#[test]
+fn honest_kernels_take_special_values_on_every_level() {
+    for scheme in ["m-rope", "vrope", "rope", "videorope@paper"] {
+        honest(&SPECIAL, scheme);
+    }
+}
+
+/// A sum over a head that multiplies what it does not need by zero.
+#[test]
+fn a_leaking_nan_is_seen() {
+    kills("nan-stays-in-its-pair", "m-rope", "NaN and infinities", || {
+        Bent::after(|call, memory| {
+            let Some(qk) = call.qk() else { return };
+            each_row(&qk.q_out, memory, |_, row| {
+                let nothing: f64 = row.iter().map(|v| 0.0 * v).sum();
+                row.iter_mut().for_each(|v| *v += nothing);
+            });
+        })
+    });
+}
+
+/// A vector of four lanes of which one decides for all.
+#[test]
+fn a_nan_that_reaches_its_neighbours_is_seen() {
+    kills("nan-stays-in-its-pair", "vrope", "", || {
+        Bent::after(|call, memory| {
+            let Some(qk) = call.qk() else { return };
+            each_row(&qk.q_out, memory, |_, row| {
+                for lanes in row.chunks_exact_mut(4) {
+                    if lanes.iter().any(|v| v.is_nan()) {
+                        lanes.fill(f64::NAN);
+                    }
+                }
+            });
+        })
+    });
+}
+
+#[test]
+fn flushing_is_seen_unless_it_is_declared() {
+    let flushing = || {
+        Bent::after(|call, memory| {
+            let least = call.qk().expect("tensors").q.dtype.min_normal();
+            each_output(call, memory, |v| if v.abs() < least { 0.0 } else { v });
+        })
+    };
+    kills("subnormals", "m-rope", "keeps subnormals", flushing);
+    for dtype in TYPES {
+        let mut declared = flushing().declaring(|m| {
+            for (_, level) in &mut m.levels {
+                level.contracts.iter_mut().for_each(|(_, contract)| contract.class = "fast".into());
+            }
+        });
+        let found = judged("subnormals", "m-rope", Level::Rotate, dtype, &mut declared);
+        assert!(found.failed == 0 && found.passed > 0, "{dtype}: {}", found.why);
+    }
+}
+
+#[test]
+fn saturation_and_invented_infinities_are_seen() {
+    kills("overflow", "m-rope", "largest number", || {
+        Bent::after(|call, memory| {
+            let most = call.qk().expect("tensors").q.dtype.max_finite();
+            each_output(call, memory, |v| if v.is_infinite() { most.copysign(v) } else { v });
+        })
+    });
+    kills("overflow", "m-rope", "infinite", || {
+        Bent::after(|call, memory| {
+            let most = call.qk().expect("tensors").q.dtype.max_finite();
+            each_output(call, memory, |v| if v.abs() > most / 4.0 { v * f64::INFINITY } else { v });
+        })
+    });
+}
+
+/// Both kinds of elements are there: some that honestly overflow, and some that are judged.
+#[test]
+fn overflow_reaches_the_end_of_the_range() {
+    for dtype in TYPES {
+        let found = judged("overflow", "m-rope", Level::Rotate, dtype, &mut Bent::straight());
+        assert!(found.range_not_judged > 20 && found.elements > found.range_not_judged, "{dtype}: {found:?}");
+    }
+}
+
+/// Where the suite hands over cosines and sines there is no axis to judge, and that is said.
+#[test]
+fn axes_are_not_judged_where_trig_is_given() {
+    let mut given = Bent::straight().declaring(|m| {
+        for (level, declared) in &mut m.levels {
+            if *level == Level::Rotate {
+                declared.consumes = vec![Consume::CosSin];
+            }
+        }
+    });
+    for id in ["axis-locality", "axis-sensitivity"] {
+        let found = judged(id, "m-rope", Level::Rotate, DType::F32, &mut given);
+        assert_eq!((found.passed, found.failed, found.gaps), (0, 0, 1), "{id}");
+    }
+}

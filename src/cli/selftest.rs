@@ -1,0 +1,147 @@
+//! `selftest`: the suite judged by faults.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Stop, library, named, print};
+use crate::backend::library::LibraryOptions;
+use crate::fault::{self, Fault};
+use crate::numeric::DType;
+use crate::plan::PlanCache;
+use crate::report;
+use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
+use crate::run::{Context, ExitCode, known_ids};
+
+#[derive(Debug, Args)]
+pub(super) struct SelfTestArguments {
+    /// Only this fault (repeatable)
+    #[arg(long, value_name = "ID")]
+    fault: Vec<String>,
+    /// Only this check (repeatable); a fault that only other checks kill then survives
+    #[arg(long, value_name = "ID")]
+    check: Vec<String>,
+    /// Only this storage type: f32, f16, bf16 (repeatable)
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Vec<String>,
+    /// Cases per check and position band
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    cases: u32,
+    /// Seed of the faults' cases
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Seeds that honest kernels are tried on; 0: no honest kernels
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    honest: u64,
+    /// Threads; default: one per core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// The page of the repository
+    Markdown,
+}
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
+    let library = library(&[])?;
+    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let catalogue = fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let chosen = chosen(catalogue, &a.fault)?;
+    let order = known_ids(&library);
+    for check in &a.check {
+        if !order.contains(check) {
+            return Err(Stop::usage(format!("there is no check {check:?} (`ropecheck list checks` shows all)")));
+        }
+    }
+    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+    let mut dtypes = named("dtype", &a.dtype, &floats)?;
+    if dtypes.is_empty() {
+        dtypes = floats.map(|(_, d)| d).to_vec();
+    }
+    let options = SelfTestOptions {
+        dtypes,
+        checks: a.check.clone(),
+        cases: a.cases,
+        seed: a.seed,
+        threads: a.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+    };
+    let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &NEVER };
+    let worker = std::env::current_exe()
+        .map_err(|e| Stop::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
+    // A fault that hangs costs this long.
+    let run = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(5) };
+    let workshop = fault::Workshop::new(&library, &contracts, run);
+    let bar = bar("faults");
+    let results = faults(&chosen, &context, &options, &|f, d| workshop.faulty(f, d), &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let kernels: Vec<Honest> =
+        if a.fault.is_empty() { (0..a.honest).flat_map(|_| Vec::new()).collect() } else { Vec::new() };
+    let bar = self::bar("honest kernels");
+    let honest = honest(&kernels, &context, &options, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let found = SelfTest::new(&options, results, honest);
+    let text = match a.format {
+        Format::Table => report::selftest(&found, &order),
+        Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
+        Format::Markdown => report::selftest_markdown(&found, &order),
+    };
+    match &a.output {
+        None => print(&text),
+        Some(path) => {
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            std::fs::write(path, plain)
+                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        }
+    }
+    if a.output.is_some() || a.format != Format::Table {
+        for complaint in &found.complaints {
+            let _ = std::io::Write::write_all(&mut anstream::stderr(), format!("{complaint}\n").as_bytes());
+        }
+    }
+    Ok(found.exit())
+}
+
+fn chosen(catalogue: Vec<Fault>, ids: &[String]) -> Result<Vec<Fault>, Stop> {
+    for id in ids {
+        if !catalogue.iter().any(|fault| fault.id == *id) {
+            let hint = crate::spec::suggest(id, catalogue.iter().map(|f| f.id.as_str()));
+            let hint = hint.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+            return Err(Stop::usage(format!("there is no fault {id:?}{hint} (`ropecheck list faults` shows all)")));
+        }
+    }
+    Ok(catalogue.into_iter().filter(|fault| ids.is_empty() || ids.contains(&fault.id)).collect())
+}
+
+fn bar(what: &str) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(0);
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}")) {
+        bar.set_style(style);
+    }
+    bar
+}

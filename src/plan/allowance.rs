@@ -1,0 +1,106 @@
+//! A bound as the sum of its parts. `docs/numerics.md` derives each.
+
+use crate::numeric::DType;
+
+use super::bound::{F64_COST, ScaledValues, Types, UP};
+use super::contract::Fma;
+
+/// A bound, by the reason that each part of it exists for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Allowance {
+    /// The kernel's angle is rounded, as is its frequency.
+    pub angle: f64,
+    /// Its sine and cosine, and their scaling.
+    pub trig: f64,
+    /// Keeping these in a narrow table.
+    pub table: f64,
+    /// Scaling the inputs or the outputs.
+    pub scaling: f64,
+    /// Rounding the two products.
+    pub products: f64,
+    /// Rounding their sum.
+    pub sum: f64,
+    /// Rounding to the storage type.
+    pub store: f64,
+    /// The reference's own error.
+    pub reference: f64,
+}
+
+impl Allowance {
+    /// The whole bound.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.angle + self.trig + self.table + self.scaling + self.products + self.sum + self.store + self.reference
+    }
+
+    /// The parts by name, largest first.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, f64); 8] {
+        let mut parts = [
+            ("angle", self.angle),
+            ("trig", self.trig),
+            ("table", self.table),
+            ("scaling", self.scaling),
+            ("products", self.products),
+            ("sum", self.sum),
+            ("store", self.store),
+            ("reference", self.reference),
+        ];
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        parts
+    }
+
+    /// Roundings of two products of these sizes.
+    fn products(types: &Types, (first, second): (f64, f64)) -> f64 {
+        let (one, other) = (types.operation(first), types.operation(second));
+        match types.arithmetic {
+            None => F64_COST * (first + second),
+            // One of them is not rounded; which one is not known.
+            Some(_) if types.fma == Fma::Always => one.max(other),
+            Some(_) => one + other,
+        }
+    }
+
+    /// Adds what products, sum and store cost; errors so far are inside.
+    pub(super) fn rounded(&mut self, types: &Types, terms: (f64, f64), value: f64) {
+        self.products = Self::products(types, terms);
+        self.sum = types.operation(value + self.total());
+        self.store = if types.stores() { types.store(value + self.total()) } else { 0.0 };
+    }
+
+    /// The same where the outputs are multiplied by the scaling afterwards: everything before it at 1/m of its size.
+    pub(super) fn outputs_scaled(&mut self, types: &Types, by: &ScaledValues, (first, second): (f64, f64), value: f64) {
+        let down = |v: f64| v / by.by * UP;
+        self.products = by.by * Self::products(types, (down(first), down(second)));
+        self.sum = by.by * types.operation(down(value + self.total()));
+        // In the storage type it is an operation on tensors, which were stored before it.
+        let stored_before = types.scaled.is_some_and(|t| t != DType::F32) && types.stores();
+        let before = if stored_before { by.by * types.store(down(value + self.total())) } else { 0.0 };
+        self.scaling = before + by.cost(types, down(value + self.total() + before));
+        let stores = types.scaled_result() != Some(types.storage);
+        self.store = if stores { types.store(value + self.total()) } else { 0.0 };
+    }
+}
+
+/// By how much output y for (a, b) may differ from p1 + p2, the outputs for (a, 0) and (0, b) at the same position, whatever
+/// the angle, for every kernel that applies no scaling; all three finite. Nothing follows of a kernel that does not round
+/// to nearest ([`Types::truncates`]).
+#[must_use]
+pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
+    // Rounding is monotone, so a result in a binade was in it, or at its upper end, before it was rounded: the roundings of
+    // the products, the sum and the store are each at most what they are at the result.
+    let operation = |v: f64| types.operation(v.abs());
+    let exact = if types.arithmetic.is_none() { F64_COST * (y.abs() + p1.abs() + p2.abs()) } else { 0.0 };
+    if !types.stores() {
+        // A kernel that computes more exactly than declared rounds each of the three once.
+        return exact + operation(y) + operation(p1) + operation(p2);
+    }
+    let stores: f64 = [y, p1, p2].iter().map(|v| types.store(*v)).sum();
+    let products = match types.fma {
+        // p1 and p2 hold the very products that y is the sum of.
+        Fma::Never => 0.0,
+        // All but one of them.
+        Fma::Allowed | Fma::Always => operation(p1).max(operation(p2)),
+    };
+    exact + stores + operation(y) + products
+}

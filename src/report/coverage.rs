@@ -1,0 +1,72 @@
+//! Which pairs' angles could be seen where, and how far up the positions the run went: in a few lines.
+
+use std::fmt::Write as _;
+
+use crate::check::Coverage;
+use crate::check::bands::BANDS;
+use crate::run::{CheckResult, RunReport};
+
+/// Most numbers of pairs that are told apart for a band.
+const SHOWN: usize = 2;
+
+/// A line per level and storage types that have seen the same. Schemes and pairings are joined: what no line has was seen
+/// in none of them. The JSON report has them one by one.
+pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    let accuracy = || report.results.iter().filter(|r| r.check == "accuracy");
+    let mut groups: Vec<(String, Vec<String>, String)> = Vec::new();
+    for result in accuracy() {
+        let (level, dtype) = (result.level.to_string(), result.dtype.clone());
+        if groups.iter().any(|(l, types, _)| *l == level && types.contains(&dtype)) {
+            continue;
+        }
+        let here: Vec<&CheckResult> = accuracy().filter(|r| r.level == result.level && r.dtype == dtype).collect();
+        let text = bands(&here);
+        match groups.iter_mut().find(|(l, _, t)| *l == level && *t == text) {
+            Some((_, types, _)) => types.push(dtype),
+            None => groups.push((level, vec![dtype], text)),
+        }
+    }
+    for (level, dtypes, text) in groups.iter().filter(|(.., text)| !text.is_empty()) {
+        writeln!(out, "coverage  {level} {}: pairs whose angle was observed: {text}", dtypes.join(", "))?;
+    }
+    for reached in &report.reached {
+        let (level, declared) = (reached.level, reached.declared);
+        let largest = reached.largest.map_or_else(|| "none".to_owned(), |p| p.to_string());
+        let which = if reached.reached { "the declared maximum" } else { "NOT the declared maximum" };
+        let of = if reached.largest == Some(declared) { String::new() } else { format!(", {declared}") };
+        writeln!(out, "reached   {level}: largest position judged {largest}: {which}{of}")?;
+    }
+    if groups.is_empty() && report.reached.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// What was seen in each band, bands of the same result together.
+fn bands(results: &[&CheckResult]) -> String {
+    let mut parts: Vec<(Vec<&str>, String)> = Vec::new();
+    for band in BANDS {
+        let mut seen = Coverage::default();
+        results.iter().filter_map(|r| r.bands.get(band.name)).for_each(|b| seen.merge(&b.observed));
+        if seen.is_empty() {
+            continue;
+        }
+        let text = short(&seen);
+        match parts.iter_mut().find(|(_, t)| *t == text) {
+            Some((names, _)) => names.push(band.name),
+            None => parts.push((vec![band.name], text)),
+        }
+    }
+    let parts: Vec<String> = parts.into_iter().map(|(names, text)| format!("{} {text}", names.join(", "))).collect();
+    parts.join("; ")
+}
+
+fn short(seen: &Coverage) -> String {
+    let mut lines: Vec<String> = seen.incomplete().map(|(pairs, ranges)| format!("{ranges} of {pairs}")).collect();
+    // Widest heads last in the map, first here.
+    lines.reverse();
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    match (lines.is_empty(), more) {
+        (true, _) => "all".into(),
+        (_, 0) => lines.join(" and "),
+        (_, more) => format!("{} and less than all of {more} other widths", lines.join(" and ")),
+    }
+}
