@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use ropecheck::backend::emulated::adversarial::{Inputs, World, position, worlds};
-use ropecheck::backend::emulated::{Angles, Arithmetic, Exact, Factor, Fma, Knobs, LibraryErrors, Store};
+use ropecheck::backend::emulated::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors, Storing};
 use ropecheck::numeric::{DType, Dd, Rng};
 use ropecheck::plan::bound::{Judgement, PairBound, Types, superposition_allowance};
 use ropecheck::plan::contract::{Contract, ContractTable};
@@ -43,7 +43,7 @@ impl<'a> Kernel<'a> {
             world,
             storage,
             angles: Angles::new(kept, storage, knobs, exact),
-            arithmetic: Arithmetic::new(kept, storage, knobs),
+            arithmetic: Arithmetic::new(kept, storage, knobs, scaling),
             scaling,
             last_pair_unrotated: knobs.last_pair_unrotated,
         }
@@ -54,7 +54,7 @@ impl<'a> Kernel<'a> {
         let one = |pair: usize| {
             let angle = self.angles.angle(pair, self.angles.position(position));
             let angle = if self.last_pair_unrotated && pair + 1 == pairs { Dd::ZERO } else { angle };
-            self.arithmetic.factor(angle, self.scaling, forward)
+            self.arithmetic.factor(angle, forward)
         };
         (0..pairs).map(one).collect()
     }
@@ -122,7 +122,7 @@ fn both_judgements_of_honest_elements_agree() {
                 let world = world([10_000.0, 1e6, 500_000.0][variant % 3], [32, 24][variant % 2]);
                 let mut contract = Contract::new(class.clone(), rule.clone());
                 let knobs = Knobs {
-                    fma: [Fma::None, Fma::OfCos, Fma::OfSin][variant % 3],
+                    fused: [Fused::None, Fused::OfCos, Fused::OfSin][variant % 3],
                     through_f32: variant < 3,
                     flush: variant == 2,
                     library: ERRORS[variant % 4],
@@ -202,7 +202,7 @@ fn kernels_with_bugs_are_rejected() {
     let last = Knobs { last_pair_unrotated: true, ..none() };
     let base = Knobs { base: Some(10_000.0), ..none() };
     let positions = Knobs { position_type: Some(DType::F16), ..none() };
-    let truncated = Knobs { store: Store::TowardZero, ..none() };
+    let truncated = Knobs { storing: Storing::TowardZero, ..none() };
     let cases = [
         (&angles, "fused", DType::BF16),
         (&angles, "eager", DType::BF16),
@@ -304,13 +304,13 @@ fn superposition_holds_for_every_honest_kernel_and_sees_a_truncating_one() {
             let inputs = Inputs::new(storage);
             for variant in 0..9 {
                 let mut knobs = Knobs {
-                    fma: [Fma::None, Fma::OfCos, Fma::OfSin][variant % 3],
+                    fused: [Fused::None, Fused::OfCos, Fused::OfSin][variant % 3],
                     through_f32: variant % 2 == 1,
                     library: ERRORS[variant % 4],
                     ..Knobs::default()
                 };
                 if variant == 8 {
-                    knobs = Knobs { store: Store::TowardZero, ..Knobs::default() };
+                    knobs = Knobs { storing: Storing::TowardZero, ..Knobs::default() };
                 }
                 let kernel = Kernel::new(&contract, storage, &world, 1.0, &knobs);
                 for _ in 0..40 {

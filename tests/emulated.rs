@@ -4,11 +4,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
 use ropecheck::backend::emulated::{
-    EmulatedFactory, Emulation, Fetch, Fma, Knobs, LibraryErrors, Place, Shared, Sizes, Store, Trig, Turning, Walk,
+    Action, EmulatedFactory, Emulation, Fetch, Fused, Knobs, LibraryErrors, Place, Scene, Shared, Storing, Trig, Walk,
 };
 use ropecheck::backend::manifest::Integers;
 use ropecheck::case::Level;
-use ropecheck::numeric::DType;
+use ropecheck::numeric::{DType, Dd};
 use ropecheck::plan::PlanCache;
 use ropecheck::plan::contract::ContractTable;
 use ropecheck::plan::contract_file::contracts;
@@ -45,8 +45,8 @@ fn options(schemes: &[&str], dtypes: &[DType], levels: &[Level], checks: &[&str]
         levels: levels.to_vec(),
         cases: 1,
         seed: 3,
-        parameters: Vec::new(),
         threads: 2,
+        ..Options::default()
     }
 }
 
@@ -70,7 +70,7 @@ fn honest_kernels_of_every_class_are_conformant() {
         for turn in 0..3 {
             let way = if turn == 0 { "table" } else { ways[1 + (2 * i + turn) % 6] };
             let knobs = Knobs {
-                fma: [Fma::None, Fma::OfCos, Fma::OfSin][turn],
+                fused: [Fused::None, Fused::OfCos, Fused::OfSin][turn],
                 through_f32: turn == 1,
                 flush: class.flushes && turn == 1,
                 library: [LibraryErrors::None, LibraryErrors::Alternating, LibraryErrors::Up][(i + turn) % 3],
@@ -109,7 +109,7 @@ fn faults() -> Vec<Fault> {
     let angle = |dtype| Knobs { angle_type: Some(dtype), ..none() };
     let frequency = |dtype| Knobs { frequency_type: Some(dtype), ..none() };
     let position = |dtype| Knobs { position_type: Some(dtype), ..none() };
-    let truncated = Knobs { store: Store::TowardZero, ..none() };
+    let truncated = Knobs { storing: Storing::TowardZero, ..none() };
     vec![
         fault("angles in bf16", "fused", ALL, angle(BF16)),
         fault("angles in f16", "fused", ALL, angle(F16)),
@@ -128,9 +128,9 @@ fn faults() -> Vec<Fault> {
         fault("last pair unrotated", "fused", ALL, Knobs { last_pair_unrotated: true, ..none() }),
         fault("base 10000", "fused", ALL, Knobs { base: Some(10_000.0), ..none() }),
         fault("positions modulo 2^10", "fused", ALL, Knobs { position_bits: Some(10), ..none() }),
-        fault("bf16 by way of f16", "fused", &[BF16], Knobs { store: Store::Through(F16), ..none() }),
+        fault("bf16 by way of f16", "fused", &[BF16], Knobs { storing: Storing::Through(F16), ..none() }),
         fault("bf16 loaded by way of f16", "fused", &[BF16], Knobs { load_through: Some(F16), ..none() }),
-        fault("f16 by way of bf16", "fused", &[F16], Knobs { store: Store::Through(BF16), ..none() }),
+        fault("f16 by way of bf16", "fused", &[F16], Knobs { storing: Storing::Through(BF16), ..none() }),
         Fault { checks: &["superposition"], ..fault("truncating store", "fused", ALL, truncated.clone()) },
         Fault { checks: &["superposition"], ..fault("truncating store", "cached", ALL, truncated) },
     ]
@@ -180,8 +180,8 @@ fn faults_that_no_case_reaches_yet() {
 struct FirstRow;
 
 impl Walk for FirstRow {
-    fn fetch(&self, place: Place, _: &Sizes) -> Fetch {
-        Fetch { row: 0, ..place.into() }
+    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+        Fetch { row: 0, ..Fetch::honest(place, scene) }
     }
 }
 
@@ -189,8 +189,8 @@ impl Walk for FirstRow {
 struct FirstHead;
 
 impl Walk for FirstHead {
-    fn fetch(&self, place: Place, _: &Sizes) -> Fetch {
-        Fetch { turning: if place.head == 0 { Turning::Right } else { Turning::Not }, ..place.into() }
+    fn action(&self, place: Place, _: &Scene<'_>) -> Action {
+        if place.head == 0 { Action::Turn } else { Action::Copy }
     }
 }
 
@@ -198,17 +198,53 @@ impl Walk for FirstHead {
 struct LastTokenMissing;
 
 impl Walk for LastTokenMissing {
-    fn writes(&self, place: Place, sizes: &Sizes) -> bool {
-        place.token + 1 < sizes.tokens
+    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+        if place.token + 1 < scene.tokens { Action::Turn } else { Action::Skip }
     }
 }
 
-/// Takes the channels of a pair in the wrong order.
-struct SwappedChannels;
+/// Turns the wrong way.
+struct Backwards;
 
-impl Walk for SwappedChannels {
-    fn channels(&self, _: Place, _: &Sizes, (first, second): (usize, usize)) -> (usize, usize) {
-        (second, first)
+impl Walk for Backwards {
+    fn factors(&self, _: Place, _: &Scene<'_>) -> (f64, f64) {
+        (1.0, -1.0)
+    }
+}
+
+/// Begins to count where the call begins.
+struct StartIgnored;
+
+impl Walk for StartIgnored {
+    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+        Fetch { token: place.token, ..Fetch::honest(place, scene) }
+    }
+}
+
+/// Keeps pairs in neighbouring channels, whatever is asked for.
+struct AlwaysAdjacent;
+
+impl Walk for AlwaysAdjacent {
+    fn pairing(&self, _: &Scene<'_>, _: Pairing) -> Pairing {
+        Pairing::Adjacent
+    }
+}
+
+/// Rotates the whole head, whatever the rotary width.
+struct WholeHead;
+
+impl Walk for WholeHead {
+    fn width(&self, scene: &Scene<'_>) -> usize {
+        scene.head_dim
+    }
+}
+
+/// Positions are one too large.
+struct OneTooLarge;
+
+impl Walk for OneTooLarge {
+    fn position(&self, _: Place, _: &Scene<'_>, position: Dd) -> Dd {
+        position.plus(Dd::from_f64(1.0))
     }
 }
 
@@ -219,11 +255,15 @@ impl Walk for Honest {}
 
 #[test]
 fn a_walk_changes_what_is_read_and_an_honest_one_changes_nothing() {
-    let walks: [(&str, Arc<dyn Walk>, bool); 5] = [
+    let walks: [(&str, Arc<dyn Walk>, bool); 9] = [
         ("positions of row 0", Arc::new(FirstRow), true),
         ("head 0 alone", Arc::new(FirstHead), true),
         ("last token missing", Arc::new(LastTokenMissing), true),
-        ("channels swapped", Arc::new(SwappedChannels), true),
+        ("backwards", Arc::new(Backwards), true),
+        ("start of the call ignored", Arc::new(StartIgnored), true),
+        ("pairing ignored", Arc::new(AlwaysAdjacent), true),
+        ("rotary width ignored", Arc::new(WholeHead), true),
+        ("positions too large", Arc::new(OneTooLarge), true),
         ("honest", Arc::new(Honest), false),
     ];
     for (name, walk, wrong) in walks {

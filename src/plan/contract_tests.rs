@@ -7,8 +7,8 @@ fn rule(once: Steps, per_index: Steps, logarithm: Option<LogBase>) -> FrequencyR
         once,
         per_index,
         library_ulps: 1.0,
-        procedure: Procedure::Table,
         logarithm,
+        procedure: Procedure::Table,
     }
 }
 

@@ -1,17 +1,18 @@
 //! One kernel's arithmetic, operation by operation, each exact and then rounded as the contract says.
 //!
-//! Values are f64 that hold numbers of narrower types, or pairs of f64 where nothing is rounded. Products of two numbers of up to 24 bits are
-//! exact in f64; a sum of two of them is exact, or so much larger than one of them that rounding it twice changes nothing.
-//! Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
+//! Values are f64 that hold numbers of narrower types, or pairs of f64 where nothing is rounded. Products of two numbers of
+//! up to 24 bits are exact in f64; a sum of two of them is exact, or so much larger than one of them that rounding it twice
+//! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
 
 use super::frequencies::flushed;
 use super::functions::{self, Function, Functions};
 use super::ideal::odd;
-use super::knobs::{Fma, Knobs, Store, Trig};
+use super::knobs::{Fused, Knobs, Storing, Trig};
 use crate::numeric::{DType, Dd};
-use crate::plan::contract::Contract;
+use crate::plan::bound::Types;
+use crate::plan::contract::{Contract, Fma, Scaling};
 
-/// How a kernel turns a pair: cos and sin with the attention scaling in them, as it keeps them.
+/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factor {
     /// m cos(angle)
@@ -20,42 +21,57 @@ pub struct Factor {
     pub sin: Dd,
 }
 
-/// The arithmetic of one kernel for one storage type.
+/// The arithmetic of one kernel for one storage type and one attention scaling.
 #[derive(Debug, Clone)]
 pub struct Arithmetic {
-    storage: DType,
+    types: Types,
+    /// Contract's or fault's.
     table: Option<DType>,
     arithmetic: Option<DType>,
     trig_ulps: f64,
     trig_error: f64,
     functions: Functions,
     knobs: Knobs,
-    /// Whether factors may have more than 24 bits.
+    fused: Fused,
+    /// m where it is applied to inputs, to outputs, to factors; else 1.
+    inputs: f64,
+    outputs: f64,
+    factors: f64,
+    /// Whether numbers of more than 24 bits may be multiplied.
     wide: bool,
 }
 
 impl Arithmetic {
     /// That of a contract, with the knobs' faults.
     #[must_use]
-    pub fn new(contract: &Contract, storage: DType, knobs: &Knobs) -> Self {
+    pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, scaling: f64) -> Self {
         let class = &contract.class;
-        let table = knobs.table_type.or(class.table.dtype(storage));
+        let types = Types::new(contract, storage);
+        let table = knobs.table_type.or(types.table);
+        let fused = if class.fma == Fma::Always && knobs.fused == Fused::None { Fused::OfCos } else { knobs.fused };
+        let scale = |what| if types.scaling == what { scaling } else { 1.0 };
+        let not_rounded = types.scaled.is_none() && scaling != 1.0 && types.scaling != Scaling::Outputs;
+        let few_ulps = table == Some(DType::F32) && class.trig_ulps < 0.5 && class.trig_error == 0.0;
         Self {
-            storage,
+            types,
             table,
-            arithmetic: knobs.arithmetic_type.or(class.arithmetic.dtype(storage)),
+            arithmetic: knobs.arithmetic_type.or(types.arithmetic),
             trig_ulps: class.trig_ulps,
             trig_error: class.trig_error,
             functions: Functions::new(knobs),
             knobs: knobs.clone(),
-            wide: table.is_none_or(|dtype| dtype == DType::F32 && class.trig_ulps < 0.5 && class.trig_error == 0.0),
+            fused,
+            inputs: scale(Scaling::Inputs),
+            outputs: scale(Scaling::Outputs),
+            factors: scale(Scaling::Factors),
+            wide: table.is_none() || few_ulps || not_rounded,
         }
     }
 
     /// The type of the tensors.
     #[must_use]
     pub fn storage(&self) -> DType {
-        self.storage
+        self.types.storage
     }
 
     fn rounded(&self, dtype: DType, v: f64) -> f64 {
@@ -64,21 +80,16 @@ impl Arithmetic {
 
     /// The factors for an angle of this kernel; `forward` is direction +1.
     #[must_use]
-    pub fn factor(&self, angle: Dd, scaling: f64, forward: bool) -> Factor {
-        let factor = if self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0 {
+    pub fn factor(&self, angle: Dd, forward: bool) -> Factor {
+        let exact = self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0;
+        let factor = if exact && self.types.scaled.is_none() && self.knobs.trig == Trig::Honest {
             let (cos, sin) = functions::exact(angle, true);
-            Factor { cos: cos.times_f64(scaling), sin: sin.times_f64(scaling) }
+            Factor { cos: cos.times_f64(self.factors), sin: sin.times_f64(self.factors) }
         } else {
             let (cos, sin) = self.trig(angle);
-            Factor { cos: self.kept(cos, scaling), sin: self.kept(sin, scaling) }
+            Factor { cos: self.kept(cos), sin: self.kept(sin) }
         };
         if forward { factor } else { Factor { sin: -factor.sin, ..factor } }
-    }
-
-    /// The factors with these further factors on them, in f64: a fault's.
-    #[must_use]
-    pub fn scaled(factor: Factor, (of_cos, of_sin): (f64, f64)) -> Factor {
-        Factor { cos: factor.cos.times_f64(of_cos), sin: factor.sin.times_f64(of_sin) }
     }
 
     /// Cosine and sine as the library gives them.
@@ -98,21 +109,43 @@ impl Arithmetic {
     }
 
     /// A factor, scaled and kept in the table's type.
-    fn kept(&self, v: f64, scaling: f64) -> Dd {
-        let Some(table) = self.table else { return Dd::from_f64(v).times_f64(scaling) };
-        let v = if scaling == 1.0 { v } else { self.rounded(DType::F32, v * DType::F32.round(scaling)) };
-        Dd::from_f64(if table == DType::F32 { v } else { self.rounded(table, v) })
+    fn kept(&self, v: f64) -> Dd {
+        let v = match self.types.scaled {
+            _ if self.factors == 1.0 => v,
+            None => v * self.factors,
+            Some(DType::F32) => self.rounded(DType::F32, v * DType::F32.round(self.factors)),
+            Some(narrow) => self.narrow(narrow, self.rounded(narrow, v) * narrow.round(self.factors)),
+        };
+        Dd::from_f64(match self.table {
+            None | Some(DType::F32) => v,
+            Some(table) => self.rounded(table, v),
+        })
+    }
+
+    /// An operation in a narrow type with this exact result.
+    #[inline]
+    fn narrow(&self, dtype: DType, v: f64) -> f64 {
+        let v = if self.knobs.through_f32 { self.rounded(DType::F32, v) } else { v };
+        if self.types.truncates {
+            flushed(self.knobs.flush, dtype, toward_zero(dtype, v))
+        } else {
+            self.rounded(dtype, v)
+        }
     }
 
     /// One operation with this exact result, of up to 51 bits and a sticky one.
     #[inline]
-    fn operation(&self, v: f64) -> f64 {
-        match self.arithmetic {
+    fn operation_in(&self, dtype: Option<DType>, v: f64) -> f64 {
+        match dtype {
             None => v,
             Some(DType::F32) => self.rounded(DType::F32, v),
-            Some(narrow) if self.knobs.through_f32 => self.rounded(narrow, self.rounded(DType::F32, v)),
-            Some(narrow) => self.rounded(narrow, v),
+            Some(narrow) => self.narrow(narrow, v),
         }
+    }
+
+    #[inline]
+    fn operation(&self, v: f64) -> f64 {
+        self.operation_in(self.arithmetic, v)
     }
 
     /// The same for a result of two f64.
@@ -121,11 +154,23 @@ impl Arithmetic {
         if self.arithmetic.is_none() { v } else { Dd::from_f64(self.operation(odd(v))) }
     }
 
-    /// An input as the kernel loads it.
+    /// m as the kernel has it.
+    fn scale(&self, m: f64) -> f64 {
+        self.types.scaled.map_or(m, |dtype| dtype.round(m))
+    }
+
+    /// Type of what was multiplied by the scaling: the narrower one of its type and the arithmetic's.
+    fn scaled_result(&self) -> Option<DType> {
+        let narrow = |t: &Option<DType>| t.is_some_and(|t| t != DType::F32);
+        [self.types.scaled, self.arithmetic].into_iter().find(narrow).unwrap_or(self.types.scaled)
+    }
+
+    /// An input as the kernel uses it.
     #[inline]
     fn loaded(&self, v: f64) -> f64 {
         let v = self.knobs.load_through.map_or(v, |dtype| dtype.round(v));
-        flushed(self.knobs.flush, self.storage, v)
+        let v = flushed(self.knobs.flush, self.types.storage, v);
+        if self.inputs == 1.0 { v } else { self.operation_in(self.scaled_result(), v * self.scale(self.inputs)) }
     }
 
     /// What the kernel writes for a pair: two numbers of the storage type.
@@ -134,22 +179,22 @@ impl Arithmetic {
     pub fn turn(&self, a: f64, b: f64, factor: &Factor) -> (f64, f64) {
         let (a, b) = (self.loaded(a), self.loaded(b));
         let (cos, sin) = (factor.cos, factor.sin);
-        if self.wide || self.arithmetic.is_none() || self.knobs.store == Store::TowardZero {
+        if self.wide || self.arithmetic.is_none() || self.knobs.storing == Storing::TowardZero || self.outputs != 1.0 {
             return (self.wide_sum(a, cos, b, -sin), self.wide_sum(b, cos, a, sin));
         }
         let (cos, sin) = (cos.hi, sin.hi);
-        match self.knobs.fma {
-            Fma::None => {
+        match self.fused {
+            Fused::None => {
                 let first = self.operation(self.operation(a * cos) - self.operation(b * sin));
                 let second = self.operation(self.operation(b * cos) + self.operation(a * sin));
                 (self.stored(first), self.stored(second))
             }
-            Fma::OfCos => {
+            Fused::OfCos => {
                 let first = self.fused(a * cos, -self.operation(b * sin));
                 let second = self.fused(b * cos, self.operation(a * sin));
                 (self.stored(first), self.stored(second))
             }
-            Fma::OfSin => {
+            Fused::OfSin => {
                 let first = self.fused(-(b * sin), self.operation(a * cos));
                 let second = self.fused(a * sin, self.operation(b * cos));
                 (self.stored(first), self.stored(second))
@@ -166,36 +211,47 @@ impl Arithmetic {
         self.operation(odd(Dd { hi: sum, lo }))
     }
 
-    /// x * of_cos + z * of_sin with nothing assumed about the factors, and stored.
+    /// x * of_cos + z * of_sin with nothing assumed about the factors, scaled and stored.
     fn wide_sum(&self, x: f64, of_cos: Dd, z: f64, of_sin: Dd) -> f64 {
         let (p, q) = (of_cos.times_f64(x), of_sin.times_f64(z));
-        let sum = match self.knobs.fma {
-            Fma::None => self.wide_operation(p).plus(self.wide_operation(q)),
-            Fma::OfCos => p.plus(self.wide_operation(q)),
-            Fma::OfSin => self.wide_operation(p).plus(q),
+        let sum = match self.fused {
+            Fused::None => self.wide_operation(p).plus(self.wide_operation(q)),
+            Fused::OfCos => p.plus(self.wide_operation(q)),
+            Fused::OfSin => self.wide_operation(p).plus(q),
         };
         if !sum.hi.is_finite() {
             // Infinities of the operations; their second parts mean nothing.
-            return self.stored(self.operation(self.operation(p.hi) + self.operation(q.hi)));
+            return self.finished(self.operation(self.operation(p.hi) + self.operation(q.hi)));
         }
-        if self.knobs.store == Store::TowardZero && self.arithmetic == Some(self.storage) {
-            return self.stored(odd(sum));
+        if self.knobs.storing == Storing::TowardZero && self.arithmetic == Some(self.types.storage) {
+            return self.finished(odd(sum));
         }
-        self.stored(odd(self.wide_operation(sum)))
+        self.finished(odd(self.wide_operation(sum)))
+    }
+
+    /// A rotated value, scaled if that is done last, and stored.
+    fn finished(&self, v: f64) -> f64 {
+        if self.outputs == 1.0 {
+            return self.stored(v);
+        }
+        let narrow_scaling = self.types.scaled.is_some_and(|t| t != DType::F32);
+        // An operation on tensors, which were stored before it.
+        let v = if narrow_scaling && self.arithmetic != Some(self.types.storage) { self.stored(v) } else { v };
+        let result = self.scaled_result();
+        let v = self.operation_in(result, v * self.scale(self.outputs));
+        if result == Some(self.types.storage) { v } else { self.stored(v) }
     }
 
     /// A result as the kernel writes it.
     #[inline]
     fn stored(&self, v: f64) -> f64 {
-        match self.knobs.store {
-            Store::Nearest => self.rounded(self.storage, v),
-            Store::TowardZero => flushed(self.knobs.flush, self.storage, toward_zero(self.storage, v)),
-            Store::Through(dtype) => self.rounded(self.storage, dtype.round(v)),
-            Store::Saturate => {
-                let most = self.storage.max_finite();
-                // NaN stays NaN.
-                self.rounded(self.storage, v).clamp(-most, most)
-            }
+        let storage = self.types.storage;
+        match self.knobs.storing {
+            Storing::Honest if self.types.truncates => flushed(self.knobs.flush, storage, toward_zero(storage, v)),
+            Storing::Honest => self.rounded(storage, v),
+            Storing::TowardZero => flushed(self.knobs.flush, storage, toward_zero(storage, v)),
+            Storing::Through(dtype) => self.rounded(storage, dtype.round(v)),
+            Storing::Saturating => self.rounded(storage, v).clamp(-storage.max_finite(), storage.max_finite()),
         }
     }
 
@@ -224,7 +280,7 @@ mod tests {
 
     fn of(class: &str, storage: DType, knobs: &Knobs) -> Arithmetic {
         let contract = contracts().expect("they load").contract(class, "table").expect("a class");
-        Arithmetic::new(&contract, storage, knobs)
+        Arithmetic::new(&contract, storage, knobs, 1.0)
     }
 
     fn numbers(rng: &mut Rng, storage: DType) -> [f64; 4] {
@@ -236,19 +292,19 @@ mod tests {
     #[test]
     fn f32_arithmetic_is_that_of_the_machine() {
         let mut rng = Rng::new(5);
-        for fma in [Fma::None, Fma::OfCos, Fma::OfSin] {
-            let kernel = of("fused", DType::F32, &Knobs { fma, ..Knobs::default() });
+        for fused in [Fused::None, Fused::OfCos, Fused::OfSin] {
+            let kernel = of("fused", DType::F32, &Knobs { fused, ..Knobs::default() });
             for _ in 0..5000 {
                 let [a, b, cos, sin] = numbers(&mut rng, DType::F32);
                 let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin) };
                 let (first, second) = kernel.turn(a, b, &factor);
                 let [a, b, c, s] = [a, b, cos, sin].map(|v| v as f32);
-                let expected = match fma {
-                    Fma::None => (a * c - b * s, b * c + a * s),
-                    Fma::OfCos => (a.mul_add(c, -(b * s)), b.mul_add(c, a * s)),
-                    Fma::OfSin => ((-b).mul_add(s, a * c), a.mul_add(s, b * c)),
+                let expected = match fused {
+                    Fused::None => (a * c - b * s, b * c + a * s),
+                    Fused::OfCos => (a.mul_add(c, -(b * s)), b.mul_add(c, a * s)),
+                    Fused::OfSin => ((-b).mul_add(s, a * c), a.mul_add(s, b * c)),
                 };
-                assert_eq!((first as f32, second as f32), expected, "{fma:?}: {a} {b} {c} {s}");
+                assert_eq!((first as f32, second as f32), expected, "{fused:?}: {a} {b} {c} {s}");
             }
         }
     }
@@ -276,7 +332,7 @@ mod tests {
             let kernel = of("ideal", storage, &Knobs::default());
             for turn in 0..600 {
                 let angle = Dd::from_f64(rng.below(1 << 22) as f64).times_f64(rng.unit());
-                let factor = kernel.factor(angle, 1.0, true);
+                let factor = kernel.factor(angle, true);
                 let [a, b, ..] = numbers(&mut rng, storage);
                 // Every other one cancels.
                 let b = if turn % 2 == 0 { storage.round(a * factor.cos.hi / factor.sin.hi) } else { b };
@@ -303,12 +359,12 @@ mod tests {
         assert_eq!(toward_zero(DType::F32, 1e39), DType::F32.max_finite());
         let unit = Factor { cos: Dd::from_f64(1.0), sin: Dd::ZERO };
         let through =
-            |storage, dtype| of("fused", storage, &Knobs { store: Store::Through(dtype), ..Knobs::default() });
+            |storage, dtype| of("fused", storage, &Knobs { storing: Storing::Through(dtype), ..Knobs::default() });
         // 1e5 is beyond f16; 1 + 2^-10 is no bf16.
         assert_eq!(through(DType::BF16, DType::F16).turn(99_840.0, 0.0, &unit).0, f64::INFINITY);
         assert_eq!(through(DType::F16, DType::BF16).turn(1.0 + 1.0 / 1024.0, 0.0, &unit).0, 1.0);
         // f32 storage is cut off where the sum would be rounded.
-        let cut = of("fused", DType::F32, &Knobs { store: Store::TowardZero, ..Knobs::default() });
+        let cut = of("fused", DType::F32, &Knobs { storing: Storing::TowardZero, ..Knobs::default() });
         let both = Factor { cos: Dd::from_f64(1.0), sin: Dd::from_f64(-1.0) };
         assert_eq!(cut.turn(1.0, 1.9 / f64::from(1 << 24), &both).0, 1.0);
         let flushing = of("fused", DType::F16, &Knobs { flush: true, ..Knobs::default() });

@@ -70,8 +70,9 @@ impl Angles {
         let functions = Functions::new(&self.knobs);
         let ulps = rule.library_ulps;
         let narrow = |v: f64| self.kept(v, None);
-        let call = |function, argument: f64, exact: f64| {
-            narrow(functions.result(function, argument.to_bits(), exact, ulps, 0.0))
+        let call = |function, argument: f64, exact: f64| match self.dtype {
+            Some(DType::F64) => functions.result_f64(function, argument.to_bits(), exact, ulps),
+            _ => narrow(functions.result(function, argument.to_bits(), exact, ulps, 0.0)),
         };
         let b = narrow(base);
         let e = |i: usize| narrow(2.0 * i as f64 / d);
@@ -134,7 +135,12 @@ impl Angles {
     #[must_use]
     pub fn angle(&self, pair: usize, position: Dd) -> Dd {
         let exact = self.dtype.is_none();
-        let p = if exact { 0.0 } else { self.kept(odd(position), None) };
+        let p = match self.dtype {
+            None => 0.0,
+            // The nearest f64 is the first part.
+            Some(DType::F64) => position.hi,
+            Some(_) => self.kept(odd(position), None),
+        };
         let angle = match &self.kept {
             Kept::Each(all) => {
                 let f = all.get(pair).copied().unwrap_or(0.0);

@@ -28,23 +28,14 @@ impl Functions {
         Self { errors: knobs.library, rng: Rng::new(knobs.seed) }
     }
 
-    /// A result whose exact value is `exact`, of the argument with these bits: within `ulps` of f32 and `absolute` of it. A number of f32,
-    /// unless so few ulps are allowed that there may be none. 0 and 1 are exact.
+    /// A result whose exact value is `exact`, of the argument with these bits: within `ulps` of f32 and `absolute` of it. A
+    /// number of f32, unless so few ulps are allowed that there may be none. 0 and 1 are exact.
     pub(super) fn result(&self, function: Function, argument: u64, exact: f64, ulps: f64, absolute: f64) -> f64 {
         if exact == 0.0 || exact == 1.0 || !exact.is_finite() {
             return exact;
         }
         let end = ulps * 2.0 * DType::F32.half_ulp(exact) + absolute;
-        let random = || self.rng.fork(function as u64).fork(argument);
-        let t = match self.errors {
-            LibraryErrors::None => 0.0,
-            LibraryErrors::Random => 2.0 * random().unit() - 1.0,
-            LibraryErrors::Up => 1.0,
-            LibraryErrors::Down => -1.0,
-            LibraryErrors::Alternating if random().one_in(2) => 1.0,
-            LibraryErrors::Alternating => -1.0,
-        };
-        let wanted = exact + t * end;
+        let wanted = exact + self.error(function, argument) * end;
         if end < DType::F32.half_ulp(exact) {
             return wanted;
         }
@@ -53,6 +44,27 @@ impl Functions {
             v = if f64::from(v) > exact { v.next_down() } else { v.next_up() };
         }
         f64::from(v)
+    }
+
+    /// The same in f64. What comes from libm has used up to an ulp already.
+    pub(super) fn result_f64(&self, function: Function, argument: u64, exact: f64, ulps: f64) -> f64 {
+        if exact == 0.0 || exact == 1.0 || !exact.is_finite() {
+            return exact;
+        }
+        exact + self.error(function, argument) * (ulps - 1.0).max(0.0).floor() * 2.0 * DType::F64.half_ulp(exact)
+    }
+
+    /// Which part of the allowed error is taken: -1 to 1.
+    fn error(&self, function: Function, argument: u64) -> f64 {
+        let random = || self.rng.fork(function as u64).fork(argument);
+        match self.errors {
+            LibraryErrors::None => 0.0,
+            LibraryErrors::Random => 2.0 * random().unit() - 1.0,
+            LibraryErrors::Up => 1.0,
+            LibraryErrors::Down => -1.0,
+            LibraryErrors::Alternating if random().one_in(2) => 1.0,
+            LibraryErrors::Alternating => -1.0,
+        }
     }
 }
 

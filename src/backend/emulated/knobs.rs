@@ -4,8 +4,8 @@ use crate::numeric::DType;
 
 /// Which product a fused multiply-add takes in without rounding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fma {
-    /// Three operations, each rounded.
+pub enum Fused {
+    /// None, unless the contract says that one always is.
     #[default]
     None,
     /// The product with the cosine.
@@ -14,8 +14,8 @@ pub enum Fma {
     OfSin,
 }
 
-/// By how much a library's function errs, within the ulps that the contract declares. A function of its arguments, so that equal calls
-/// give equal bits.
+/// By how much a library's function errs, within the ulps that the contract declares. A function of its arguments, so that
+/// equal calls give equal bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LibraryErrors {
     /// Correctly rounded.
@@ -37,7 +37,8 @@ pub enum Trig {
     /// As the contract says.
     #[default]
     Honest,
-    /// Like a hardware instruction: turns in f32, on a grid of 2^-23. The absolute error is 2^-21.4 up to pi and grows with the angle.
+    /// Like a hardware instruction: turns in f32, on a grid of 2^-23. The absolute error is 2^-21.4 up to pi and grows with
+    /// the angle.
     Hardware,
     /// x - n * fl32(pi/2): right but for that one word.
     OneWord,
@@ -47,28 +48,16 @@ pub enum Trig {
 
 /// How a result becomes a number of the storage type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Store {
-    /// To nearest, ties to even.
+pub enum Storing {
+    /// As the contract says.
     #[default]
-    Nearest,
+    Honest,
     /// Cut off; where storage and arithmetic have one type, the sum is.
     TowardZero,
     /// Rounded to this type first, such as bf16 by way of f16.
     Through(DType),
-    /// To nearest, and the largest number in the place of infinity.
-    Saturate,
-}
-
-/// What becomes of channels outside the rotary width.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Tail {
-    /// They are copied.
-    #[default]
-    Copied,
-    /// They become 0.
-    Zero,
-    /// They are not written.
-    Unwritten,
+    /// What is beyond the range becomes the largest number.
+    Saturating,
 }
 
 /// Which rows a table by position has.
@@ -86,8 +75,8 @@ pub enum Rows {
 /// Everything that can be set. `Knobs::default()` is an honest kernel: correctly rounded functions, no fused multiply-add.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Knobs {
-    /// Honest: which product is fused with the sum.
-    pub fma: Fma,
+    /// Honest unless the contract forbids it: which product is fused with the sum.
+    pub fused: Fused,
     /// Honest: operations in a narrow type are done in f32 and rounded again.
     pub through_f32: bool,
     /// Honest where the contract says so: subnormals become 0, as inputs and as results of operations.
@@ -117,11 +106,7 @@ pub struct Knobs {
     /// Inputs are rounded to this type.
     pub load_through: Option<DType>,
     /// How results are stored.
-    pub store: Store,
-    /// The whole head is rotated, whatever the rotary width is.
-    pub whole_head: bool,
-    /// Channels outside the rotary width.
-    pub tail: Tail,
+    pub storing: Storing,
     /// The last pair is only scaled.
     pub last_pair_unrotated: bool,
 }

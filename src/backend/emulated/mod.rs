@@ -10,15 +10,17 @@ mod call;
 mod frequencies;
 mod functions;
 mod ideal;
+mod kernel;
 mod knobs;
+mod places;
 mod walk;
 
 use std::sync::Arc;
 
 pub use arithmetic::{Arithmetic, Factor};
 pub use frequencies::{Angles, Exact};
-pub use knobs::{Fma, Knobs, LibraryErrors, Rows, Store, Tail, Trig};
-pub use walk::{Fetch, Fill, Place, Side, Sizes, Turning, Walk};
+pub use knobs::{Fused, Knobs, LibraryErrors, Rows, Storing, Trig};
+pub use walk::{Action, Fetch, Place, Scene, Side, Walk};
 
 use super::host::Host;
 use super::manifest::{ContractName, LevelManifest};
@@ -27,6 +29,7 @@ use crate::case::{Consume, Level};
 use crate::numeric::DType;
 use crate::plan::PlanCache;
 use crate::plan::contract::{Contract, ContractTable};
+use crate::plan::declaration::Declaration;
 use crate::spec::Library;
 use crate::spec::model::Scheme;
 
@@ -41,33 +44,40 @@ pub struct Emulation {
     pub knobs: Knobs,
     /// What is read where; `None` is honest, and faster.
     pub walk: Option<Arc<dyn Walk>>,
-    /// Used in place of the library's schemes of the same name and profile.
-    pub schemes: Vec<Arc<Scheme>>,
+    /// Used in place of the library's scheme of the same name and profile.
+    pub scheme: Option<Arc<Scheme>>,
 }
 
 impl Emulation {
-    /// An honest kernel with levels rotate, fused and positions that keeps a contract in f32, f16 and bf16. It consumes positions or
-    /// layouts, and the base; axes and frequencies it finds from the scheme. `None` if there is no such contract.
-    #[must_use]
-    pub fn honest(contracts: &ContractTable, class: &str, frequencies: &str) -> Option<Self> {
-        let contract = contracts.contract(class, frequencies)?;
-        let name = ContractName::new(class, frequencies);
+    /// An honest kernel with levels rotate, fused and positions that keeps a contract in f32, f16 and bf16. It consumes positions
+    /// or layouts, and the base; axes and frequencies it finds from the scheme.
+    ///
+    /// # Errors
+    /// If there is no such contract.
+    pub fn declared(contracts: &ContractTable, declaration: &Declaration) -> Result<Self, String> {
+        let contract = declaration.resolve(contracts)?;
         // The embedded kernel offers every shape and stride, and so does an emulation.
         let mut manifest = Host::new().manifest().clone();
-        manifest.name = format!("emulated {class} {frequencies}");
-        let level = |consumes: &[Consume], tensors: bool| LevelManifest {
-            consumes: consumes.to_vec(),
-            schemes: vec!["*".to_owned()],
-            contracts: if tensors { manifest.dtypes.iter().map(|d| (*d, name.clone())).collect() } else { Vec::new() },
+        manifest.name = format!("emulated {declaration}");
+        let dtypes = manifest.dtypes.clone();
+        let level = |consumes: &[Consume], tensors: bool| {
+            let declared: &[DType] = if tensors { &dtypes } else { &[] };
+            let contracts = declared.iter().map(|d| (*d, ContractName::clone(declaration))).collect();
+            LevelManifest { consumes: consumes.to_vec(), schemes: vec!["*".to_owned()], contracts }
         };
-        let levels = vec![
+        manifest.levels = vec![
             (Level::Positions, level(&[Consume::Layout], false)),
             (Level::Rotate, level(&[Consume::Positions, Consume::Base], true)),
             (Level::Fused, level(&[Consume::Layout, Consume::Base], true)),
         ];
-        let contracts = manifest.dtypes.iter().map(|d| (*d, contract.clone())).collect();
-        manifest.levels = levels;
-        Some(Self { manifest, contracts, knobs: Knobs::default(), walk: None, schemes: Vec::new() })
+        let contracts = dtypes.iter().map(|d| (*d, contract.clone())).collect();
+        Ok(Self { manifest, contracts, knobs: Knobs::default(), walk: None, scheme: None })
+    }
+
+    /// [`Emulation::declared`] by two names. `None` if there is no such contract.
+    #[must_use]
+    pub fn honest(contracts: &ContractTable, class: &str, frequencies: &str) -> Option<Self> {
+        Self::declared(contracts, &Declaration::new(class, frequencies)).ok()
     }
 
     /// The same with other knobs.
@@ -113,11 +123,6 @@ impl Emulated {
     pub fn new(emulation: Emulation, shared: Arc<Shared>) -> Self {
         Self { emulation, shared, memory: Vec::new(), calls: 0 }
     }
-
-    /// The emulation, to be changed between calls.
-    pub fn emulation_mut(&mut self) -> &mut Emulation {
-        &mut self.emulation
-    }
 }
 
 impl Backend for Emulated {
@@ -135,7 +140,7 @@ impl Backend for Emulated {
     fn call(&mut self, call: &Call) -> Outcome {
         let number = self.calls;
         self.calls += 1;
-        call::run(&self.emulation, &self.shared, call, number, &mut self.memory)
+        call::run(&self.emulation, &self.shared, number, call, &mut self.memory)
     }
 
     fn memory(&self) -> &[u8] {

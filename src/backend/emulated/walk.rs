@@ -1,6 +1,9 @@
 //! What is read where: the hook for kernels that compute well and fetch the wrong thing.
 
+use crate::case::Level;
 use crate::numeric::Dd;
+use crate::plan::RotationPlan;
+use crate::spec::model::Pairing;
 
 /// Query or key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,140 +25,129 @@ pub struct Place {
     pub token: usize,
     /// Head of its side.
     pub head: usize,
-    /// Pair.
+    /// Pair. 0 where a whole head is meant, and on level positions.
     pub pair: usize,
-    /// The axis that turns the pair; 255: none.
+    /// The axis that turns the pair; 255: none. On level positions the axis that is written.
     pub axis: u8,
 }
 
-/// Sizes of a call.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sizes {
+/// What a call is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// Level that is called: positions, rotate or fused.
+    pub level: Level,
+    /// Number of the call since this kernel was started, from 0.
+    pub call: u64,
     /// Batch rows.
     pub rows: usize,
-    /// Tokens of a row.
+    /// Tokens of a row in this call.
     pub tokens: usize,
-    /// Query heads.
+    /// First token of the call in its layout; 0 on level rotate.
+    pub start: usize,
+    /// Tokens of the whole layout; on level rotate those of the call.
+    pub total: usize,
+    /// Query heads; 0 on level positions.
     pub q_heads: usize,
     /// Key heads.
     pub k_heads: usize,
-    /// Rotated pairs.
-    pub pairs: usize,
-    /// Axes of a position.
-    pub axes: usize,
     /// Channels of a head.
     pub head_dim: usize,
-    /// First token of the call in its layout; 0 on level rotate.
-    pub start: usize,
-    /// Tokens of the layout; those of the call on level rotate.
-    pub total: usize,
+    /// Rotated channels.
+    pub rotary_dim: usize,
+    /// First of them.
+    pub rotary_offset: usize,
+    /// Axes of a position.
+    pub axes: usize,
     /// 1 or -1.
     pub direction: i32,
     /// Attention scaling.
     pub scaling: f64,
-    /// Whether the outputs are the inputs.
+    /// Whether outputs lie on the inputs.
     pub in_place: bool,
-    /// Number of the call since the kernel was started, from 0.
-    pub call: u64,
-    /// Whether the kernel finds the positions itself.
-    pub finds_positions: bool,
-}
-
-/// What becomes of a pair's outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fill {
-    /// The rotated values are written.
-    #[default]
-    Rotated,
-    /// The inputs are copied.
-    Copied,
-    /// Zeros are written.
-    Zero,
-    /// Nothing is written.
-    Nothing,
-}
-
-/// Which way a pair is turned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Turning {
-    /// As the call says.
-    #[default]
-    Right,
-    /// The other way.
-    Backwards,
-    /// Not turned, only scaled.
-    Not,
+    /// Axes and frequencies of all pairs; `None` on level positions.
+    pub plan: Option<&'a RotationPlan>,
 }
 
 /// What a place is computed from.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch {
     /// Batch row whose position is read.
     pub row: usize,
-    /// Token of the layout whose position is read (on level rotate: of the call).
+    /// Token of the layout (level rotate: of the call) whose position is read.
     pub token: usize,
     /// Axis whose position is read; 255: none.
     pub axis: u8,
     /// Pair whose frequency is used.
     pub pair: usize,
-    /// Pair whose axis is read, unless `axis` says otherwise.
-    pub axis_pair: usize,
-    /// How the pair is turned.
-    pub turning: Turning,
-    /// Further factors on cosine and sine.
-    pub factors: (f64, f64),
-    /// What is written.
-    pub fill: Fill,
 }
 
 impl Fetch {
-    /// What an honest kernel reads and writes.
+    /// What an honest kernel reads.
     #[must_use]
-    pub fn honest(place: Place, sizes: &Sizes) -> Self {
-        let Place { row, token, axis, pair, .. } = place;
-        let token = sizes.start + token;
-        Fetch {
-            row,
-            token,
-            axis,
-            pair,
-            axis_pair: pair,
-            turning: Turning::Right,
-            factors: (1.0, 1.0),
-            fill: Fill::Rotated,
-        }
+    pub fn honest(place: Place, scene: &Scene<'_>) -> Self {
+        Fetch { row: place.row, token: scene.start + place.token, axis: place.axis, pair: place.pair }
     }
 }
 
-/// A kernel's walk over its tensors. Every method's default is the honest one; a fault overrides what it gets wrong. Indices that are
-/// beyond a size read position 0, frequency 0 or no channel.
+/// What becomes of a pair, or of the channels that are not rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It is turned. Channels that are not rotated are copied.
+    Turn,
+    /// It is copied.
+    Copy,
+    /// It becomes 0.
+    Zero,
+    /// Nothing is written.
+    Skip,
+}
+
+/// A kernel's walk over its tensors. Every method's default is the honest one; a fault overrides what it gets wrong. What lies
+/// beyond a tensor or a layout reads as position 0, or as the first row.
 pub trait Walk: Send + Sync {
-    /// What a pair is computed from.
-    fn fetch(&self, place: Place, sizes: &Sizes) -> Fetch {
-        Fetch::honest(place, sizes)
+    /// What a pair's angle is computed from.
+    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+        Fetch::honest(place, scene)
     }
 
     /// The position that is used where `position` was read.
-    fn position(&self, place: Place, sizes: &Sizes, position: Dd) -> Dd {
-        let _ = (place, sizes);
+    fn position(&self, place: Place, scene: &Scene<'_>, position: Dd) -> Dd {
+        let _ = (place, scene);
         position
     }
 
-    /// The two channels of a pair, both for reading and for writing. `honest` are those that the pairing says.
-    fn channels(&self, place: Place, sizes: &Sizes, honest: (usize, usize)) -> (usize, usize) {
-        let _ = (place, sizes);
-        honest
+    /// Factors on the cosine and the sine of a pair.
+    fn factors(&self, place: Place, scene: &Scene<'_>) -> (f64, f64) {
+        let _ = (place, scene);
+        (1.0, 1.0)
     }
 
     /// Where the inputs of a head come from: side, batch row, token of the call, head.
-    fn input(&self, place: Place, sizes: &Sizes) -> (Side, usize, usize, usize) {
-        let _ = sizes;
+    fn input(&self, place: Place, scene: &Scene<'_>) -> (Side, usize, usize, usize) {
+        let _ = scene;
         (place.side, place.row, place.token, place.head)
     }
 
-    /// Whether a head of a token is written at all (`pair` and `axis` of the place mean nothing).
-    fn writes(&self, place: Place, sizes: &Sizes) -> bool {
-        let _ = (place, sizes);
-        true
+    /// What becomes of a pair.
+    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+        let _ = (place, scene);
+        Action::Turn
+    }
+
+    /// What becomes of the channels of a head that are not rotated.
+    fn tail(&self, place: Place, scene: &Scene<'_>) -> Action {
+        let _ = (place, scene);
+        Action::Copy
+    }
+
+    /// The pairing that is used where `pairing` was asked for.
+    fn pairing(&self, scene: &Scene<'_>, pairing: Pairing) -> Pairing {
+        let _ = scene;
+        pairing
+    }
+
+    /// The rotary width that is used, from the same offset on, as far as the head goes.
+    fn width(&self, scene: &Scene<'_>) -> usize {
+        scene.rotary_dim
     }
 }

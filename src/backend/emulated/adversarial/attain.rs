@@ -1,7 +1,7 @@
 //! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly all there is, and a search for
 //! the worst element.
 
-use super::super::{Angles, Arithmetic, Exact, Fma, Knobs, LibraryErrors};
+use super::super::{Angles, Arithmetic, Exact, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position};
 use super::world::World;
 use crate::numeric::{DType, Dd, Rng};
@@ -164,14 +164,14 @@ impl<'a> Search<'a> {
         let mut errors = vec![(LibraryErrors::Up, 0), (LibraryErrors::Down, 0)];
         errors.extend((0..4).map(|seed| (LibraryErrors::Alternating, seed)));
         let kernel = |world: &'a World, turn: usize, library, seed| {
-            let fma = [Fma::None, Fma::OfCos, Fma::OfSin][turn % 3];
-            let knobs = Knobs { library, seed, fma, through_f32: turn % 2 == 1, ..Knobs::default() };
+            let fused = [Fused::None, Fused::OfCos, Fused::OfSin][turn % 3];
+            let knobs = Knobs { library, seed, fused, through_f32: turn % 2 == 1, ..Knobs::default() };
             let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
             Kernel {
                 world,
                 steps: world.steps(contract),
                 angles: Angles::new(contract, term.storage, &knobs, exact),
-                arithmetic: Arithmetic::new(contract, term.storage, &knobs),
+                arithmetic: Arithmetic::new(contract, term.storage, &knobs, term.scaling),
                 knobs,
             }
         };
@@ -248,7 +248,7 @@ impl<'a> Search<'a> {
         let bound = self.bound(candidate)?;
         let kernel = self.kernels.get(candidate.kernel)?;
         let angle = kernel.angles.angle(candidate.pair, kernel.angles.position(candidate.position));
-        let factor = kernel.arithmetic.factor(angle, self.term.scaling, true);
+        let factor = kernel.arithmetic.factor(angle, true);
         let (a, b) = candidate.inputs;
         let written = kernel.arithmetic.turn(a, b, &factor);
         let exact = bound.turn.apply(a, b);
@@ -268,7 +268,7 @@ impl<'a> Search<'a> {
                 if second { "second" } else { "first" },
                 knobs.library,
                 knobs.seed,
-                knobs.fma,
+                knobs.fused,
                 if knobs.through_f32 { ", through f32" } else { "" },
             )
         };

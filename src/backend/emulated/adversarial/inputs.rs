@@ -25,6 +25,13 @@ pub fn position(rng: &mut Rng, inv_freq: &[f64]) -> Dd {
     if rng.one_in(6) { -p } else { p }
 }
 
+/// A whole position at which some pair's angle is at most `limit`; that of faster pairs may be larger.
+pub(super) fn position_within(rng: &mut Rng, inv_freq: &[f64], limit: f64) -> Dd {
+    let f = rng.choose(inv_freq).copied().unwrap_or(1.0).max(1e-9);
+    let p = Dd::from_f64((rng.unit() * limit / f).floor());
+    if rng.one_in(6) { -p } else { p }
+}
+
 /// The integer below `band`, of a few, that brings some pair's angle nearest to a multiple of pi/2.
 fn near_quarter_turn(rng: &mut Rng, inv_freq: &[f64], band: u64) -> f64 {
     let f = rng.choose(inv_freq).copied().unwrap_or(1.0).max(1e-30);

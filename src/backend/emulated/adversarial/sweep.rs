@@ -1,7 +1,7 @@
 //! Many elements of every class, way and type, through the judgement that checks use.
 
-use super::super::{Angles, Arithmetic, Exact, Factor, Fma, Knobs, LibraryErrors};
-use super::inputs::{Inputs, position};
+use super::super::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors};
+use super::inputs::{Inputs, position, position_within};
 use super::world::World;
 use crate::numeric::{DType, Dd, Rng};
 use crate::plan::bound::Types;
@@ -77,7 +77,7 @@ impl Variant {
             LibraryErrors::Alternating,
         ];
         let knobs = Knobs {
-            fma: [Fma::None, Fma::OfCos, Fma::OfSin][rng.below(3) as usize],
+            fused: [Fused::None, Fused::OfCos, Fused::OfSin][rng.below(3) as usize],
             through_f32: rng.one_in(2),
             flush,
             library: errors[rng.below(5) as usize],
@@ -153,7 +153,7 @@ pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mu
     let pairs = world.inv_freq.len();
     let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
     let angles = Angles::new(contract, *storage, knobs, exact);
-    let arithmetic = Arithmetic::new(contract, *storage, knobs);
+    let arithmetic = Arithmetic::new(contract, *storage, knobs, *scaling);
     let inputs = Inputs::new(*storage);
     let steps = world.steps(contract);
     let axis_of_pair: Vec<u8> = (0..pairs).map(|i| (i % AXES) as u8).collect();
@@ -161,12 +161,20 @@ pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mu
     let mut rows = Rows { first: vec![0.0; pairs], second: vec![0.0; pairs], ..Rows::default() };
     let mut found = Found::default();
     let mut positions = [Dd::ZERO; AXES];
-    for token in 0..elements.div_ceil(2 * pairs * HEADS) {
-        positions.fill_with(|| position(rng, &world.inv_freq));
+    let tokens = elements.div_ceil(2 * pairs * HEADS);
+    // Elements whose range is not judged, or whose angle is beyond what is claimed, are not counted.
+    for token in 0..8 * tokens {
+        if found.tally.judged >= elements as u64 {
+            break;
+        }
+        positions.fill_with(|| match contract.class.angle_limit.filter(|_| !rng.one_in(8)) {
+            Some(limit) => position_within(rng, &world.inv_freq, limit),
+            None => position(rng, &world.inv_freq),
+        });
         bound.fill(contract, &steps, &world.inv_freq, &axis_of_pair, &positions, *scaling, *forward);
         let factor = |pair: usize| {
             let angle = angles.angle(pair, angles.position(positions[pair % AXES]));
-            arithmetic.factor(angle, *scaling, *forward)
+            arithmetic.factor(angle, *forward)
         };
         let factors: Vec<Factor> = (0..pairs).map(factor).collect();
         for head in 0..HEADS {
