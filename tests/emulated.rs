@@ -282,9 +282,9 @@ fn a_patched_scheme_is_used_in_place_of_the_right_one() {
     let mut other = (**LIBRARY.get("qwen3-vl").expect("a scheme")).clone();
     (other.name, other.profile) = (m_rope.name.clone(), m_rope.profile.clone());
     let mut emulation = kernel("fused", "table", Knobs::default());
-    emulation.scheme = Some(Arc::new(other));
+    emulation.schemes = vec![Arc::new(other)];
     let probe = options(&["m-rope"], &[DType::BF16], &[Level::Rotate], &["axis-map-probe"]);
     assert!(!failed(&results(&emulation, &probe)).is_empty());
-    emulation.scheme = None;
+    emulation.schemes.clear();
     assert!(failed(&results(&emulation, &probe)).is_empty());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::walk::FormulaWalk;
 use super::{Emulation, Fault};
-use crate::backend::emulated::{self, Emulated, Shared, Store, Trig};
+use crate::backend::emulated::{self, Emulated, Shared, Storing, Trig};
 use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
 use crate::case::call::{Call, PositionView};
 use crate::numeric::DType;
@@ -31,8 +31,6 @@ pub(super) fn emulated(
         set(&mut emulation, key, value, contracts).map_err(|why| format!("{key}: {value}: {why}"))?;
     }
     if let Some(walk) = &what.walk {
-        emulation.knobs.whole_head = walk.whole_head;
-        emulation.knobs.tail = walk.tail;
         emulation.walk = Some(Arc::new(FormulaWalk { formulas: (**walk).clone() }));
     }
     let mut schemes = Vec::new();
@@ -59,11 +57,11 @@ fn set(emulation: &mut emulated::Emulation, key: &str, value: &str, contracts: &
         "angles" => knobs.angle_type = Some(dtype(value)?),
         "table" => knobs.table_type = Some(dtype(value)?),
         "arithmetic" => knobs.arithmetic_type = Some(dtype(value)?),
-        "through" => knobs.store = Store::Through(dtype(value)?),
+        "through" => knobs.storing = Storing::Through(dtype(value)?),
         "store" => {
-            knobs.store = match value {
-                "toward-zero" => Store::TowardZero,
-                "saturate" => Store::Saturate,
+            knobs.storing = match value {
+                "toward-zero" => Storing::TowardZero,
+                "saturate" => Storing::Saturating,
                 _ => return Err("expected toward-zero or saturate".into()),
             }
         }

@@ -17,7 +17,7 @@ use crate::spec::model::Pairing;
 use crate::spec::yaml::Node;
 
 pub use load::{catalogue, read};
-pub use walk::{OwnPairing, Tail, Walk};
+pub use walk::{OwnPairing, Walk};
 pub use workshop::{HonestKernel, Workshop};
 
 /// A defect.

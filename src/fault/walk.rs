@@ -1,7 +1,7 @@
 //! Index mistakes, as formulas over the indices of a kernel's loops.
 
-use crate::backend::emulated::{self, Fetch, Fill, Place, Side, Sizes};
-use crate::case::channels_of_pair;
+use crate::backend::emulated::{self, Action, Fetch, Place, Scene, Side};
+use crate::case::Level;
 use crate::numeric::Dd;
 use crate::spec::expr::{Expr, Name};
 use crate::spec::model::Pairing;
@@ -29,9 +29,6 @@ pub const NAMES: [&str; 20] = [
     "fused",
     "position",
 ];
-
-/// What becomes of something that should have been copied through.
-pub use crate::backend::emulated::Tail;
 
 /// Which pairing a kernel uses instead of the one that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +77,7 @@ pub struct Walk {
     /// The whole head is rotated.
     pub whole_head: bool,
     /// What becomes of channels outside the rotary width.
-    pub tail: Tail,
+    pub tail: Option<Action>,
 }
 
 /// A [`Walk`] on a plan whose axes are known.
@@ -89,7 +86,7 @@ pub(super) struct FormulaWalk {
 }
 
 /// Value of a name at a place.
-fn name(place: Place, sizes: &Sizes, position: f64, name: Name) -> f64 {
+fn name(place: Place, scene: &Scene<'_>, position: f64, name: Name) -> f64 {
     let Name::Slot(slot) = name else { return f64::NAN };
     let flag = |b: bool| f64::from(u8::from(b));
     let key = place.side == Side::Key;
@@ -100,99 +97,113 @@ fn name(place: Place, sizes: &Sizes, position: f64, name: Name) -> f64 {
         3 => place.pair as f64,
         4 => flag(key),
         5 => f64::from(place.axis),
-        6 => sizes.rows as f64,
-        7 => sizes.tokens as f64,
-        8 => (if key { sizes.k_heads } else { sizes.q_heads }) as f64,
-        9 => sizes.pairs as f64,
-        10 => sizes.head_dim as f64,
-        11 => sizes.axes as f64,
-        12 => sizes.start as f64,
-        13 => sizes.total as f64,
-        14 => f64::from(sizes.direction),
-        15 => sizes.scaling,
-        16 => flag(sizes.in_place),
-        17 => sizes.call as f64,
-        18 => flag(sizes.finds_positions),
+        6 => scene.rows as f64,
+        7 => scene.tokens as f64,
+        8 => (if key { scene.k_heads } else { scene.q_heads }) as f64,
+        9 => (scene.rotary_dim / 2) as f64,
+        10 => scene.head_dim as f64,
+        11 => scene.axes as f64,
+        12 => scene.start as f64,
+        13 => scene.total as f64,
+        14 => f64::from(scene.direction),
+        15 => scene.scaling,
+        16 => flag(scene.in_place),
+        17 => scene.call as f64,
+        18 => flag(scene.level != Level::Rotate),
         _ => position,
     }
 }
 
-fn value(formula: Option<&Expr>, place: Place, sizes: &Sizes) -> Option<f64> {
-    formula.map(|formula| formula.float(&|id| name(place, sizes, f64::NAN, id)))
+fn value(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> Option<f64> {
+    formula.map(|formula| formula.float(&|id| name(place, scene, f64::NAN, id)))
 }
 
 /// The formula as an index, wrapped into `0..limit` so that a fault stays inside memory.
-fn index(formula: Option<&Expr>, place: Place, sizes: &Sizes, otherwise: usize, limit: usize) -> usize {
-    match value(formula, place, sizes) {
+fn index(formula: Option<&Expr>, place: Place, scene: &Scene<'_>, otherwise: usize, limit: usize) -> usize {
+    match value(formula, place, scene) {
         Some(v) if v.is_finite() => (v.floor() as i64).rem_euclid(limit.max(1) as i64) as usize,
         _ => otherwise,
     }
 }
 
-fn holds(formula: Option<&Expr>, place: Place, sizes: &Sizes) -> bool {
-    value(formula, place, sizes).is_some_and(|v| v != 0.0)
+fn holds(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> bool {
+    value(formula, place, scene).is_some_and(|v| v != 0.0)
 }
 
 impl emulated::Walk for FormulaWalk {
-    fn fetch(&self, place: Place, sizes: &Sizes) -> Fetch {
+    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
         let f = &self.formulas;
-        let honest = Fetch::honest(place, sizes);
-        let fill = if holds(f.skip.as_ref(), place, sizes) {
-            Fill::Nothing
-        } else if holds(f.copy.as_ref(), place, sizes) {
-            Fill::Copied
-        } else if holds(f.zero.as_ref(), place, sizes) {
-            Fill::Zero
-        } else {
-            Fill::Rotated
-        };
-        let no_axis = place.axis == crate::plan::NO_AXIS;
-        let axis = index(f.axis.as_ref(), place, sizes, usize::from(place.axis), sizes.axes);
+        let honest = Fetch::honest(place, scene);
+        let pairs = scene.rotary_dim / 2;
+        let mut axis = place.axis;
+        if let (Some(formula), Some(plan)) = (&f.axis_pair, scene.plan) {
+            let pair = index(Some(formula), place, scene, place.pair, pairs);
+            axis = plan.axes(0).get(pair).copied().unwrap_or(axis);
+        }
+        if axis != crate::plan::NO_AXIS {
+            let own = index(f.axis.as_ref(), place, scene, usize::from(axis), scene.axes);
+            axis = u8::try_from(own).unwrap_or(axis);
+        }
         Fetch {
-            row: index(f.row.as_ref(), place, sizes, honest.row, sizes.rows),
-            token: index(f.token.as_ref(), place, sizes, honest.token, sizes.start + sizes.total.max(sizes.tokens)),
-            axis: if no_axis { place.axis } else { u8::try_from(axis).unwrap_or(place.axis) },
-            axis_pair: index(f.axis_pair.as_ref(), place, sizes, honest.axis_pair, sizes.pairs),
-            pair: index(f.pair.as_ref(), place, sizes, honest.pair, sizes.pairs),
-            factors: (
-                value(f.cos.as_ref(), place, sizes).unwrap_or(1.0),
-                value(f.sin.as_ref(), place, sizes).unwrap_or(1.0),
-            ),
-            fill,
-            ..honest
+            row: index(f.row.as_ref(), place, scene, honest.row, scene.rows),
+            token: index(f.token.as_ref(), place, scene, honest.token, scene.total.max(scene.tokens)),
+            axis,
+            pair: index(f.pair.as_ref(), place, scene, honest.pair, pairs),
         }
     }
 
-    fn position(&self, place: Place, sizes: &Sizes, position: Dd) -> Dd {
+    fn position(&self, place: Place, scene: &Scene<'_>, position: Dd) -> Dd {
         let Some(offset) = &self.formulas.offset else { return position };
-        let by = offset.float(&|id| name(place, sizes, position.to_f64(), id));
+        let by = offset.float(&|id| name(place, scene, position.to_f64(), id));
         if by.is_finite() { position.plus(Dd::from_f64(by)) } else { position }
     }
 
-    fn channels(&self, place: Place, sizes: &Sizes, honest: (usize, usize)) -> (usize, usize) {
-        let width = 2 * sizes.pairs;
-        // The first pair of either pairing begins at the offset.
-        let is_half = honest.1 != honest.0 + 1 || sizes.pairs == 1;
-        let own = match self.formulas.pairing {
-            None => return honest,
-            Some(OwnPairing::Always(pairing)) => pairing,
-            Some(OwnPairing::Other) if is_half => Pairing::Adjacent,
-            Some(OwnPairing::Other) => Pairing::Half,
-        };
-        let offset = honest.0 - if is_half { place.pair } else { 2 * place.pair };
-        channels_of_pair(own, width, offset, place.pair)
+    fn factors(&self, place: Place, scene: &Scene<'_>) -> (f64, f64) {
+        let f = &self.formulas;
+        let one = |formula: &Option<Expr>| value(formula.as_ref(), place, scene).unwrap_or(1.0);
+        (one(&f.cos), one(&f.sin))
     }
 
-    fn input(&self, place: Place, sizes: &Sizes) -> (Side, usize, usize, usize) {
+    fn input(&self, place: Place, scene: &Scene<'_>) -> (Side, usize, usize, usize) {
         let f = &self.formulas;
-        let side = match value(f.from_side.as_ref(), place, sizes) {
-            Some(1.0) if sizes.k_heads > 0 => Side::Key,
+        let side = match value(f.from_side.as_ref(), place, scene) {
+            Some(1.0) if scene.k_heads > 0 => Side::Key,
             Some(0.0) => Side::Query,
             _ => place.side,
         };
-        let heads = if side == Side::Key { sizes.k_heads } else { sizes.q_heads };
-        let head = index(f.from_head.as_ref(), place, sizes, place.head, heads) % heads.max(1);
-        let row = index(f.from_row.as_ref(), place, sizes, place.row, sizes.rows);
-        (side, row, index(f.from_token.as_ref(), place, sizes, place.token, sizes.tokens), head)
+        let heads = if side == Side::Key { scene.k_heads } else { scene.q_heads };
+        let head = index(f.from_head.as_ref(), place, scene, place.head, heads) % heads.max(1);
+        let row = index(f.from_row.as_ref(), place, scene, place.row, scene.rows);
+        (side, row, index(f.from_token.as_ref(), place, scene, place.token, scene.tokens), head)
+    }
+
+    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+        let f = &self.formulas;
+        if holds(f.skip.as_ref(), place, scene) {
+            Action::Skip
+        } else if holds(f.copy.as_ref(), place, scene) {
+            Action::Copy
+        } else if holds(f.zero.as_ref(), place, scene) {
+            Action::Zero
+        } else {
+            Action::Turn
+        }
+    }
+
+    fn tail(&self, _: Place, _: &Scene<'_>) -> Action {
+        self.formulas.tail.unwrap_or(Action::Copy)
+    }
+
+    fn pairing(&self, _: &Scene<'_>, pairing: Pairing) -> Pairing {
+        match (self.formulas.pairing, pairing) {
+            (None, asked) => asked,
+            (Some(OwnPairing::Always(own)), _) => own,
+            (Some(OwnPairing::Other), Pairing::Half) => Pairing::Adjacent,
+            (Some(OwnPairing::Other), Pairing::Adjacent) => Pairing::Half,
+        }
+    }
+
+    fn width(&self, scene: &Scene<'_>) -> usize {
+        if self.formulas.whole_head { scene.head_dim } else { scene.rotary_dim }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{Fault, Injection, SourceEdits, inject, source};
-use crate::backend::emulated::{EmulatedFactory, Emulation, Fma, Knobs, LibraryErrors, Shared};
+use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError};
 use crate::plan::contract::ContractTable;
@@ -61,7 +61,7 @@ impl<'a> Workshop<'a> {
         let one = |(at, class): (usize, &crate::plan::contract::ClassRule)| {
             let way = self.contracts.frequencies.get(pick(self.contracts.frequencies.len(), 3 * at))?;
             let knobs = Knobs {
-                fma: [Fma::None, Fma::OfCos, Fma::OfSin][pick(3, at)],
+                fused: [Fused::None, Fused::OfCos, Fused::OfSin][pick(3, at)],
                 through_f32: pick(2, at) == 1,
                 flush: class.flushes && pick(3, 0) != 0,
                 library: [
@@ -78,7 +78,7 @@ impl<'a> Workshop<'a> {
                 "{}/{} fma {:?}, library errors {:?}{}{}",
                 class.name,
                 way.name,
-                knobs.fma,
+                knobs.fused,
                 knobs.library,
                 if knobs.through_f32 { ", through f32" } else { "" },
                 if knobs.flush { ", flushing" } else { "" }

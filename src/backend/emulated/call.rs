@@ -68,8 +68,8 @@ impl<'a> Maker<'a> {
     fn new(emulation: &'a Emulation, shared: &'a Shared, call: u64, reference: &SchemeRef) -> Result<Self, String> {
         let id = format!("{}@{}", reference.scheme, reference.profile);
         let right = shared.library.get(&id).map_err(|e| e.to_string())?;
-        let patched = emulation.scheme.as_ref();
-        let patched = patched.filter(|s| s.name == reference.scheme && s.profile == reference.profile);
+        let mut patched = emulation.schemes.iter();
+        let patched = patched.find(|s| s.name == reference.scheme && s.profile == reference.profile);
         let scheme = Arc::clone(patched.unwrap_or(right));
         let own_scaling = scheme.attention_scaling.text() != right.attention_scaling.text();
         // A patched scheme may lack a parameter.

@@ -44,8 +44,8 @@ pub struct Emulation {
     pub knobs: Knobs,
     /// What is read where; `None` is honest, and faster.
     pub walk: Option<Arc<dyn Walk>>,
-    /// Used in place of the library's scheme of the same name and profile.
-    pub scheme: Option<Arc<Scheme>>,
+    /// Used in place of the library's schemes of the same name and profile.
+    pub schemes: Vec<Arc<Scheme>>,
 }
 
 impl Emulation {
@@ -71,7 +71,7 @@ impl Emulation {
             (Level::Fused, level(&[Consume::Layout, Consume::Base], true)),
         ];
         let contracts = dtypes.iter().map(|d| (*d, contract.clone())).collect();
-        Ok(Self { manifest, contracts, knobs: Knobs::default(), walk: None, scheme: None })
+        Ok(Self { manifest, contracts, knobs: Knobs::default(), walk: None, schemes: Vec::new() })
     }
 
     /// [`Emulation::declared`] by two names. `None` if there is no such contract.
@@ -122,6 +122,11 @@ impl Emulated {
     #[must_use]
     pub fn new(emulation: Emulation, shared: Arc<Shared>) -> Self {
         Self { emulation, shared, memory: Vec::new(), calls: 0 }
+    }
+
+    /// The emulation, to be changed between calls.
+    pub fn emulation_mut(&mut self) -> &mut Emulation {
+        &mut self.emulation
     }
 }
 
