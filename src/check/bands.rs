@@ -203,7 +203,7 @@ impl Band {
                 if most > reach {
                     return Err(whole());
                 }
-                if last >= END + 1 {
+                if last > END {
                     return Err("a layout has at most 2^31 tokens".into());
                 }
                 ending_at(g, case, last, 24)
