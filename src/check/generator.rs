@@ -217,8 +217,10 @@ impl Generator<'_> {
                 let parameters = model.parameters.iter().filter(known).cloned().collect();
                 let shape = preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None);
                 let heads = HeadPreset { parameters, ..shape };
-                if self.fits(&heads) && !models.iter().any(|(_, other)| *other == heads) {
-                    models.push((of_this, heads));
+                match models.iter_mut().find(|(_, other)| *other == heads) {
+                    Some((own, _)) => *own |= of_this,
+                    None if self.fits(&heads) => models.push((of_this, heads)),
+                    None => {}
                 }
             }
         }
