@@ -71,7 +71,7 @@ pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Ba
         plans: &context.plans,
         manifest: &manifest,
         level: manifest.level(Level::Rotate).expect("level rotate"),
-        cases: 2,
+        cases: 1,
         seed: 11,
         parameters: &[],
     };
