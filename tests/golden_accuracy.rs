@@ -166,7 +166,7 @@ fn the_correctly_rounded_output_passes_in_every_class() {
             let contract = table.contract(&class.name, &way.name).expect("names of the table");
             for point in &points {
                 let frequency = Frequency::power(point.inv_freq, point.base as f64, point.pair as u32, point.head_dim);
-                let steps = contract.frequencies.steps(&frequency).expect("a base");
+                let steps = contract.steps(&frequency).expect("a base");
                 for (storage, bits) in ROUNDED_TO.into_iter().zip(point.bits) {
                     if !(storage.holds(point.inputs.0) && storage.holds(point.inputs.1)) {
                         continue;

@@ -1,6 +1,7 @@
 //! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
 
 pub mod control;
+pub mod emulated;
 pub mod float_environment;
 pub mod host;
 pub mod library;

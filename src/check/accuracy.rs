@@ -47,7 +47,7 @@ impl Check for Accuracy {
                 // One further after every round, so that a preset meets all kinds of data.
                 let preset = &heads[(start + turn + turn / heads.len()) % heads.len()];
                 let mut case = g.case(self.id(), vec![text(4)], preset, rng.next_u64());
-                case.data = if turn % 2 == 0 { Data::Mixed } else { HARD[(start + turn / 2) % HARD.len()] };
+                case.data = if turn.is_multiple_of(2) { Data::Mixed } else { HARD[(start + turn / 2) % HARD.len()] };
                 g.vary(&mut case, u32::try_from(turn).unwrap_or(0), &mut rng);
                 if g.manifest.attention_scaling {
                     case.scaling = SCALINGS[turn % SCALINGS.len()];

@@ -203,7 +203,7 @@ impl Band {
                 if most > reach {
                     return Err(whole());
                 }
-                if last >= END + 1 {
+                if last > END {
                     return Err("a layout has at most 2^31 tokens".into());
                 }
                 ending_at(g, case, last, 24)
@@ -240,7 +240,9 @@ pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
         let next = positions.next().on(axis).map_or(last, Number::to_f64);
         last = (0..column.len()).filter_map(|i| column.get(i)).fold(last.max(next), |most, p| most.max(p.to_f64()));
     }
-    let before = 1 + (most - last.ceil() as i64).max(0) / step;
+    // Where a segment has more tokens than positions, the tokens end first.
+    let room = (1i64 << 31) - Layout::parse(tail).map_or(0, |tail| tail.tokens()).cast_signed();
+    let before = (1 + (most - last.ceil() as i64).max(0) / step).min(room);
     let layout = with(before)?;
     if !g.manifest.token_ranges && layout.tokens() > WHOLE.unsigned_abs() {
         return Err(format!("the backend takes no token ranges, and more than {WHOLE} tokens are too many"));

@@ -72,7 +72,8 @@ impl Judge<'_> {
         lines.details.push(format!("exact    {expected:.17e}, as {} {}", dtype.name(), with_bits(dtype, rounded)));
         if observed.is_finite() {
             let ulps = error / (2.0 * dtype.half_ulp(expected));
-            lines.details.push(format!("error    {error:.3e} = {ulps:.4} ulp of {} there", dtype.name()));
+            let digits = if ulps < 100.0 { 3 } else { 0 };
+            lines.details.push(format!("error    {error:.3e} = {ulps:.digits$} ulp of {} there", dtype.name()));
         }
         let parts = failure.allowance.parts();
         let said = parts.iter().filter(|(_, part)| *part > total * 1e-3);

@@ -61,9 +61,12 @@ pub struct Generator<'a> {
 /// Most presets of one group.
 const MOST_PRESETS: usize = 12;
 
-/// Query heads, key heads, rotated channels, and the head they are part of where it is wider. Small ones first; odd head
-/// counts, one key head for all, groups, no keys at all; widths of real models and on both sides of vector widths.
-const SHAPES: [(u32, u32, u32, Option<(u32, u32)>); 10] = [
+/// Query heads, key heads, rotated channels, and the head (its width, and where they begin) that they are part of.
+type Shape = (u32, u32, u32, Option<(u32, u32)>);
+
+/// Small ones first; odd head counts, one key head for all, groups, no keys at all; widths of real models and on both sides
+/// of vector widths.
+const SHAPES: [Shape; 10] = [
     (3, 1, 32, None),
     (2, 2, 64, Some((96, 16))),
     (5, 5, 48, None),
@@ -215,8 +218,10 @@ impl Generator<'_> {
                 let parameters = model.parameters.iter().filter(known).cloned().collect();
                 let shape = preset(narrow(model.q_heads), narrow(model.k_heads), narrow(model.head_dim), None);
                 let heads = HeadPreset { parameters, ..shape };
-                if self.fits(&heads) && !models.iter().any(|(_, other)| *other == heads) {
-                    models.push((of_this, heads));
+                match models.iter_mut().find(|(_, other)| *other == heads) {
+                    Some((own, _)) => *own |= of_this,
+                    None if self.fits(&heads) => models.push((of_this, heads)),
+                    None => {}
                 }
             }
         }
@@ -250,7 +255,7 @@ impl Generator<'_> {
     }
 
     /// One of [`SHAPES`] as near as the manifest allows it, with a base of a real model (the default one for `turn` 0).
-    fn shaped(&self, (q, k, width, inside): (u32, u32, u32, Option<(u32, u32)>), turn: usize) -> Option<HeadPreset> {
+    fn shaped(&self, (q, k, width, inside): Shape, turn: usize) -> Option<HeadPreset> {
         let m = self.manifest;
         let allowed = |i: &Integers, floor: u32| i.at_least(i64::from(floor)).and_then(|v| u32::try_from(v).ok());
         let q_heads = allowed(&m.q_heads, q)?;

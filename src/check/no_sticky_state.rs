@@ -139,6 +139,19 @@ fn other_base(case: &Case, manifest: &Manifest) -> Option<Number> {
     offered.into_iter().find(|b| *b != now)
 }
 
+/// Whether the plan of a call is one that the manifest takes; false as well where there is none.
+fn offered(case: &Case, subject: &Subject, manifest: &Manifest) -> bool {
+    let Ok(prepared) = subject.prepare(case) else { return false };
+    if i64::try_from(case.tokens()).is_ok_and(|n| n > manifest.max_tokens) {
+        return false;
+    }
+    let Some(truth) = &prepared.truth else { return true };
+    let partial = truth.rotary_dim < case.head_dim as usize || truth.rotary_offset > 0;
+    (manifest.partial_rotary || !partial)
+        && (manifest.attention_scaling || truth.plan.attention_scaling == 1.0)
+        && (manifest.per_head || truth.plan.map_heads <= 1)
+}
+
 /// Runs and judges one call.
 fn right(case: &Case, subject: &mut Subject) -> Result<(Verdict, Vec<u8>), Halt> {
     if case.level == Level::Positions {
@@ -159,6 +172,9 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     add(&mut measure, while_doing(verdict, || "before any other call".to_owned()))?;
     let mut called = 0;
     for Between { what, case: other } in between(case, scheme, &manifest) {
+        if !offered(&other, subject, &manifest) {
+            continue;
+        }
         match right(&other, subject).map_or_else(Verdict::from, |(verdict, _)| verdict) {
             Verdict::Fail(failure) if failure.lost_backend => return Ok(Verdict::Fail(failure)),
             // Another type is judged in a group of its own; whether it is right says nothing about state.

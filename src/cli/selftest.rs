@@ -9,12 +9,14 @@ use clap::{Args, ValueEnum};
 
 use super::{Stop, library, named, print};
 use crate::backend::library::LibraryOptions;
+use crate::case::Level;
 use crate::fault::{self, Fault};
 use crate::numeric::DType;
 use crate::plan::PlanCache;
 use crate::report;
 use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
 use crate::run::{Context, ExitCode, known_ids};
+use crate::spec::model::Pairing;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTestArguments {
@@ -89,13 +91,16 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
     let run = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(5) };
     let workshop = fault::Workshop::new(&library, &contracts, run);
     let bar = bar("faults");
-    let results = faults(&chosen, &context, &options, &|f, d| workshop.faulty(f, d), &|done, all| {
+    let results = faults(&chosen, &context, &options, &|fault| workshop.faulty(fault), &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let kernels: Vec<Honest> =
-        if a.fault.is_empty() { (0..a.honest).flat_map(|_| Vec::new()).collect() } else { Vec::new() };
+    let kernels: Vec<Honest> = if a.fault.is_empty() {
+        (0..a.honest).flat_map(|n| honest_kernels(&workshop, a.seed.wrapping_add(n), &options.dtypes)).collect()
+    } else {
+        Vec::new()
+    };
     let bar = self::bar("honest kernels");
     let honest = honest(&kernels, &context, &options, &|done, all| {
         bar.set_length(all as u64);
@@ -122,6 +127,26 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
         }
     }
     Ok(found.exit())
+}
+
+/// The honest kernels of one seed, in every storage type. They carry the levels and the pairing that they are tried on.
+fn honest_kernels(workshop: &fault::Workshop, seed: u64, dtypes: &[DType]) -> Vec<Honest> {
+    let pairing = if seed.is_multiple_of(2) { Pairing::Half } else { Pairing::Adjacent };
+    let kernels = workshop.honest(seed);
+    let one = |dtype: &DType| {
+        let dtype = *dtype;
+        let made = |kernel: &fault::HonestKernel| Honest {
+            kernel: format!("{} on {}", kernel.name, kernel.scheme),
+            dtype,
+            seed,
+            schemes: vec![kernel.scheme.clone()],
+            levels: vec![Level::Positions, Level::Rotate, Level::Fused],
+            pairing,
+            factory: std::sync::Arc::clone(&kernel.factory),
+        };
+        kernels.iter().map(made).collect::<Vec<_>>()
+    };
+    dtypes.iter().flat_map(one).collect()
 }
 
 fn chosen(catalogue: Vec<Fault>, ids: &[String]) -> Result<Vec<Fault>, Stop> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::walk::{NAMES, OwnPairing, Tail};
+use super::walk::{NAMES, OwnPairing};
 use super::{Emulation, Fault, Injection, SourceEdits, Walk};
+use crate::backend::emulated::Action;
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::spec::diagnostic::{Sink, SourceFile};
@@ -162,8 +163,8 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<Walk> {
         zero: formula(&mut fields, "zero", Type::Boolean),
         cos: formula(&mut fields, "cos", N),
         sin: formula(&mut fields, "sin", N),
-        width: formula(&mut fields, "width", N),
         pairing: None,
+        whole_head: false,
         tail: None,
     };
     const OWN: [(&str, OwnPairing); 3] = [
@@ -171,9 +172,11 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<Walk> {
         ("adjacent", OwnPairing::Always(Pairing::Adjacent)),
         ("other", OwnPairing::Other),
     ];
-    const TAILS: [(&str, Tail); 2] = [("zero", Tail::Zero), ("skip", Tail::Skip)];
+    const TAILS: [(&str, Action); 2] = [("zero", Action::Zero), ("skip", Action::Skip)];
+    const WIDTHS: [(&str, bool); 1] = [("head", true)];
     walk.pairing = fields.optional("pairing").and_then(|node| sink.take(one_of(node, &OWN)));
     walk.tail = fields.optional("tail").and_then(|node| sink.take(one_of(node, &TAILS)));
+    walk.whole_head = fields.optional("width").and_then(|node| sink.take(one_of(node, &WIDTHS))).unwrap_or_default();
     fields.finish(sink);
     Some(walk)
 }

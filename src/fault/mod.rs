@@ -3,6 +3,7 @@
 //! To add a fault: add an entry to one of these files, with the checks that must kill it. To add a kind of injection: a
 //! field of [`Injection`], its keys in `load.rs`, and where it takes effect.
 
+mod inject;
 mod load;
 pub mod source;
 mod walk;
@@ -16,8 +17,8 @@ use crate::spec::model::Pairing;
 use crate::spec::yaml::Node;
 
 pub use load::{catalogue, read};
-pub use walk::{Names, OwnPairing, Tail, Walk, WalkValue};
-pub use workshop::Workshop;
+pub use walk::{OwnPairing, Walk};
+pub use workshop::{HonestKernel, Workshop};
 
 /// A defect.
 #[derive(Debug, Clone)]

@@ -1,12 +1,13 @@
 //! Index mistakes, as formulas over the indices of a kernel's loops.
 
+use crate::backend::emulated::{self, Action, Fetch, Place, Scene, Side};
 use crate::case::Level;
-use crate::numeric::Number;
-use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
+use crate::numeric::Dd;
+use crate::spec::expr::{Expr, Name};
 use crate::spec::model::Pairing;
 
 /// The names that formulas of a walk can use, in the order of their slots.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 20] = [
     "b",
     "t",
     "h",
@@ -25,105 +26,9 @@ pub const NAMES: [&str; 21] = [
     "scaling",
     "in_place",
     "call",
-    "position",
     "fused",
-    "offset_channels",
+    "position",
 ];
-
-/// Values of [`NAMES`] at one place.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    /// Batch row.
-    pub b: i64,
-    /// Token of the call.
-    pub t: i64,
-    /// Head of its side.
-    pub h: i64,
-    /// Pair.
-    pub i: i64,
-    /// 0 for q, 1 for k.
-    pub side: i64,
-    /// Axis of the pair; -1 for none.
-    pub axis: i64,
-    /// Rows of the batch.
-    pub batch: i64,
-    /// Tokens of the call.
-    pub tokens: i64,
-    /// Heads of this side.
-    pub heads: i64,
-    /// Rotated pairs.
-    pub pairs: i64,
-    /// Channels of a head.
-    pub head_dim: i64,
-    /// Axes of the scheme.
-    pub axes: i64,
-    /// First token of the call in its layout.
-    pub start: i64,
-    /// Tokens of the layout.
-    pub total: i64,
-    /// 1 or -1.
-    pub direction: i64,
-    /// Attention scaling.
-    pub scaling: Option<Number>,
-    /// 1 where outputs lie on the inputs.
-    pub in_place: i64,
-    /// Number of the call since the kernel was opened, from 0.
-    pub call: i64,
-    /// Position of this token on this axis.
-    pub position: Option<Number>,
-    /// 1 on level fused.
-    pub fused: i64,
-    /// First rotated channel.
-    pub rotary_offset: i64,
-}
-
-impl Env for Names {
-    fn value(&self, name: NameId) -> Result<Number, EvalError> {
-        let Name::Slot(slot) = name else { return Err(EvalError::NoValue(name)) };
-        let whole = [
-            self.b,
-            self.t,
-            self.h,
-            self.i,
-            self.side,
-            self.axis,
-            self.batch,
-            self.tokens,
-            self.heads,
-            self.pairs,
-            self.head_dim,
-            self.axes,
-            self.start,
-            self.total,
-            self.direction,
-        ];
-        if let Some(value) = whole.get(slot) {
-            return Ok(Number::from_i64(*value));
-        }
-        match slot {
-            15 => Ok(self.scaling.clone().unwrap_or(Number::ONE)),
-            16 => Ok(Number::from_i64(self.in_place)),
-            17 => Ok(Number::from_i64(self.call)),
-            18 => self.position.clone().ok_or(EvalError::NoValue(name)),
-            19 => Ok(Number::from_i64(self.fused)),
-            20 => Ok(Number::from_i64(self.rotary_offset)),
-            _ => Err(EvalError::NoValue(name)),
-        }
-    }
-
-    fn over_cells(&self, _: Fold, _: &Expr) -> Result<Number, EvalError> {
-        Err(EvalError::NoCells)
-    }
-}
-
-/// What happens to something that should have been copied through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tail {
-    /// It becomes 0.
-    Zero,
-    /// It is not written.
-    Skip,
-}
 
 /// Which pairing a kernel uses instead of the one that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +50,7 @@ pub struct Walk {
     pub axis: Option<Expr>,
     /// Pair whose axis is used.
     pub axis_pair: Option<Expr>,
-    /// Pair whose frequency and axis are used.
+    /// Pair whose frequency is used.
     pub pair: Option<Expr>,
     /// Added to the position.
     pub offset: Option<Expr>,
@@ -167,50 +72,138 @@ pub struct Walk {
     pub cos: Option<Expr>,
     /// Factor on the sine.
     pub sin: Option<Expr>,
-    /// Rotary width that is used.
-    pub width: Option<Expr>,
     /// Pairing that is used.
     pub pairing: Option<OwnPairing>,
+    /// The whole head is rotated.
+    pub whole_head: bool,
     /// What becomes of channels outside the rotary width.
-    pub tail: Option<Tail>,
+    pub tail: Option<Action>,
 }
 
-/// Value of a formula that may be absent.
-pub struct WalkValue;
+/// A [`Walk`] on a plan whose axes are known.
+pub(super) struct FormulaWalk {
+    pub(super) formulas: Walk,
+}
 
-impl WalkValue {
-    /// The formula as a whole number, or `otherwise`. Outside of `0..limit` it wraps, so that a fault stays inside memory.
-    ///
-    /// # Errors
-    /// If it has no value.
-    pub fn index(formula: Option<&Expr>, names: &Names, otherwise: i64, limit: i64) -> Result<i64, EvalError> {
-        let Some(formula) = formula else { return Ok(otherwise) };
-        let value = formula.number(names)?;
-        let whole = value.to_i64().ok_or_else(|| EvalError::Other(format!("`{}` is no integer", formula.text())))?;
-        Ok(whole.rem_euclid(limit.max(1)))
-    }
-
-    /// The formula as a number, or `otherwise`.
-    ///
-    /// # Errors
-    /// If it has no value.
-    pub fn number(formula: Option<&Expr>, names: &Names, otherwise: Number) -> Result<Number, EvalError> {
-        formula.map_or(Ok(otherwise), |formula| formula.number(names))
-    }
-
-    /// The formula as a truth; false if it is absent.
-    ///
-    /// # Errors
-    /// If it has no value.
-    pub fn truth(formula: Option<&Expr>, names: &Names) -> Result<bool, EvalError> {
-        formula.map_or(Ok(false), |formula| formula.truth(names))
+/// Value of a name at a place.
+fn name(place: Place, scene: &Scene<'_>, position: f64, name: Name) -> f64 {
+    let Name::Slot(slot) = name else { return f64::NAN };
+    let flag = |b: bool| f64::from(u8::from(b));
+    let key = place.side == Side::Key;
+    match slot {
+        0 => place.row as f64,
+        1 => place.token as f64,
+        2 => place.head as f64,
+        3 => place.pair as f64,
+        4 => flag(key),
+        5 => f64::from(place.axis),
+        6 => scene.rows as f64,
+        7 => scene.tokens as f64,
+        8 => (if key { scene.k_heads } else { scene.q_heads }) as f64,
+        9 => (scene.rotary_dim / 2) as f64,
+        10 => scene.head_dim as f64,
+        11 => scene.axes as f64,
+        12 => scene.start as f64,
+        13 => scene.total as f64,
+        14 => f64::from(scene.direction),
+        15 => scene.scaling,
+        16 => flag(scene.in_place),
+        17 => scene.call as f64,
+        18 => flag(scene.level != Level::Rotate),
+        _ => position,
     }
 }
 
-impl Walk {
-    /// Whether it changes where positions come from, so that level positions shows it.
-    #[must_use]
-    pub fn moves_positions(&self, level: Level) -> bool {
-        level == Level::Positions && [&self.row, &self.token, &self.offset].iter().any(|f| f.is_some())
+fn value(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> Option<f64> {
+    formula.map(|formula| formula.float(&|id| name(place, scene, f64::NAN, id)))
+}
+
+/// The formula as an index, wrapped into `0..limit` so that a fault stays inside memory.
+fn index(formula: Option<&Expr>, place: Place, scene: &Scene<'_>, otherwise: usize, limit: usize) -> usize {
+    match value(formula, place, scene) {
+        Some(v) if v.is_finite() => (v.floor() as i64).rem_euclid(limit.max(1) as i64) as usize,
+        _ => otherwise,
+    }
+}
+
+fn holds(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> bool {
+    value(formula, place, scene).is_some_and(|v| v != 0.0)
+}
+
+impl emulated::Walk for FormulaWalk {
+    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+        let f = &self.formulas;
+        let honest = Fetch::honest(place, scene);
+        let pairs = scene.rotary_dim / 2;
+        let mut axis = place.axis;
+        if let (Some(formula), Some(plan)) = (&f.axis_pair, scene.plan) {
+            let pair = index(Some(formula), place, scene, place.pair, pairs);
+            axis = plan.axes(0).get(pair).copied().unwrap_or(axis);
+        }
+        if axis != crate::plan::NO_AXIS {
+            let own = index(f.axis.as_ref(), place, scene, usize::from(axis), scene.axes);
+            axis = u8::try_from(own).unwrap_or(axis);
+        }
+        Fetch {
+            row: index(f.row.as_ref(), place, scene, honest.row, scene.rows),
+            token: index(f.token.as_ref(), place, scene, honest.token, scene.total.max(scene.tokens)),
+            axis,
+            pair: index(f.pair.as_ref(), place, scene, honest.pair, pairs),
+        }
+    }
+
+    fn position(&self, place: Place, scene: &Scene<'_>, position: Dd) -> Dd {
+        let Some(offset) = &self.formulas.offset else { return position };
+        let by = offset.float(&|id| name(place, scene, position.to_f64(), id));
+        if by.is_finite() { position.plus(Dd::from_f64(by)) } else { position }
+    }
+
+    fn factors(&self, place: Place, scene: &Scene<'_>) -> (f64, f64) {
+        let f = &self.formulas;
+        let one = |formula: &Option<Expr>| value(formula.as_ref(), place, scene).unwrap_or(1.0);
+        (one(&f.cos), one(&f.sin))
+    }
+
+    fn input(&self, place: Place, scene: &Scene<'_>) -> (Side, usize, usize, usize) {
+        let f = &self.formulas;
+        let side = match value(f.from_side.as_ref(), place, scene) {
+            Some(1.0) if scene.k_heads > 0 => Side::Key,
+            Some(0.0) => Side::Query,
+            _ => place.side,
+        };
+        let heads = if side == Side::Key { scene.k_heads } else { scene.q_heads };
+        let head = index(f.from_head.as_ref(), place, scene, place.head, heads) % heads.max(1);
+        let row = index(f.from_row.as_ref(), place, scene, place.row, scene.rows);
+        (side, row, index(f.from_token.as_ref(), place, scene, place.token, scene.tokens), head)
+    }
+
+    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+        let f = &self.formulas;
+        if holds(f.skip.as_ref(), place, scene) {
+            Action::Skip
+        } else if holds(f.copy.as_ref(), place, scene) {
+            Action::Copy
+        } else if holds(f.zero.as_ref(), place, scene) {
+            Action::Zero
+        } else {
+            Action::Turn
+        }
+    }
+
+    fn tail(&self, _: Place, _: &Scene<'_>) -> Action {
+        self.formulas.tail.unwrap_or(Action::Copy)
+    }
+
+    fn pairing(&self, _: &Scene<'_>, pairing: Pairing) -> Pairing {
+        match (self.formulas.pairing, pairing) {
+            (None, asked) => asked,
+            (Some(OwnPairing::Always(own)), _) => own,
+            (Some(OwnPairing::Other), Pairing::Half) => Pairing::Adjacent,
+            (Some(OwnPairing::Other), Pairing::Adjacent) => Pairing::Half,
+        }
+    }
+
+    fn width(&self, scene: &Scene<'_>) -> usize {
+        if self.formulas.whole_head { scene.head_dim } else { scene.rotary_dim }
     }
 }

@@ -1,13 +1,14 @@
 //! Makes faulty and honest kernels.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Fault, Injection, SourceEdits, source};
+use super::{Fault, Injection, SourceEdits, inject, source};
+use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError};
-use crate::numeric::DType;
 use crate::plan::contract::ContractTable;
 use crate::spec::Library;
 
@@ -15,28 +16,79 @@ use crate::spec::Library;
 pub struct Workshop<'a> {
     library: &'a Library,
     contracts: &'a ContractTable,
+    shared: Arc<Shared>,
     run: LibraryOptions,
+}
+
+/// An honest kernel: what it is called, a scheme to try it on, and what makes it.
+pub struct HonestKernel {
+    /// Class, way to frequencies and variant.
+    pub name: String,
+    /// Scheme and profile.
+    pub scheme: String,
+    /// The kernel.
+    pub factory: Arc<dyn BackendFactory + Send>,
 }
 
 impl<'a> Workshop<'a> {
     /// With these schemes and contracts; compiled kernels are run as `run` says.
     #[must_use]
     pub fn new(library: &'a Library, contracts: &'a ContractTable, run: LibraryOptions) -> Self {
-        Workshop { library, contracts, run }
+        let shared = Arc::new(Shared::new(Arc::new(library.clone())));
+        Workshop { library, contracts, shared, run }
     }
 
-    /// The kernel that has this fault, for one storage type.
+    /// The kernel that has this fault.
     ///
     /// # Errors
     /// Why there is none: no compiler, or a fault that does not fit its scheme.
-    pub fn faulty(&self, fault: &Fault, dtype: DType) -> Result<Box<dyn BackendFactory>, String> {
+    pub fn faulty(&self, fault: &Fault) -> Result<Box<dyn BackendFactory>, String> {
         match &fault.injection {
             Injection::Source(edits) => Ok(Box::new(self.compiled(edits)?)),
-            Injection::Emulated(_) => {
-                let _ = (self.library, self.contracts, dtype);
-                Err("not yet".into())
+            Injection::Emulated(what) => {
+                let faulty = inject::emulated(fault, what, self.library, &self.shared, self.contracts)?;
+                Ok(Box::new(faulty))
             }
         }
+    }
+
+    /// Honest emulations, one of every class. Ways to frequencies, variants of the arithmetic and schemes go round with the seed.
+    #[must_use]
+    pub fn honest(&self, seed: u64) -> Vec<HonestKernel> {
+        let schemes: Vec<String> = self.library.schemes().filter(|s| s.is_default_profile).map(|s| s.id()).collect();
+        let pick = |count: usize, shift: usize| (seed as usize).wrapping_add(shift) % count.max(1);
+        let classes = self.contracts.classes.iter().enumerate();
+        let one = |(at, class): (usize, &crate::plan::contract::ClassRule)| {
+            let way = self.contracts.frequencies.get(pick(self.contracts.frequencies.len(), 3 * at))?;
+            let knobs = Knobs {
+                fused: [Fused::None, Fused::OfCos, Fused::OfSin][pick(3, at)],
+                through_f32: pick(2, at) == 1,
+                flush: class.flushes && pick(3, 0) != 0,
+                library: [
+                    LibraryErrors::Random,
+                    LibraryErrors::Alternating,
+                    LibraryErrors::Up,
+                    LibraryErrors::Down,
+                    LibraryErrors::None,
+                ][pick(5, at)],
+                seed,
+                ..Knobs::default()
+            };
+            let name = format!(
+                "{}/{} fma {:?}, library errors {:?}{}{}",
+                class.name,
+                way.name,
+                knobs.fused,
+                knobs.library,
+                if knobs.through_f32 { ", through f32" } else { "" },
+                if knobs.flush { ", flushing" } else { "" }
+            );
+            let emulation = Emulation::honest(self.contracts, &class.name, &way.name)?.with(knobs);
+            let factory = Arc::new(EmulatedFactory::new(emulation, Arc::clone(&self.shared)));
+            let scheme = schemes.get(pick(schemes.len(), 5 * at))?.clone();
+            Some(HonestKernel { name, scheme, factory })
+        };
+        classes.filter_map(one).collect()
     }
 
     fn compiled(&self, edits: &SourceEdits) -> Result<Compiled, String> {

@@ -145,6 +145,38 @@ pub struct Steps {
     pub exponent: f64,
 }
 
+/// What is computed for a frequency b^(-e), e = 2i/d.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Procedure {
+    /// The exact frequency, rounded.
+    Table,
+    /// pow(b, -e)
+    Pow,
+    /// 1 / pow(b, e)
+    PowReciprocal,
+    /// exp(-e log(b))
+    Exp,
+    /// exp2(-e log2(b))
+    Exp2,
+    /// pow(pow(b, -2/d), i)
+    Scale,
+    /// angle(i) = angle(i - 1) * pow(b, -2/d), from angle(0) = position
+    Recurrence,
+}
+
+impl Procedure {
+    /// All, by the names in `spec/contracts.yaml`.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("table", Self::Table),
+        ("pow", Self::Pow),
+        ("pow-reciprocal", Self::PowReciprocal),
+        ("exp", Self::Exp),
+        ("exp2", Self::Exp2),
+        ("scale", Self::Scale),
+        ("recurrence", Self::Recurrence),
+    ];
+}
+
 /// How a backend comes by its frequencies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FrequencyRule {
@@ -160,6 +192,8 @@ pub struct FrequencyRule {
     pub library_ulps: f64,
     /// Set where the exponent is a rounded logarithm times e.
     pub logarithm: Option<LogBase>,
+    /// What is computed: the counts above say how far it may be off, this is what an emulation does.
+    pub procedure: Procedure,
 }
 
 /// What a frequency is, as far as its error depends on it.

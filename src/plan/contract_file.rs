@@ -8,7 +8,7 @@ use crate::spec::library::embedded_file;
 use crate::spec::yaml::{self, Key, Node};
 use crate::spec::{SpecError, SpecErrors, suggest};
 
-use super::contract::{ClassRule, ContractTable, FrequencyRule, LogBase, Steps};
+use super::contract::{ClassRule, ContractTable, FrequencyRule, LogBase, Procedure, Steps};
 use super::contract_keys::{self, ANGLES, FMA, KEPT, SCALING, STORE};
 
 /// The built-in classes and ways to frequencies.
@@ -98,6 +98,7 @@ fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
     let mut fields = sink.take(Fields::new(node, "a way to frequencies"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
+    let procedure = sink.take(fields.required("procedure").and_then(|node| one_of(node, &Procedure::ALL)));
     let once = steps(&mut fields, sink);
     let per_index = fields.optional("per_index").and_then(|node| {
         let mut fields = sink.take(Fields::new(node, "`per_index`"))?;
@@ -114,7 +115,7 @@ fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
     }
     fields.finish(sink);
     let library_ulps = library_ulps.unwrap_or(0.0);
-    Some(FrequencyRule { name: key.text.clone(), doc, once, per_index, library_ulps, logarithm })
+    Some(FrequencyRule { name: key.text.clone(), doc, once, per_index, library_ulps, logarithm, procedure: procedure? })
 }
 
 fn steps(fields: &mut Fields<'_>, sink: &mut Sink) -> Steps {
@@ -166,6 +167,8 @@ mod tests {
         assert_eq!(classes, ["ideal", "fused", "cached", "eager", "fast"]);
         let ways: Vec<&str> = table.frequencies.iter().map(|rule| rule.name.as_str()).collect();
         assert_eq!(ways, ["table", "pow", "pow-reciprocal", "exp", "exp2", "scale", "recurrence"]);
+        let procedures: Vec<Procedure> = table.frequencies.iter().map(|rule| rule.procedure).collect();
+        assert_eq!(procedures, Procedure::ALL.map(|(_, procedure)| procedure));
         let fast = table.contract("fast", "exp2").expect("both are there");
         assert_eq!((fast.class.angles, fast.class.table, fast.class.arithmetic), (Kept::F32, Kept::F32, Kept::F32));
         assert_eq!((fast.class.trig_ulps, fast.class.trig_error), (2.0, 1e-6));
@@ -190,7 +193,7 @@ mod tests {
         let mut expected = built_in.clone();
         expected.classes[4].angle_limit = Some(6.4);
         assert_eq!(table, expected, "nothing else");
-        let table = change("rounded to f32\n    roundings: 1", "rounded to f32\n    roundings: 1.5");
+        let table = change("procedure: table\n    roundings: 1", "procedure: table\n    roundings: 1.5");
         let mut expected = built_in.clone();
         expected.frequencies[0].once.roundings = 1.5;
         assert_eq!(table, expected);
@@ -225,6 +228,8 @@ mod tests {
             ("flushes: true", "fma: neve", "expected allowed or always or never, found `neve` (did you mean `never`?)"),
             ("flushes: true", "trig_err: 0", "a class has no key `trig_err` (did you mean `trig_error`?)"),
             ("logarithm: 2", "logarithm: 10", "expected e or 2, found `10`"),
+            ("procedure: scale", "procedure: scal", "found `scal` (did you mean `scale`?)"),
+            ("    procedure: table\n", "", "a way to frequencies needs the key `procedure`"),
             ("flushes: true", "flushes: maybe", "expected flushes (true or false), found `maybe`"),
             ("    library_ulps: 1\n", "", "a way to frequencies needs the key `library_ulps`"),
             ("  ideal:", "  Ideal:", "expected a name of lower-case letters, digits and `-`, found `Ideal`"),

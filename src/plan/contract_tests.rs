@@ -1,7 +1,15 @@
 use super::*;
 
 fn rule(once: Steps, per_index: Steps, logarithm: Option<LogBase>) -> FrequencyRule {
-    FrequencyRule { name: String::new(), doc: String::new(), once, per_index, library_ulps: 1.0, logarithm }
+    FrequencyRule {
+        name: String::new(),
+        doc: String::new(),
+        once,
+        per_index,
+        library_ulps: 1.0,
+        logarithm,
+        procedure: Procedure::Table,
+    }
 }
 
 fn steps(roundings: f64, library: f64, exponent: f64) -> Steps {

@@ -3,6 +3,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use memmap2::MmapRaw;
@@ -11,6 +12,8 @@ use memmap2::MmapRaw;
 static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
 static BASE: AtomicUsize = AtomicUsize::new(0);
 static BYTES: AtomicUsize = AtomicUsize::new(0);
+/// What was there before: Rust's own handler, which names a stack overflow.
+static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// Guard pages that stand until this is dropped.
 pub(super) struct Guards<'a> {
@@ -56,10 +59,15 @@ impl Drop for Guards<'_> {
 /// A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
-    // SAFETY: a zeroed sigaction is a valid one; the handler has the signature that SA_SIGINFO asks for and does only what is
-    // allowed in a signal handler (atomics, arithmetic on its stack, write). SA_RESETHAND: it runs once, returns, and the same
-    // instruction then kills the process by the default action.
+    // SAFETY: a zeroed sigaction is a valid one, and both pointers are to such. The handler has the signature that
+    // SA_SIGINFO asks for and does only what is allowed in a signal handler (atomics, arithmetic on its stack, write,
+    // sigaction, raise). SA_RESETHAND: it runs once, returns, and the same instruction then kills the process by the default
+    // action.
     unsafe {
+        let mut before: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGSEGV, std::ptr::null(), &mut before) == 0 {
+            let _ = BEFORE.set(before);
+        }
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_RESETHAND | libc::SA_ONSTACK;
@@ -71,10 +79,21 @@ pub(super) fn report_faults(descriptor: c_int) {
 const NEAR: usize = 1 << 20;
 
 extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo_t; SIGSEGV fills in its address.
-    let address = unsafe { (*info).si_addr() } as usize;
+    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo_t; SIGSEGV fills in its address, unless a process
+    // sent it (a code of 0 or less): then the union is read as plain bytes and not used.
+    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
+    if code <= 0 {
+        // No instruction would fault again. Blocked while this handler runs, so it comes when the handler returns.
+        // SAFETY: raise is async-signal-safe.
+        unsafe { libc::raise(libc::SIGSEGV) };
+        return;
+    }
     let (base, bytes) = (BASE.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
     if base == 0 || address < base.saturating_sub(NEAR) || address > base.saturating_add(bytes).saturating_add(NEAR) {
+        if let Some(before) = BEFORE.get() {
+            // SAFETY: the struct came from sigaction; the instruction faults again, and its handler sees it.
+            unsafe { libc::sigaction(libc::SIGSEGV, before, std::ptr::null_mut()) };
+        }
         return;
     }
     let mut frame = Frame::new();

@@ -9,7 +9,7 @@ const SPECIAL: [&str; 3] = ["nan-stays-in-its-pair", "subnormals", "overflow"];
 
 #[test]
 fn honest_kernels_take_special_values_on_every_level() {
-    for scheme in ["m-rope", "vrope", "rope", "videorope@paper"] {
+    for scheme in ["m-rope", "vrope", "videorope@paper", "rope@yarn"] {
         honest(&SPECIAL, scheme);
     }
 }

@@ -3,8 +3,8 @@
 mod matrix;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
@@ -181,8 +181,8 @@ impl SelfTest {
     }
 }
 
-/// Makes the faulty backend of one storage type, or says why there is none.
-pub type Inject<'a> = dyn Fn(&Fault, DType) -> Result<Box<dyn BackendFactory>, String> + Sync + 'a;
+/// Makes the faulty backend, or says why there is none.
+pub type Inject<'a> = dyn Fn(&Fault) -> Result<Box<dyn BackendFactory>, String> + Sync + 'a;
 
 /// Tries every fault in every storage type that it exists in. `progress` gets (done, all).
 #[must_use]
@@ -209,7 +209,7 @@ pub fn faults(
             seed: options.seed,
             cases: options.cases,
         };
-        let tried = inject(fault, dtype).and_then(|factory| {
+        let tried = inject(fault).and_then(|factory| {
             let found = judge(&*factory, dtype, &selected, context, options)?;
             Ok(found)
         });
@@ -239,7 +239,7 @@ pub fn faults(
 }
 
 /// An honest kernel to be tried: what it is called, in which type, on which schemes, and how it is made.
-pub struct Honest<'a> {
+pub struct Honest {
     /// Name, for reports.
     pub kernel: String,
     /// Storage type.
@@ -253,7 +253,7 @@ pub struct Honest<'a> {
     /// Pairing.
     pub pairing: Pairing,
     /// Makes it.
-    pub factory: Box<dyn Fn() -> Result<Box<dyn BackendFactory>, String> + Sync + 'a>,
+    pub factory: Arc<dyn BackendFactory + Send>,
 }
 
 /// Tries honest kernels: none of them may be rejected.
@@ -273,7 +273,7 @@ pub fn honest(
             seed: kernel.seed,
             cases: options.cases,
         };
-        let tried = (kernel.factory)().and_then(|factory| judge(&*factory, kernel.dtype, &selected, context, options));
+        let tried = judge(&*kernel.factory, kernel.dtype, &selected, context, options);
         let mut result = HonestResult {
             kernel: kernel.kernel.clone(),
             dtype: kernel.dtype.name().to_owned(),

@@ -7,6 +7,7 @@
 //! ```
 
 mod eval;
+mod float;
 mod lexer;
 pub mod names;
 mod parser;
@@ -156,6 +157,12 @@ impl Expr {
     /// [`EvalError`] if arithmetic fails or the environment has no value for a name.
     pub fn truth(&self, env: &dyn Env) -> Result<bool, EvalError> {
         eval::truth(&self.root, &self.source, env)
+    }
+
+    /// The value in f64, a condition as 0 or 1, with names from `name`; NaN where there is none. Quick and inexact.
+    #[must_use]
+    pub fn float(&self, name: &dyn Fn(Name) -> f64) -> f64 {
+        float::value(&self.root, name)
     }
 
     /// Every name used, folds over cells included, sorted and each once.

@@ -1,0 +1,298 @@
+//! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly all there is, and a search for
+//! the worst element.
+
+use super::super::{Angles, Arithmetic, Exact, Fused, Knobs, LibraryErrors};
+use super::inputs::{Inputs, position};
+use super::world::World;
+use crate::numeric::{DType, Dd, Rng};
+use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
+use crate::plan::contract::{ClassRule, Contract, ContractTable, Kept, Procedure};
+
+/// A term of the bound, and the kernel that shows it.
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// Such as `products`, or `angle, pow`.
+    pub name: String,
+    /// error / bound that some honest element must reach.
+    pub needed: f64,
+    /// The part of the whole bound that the term must be for an element to count.
+    pub least_share: f64,
+    contract: Contract,
+    storage: DType,
+    scaling: f64,
+    part: fn(&Allowance) -> f64,
+}
+
+/// The worst honest element for a term.
+#[derive(Debug, Clone, Default)]
+pub struct Attained {
+    /// error / bound
+    pub ratio: f64,
+    /// term / bound, there
+    pub share: f64,
+    /// Where.
+    pub place: String,
+    /// Elements that were rejected; the first of them, in words.
+    pub rejected: Option<String>,
+    /// Elements looked at.
+    pub elements: u64,
+}
+
+/// Every term of the bound, and the angle's for each way to frequencies.
+#[must_use]
+pub fn terms(table: &ContractTable) -> Vec<Term> {
+    use Kept::{Exact, F32, Storage};
+    let Some(any_way) = table.frequencies.first() else { return Vec::new() };
+    let class = |angles, table, arithmetic, trig_ulps| ClassRule {
+        name: "one term".to_owned(),
+        angles,
+        table,
+        arithmetic,
+        trig_ulps,
+        position_roundings: 1.0,
+        ..ClassRule::default()
+    };
+    let term = |name: &str, class: ClassRule, storage, part: fn(&Allowance) -> f64| Term {
+        name: name.to_owned(),
+        needed: 0.5,
+        least_share: 0.75,
+        contract: Contract::new(class, any_way.clone()),
+        storage,
+        scaling: 1.0,
+        part,
+    };
+    let rounds_badly = 1.0 + 3.49 / f64::from(1 << 23);
+    let mut all = Vec::new();
+    for storage in [DType::F32, DType::F16, DType::BF16] {
+        let name = |what: &str| format!("{what}, {storage}");
+        all.push(term(&name("store"), class(Exact, Exact, Exact, 0.0), storage, |a| a.store));
+        if storage != DType::F32 {
+            all.push(term(&name("table"), class(Exact, Storage, Exact, 0.0), storage, |a| a.table));
+        }
+        all.push(term(&name("products"), class(Exact, Exact, Storage, 0.0), storage, |a| a.products));
+        // Where the sum rounds by h, the products that it is made of round by nearly as much together.
+        let sum = term(&name("sum"), class(Exact, Exact, Storage, 0.0), storage, |a| a.sum);
+        all.push(Term { least_share: 0.5, ..sum });
+    }
+    let trig = term("trig, 2 ulps", class(Exact, F32, Exact, 2.0), DType::F32, |a| a.trig);
+    all.push(trig.clone());
+    let mut absolute = Term { name: "trig, absolute error".to_owned(), ..trig };
+    absolute.contract.class.trig_error = 1e-6;
+    all.push(absolute);
+    let scaling = term("scaling", class(Exact, F32, Exact, 0.0), DType::F32, |a| a.trig);
+    all.push(Term { scaling: rounds_badly, ..scaling });
+    for way in &table.frequencies {
+        let name = format!("angle, {}", way.name);
+        let mut angle = term(&name, class(F32, Exact, Exact, 0.0), DType::F32, |a| a.angle);
+        angle.contract.frequencies = way.clone();
+        if way.procedure == Procedure::Recurrence {
+            // Its roundings are many and go either way.
+            angle.needed = 0.4;
+        }
+        all.push(angle);
+    }
+    all
+}
+
+/// One element, by what can be changed about it.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    kernel: usize,
+    pair: usize,
+    position: Dd,
+    inputs: (f64, f64),
+    second: bool,
+}
+
+/// Kernels of one world that err in different ways.
+struct Kernel<'a> {
+    world: &'a World,
+    steps: Vec<f64>,
+    angles: Angles,
+    arithmetic: Arithmetic,
+    knobs: Knobs,
+}
+
+struct Search<'a> {
+    term: &'a Term,
+    types: Types,
+    kernels: Vec<Kernel<'a>>,
+    inputs: Inputs,
+    found: Attained,
+}
+
+/// Searches for the worst honest element of a term: random elements, then small changes to the best ones.
+#[must_use]
+pub fn attained(term: &Term, worlds: &[World], elements: u64, seed: u64) -> Attained {
+    let mut rng = Rng::new(seed);
+    let mut search = Search::new(term, worlds);
+    let mut best: Vec<(f64, Candidate)> = Vec::new();
+    for _ in 0..elements / 2 {
+        let candidate = search.random(&mut rng);
+        if let Some(ratio) = search.ratio(&candidate) {
+            keep(&mut best, ratio, candidate);
+        }
+    }
+    let climbs = best.len() as u64;
+    for (mut ratio, mut candidate) in best {
+        for _ in 0..elements / 2 / climbs.max(1) {
+            let changed = search.changed(&mut rng, candidate);
+            if let Some(better) = search.ratio(&changed).filter(|r| *r > ratio) {
+                (ratio, candidate) = (better, changed);
+            }
+        }
+    }
+    search.found
+}
+
+/// Keeps the best few, of different pairs.
+fn keep(best: &mut Vec<(f64, Candidate)>, ratio: f64, candidate: Candidate) {
+    const KEPT: usize = 8;
+    let same = |c: &Candidate| (c.kernel, c.pair) == (candidate.kernel, candidate.pair);
+    match best.iter().position(|(_, c)| same(c)) {
+        Some(index) if best[index].0 >= ratio => return,
+        Some(index) => best[index] = (ratio, candidate),
+        None => best.push((ratio, candidate)),
+    }
+    best.sort_by(|a, b| b.0.total_cmp(&a.0));
+    best.truncate(KEPT);
+}
+
+impl<'a> Search<'a> {
+    fn new(term: &'a Term, worlds: &'a [World]) -> Self {
+        let contract = &term.contract;
+        let mut errors = vec![(LibraryErrors::Up, 0), (LibraryErrors::Down, 0)];
+        errors.extend((0..4).map(|seed| (LibraryErrors::Alternating, seed)));
+        let kernel = |world: &'a World, turn: usize, library, seed| {
+            let fused = [Fused::None, Fused::OfCos, Fused::OfSin][turn % 3];
+            let knobs = Knobs { library, seed, fused, through_f32: turn % 2 == 1, ..Knobs::default() };
+            let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
+            Kernel {
+                world,
+                steps: world.steps(contract),
+                angles: Angles::new(contract, term.storage, &knobs, exact),
+                arithmetic: Arithmetic::new(contract, term.storage, &knobs, term.scaling),
+                knobs,
+            }
+        };
+        let kernels = worlds.iter().enumerate().flat_map(|(w, world)| {
+            let errors = errors.clone().into_iter().enumerate();
+            errors.map(move |(i, (library, seed))| kernel(world, w + i, library, seed))
+        });
+        Search {
+            term,
+            types: Types::new(contract, term.storage),
+            kernels: kernels.collect(),
+            inputs: Inputs::new(term.storage),
+            found: Attained::default(),
+        }
+    }
+
+    fn random(&self, rng: &mut Rng) -> Candidate {
+        let kernel = rng.below(self.kernels.len() as u64) as usize;
+        let mut candidate =
+            Candidate { kernel, pair: 0, position: Dd::ZERO, inputs: (1.0, 0.0), second: rng.one_in(2) };
+        if let Some(Kernel { world, .. }) = self.kernels.get(kernel) {
+            candidate.pair = rng.below(world.inv_freq.len() as u64) as usize;
+            candidate.position = position(rng, &world.inv_freq);
+            candidate.inputs = self.some_inputs(rng, &candidate);
+        }
+        candidate
+    }
+
+    /// Inputs for a place: mostly such that the output is near 0 and what comes before it shows, or near a tie.
+    fn some_inputs(&self, rng: &mut Rng, candidate: &Candidate) -> (f64, f64) {
+        let bound = self.bound(candidate);
+        let (cos, sin) = bound.map_or((1.0, 0.0), |b| (b.turn.cos, b.turn.sin));
+        let kind = match rng.below(4) {
+            0 | 1 => u64::from(candidate.second),
+            2 => 12 + u64::from(candidate.second),
+            _ => [5, 6, 7, 8, 14, 15][rng.below(6) as usize],
+        };
+        self.inputs.pair(rng, kind, cos, sin)
+    }
+
+    fn bound(&self, candidate: &Candidate) -> Option<PairBound> {
+        let kernel = self.kernels.get(candidate.kernel)?;
+        let (f, steps) = (*kernel.world.inv_freq.get(candidate.pair)?, *kernel.steps.get(candidate.pair)?);
+        let term = self.term;
+        Some(PairBound::new(&term.contract, &self.types, steps, f, candidate.position, term.scaling, true))
+    }
+
+    /// A candidate with one thing changed.
+    fn changed(&self, rng: &mut Rng, mut candidate: Candidate) -> Candidate {
+        let moved = |rng: &mut Rng, v: f64| {
+            let ulps = (1u64 << rng.below(6)) as f64 * if rng.one_in(2) { 1.0 } else { -1.0 };
+            self.term.storage.round(v + 2.0 * ulps * self.term.storage.half_ulp(v))
+        };
+        match rng.below(8) {
+            0 | 1 => candidate.inputs.0 = moved(rng, candidate.inputs.0),
+            2 | 3 => candidate.inputs.1 = moved(rng, candidate.inputs.1),
+            4 | 5 => {
+                let step = rng.between(-64, 64) as f64;
+                candidate.position = Dd::from_f64(candidate.position.to_f64().round() + step);
+                candidate.inputs = self.some_inputs(rng, &candidate);
+            }
+            6 => candidate.inputs = self.some_inputs(rng, &candidate),
+            _ => {
+                let other = self.random(rng);
+                candidate.position = other.position;
+                candidate.inputs = self.some_inputs(rng, &candidate);
+            }
+        }
+        candidate
+    }
+
+    /// error / bound, if the term is most of the bound there. Counts, and remembers the best.
+    fn ratio(&mut self, candidate: &Candidate) -> Option<f64> {
+        let bound = self.bound(candidate)?;
+        let kernel = self.kernels.get(candidate.kernel)?;
+        let angle = kernel.angles.angle(candidate.pair, kernel.angles.position(candidate.position));
+        let factor = kernel.arithmetic.factor(angle, true);
+        let (a, b) = candidate.inputs;
+        let written = kernel.arithmetic.turn(a, b, &factor);
+        let exact = bound.turn.apply(a, b);
+        let second = candidate.second;
+        let (observed, value, partner) =
+            if second { (written.1, exact.1, exact.0) } else { (written.0, exact.0, exact.1) };
+        self.found.elements += 1;
+        let describe = || {
+            let Kernel { world, knobs, .. } = kernel;
+            let Candidate { pair, position, .. } = candidate;
+            format!(
+                "base {} width {} pair {pair} position {:e}{:+e}, {} of ({a:e}, {b:e}), errors {:?} {}, {:?}{}",
+                world.base,
+                world.rotary_dim,
+                position.hi,
+                position.lo,
+                if second { "second" } else { "first" },
+                knobs.library,
+                knobs.seed,
+                knobs.fused,
+                if knobs.through_f32 { ", through f32" } else { "" },
+            )
+        };
+        match bound.judge(&self.types, second, (a, b), observed) {
+            Judgement::Pass { ratio } => {
+                let allowance = bound.allowance(&self.types, second, (a, b), value, partner);
+                let share = (self.term.part)(&allowance) / allowance.total();
+                // Where the angle may be off by anything the bound is a formality.
+                if share < self.term.least_share || bound.shift > 0.1 {
+                    return None;
+                }
+                if ratio > self.found.ratio {
+                    let place = describe();
+                    (self.found.ratio, self.found.share, self.found.place) = (ratio, share, place);
+                }
+                Some(ratio)
+            }
+            Judgement::Fail => {
+                if self.found.rejected.is_none() {
+                    self.found.rejected = Some(format!("{}: observed {observed:e}, expected {value:e}", describe()));
+                }
+                None
+            }
+            Judgement::RangeNotJudged | Judgement::InputNotFinite | Judgement::BeyondAngleLimit => None,
+        }
+    }
+}

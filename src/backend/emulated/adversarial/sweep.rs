@@ -1,0 +1,220 @@
+//! Many elements of every class, way and type, through the judgement that checks use.
+
+use super::super::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors};
+use super::inputs::{Inputs, position, position_within};
+use super::world::World;
+use crate::numeric::{DType, Dd, Rng};
+use crate::plan::bound::Types;
+use crate::plan::contract::{Contract, ContractTable};
+use crate::plan::judge::{Row, RowBound, Tally};
+
+/// Heads of a token: they share its cosines and sines.
+const HEADS: usize = 24;
+/// Elements of a block, which is one variant in one world.
+const BLOCK: usize = 1 << 16;
+/// Axes, in turn over the pairs.
+const AXES: usize = 3;
+
+/// A class, a way to frequencies and a storage type.
+#[derive(Debug, Clone)]
+pub struct Combination {
+    /// The contract.
+    pub contract: Contract,
+    /// Type of the tensors.
+    pub storage: DType,
+}
+
+/// Every class with every way in f32, f16 and bf16; only those whose names are as asked for, where one is.
+#[must_use]
+pub fn combinations(
+    table: &ContractTable,
+    class: Option<&str>,
+    way: Option<&str>,
+    storage: Option<DType>,
+) -> Vec<Combination> {
+    let mut all = Vec::new();
+    for rule in table.classes.iter().filter(|rule| class.is_none_or(|name| rule.name == name)) {
+        for frequencies in table.frequencies.iter().filter(|rule| way.is_none_or(|name| rule.name == name)) {
+            for dtype in [DType::F32, DType::F16, DType::BF16] {
+                if storage.is_none_or(|wanted| wanted == dtype) {
+                    let contract = Contract::new(rule.clone(), frequencies.clone());
+                    all.push(Combination { contract, storage: dtype });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// An honest variant: a kernel that keeps the contract, and the contract that allows it.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// The contract, flushing where the kernel does.
+    pub contract: Contract,
+    /// Type of the tensors.
+    pub storage: DType,
+    /// The kernel.
+    pub knobs: Knobs,
+    /// attention_scaling
+    pub scaling: f64,
+    /// Direction +1.
+    pub forward: bool,
+}
+
+impl Variant {
+    fn random(combination: &Combination, rng: &mut Rng) -> Self {
+        let mut contract = combination.contract.clone();
+        let flush = rng.one_in(if contract.class.flushes { 2 } else { 8 });
+        contract.class.flushes |= flush;
+        // Nearly half an ulp of f32 away from an f32.
+        let rounds_badly = 1.0 + 3.49 / f64::from(1 << 23);
+        let scalings = [1.0, 1.0, 1.0, 1.0, 0.7, 1.138_629_436_111_989, 2.0, rounds_badly, 0.125];
+        let errors = [
+            LibraryErrors::None,
+            LibraryErrors::Random,
+            LibraryErrors::Up,
+            LibraryErrors::Down,
+            LibraryErrors::Alternating,
+        ];
+        let knobs = Knobs {
+            fused: [Fused::None, Fused::OfCos, Fused::OfSin][rng.below(3) as usize],
+            through_f32: rng.one_in(2),
+            flush,
+            library: errors[rng.below(5) as usize],
+            seed: rng.next_u64(),
+            ..Knobs::default()
+        };
+        Self {
+            contract,
+            storage: combination.storage,
+            knobs,
+            scaling: scalings[rng.below(9) as usize],
+            forward: !rng.one_in(4),
+        }
+    }
+}
+
+/// What a sweep found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Elements judged, elements whose range was not, largest error / bound.
+    pub tally: Tally,
+    /// Rows with an element that was rejected.
+    pub rejected: u64,
+    /// The first of them, in words.
+    pub first: Option<String>,
+    /// Where error / bound is largest.
+    pub place: String,
+}
+
+impl Found {
+    fn merge(&mut self, other: Found) {
+        if other.tally.ratio > self.tally.ratio {
+            self.place = other.place;
+        }
+        self.tally.merge(&other.tally);
+        self.rejected += other.rejected;
+        if self.first.is_none() {
+            self.first = other.first;
+        }
+    }
+}
+
+/// Judges at least `elements` elements of a combination in these worlds.
+#[must_use]
+pub fn sweep(combination: &Combination, worlds: &[World], elements: u64, seed: u64, threads: usize) -> Found {
+    let rng = Rng::new(seed);
+    let blocks = usize::try_from(elements.div_ceil(BLOCK as u64)).unwrap_or(usize::MAX);
+    let block = |index: usize| {
+        let mut rng = rng.fork(index as u64);
+        match worlds.get(rng.below(worlds.len() as u64) as usize) {
+            Some(world) => judge_variant(&Variant::random(combination, &mut rng), world, BLOCK, &mut rng),
+            None => Found::default(),
+        }
+    };
+    let mut found = Found::default();
+    super::in_parallel(blocks, threads, block).into_iter().for_each(|block| found.merge(block));
+    found
+}
+
+/// Rows of one head, reused.
+#[derive(Default)]
+struct Rows {
+    a: Vec<f64>,
+    b: Vec<f64>,
+    first: Vec<f64>,
+    second: Vec<f64>,
+}
+
+/// Judges at least `elements` elements of one variant.
+#[must_use]
+pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mut Rng) -> Found {
+    let Variant { contract, storage, knobs, scaling, forward } = variant;
+    let pairs = world.inv_freq.len();
+    let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
+    let angles = Angles::new(contract, *storage, knobs, exact);
+    let arithmetic = Arithmetic::new(contract, *storage, knobs, *scaling);
+    let inputs = Inputs::new(*storage);
+    let steps = world.steps(contract);
+    let axis_of_pair: Vec<u8> = (0..pairs).map(|i| (i % AXES) as u8).collect();
+    let mut bound = RowBound::new(Types::new(contract, *storage));
+    let mut rows = Rows { first: vec![0.0; pairs], second: vec![0.0; pairs], ..Rows::default() };
+    let mut found = Found::default();
+    let mut positions = [Dd::ZERO; AXES];
+    let tokens = elements.div_ceil(2 * pairs * HEADS);
+    // Elements whose range is not judged, or whose angle is beyond what is claimed, are not counted.
+    for token in 0..8 * tokens {
+        if found.tally.judged >= elements as u64 {
+            break;
+        }
+        positions.fill_with(|| match contract.class.angle_limit.filter(|_| !rng.one_in(8)) {
+            Some(limit) => position_within(rng, &world.inv_freq, limit),
+            None => position(rng, &world.inv_freq),
+        });
+        bound.fill(contract, &steps, &world.inv_freq, &axis_of_pair, &positions, *scaling, *forward);
+        let factor = |pair: usize| {
+            let angle = angles.angle(pair, angles.position(positions[pair % AXES]));
+            arithmetic.factor(angle, *forward)
+        };
+        let factors: Vec<Factor> = (0..pairs).map(factor).collect();
+        for head in 0..HEADS {
+            rows.a.clear();
+            rows.b.clear();
+            let mut kind = 0;
+            for (i, pair) in bound.pairs().iter().enumerate() {
+                // Eight pairs of one kind: those that are easy to judge are judged together.
+                if i % 8 == 0 {
+                    kind = rng.below(Inputs::KINDS);
+                }
+                let (a, b) = inputs.pair(rng, kind, pair.turn.cos, pair.turn.sin);
+                rows.a.push(a);
+                rows.b.push(b);
+            }
+            arithmetic.turn_row(&rows.a, &rows.b, &factors, &mut rows.first, &mut rows.second);
+            let row = Row { a: &rows.a, b: &rows.b, first: &rows.first, second: &rows.second };
+            let before = found.tally.ratio;
+            let label = (token * HEADS + head) as u64;
+            let result = bound.judge(row, label, &mut found.tally);
+            let describe = |pair: usize, second: bool| {
+                let (a, b, p) = (rows.a[pair], rows.b[pair], positions[pair % AXES]);
+                let (base, d) = (world.base, world.rotary_dim);
+                let output = if second { "second" } else { "first" };
+                format!(
+                    "base {base} width {d} pair {pair} position {:e}{:+e} scaling {scaling} forward {forward}, {output} of \
+                     ({a:e}, {b:e}), {knobs:?}",
+                    p.hi, p.lo
+                )
+            };
+            if let Err(miss) = result {
+                found.rejected += 1;
+                found.first.get_or_insert_with(|| format!("{}: {miss:?}", describe(miss.pair, miss.second)));
+            }
+            if found.tally.ratio > before
+                && let Some((_, pair, second)) = found.tally.place
+            {
+                found.place = describe(pair, second);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,373 @@
+//! One kernel's arithmetic, operation by operation, each exact and then rounded as the contract says.
+//!
+//! Values are f64 that hold numbers of narrower types, or pairs of f64 where nothing is rounded. Products of two numbers of
+//! up to 24 bits are exact in f64; a sum of two of them is exact, or so much larger than one of them that rounding it twice
+//! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
+
+use super::frequencies::flushed;
+use super::functions::{self, Function, Functions};
+use super::ideal::odd;
+use super::knobs::{Fused, Knobs, Storing, Trig};
+use crate::numeric::{DType, Dd};
+use crate::plan::bound::Types;
+use crate::plan::contract::{Contract, Fma, Scaling};
+
+/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factor {
+    /// m cos(angle)
+    pub cos: Dd,
+    /// m sin(angle), negated for direction -1.
+    pub sin: Dd,
+}
+
+/// The arithmetic of one kernel for one storage type and one attention scaling.
+#[derive(Debug, Clone)]
+pub struct Arithmetic {
+    types: Types,
+    /// Contract's or fault's.
+    table: Option<DType>,
+    arithmetic: Option<DType>,
+    trig_ulps: f64,
+    trig_error: f64,
+    functions: Functions,
+    knobs: Knobs,
+    fused: Fused,
+    /// m where it is applied to inputs, to outputs, to factors; else 1.
+    inputs: f64,
+    outputs: f64,
+    factors: f64,
+    /// Whether numbers of more than 24 bits may be multiplied.
+    wide: bool,
+}
+
+impl Arithmetic {
+    /// That of a contract, with the knobs' faults.
+    #[must_use]
+    pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, scaling: f64) -> Self {
+        let class = &contract.class;
+        let types = Types::new(contract, storage);
+        let table = knobs.table_type.or(types.table);
+        let fused = if class.fma == Fma::Always && knobs.fused == Fused::None { Fused::OfCos } else { knobs.fused };
+        let scale = |what| if types.scaling == what { scaling } else { 1.0 };
+        let not_rounded = types.scaled.is_none() && scaling != 1.0 && types.scaling != Scaling::Outputs;
+        let few_ulps = table == Some(DType::F32) && class.trig_ulps < 0.5 && class.trig_error == 0.0;
+        Self {
+            types,
+            table,
+            arithmetic: knobs.arithmetic_type.or(types.arithmetic),
+            trig_ulps: class.trig_ulps,
+            trig_error: class.trig_error,
+            functions: Functions::new(knobs),
+            knobs: knobs.clone(),
+            fused,
+            inputs: scale(Scaling::Inputs),
+            outputs: scale(Scaling::Outputs),
+            factors: scale(Scaling::Factors),
+            wide: table.is_none() || few_ulps || not_rounded,
+        }
+    }
+
+    /// The type of the tensors.
+    #[must_use]
+    pub fn storage(&self) -> DType {
+        self.types.storage
+    }
+
+    fn rounded(&self, dtype: DType, v: f64) -> f64 {
+        flushed(self.knobs.flush, dtype, dtype.round(v))
+    }
+
+    /// The factors for an angle of this kernel; `forward` is direction +1.
+    #[must_use]
+    pub fn factor(&self, angle: Dd, forward: bool) -> Factor {
+        let exact = self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0;
+        let factor = if exact && self.types.scaled.is_none() && self.knobs.trig == Trig::Honest {
+            let (cos, sin) = functions::exact(angle, true);
+            Factor { cos: cos.times_f64(self.factors), sin: sin.times_f64(self.factors) }
+        } else {
+            let (cos, sin) = self.trig(angle);
+            Factor { cos: self.kept(cos), sin: self.kept(sin) }
+        };
+        if forward { factor } else { Factor { sin: -factor.sin, ..factor } }
+    }
+
+    /// Cosine and sine as the library gives them.
+    fn trig(&self, angle: Dd) -> (f64, f64) {
+        if self.knobs.trig != Trig::Honest {
+            return functions::faulty(self.knobs.trig, angle.to_f64());
+        }
+        let (cos, sin) = functions::exact(angle, false);
+        let argument = angle.hi.to_bits() ^ angle.lo.to_bits().rotate_left(17);
+        let result = |function, exact: f64| {
+            // Only 0 has a cosine of 1, even where the nearest f64 is 1.
+            let exact = if angle.hi == 0.0 { exact } else { exact.clamp(-1f64.next_down(), 1f64.next_down()) };
+            let v = self.functions.result(function, argument, exact, self.trig_ulps, self.trig_error);
+            flushed(self.knobs.flush, DType::F32, v)
+        };
+        (result(Function::Cosine, cos.hi), result(Function::Sine, sin.hi))
+    }
+
+    /// A factor, scaled and kept in the table's type.
+    fn kept(&self, v: f64) -> Dd {
+        let v = match self.types.scaled {
+            _ if self.factors == 1.0 => v,
+            None => v * self.factors,
+            Some(DType::F32) => self.rounded(DType::F32, v * DType::F32.round(self.factors)),
+            Some(narrow) => self.narrow(narrow, self.rounded(narrow, v) * narrow.round(self.factors)),
+        };
+        Dd::from_f64(match self.table {
+            None | Some(DType::F32) => v,
+            Some(table) => self.rounded(table, v),
+        })
+    }
+
+    /// An operation in a narrow type with this exact result.
+    #[inline]
+    fn narrow(&self, dtype: DType, v: f64) -> f64 {
+        let v = if self.knobs.through_f32 { self.rounded(DType::F32, v) } else { v };
+        if self.types.truncates {
+            flushed(self.knobs.flush, dtype, toward_zero(dtype, v))
+        } else {
+            self.rounded(dtype, v)
+        }
+    }
+
+    /// One operation with this exact result, of up to 51 bits and a sticky one.
+    #[inline]
+    fn operation_in(&self, dtype: Option<DType>, v: f64) -> f64 {
+        match dtype {
+            None => v,
+            Some(DType::F32) => self.rounded(DType::F32, v),
+            Some(narrow) => self.narrow(narrow, v),
+        }
+    }
+
+    #[inline]
+    fn operation(&self, v: f64) -> f64 {
+        self.operation_in(self.arithmetic, v)
+    }
+
+    /// The same for a result of two f64.
+    #[inline]
+    fn wide_operation(&self, v: Dd) -> Dd {
+        if self.arithmetic.is_none() { v } else { Dd::from_f64(self.operation(odd(v))) }
+    }
+
+    /// m as the kernel has it.
+    fn scale(&self, m: f64) -> f64 {
+        self.types.scaled.map_or(m, |dtype| dtype.round(m))
+    }
+
+    /// Type of what was multiplied by the scaling: the narrower one of its type and the arithmetic's.
+    fn scaled_result(&self) -> Option<DType> {
+        let narrow = |t: &Option<DType>| t.is_some_and(|t| t != DType::F32);
+        [self.types.scaled, self.arithmetic].into_iter().find(narrow).unwrap_or(self.types.scaled)
+    }
+
+    /// An input as the kernel uses it.
+    #[inline]
+    fn loaded(&self, v: f64) -> f64 {
+        let v = self.knobs.load_through.map_or(v, |dtype| dtype.round(v));
+        let v = flushed(self.knobs.flush, self.types.storage, v);
+        if self.inputs == 1.0 { v } else { self.operation_in(self.scaled_result(), v * self.scale(self.inputs)) }
+    }
+
+    /// What the kernel writes for a pair: two numbers of the storage type.
+    #[inline]
+    #[must_use]
+    pub fn turn(&self, a: f64, b: f64, factor: &Factor) -> (f64, f64) {
+        let (a, b) = (self.loaded(a), self.loaded(b));
+        let (cos, sin) = (factor.cos, factor.sin);
+        if self.wide || self.arithmetic.is_none() || self.knobs.storing == Storing::TowardZero || self.outputs != 1.0 {
+            return (self.wide_sum(a, cos, b, -sin), self.wide_sum(b, cos, a, sin));
+        }
+        let (cos, sin) = (cos.hi, sin.hi);
+        match self.fused {
+            Fused::None => {
+                let first = self.operation(self.operation(a * cos) - self.operation(b * sin));
+                let second = self.operation(self.operation(b * cos) + self.operation(a * sin));
+                (self.stored(first), self.stored(second))
+            }
+            Fused::OfCos => {
+                let first = self.fused(a * cos, -self.operation(b * sin));
+                let second = self.fused(b * cos, self.operation(a * sin));
+                (self.stored(first), self.stored(second))
+            }
+            Fused::OfSin => {
+                let first = self.fused(-(b * sin), self.operation(a * cos));
+                let second = self.fused(a * sin, self.operation(b * cos));
+                (self.stored(first), self.stored(second))
+            }
+        }
+    }
+
+    /// product + term in one rounding; the product is exact.
+    #[inline]
+    fn fused(&self, product: f64, term: f64) -> f64 {
+        let sum = product + term;
+        let from_term = sum - product;
+        let lo = (product - (sum - from_term)) + (term - from_term);
+        self.operation(odd(Dd { hi: sum, lo }))
+    }
+
+    /// x * of_cos + z * of_sin with nothing assumed about the factors, scaled and stored.
+    fn wide_sum(&self, x: f64, of_cos: Dd, z: f64, of_sin: Dd) -> f64 {
+        let (p, q) = (of_cos.times_f64(x), of_sin.times_f64(z));
+        let sum = match self.fused {
+            Fused::None => self.wide_operation(p).plus(self.wide_operation(q)),
+            Fused::OfCos => p.plus(self.wide_operation(q)),
+            Fused::OfSin => self.wide_operation(p).plus(q),
+        };
+        if !sum.hi.is_finite() {
+            // Infinities of the operations; their second parts mean nothing.
+            return self.finished(self.operation(self.operation(p.hi) + self.operation(q.hi)));
+        }
+        if self.knobs.storing == Storing::TowardZero && self.arithmetic == Some(self.types.storage) {
+            return self.finished(odd(sum));
+        }
+        self.finished(odd(self.wide_operation(sum)))
+    }
+
+    /// A rotated value, scaled if that is done last, and stored.
+    fn finished(&self, v: f64) -> f64 {
+        if self.outputs == 1.0 {
+            return self.stored(v);
+        }
+        let narrow_scaling = self.types.scaled.is_some_and(|t| t != DType::F32);
+        // An operation on tensors, which were stored before it.
+        let v = if narrow_scaling && self.arithmetic != Some(self.types.storage) { self.stored(v) } else { v };
+        let result = self.scaled_result();
+        let v = self.operation_in(result, v * self.scale(self.outputs));
+        if result == Some(self.types.storage) { v } else { self.stored(v) }
+    }
+
+    /// A result as the kernel writes it.
+    #[inline]
+    fn stored(&self, v: f64) -> f64 {
+        let storage = self.types.storage;
+        match self.knobs.storing {
+            Storing::Honest if self.types.truncates => flushed(self.knobs.flush, storage, toward_zero(storage, v)),
+            Storing::Honest => self.rounded(storage, v),
+            Storing::TowardZero => flushed(self.knobs.flush, storage, toward_zero(storage, v)),
+            Storing::Through(dtype) => self.rounded(storage, dtype.round(v)),
+            Storing::Saturating => self.rounded(storage, v).clamp(-storage.max_finite(), storage.max_finite()),
+        }
+    }
+
+    /// Turns a row of pairs; as many as all slices have.
+    pub fn turn_row(&self, a: &[f64], b: &[f64], factors: &[Factor], first: &mut [f64], second: &mut [f64]) {
+        let outputs = first.iter_mut().zip(second);
+        for (((a, b), factor), (first, second)) in a.iter().zip(b).zip(factors).zip(outputs) {
+            (*first, *second) = self.turn(*a, *b, factor);
+        }
+    }
+}
+
+/// The number of a type that `v` is cut off to.
+fn toward_zero(dtype: DType, v: f64) -> f64 {
+    let bits = dtype.encode(v);
+    let rounded = dtype.decode(bits);
+    // The encoding's magnitude is in its low bits, so that one less is the neighbour towards zero.
+    if v.is_finite() && rounded.abs() > v.abs() { dtype.decode(bits - 1) } else { rounded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::{Real, Rng};
+    use crate::plan::contract_file::contracts;
+
+    fn of(class: &str, storage: DType, knobs: &Knobs) -> Arithmetic {
+        let contract = contracts().expect("they load").contract(class, "table").expect("a class");
+        Arithmetic::new(&contract, storage, knobs, 1.0)
+    }
+
+    fn numbers(rng: &mut Rng, storage: DType) -> [f64; 4] {
+        let mut any = |dtype: DType, scale: i32| dtype.round((2.0 * rng.unit() - 1.0) * f64::from(scale).exp2());
+        let spread = if storage == DType::F16 { 6 } else { 40 };
+        [any(storage, spread), any(storage, -spread / 2), any(DType::F32, 0), any(DType::F32, 0)]
+    }
+
+    #[test]
+    fn f32_arithmetic_is_that_of_the_machine() {
+        let mut rng = Rng::new(5);
+        for fused in [Fused::None, Fused::OfCos, Fused::OfSin] {
+            let kernel = of("fused", DType::F32, &Knobs { fused, ..Knobs::default() });
+            for _ in 0..5000 {
+                let [a, b, cos, sin] = numbers(&mut rng, DType::F32);
+                let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin) };
+                let (first, second) = kernel.turn(a, b, &factor);
+                let [a, b, c, s] = [a, b, cos, sin].map(|v| v as f32);
+                let expected = match fused {
+                    Fused::None => (a * c - b * s, b * c + a * s),
+                    Fused::OfCos => (a.mul_add(c, -(b * s)), b.mul_add(c, a * s)),
+                    Fused::OfSin => ((-b).mul_add(s, a * c), a.mul_add(s, b * c)),
+                };
+                assert_eq!((first as f32, second as f32), expected, "{fused:?}: {a} {b} {c} {s}");
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_arithmetic_by_way_of_f32_is_that_of_the_crate_half() {
+        let mut rng = Rng::new(6);
+        let kernel = of("eager", DType::BF16, &Knobs { through_f32: true, ..Knobs::default() });
+        let narrow = |v: f64| half::bf16::from_f64(v);
+        for _ in 0..5000 {
+            let [a, b, cos, sin] = numbers(&mut rng, DType::BF16).map(|v| DType::BF16.round(v));
+            let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin) };
+            let (first, second) = kernel.turn(a, b, &factor);
+            let [a, b, c, s] = [a, b, cos, sin].map(narrow);
+            assert_eq!((first, second), ((a * c - b * s).to_f64(), (b * c + a * s).to_f64()));
+        }
+    }
+
+    /// y is that of 256 bits, and no neighbour of what was written is nearer to it.
+    #[test]
+    fn class_ideal_rounds_once() {
+        let mut rng = Rng::new(7);
+        let real = |v: f64| Real::from_f64(v);
+        for storage in [DType::F32, DType::F16, DType::BF16] {
+            let kernel = of("ideal", storage, &Knobs::default());
+            for turn in 0..600 {
+                let angle = Dd::from_f64(rng.below(1 << 22) as f64).times_f64(rng.unit());
+                let factor = kernel.factor(angle, true);
+                let [a, b, ..] = numbers(&mut rng, storage);
+                // Every other one cancels.
+                let b = if turn % 2 == 0 { storage.round(a * factor.cos.hi / factor.sin.hi) } else { b };
+                let (first, _) = kernel.turn(a, b, &factor);
+                let of_dd = |v: Dd| real(v.hi).add(&real(v.lo)).expect("a number");
+                let products =
+                    [(a, factor.cos), (b, factor.sin)].map(|(x, v)| real(x).mul(&of_dd(v)).expect("a number"));
+                let exact = products[0].sub(&products[1]).expect("a number");
+                let distance = |v: f64| real(v).sub(&exact).expect("a number").to_f64().abs();
+                let bits = storage.encode(first);
+                for neighbour in [bits + 1, bits.saturating_sub(1)].map(|bits| storage.decode(bits)) {
+                    if neighbour.is_finite() {
+                        assert!(distance(first) <= distance(neighbour), "{storage}: {a:e} {b:e} at {angle:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn knobs_of_the_store_do_what_they_say() {
+        assert_eq!(toward_zero(DType::BF16, 1.0 + 1.9 / 128.0), 1.0 + 1.0 / 128.0);
+        assert_eq!(toward_zero(DType::F16, -(2.0 - 1e-9)), -(2.0 - 1.0 / 1024.0));
+        assert_eq!(toward_zero(DType::F32, 1e39), DType::F32.max_finite());
+        let unit = Factor { cos: Dd::from_f64(1.0), sin: Dd::ZERO };
+        let through =
+            |storage, dtype| of("fused", storage, &Knobs { storing: Storing::Through(dtype), ..Knobs::default() });
+        // 1e5 is beyond f16; 1 + 2^-10 is no bf16.
+        assert_eq!(through(DType::BF16, DType::F16).turn(99_840.0, 0.0, &unit).0, f64::INFINITY);
+        assert_eq!(through(DType::F16, DType::BF16).turn(1.0 + 1.0 / 1024.0, 0.0, &unit).0, 1.0);
+        // f32 storage is cut off where the sum would be rounded.
+        let cut = of("fused", DType::F32, &Knobs { storing: Storing::TowardZero, ..Knobs::default() });
+        let both = Factor { cos: Dd::from_f64(1.0), sin: Dd::from_f64(-1.0) };
+        assert_eq!(cut.turn(1.0, 1.9 / f64::from(1 << 24), &both).0, 1.0);
+        let flushing = of("fused", DType::F16, &Knobs { flush: true, ..Knobs::default() });
+        assert_eq!(flushing.turn(3e-5, 0.0, &unit), (0.0, 0.0));
+    }
+}

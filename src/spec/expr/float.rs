@@ -1,0 +1,61 @@
+//! Quick evaluation in f64, for formulas over small integers that run once per element. Not for specs, which are exact.
+
+use super::names::Name;
+use super::tree::{Arithmetic, Compare, Function, Node, Op};
+
+/// Value of a node; conditions are 0 or 1. NaN where there is none.
+pub(super) fn value(node: &Node, name: &dyn Fn(Name) -> f64) -> f64 {
+    let truth = |condition: bool| f64::from(u8::from(condition));
+    match &node.op {
+        Op::Number(number) => number.to_f64(),
+        Op::Name(id) => name(*id),
+        Op::Negate(part) => -value(part, name),
+        Op::Not(part) => truth(value(part, name) == 0.0),
+        Op::Arithmetic(operator, parts) => {
+            let (a, b) = (value(&parts[0], name), value(&parts[1], name));
+            match operator {
+                Arithmetic::Add => a + b,
+                Arithmetic::Subtract => a - b,
+                Arithmetic::Multiply => a * b,
+                Arithmetic::Divide => a / b,
+                Arithmetic::Remainder => a - b * (a / b).floor(),
+                Arithmetic::Power => libm::pow(a, b),
+            }
+        }
+        Op::Compare(operator, parts) => {
+            let (a, b) = (value(&parts[0], name), value(&parts[1], name));
+            truth(match operator {
+                Compare::Equal => a == b,
+                Compare::NotEqual => a != b,
+                Compare::Less => a < b,
+                Compare::LessEqual => a <= b,
+                Compare::Greater => a > b,
+                Compare::GreaterEqual => a >= b,
+            })
+        }
+        Op::And(parts) => truth(value(&parts[0], name) != 0.0 && value(&parts[1], name) != 0.0),
+        Op::Or(parts) => truth(value(&parts[0], name) != 0.0 || value(&parts[1], name) != 0.0),
+        Op::If(parts) => value(if value(&parts[0], name) != 0.0 { &parts[1] } else { &parts[2] }, name),
+        Op::Call(function, parts) => call(*function, parts, name),
+        Op::Cells(..) => f64::NAN,
+    }
+}
+
+fn call(function: Function, parts: &[Node], name: &dyn Fn(Name) -> f64) -> f64 {
+    let mut values = parts.iter().map(|part| value(part, name));
+    let first = values.next().unwrap_or(f64::NAN);
+    match function {
+        Function::Min => values.fold(first, f64::min),
+        Function::Max => values.fold(first, f64::max),
+        Function::Atan2 => libm::atan2(first, values.next().unwrap_or(f64::NAN)),
+        Function::Pow => libm::pow(first, values.next().unwrap_or(f64::NAN)),
+        Function::Floor => first.floor(),
+        Function::Ceil => first.ceil(),
+        Function::Abs => first.abs(),
+        Function::Sqrt => first.sqrt(),
+        Function::Sin => libm::sin(first),
+        Function::Cos => libm::cos(first),
+        Function::Log => libm::log(first),
+        Function::Exp => libm::exp(first),
+    }
+}
