@@ -18,6 +18,7 @@ enum What {
     Invariants,
     Contracts,
     Models,
+    Faults,
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ pub(super) struct ExplainArguments {
 pub(super) fn list(a: &ListArguments) -> Result<ExitCode, Stop> {
     let library = library(&a.spec)?;
     let mut out = String::new();
-    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models];
+    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models, What::Faults];
     let chosen: Vec<What> = a.what.map_or_else(|| all.to_vec(), |w| vec![w]);
     for what in &chosen {
         if chosen.len() > 1 {
@@ -81,6 +82,12 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
             }
             for way in &contracts.frequencies {
                 let _ = writeln!(out, "frequencies {:14} {}", way.name, way.doc);
+            }
+        }
+        What::Faults => {
+            let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+            for fault in &faults {
+                let _ = writeln!(out, "{:32} {}", fault.id, fault.doc);
             }
         }
         What::Models => {
@@ -129,12 +136,17 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
             };
         }
     }
+    let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    if let Some(fault) = faults.iter().find(|fault| fault.id == a.id) {
+        out.push_str(&fault_text(fault));
+    }
     if out.is_empty() {
         match library.get(&a.id) {
             Ok(scheme) => out = scheme_text(scheme),
             Err(_) => {
                 let mut names = known_ids(&library);
                 names.extend(library.schemes().map(|s| s.name.clone()));
+                names.extend(faults.iter().map(|fault| fault.id.clone()));
                 let hint = suggest(&a.id, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n:?}?"));
                 return Err(Stop::usage(format!(
                     "nothing is called {:?}{} (`ropecheck list` shows what there is)",
@@ -146,6 +158,25 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
     }
     print(&out);
     Ok(ExitCode::Conformant)
+}
+
+fn fault_text(fault: &crate::fault::Fault) -> String {
+    let levels: Vec<&str> = fault.levels.iter().map(|l| l.name()).collect();
+    let mut out = format!("fault {} ({})\n\n{}\n\n", fault.id, fault.class, fault.doc);
+    let mut line = |name: &str, text: &str| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "{name:15} {text}");
+        }
+    };
+    line("happened in", &fault.bugs.join("; "));
+    line(
+        "shown on",
+        &format!("{} (levels {}), contract {}", fault.schemes.join(", "), levels.join(", "), fault.contract),
+    );
+    line("must be killed", &fault.kills.join(", "));
+    line("not everywhere", &fault.why);
+    line("no defect", fault.equal.as_deref().unwrap_or_default());
+    out
 }
 
 fn scheme_text(scheme: &Scheme) -> String {
