@@ -7,6 +7,7 @@ mod axis_map_probe;
 mod controls;
 mod degenerates_to_1d;
 mod explain;
+mod fit;
 mod frequency_probe;
 pub mod generator;
 mod invariant;
@@ -23,9 +24,10 @@ mod text_equals_1d;
 
 use crate::case::{Case, Level};
 
+pub use fit::Fit;
 pub use generator::{Generator, Group};
 pub use invariant::SpecInvariant;
-pub use judge::{Element, ElementFailure, Fit, Measure};
+pub use judge::{Element, ElementFailure, Measure};
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.

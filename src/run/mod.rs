@@ -3,6 +3,7 @@
 mod anchors;
 mod controls;
 mod groups;
+mod in_force;
 mod result;
 mod shrink;
 
@@ -22,9 +23,9 @@ use crate::spec::model;
 pub use anchors::{Anchors, anchors, statements};
 pub use controls::{ControlResult, controls};
 pub use groups::{SelectionError, groups};
+pub use in_force::{ContractInForce, contracts_in_force};
 pub use result::{
-    BandResult, CheckResult, ContractInForce, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements,
-    contracts_in_force, digest, not_judged, verdict,
+    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
 };
 pub use shrink::shrink;
 

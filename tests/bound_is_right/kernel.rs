@@ -1,6 +1,7 @@
 //! Kernels, operation by operation, with errors put where a contract allows them.
 
 use ropecheck::numeric::{DType, Rng};
+use ropecheck::plan::contract::Scaling;
 
 /// How a kernel gets its frequencies.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +54,13 @@ pub struct Kernel {
     pub base: f64,
     pub d: u32,
     pub scaling: f64,
+    /// What it multiplies, and whether it does so as an operation on tensors of the storage type.
+    pub place: Scaling,
+    pub narrow_scaling: bool,
+    /// Positions, frequencies and angles are f64 (ways table and pow).
+    pub wide_angles: bool,
+    /// Rounding to the storage type drops the low bits.
+    pub truncates: bool,
     /// P and tau.
     pub library_ulps: f64,
     pub trig_ulps: f64,
@@ -85,6 +93,47 @@ impl Kernel {
 
     fn f32(&self, v: f32) -> f32 {
         self.flushed(DType::F32, f64::from(v)) as f32
+    }
+
+    /// One rounding to the storage type.
+    fn narrow(&self, v: f64) -> f64 {
+        let nearest = self.storage.round(v);
+        let narrow = if self.truncates && nearest.abs() > v.abs() && v.is_finite() {
+            // One magnitude less; below infinity lies the largest number.
+            self.storage.decode(self.storage.encode(nearest) - 1)
+        } else {
+            nearest
+        };
+        self.flushed(self.storage, narrow)
+    }
+
+    /// v times the scaling.
+    fn scaled(&self, v: f32) -> f32 {
+        if self.scaling == 1.0 {
+            return v;
+        }
+        let narrow = self.storage != DType::F32;
+        if self.narrow_scaling && narrow {
+            let v = self.narrow(f64::from(v)) as f32;
+            return self.narrow(f64::from(self.f32(v * self.storage.round(self.scaling) as f32))) as f32;
+        }
+        let product = self.f32(v * self.scaling as f32);
+        let rounds = self.narrow_arithmetic && narrow && self.place != Scaling::Factors;
+        if rounds { self.narrow(f64::from(product)) as f32 } else { product }
+    }
+
+    /// Angles in f64 for the frequencies of the plan, or those an ulp away.
+    fn wide_angles(&self, rng: &mut Rng, exact: &[f64], position: f64) -> Vec<f64> {
+        let one = |f: &f64| {
+            let near = match rng.below(3) {
+                _ if self.way == Way::Table || *f == 1.0 => *f,
+                0 => f.next_down(),
+                1 => f.next_up(),
+                _ => *f,
+            };
+            position * near
+        };
+        exact.iter().map(one).collect()
     }
 
     /// The frequencies in f32: exact mathematics, rounded or disturbed where the way says so. `exact` holds the plan's.
@@ -126,6 +175,7 @@ impl Kernel {
         let step =
             disturbed(rng, f64::from(self.base as f32).powf(-f64::from(2f32 / self.d as f32)), self.library_ulps);
         let mut running = p;
+        let wide = if self.wide_angles { self.wide_angles(rng, exact, position) } else { Vec::new() };
         let mut factors = Vec::new();
         for (i, f) in self.frequencies(rng, exact).into_iter().enumerate() {
             let mut angle = match self.way {
@@ -142,14 +192,14 @@ impl Kernel {
             if self.fault == Fault::LastPairUnturned && i == last {
                 angle = 0.0;
             }
-            let angle = f64::from(self.f32(angle));
+            let angle = wide.get(i).copied().unwrap_or_else(|| f64::from(self.f32(angle)));
             let ulps = if let Fault::Trig(ulps) = self.fault { ulps } else { self.trig_ulps };
             let mut factor = |exact: f64| {
                 // An f32 other than 0 has a cosine and a sine below 1, even if its nearest f64 is 1.
                 let exact = if angle == 0.0 { exact } else { exact.clamp(-1f64.next_down(), 1f64.next_down()) };
                 let mut v = self.f32(disturbed(rng, exact, ulps));
-                if self.scaling != 1.0 {
-                    v = self.f32(v * self.scaling as f32);
+                if self.place == Scaling::Factors {
+                    v = self.scaled(v);
                 }
                 if self.narrow_table { self.flushed(self.storage, self.storage.round(f64::from(v))) as f32 } else { v }
             };
@@ -172,14 +222,16 @@ impl Kernel {
         }
         // The f64 has one rounding to the narrow type, but for sums that are far apart, where 2^-53 does not matter.
         let exact = f64::from(x) * f64::from(y) + f64::from(z);
-        let v = self.storage.round(if self.through_f32 { f64::from(self.f32(wide)) } else { exact });
-        self.flushed(self.storage, v) as f32
+        self.narrow(if self.through_f32 { f64::from(self.f32(wide)) } else { exact }) as f32
     }
 
     /// What the kernel writes for (a, b): numbers of the storage type.
     pub fn turn(&self, a: f64, b: f64, (cos, sin): (f32, f32)) -> (f64, f64) {
         let sin = if self.fault == Fault::SwappedSign { -sin } else { sin };
-        let (a, b) = (self.flushed(self.storage, a) as f32, self.flushed(self.storage, b) as f32);
+        let (mut a, mut b) = (self.flushed(self.storage, a) as f32, self.flushed(self.storage, b) as f32);
+        if self.place == Scaling::Inputs {
+            (a, b) = (self.scaled(a), self.scaled(b));
+        }
         let output = |x: f32, y: f32, z: f32, w: f32| {
             let product = self.operation(z, w, 0.0);
             if self.fma {
@@ -188,7 +240,10 @@ impl Kernel {
                 self.operation(self.operation(x, y, 0.0), 1.0, product)
             }
         };
-        (self.store(output(a, cos, b, -sin)), self.store(output(b, cos, a, sin)))
+        let outputs = [output(a, cos, b, -sin), output(b, cos, a, sin)];
+        let scaled = |v: f32| if self.place == Scaling::Outputs { self.scaled(v) } else { v };
+        let [first, second] = outputs.map(|v| self.store(scaled(v)));
+        (first, second)
     }
 
     fn store(&self, v: f32) -> f64 {
@@ -196,6 +251,6 @@ impl Kernel {
         if self.fault == Fault::TruncatingStore && self.storage == DType::BF16 && v.is_finite() {
             return f64::from(f32::from_bits((v as f32).to_bits() & 0xffff_0000));
         }
-        self.flushed(self.storage, self.storage.round(v))
+        self.narrow(v)
     }
 }
