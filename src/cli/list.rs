@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, print};
+use super::{Stop, contracts, library, print};
 use crate::check::CATALOGUE;
+use crate::plan::contract::ContractTable;
 use crate::run::{ExitCode, known_ids};
 use crate::spec::model::{Claim, Scheme, Verdict};
 use crate::spec::{Library, suggest};
@@ -33,7 +34,7 @@ pub(super) struct ListArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
-    /// Id of a check, an invariant or a scheme
+    /// Id of a check, an invariant or a scheme; a class, a way to frequencies or a key of contracts
     id: String,
     /// A scheme file to add
     #[arg(long, value_name = "FILE")]
@@ -75,14 +76,7 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
             }
         }
         What::Contracts => {
-            let contracts = crate::plan::contract_file::contracts();
-            let contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
-            for class in &contracts.classes {
-                let _ = writeln!(out, "class {:14} {}", class.name, class.doc);
-            }
-            for way in &contracts.frequencies {
-                let _ = writeln!(out, "frequencies {:14} {}", way.name, way.doc);
-            }
+            out.push_str(&contracts::list(&table()?));
         }
         What::Faults => {
             let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
@@ -98,6 +92,10 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
         }
     }
     Ok(())
+}
+
+fn table() -> Result<ContractTable, Stop> {
+    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
 }
 
 pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
@@ -140,6 +138,10 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
     if let Some(fault) = faults.iter().find(|fault| fault.id == a.id) {
         out.push_str(&fault_text(fault));
     }
+    let table = table()?;
+    if out.is_empty() {
+        out = contracts::explain(&table, &a.id).unwrap_or_default();
+    }
     if out.is_empty() {
         match library.get(&a.id) {
             Ok(scheme) => out = scheme_text(scheme),
@@ -147,6 +149,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
                 let mut names = known_ids(&library);
                 names.extend(library.schemes().map(|s| s.name.clone()));
                 names.extend(faults.iter().map(|fault| fault.id.clone()));
+                names.extend(contracts::names(&table));
                 let hint = suggest(&a.id, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n:?}?"));
                 return Err(Stop::usage(format!(
                     "nothing is called {:?}{} (`ropecheck list` shows what there is)",
