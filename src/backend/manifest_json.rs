@@ -330,3 +330,88 @@ fn parse_contract(at: &str, level: Level, value: &Value) -> Result<Declaration, 
     }
     Ok(contract)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest whose contract is `contract`, in the place of `key`.
+    fn manifest(level: &str, key: &str, contract: &str) -> Result<Manifest, String> {
+        let consumes = if level == "apply" { "cos_sin" } else { "positions" };
+        Manifest::parse(&format!(
+            r#"{{"name": "m", "version": "1", "dtypes": ["f32", "bf16"], "position_dtypes": ["i64"], "head_dims": 64,
+            "q_heads": 1, "k_heads": 0,
+            "levels": {{"{level}": {{"consumes": ["{consumes}"], "schemes": ["*"], "{key}": {contract}}}}}}}"#
+        ))
+        .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_contract_is_read_with_its_numbers() {
+        let text = r#"{"class": "cached", "frequencies": "pow", "trig_ulps": 1, "fma": "never", "flushes": true, "per_index.library": 2}"#;
+        let one = manifest("rotate", "contract", text).expect("is one");
+        let level = one.level(Level::Rotate).expect("is there");
+        for dtype in [DType::F32, DType::BF16] {
+            let contract = level.contract(dtype).expect("is there").to_string();
+            assert_eq!(contract, "cached/pow,trig_ulps=1,flushes=true,fma=never,per_index.library=2");
+        }
+        // As JSON it is what it was read from.
+        let json = serde_json::to_value(level.contract(DType::F32)).expect("JSON");
+        let mut given: Value = serde_json::from_str(text).expect("JSON");
+        given["trig_ulps"] = 1.0.into();
+        given["per_index.library"] = 2.0.into();
+        assert_eq!(json, given);
+        let text =
+            r#"{"f32": {"class": "fused", "frequencies": "table"}, "bf16": {"class": "eager", "frequencies": "exp"}}"#;
+        let two = manifest("rotate", "contracts", text).expect("is one");
+        let contract = two.level(Level::Rotate).and_then(|level| level.contract(DType::BF16)).expect("is there");
+        assert_eq!(contract.to_string(), "eager/exp");
+        // Where cos and sin are given the way to frequencies may be left out.
+        assert!(manifest("apply", "contract", r#"{"class": "fused", "store": "toward-zero"}"#).is_ok());
+    }
+
+    #[test]
+    fn mistakes_in_a_contract_name_place_expectation_and_finding() {
+        for (key, contract, message) in [
+            ("contract", r#"{"class": "fused"}"#, "levels.rotate.contract: key \"frequencies\" is missing"),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "library_ulp": 1}"#,
+                "levels.rotate.contract: unknown key \"library_ulp\"; did you mean \"library_ulps\"?",
+            ),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "library_ulps": -1}"#,
+                "levels.rotate.contract.library_ulps: expected a number from 0 to 65536, found -1",
+            ),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "trig_error": "1e-6"}"#,
+                "levels.rotate.contract.trig_error: expected a number from 0 to 0.01, found \"1e-6\"",
+            ),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "flushes": 1}"#,
+                "levels.rotate.contract.flushes: expected true or false, found 1",
+            ),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "angles": "exat"}"#,
+                "levels.rotate.contract.angles: expected one of exact, f64, f32, found \"exat\"; did you mean \"exact\"?",
+            ),
+            (
+                "contract",
+                r#"{"class": "fused", "frequencies": "pow", "angle_limit": null}"#,
+                "levels.rotate.contract.angle_limit: expected a number from 0 to 1e12, found null",
+            ),
+            (
+                "contracts",
+                r#"{"f32": {"class": "fused", "frequencies": "pow"}, "bf16": {"class": "fused", "frequencies": "pow", "fma": true}}"#,
+                "levels.rotate.contracts.bf16.fma: expected one of allowed, always, never, found true",
+            ),
+        ] {
+            let error = manifest("rotate", key, contract).expect_err(message);
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

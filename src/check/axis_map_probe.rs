@@ -1,7 +1,8 @@
 //! `axis-map-probe`: which axis turns which pair, read off the output.
 
+use super::fit::Fit;
 use super::generator::{Generator, text};
-use super::judge::{Fit, Judge};
+use super::judge::Judge;
 use super::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Consume, Data, Level, Place};
 use crate::plan::{Layout, NO_AXIS};
@@ -73,8 +74,8 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             let fits = |axis: u8| judge.fits_everywhere(&outputs, head, pair, Some(axis), None);
             let candidates = (0..axes).filter_map(|a| u8::try_from(a).ok()).chain([NO_AXIS]);
             let of_stated = fits(stated);
+            judge.count_beyond(&mut measure, judge.unclaimed(head, pair));
             if of_stated == Fit::NothingClaimed {
-                judge.count_beyond(&mut measure, 1);
                 continue;
             }
             // An axis that is nowhere refuted may be the one.

@@ -1,7 +1,8 @@
 //! `frequency-probe`: how fast each pair turns, read off the output.
 
+use super::fit::Fit;
 use super::generator::{Generator, text};
-use super::judge::{Fit, Judge};
+use super::judge::Judge;
 use super::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict};
 use crate::case::{Case, Consume, Data, Level};
 use crate::plan::NO_AXIS;
@@ -66,7 +67,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         let wrong: Vec<usize> = (0..pairs).filter(|i| fits[*i] == Fit::No).collect();
         let silent = fits.iter().filter(|fit| **fit == Fit::NothingClaimed).count();
         measure.elements += (pairs - silent) as u64;
-        judge.count_beyond(&mut measure, silent as u64);
+        judge.count_beyond(&mut measure, (0..pairs).map(|pair| judge.unclaimed(head, pair)).sum());
         if let Some(first) = wrong.first().copied() {
             return Ok(Verdict::Fail(explain(&judge, &outputs, head, first, &wrong)));
         }

@@ -10,7 +10,7 @@ use super::explain::OPPOSITE;
 use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
-use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
+use crate::plan::bound::{Allowance, PairBound, Types};
 use crate::plan::contract::{Contract, Frequency};
 use crate::plan::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
@@ -48,17 +48,6 @@ impl Measure {
         self.elements += 1;
         self.worst = self.worst.max(ratio);
     }
-}
-
-/// Whether outputs are those of a stated angle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// Within its bound.
-    Yes,
-    /// Beyond it.
-    No,
-    /// The contract claims nothing here: neither a confirmation nor a refutation.
-    NothingClaimed,
 }
 
 /// One element of an output.
@@ -262,7 +251,7 @@ impl<'a> Judge<'a> {
         if axis == NO_AXIS { Dd::ZERO } else { self.truth.positions[usize::from(axis)][row][token] }
     }
 
-    fn bound_at(&self, head: usize, pair: usize, position: Dd) -> PairBound {
+    pub(super) fn bound_at(&self, head: usize, pair: usize, position: Dd) -> PairBound {
         let row = self.plan_row(head);
         let frequency = self.truth.plan.frequencies(row)[pair];
         let steps = self.steps[row as usize][pair];
@@ -315,80 +304,6 @@ impl<'a> Judge<'a> {
         let (a, b) = self.channels(pair);
         let channels = self.output_row(outputs, row, token, head);
         (channels[a], channels[b])
-    }
-
-    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> Fit {
-        let (row, token, head, pair) = at;
-        let (a, b) = self.channels(pair);
-        let input = self.input_row(outputs, row, token, head);
-        let output = self.output_row(outputs, row, token, head);
-        let inputs = (input[a], input[b]);
-        let judged = [(false, output[a]), (true, output[b])]
-            .map(|(second, observed)| bound.judge(&self.types, second, inputs, observed));
-        if judged.contains(&Judgement::Fail) {
-            Fit::No
-        } else if judged.iter().all(|j| matches!(j, Judgement::Pass { .. })) {
-            Fit::Yes
-        } else {
-            Fit::NothingClaimed
-        }
-    }
-
-    /// Whether a pair's output is that of this position.
-    #[must_use]
-    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> Fit {
-        if !self.claims(row, token, head, pair) {
-            return Fit::NothingClaimed;
-        }
-        self.fits_bound(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
-    }
-
-    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`): a single token can refute it;
-    /// tokens for which nothing is claimed say nothing.
-    #[must_use]
-    pub fn fits_everywhere(
-        &self,
-        outputs: &Outputs,
-        head: usize,
-        pair: usize,
-        axis: Option<u8>,
-        row: Option<usize>,
-    ) -> Fit {
-        let axis = axis.unwrap_or_else(|| self.axis(head, pair));
-        let row = row.unwrap_or(0);
-        let mut all = Fit::NothingClaimed;
-        for token in 0..self.tokens() {
-            match self.fits(outputs, row, token, head, pair, self.position(axis, row, token)) {
-                Fit::No => return Fit::No,
-                Fit::Yes => all = Fit::Yes,
-                Fit::NothingClaimed => {}
-            }
-        }
-        all
-    }
-
-    /// Whether the contract claims anything for a pair's angle here.
-    #[must_use]
-    pub fn claims(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
-        self.contract.class.angle_limit.is_none() || !self.bound(row, token, head, pair).beyond_limit
-    }
-
-    /// What is said of elements beyond the contract's angle limit.
-    pub(super) fn limit_note(&self) -> String {
-        let limit = self.contract.class.angle_limit.unwrap_or(f64::INFINITY);
-        format!("angles beyond {limit} rad not judged (class {})", self.contract.class.name)
-    }
-
-    /// Counts elements beyond the contract's angle limit.
-    pub(super) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
-        if elements == 0 {
-            return;
-        }
-        measure.beyond_angle_limit += elements;
-        let note = self.limit_note();
-        if !measure.notes.contains(&note) {
-            measure.notes.push(note);
-        }
     }
 
     /// The two outputs of a pair, each with its bound; `None` where the contract claims nothing.

@@ -1,6 +1,7 @@
 //! Positions of a backend: asked for on level positions, read off the output on level fused.
 
-use super::judge::{Fit, Judge};
+use super::fit::Fit;
+use super::judge::Judge;
 use super::{Failure, Halt, Subject};
 use crate::case::call::{Call, PositionView};
 use crate::case::{Case, Data, Level};

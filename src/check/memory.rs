@@ -140,8 +140,10 @@ mod tests {
     use crate::case::call::Call;
     use crate::numeric::DType;
 
+    type After = fn(&Call, &mut [u8]);
+
     /// Keeps the embedded kernel's answer but for one thing.
-    fn with(after: fn(&Call, &mut [u8])) -> Mutant {
+    fn with(after: After) -> Mutant {
         Mutant { host: Host::new(), before: nothing, after, memory: Vec::new() }
     }
 
@@ -172,7 +174,7 @@ mod tests {
     /// Without guard pages too: what is written is seen by its bytes, what is read by what it does.
     #[test]
     fn each_check_of_memory_fails_its_own_defect() {
-        let defects: [(&str, fn(&Call, &mut [u8]), &str); 10] = [
+        let defects: [(&str, After, &str); 10] = [
             ("guards", |c, m| m[c.qk().unwrap().q_out.offset - 1] ^= 1, "1 element before the start of q"),
             (
                 "guards",

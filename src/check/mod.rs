@@ -21,6 +21,7 @@ mod deterministic;
 mod empty;
 mod explain;
 mod far_strides;
+mod fit;
 mod fp_environment;
 mod frequency_probe;
 mod fully_written;
@@ -66,9 +67,10 @@ mod token_independence;
 
 use crate::case::{Case, Level};
 
+pub use fit::Fit;
 pub use generator::{Generator, Group};
 pub use invariant::SpecInvariant;
-pub use judge::{ClassTally, Coverage, Element, ElementFailure, Fit, GradeTally, Measure, MeasuredK};
+pub use judge::{ClassTally, Coverage, Element, ElementFailure, GradeTally, Measure, MeasuredK};
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.

@@ -295,8 +295,14 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let verdict = run::replay(&case, &mut *backend, &context).map_err(Stop::usage)?;
     let (text, code) = match verdict {
+        Verdict::Pass(m) if m.elements == 0 => {
+            let why = if m.notes.is_empty() { "no element could be judged".to_owned() } else { m.notes.join("; ") };
+            (format!("not judged: {why}\n"), ExitCode::NothingRan)
+        }
         Verdict::Pass(m) => {
-            (format!("holds: {} elements, largest error/bound {:.3}\n", m.elements, m.worst), ExitCode::Conformant)
+            let notes: String = m.notes.iter().map(|note| format!("     {note}\n")).collect();
+            let held = format!("holds: {} elements, largest error/bound {:.3}\n{notes}", m.elements, m.worst);
+            (held, ExitCode::Conformant)
         }
         Verdict::Fail(f) => {
             let details: String = f.details.iter().map(|d| format!("     {d}\n")).collect();

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, print};
+use super::{Stop, contracts, library, print};
 use crate::check::CATALOGUE;
+use crate::plan::contract::ContractTable;
 use crate::run::{ExitCode, known_ids};
 use crate::spec::model::{Claim, Scheme, Verdict};
 use crate::spec::{Library, suggest};
@@ -18,6 +19,7 @@ enum What {
     Invariants,
     Contracts,
     Models,
+    Faults,
 }
 
 #[derive(Debug, Args)]
@@ -32,7 +34,7 @@ pub(super) struct ListArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
-    /// Id of a check, an invariant or a scheme
+    /// Id of a check, an invariant or a scheme; a class, a way to frequencies or a key of contracts
     id: String,
     /// A scheme file to add
     #[arg(long, value_name = "FILE")]
@@ -42,7 +44,7 @@ pub(super) struct ExplainArguments {
 pub(super) fn list(a: &ListArguments) -> Result<ExitCode, Stop> {
     let library = library(&a.spec)?;
     let mut out = String::new();
-    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models];
+    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models, What::Faults];
     let chosen: Vec<What> = a.what.map_or_else(|| all.to_vec(), |w| vec![w]);
     for what in &chosen {
         if chosen.len() > 1 {
@@ -74,13 +76,12 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
             }
         }
         What::Contracts => {
-            let contracts = crate::plan::contract_file::contracts();
-            let contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
-            for class in &contracts.classes {
-                let _ = writeln!(out, "class {:14} {}", class.name, class.doc);
-            }
-            for way in &contracts.frequencies {
-                let _ = writeln!(out, "frequencies {:14} {}", way.name, way.doc);
+            out.push_str(&contracts::list(&table()?));
+        }
+        What::Faults => {
+            let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+            for fault in &faults {
+                let _ = writeln!(out, "{:32} {}", fault.id, fault.doc);
             }
         }
         What::Models => {
@@ -91,6 +92,10 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
         }
     }
     Ok(())
+}
+
+fn table() -> Result<ContractTable, Stop> {
+    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
 }
 
 pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
@@ -129,12 +134,22 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
             };
         }
     }
+    let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    if let Some(fault) = faults.iter().find(|fault| fault.id == a.id) {
+        out.push_str(&fault_text(fault));
+    }
+    let table = table()?;
+    if out.is_empty() {
+        out = contracts::explain(&table, &a.id).unwrap_or_default();
+    }
     if out.is_empty() {
         match library.get(&a.id) {
             Ok(scheme) => out = scheme_text(scheme),
             Err(_) => {
                 let mut names = known_ids(&library);
                 names.extend(library.schemes().map(|s| s.name.clone()));
+                names.extend(faults.iter().map(|fault| fault.id.clone()));
+                names.extend(contracts::names(&table));
                 let hint = suggest(&a.id, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n:?}?"));
                 return Err(Stop::usage(format!(
                     "nothing is called {:?}{} (`ropecheck list` shows what there is)",
@@ -146,6 +161,25 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
     }
     print(&out);
     Ok(ExitCode::Conformant)
+}
+
+fn fault_text(fault: &crate::fault::Fault) -> String {
+    let levels: Vec<&str> = fault.levels.iter().map(|l| l.name()).collect();
+    let mut out = format!("fault {} ({})\n\n{}\n\n", fault.id, fault.class, fault.doc);
+    let mut line = |name: &str, text: &str| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "{name:15} {text}");
+        }
+    };
+    line("happened in", &fault.bugs.join("; "));
+    line(
+        "shown on",
+        &format!("{} (levels {}), contract {}", fault.schemes.join(", "), levels.join(", "), fault.contract),
+    );
+    line("must be killed", &fault.kills.join(", "));
+    line("not everywhere", &fault.why);
+    line("no defect", fault.equal.as_deref().unwrap_or_default());
+    out
 }
 
 fn scheme_text(scheme: &Scheme) -> String {

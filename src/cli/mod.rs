@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod check;
+mod contracts;
 mod list;
 mod positions;
 mod properties;

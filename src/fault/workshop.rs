@@ -16,6 +16,7 @@ use crate::spec::Library;
 pub struct Workshop<'a> {
     library: &'a Library,
     contracts: &'a ContractTable,
+    owned: Arc<Library>,
     shared: Arc<Shared>,
     run: LibraryOptions,
 }
@@ -34,8 +35,9 @@ impl<'a> Workshop<'a> {
     /// With these schemes and contracts; compiled kernels are run as `run` says.
     #[must_use]
     pub fn new(library: &'a Library, contracts: &'a ContractTable, run: LibraryOptions) -> Self {
-        let shared = Arc::new(Shared::new(Arc::new(library.clone())));
-        Workshop { library, contracts, shared, run }
+        let owned = Arc::new(library.clone());
+        let shared = Arc::new(Shared::new(Arc::clone(&owned)));
+        Workshop { library, contracts, owned, shared, run }
     }
 
     /// The kernel that has this fault.
@@ -46,7 +48,9 @@ impl<'a> Workshop<'a> {
         match &fault.injection {
             Injection::Source(edits) => Ok(Box::new(self.compiled(edits)?)),
             Injection::Emulated(what) => {
-                let faulty = inject::emulated(fault, what, self.library, &self.shared, self.contracts)?;
+                // Plans are kept by the names of schemes, and a fault may change what a name means.
+                let own = Arc::new(Shared::new(Arc::clone(&self.owned)));
+                let faulty = inject::emulated(fault, what, self.library, &own, self.contracts)?;
                 Ok(Box::new(faulty))
             }
         }

@@ -177,8 +177,14 @@ impl PairBound {
             pair.most = [f64::INFINITY; 2];
             return pair;
         }
-        // Multiplying by a power of two rounds only among the subnormals.
-        let power_of_two = scaling.to_bits().trailing_zeros() >= 52;
+        // Multiplying by a power of two rounds only among the subnormals, if what it multiplies is in the product's type.
+        let source = match types.scaling {
+            Scaling::Factors => types.table,
+            Scaling::Inputs => Some(types.storage),
+            Scaling::Outputs => types.arithmetic,
+        };
+        let in_type = source.is_some() || types.scaled.is_some_and(|t| t != DType::F32);
+        let power_of_two = in_type && scaling.to_bits().trailing_zeros() >= 52;
         let error = types.scaled.map_or(0.0, |t| if t.holds(scaling) { 0.0 } else { t.half_ulp(scaling) });
         let values = ScaledValues { outputs: types.scaling == Scaling::Outputs, by: m, error, power_of_two };
         let in_factors = types.scaling == Scaling::Factors || scaling == 1.0 || m == 0.0;

@@ -90,8 +90,9 @@ fn an_angle_that_is_exact_has_no_error() {
     let blind = |f: f64| contract.blind_from(&Frequency::plain(f)).expect("a table");
     assert_eq!(blind(1.0), 16_777_216.0);
     assert!((at(1.0, 0.9, Dd::from_f64(blind(0.9).ceil())) - 1.0).abs() < 1e-6);
-    // An exact frequency of 3 makes products of more than 24 bits before positions have as many.
-    assert!((at(0.0, 3.0, Dd::from_f64(5_549_409.0)) - 1.0).abs() < 1e-6 && (blind(3.0) - 5_549_409.0).abs() < 1.0);
+    // An exact frequency with a long fraction makes products of more than 24 bits before positions have as many.
+    let f = f64::from(3f32.next_up());
+    assert!((at(0.0, f, Dd::from_f64(5_549_409.0)) - 1.0).abs() < 1e-6 && (blind(f) - 5_549_409.0).abs() < 1.0);
     assert!(at(f64::INFINITY, 0.1, Dd::from_f64(7.0)).is_infinite());
     assert!(at(1.0, 1e30, Dd::from_f64(1e30)).is_infinite());
     // An angle that f32 cannot hold may be lost whole.
@@ -113,7 +114,6 @@ fn an_f64_angle_errs_by_units_of_f64() {
     let narrow = Contract { class: ClassRule { angles: Kept::F32, ..contract.class.clone() }, ..contract.clone() };
     let frequency = Frequency::power(f, 1e4, 1, 128);
     let (wide, narrow) = (contract.blind_from(&frequency), narrow.blind_from(&frequency));
-    // One rounding in 2^29 times finer units, where f32 has two.
-    let ratio = wide.expect("a table") / narrow.expect("a table");
-    assert!((ratio / 2f64.powi(30) - 1.0).abs() < 1e-2, "{ratio:e}");
+    assert_eq!(wide, Some(2f64.powi(53)), "positions beyond it are no f64");
+    assert!((narrow.expect("a table") * 2.0 * f * F32_ROUNDING - 1.0).abs() < 1e-2);
 }

@@ -224,7 +224,10 @@ mod tests {
             ("fused/table,trig_error=0.5", "trig_error: expected a number from 0 to 0.01, found 0.5"),
             ("fused/table,angle_limit=1e13", "angle_limit: expected a number from 0 to 1e12, found 10000000000000"),
             ("fused/table,flushes=yes", "flushes: expected true or false, found \"yes\""),
-            ("fused/table,angles=f46", "angles: expected one of exact, f64, f32, found \"f46\"; did you mean \"f64\"?"),
+            (
+                "fused/table,angles=exat",
+                "angles: expected one of exact, f64, f32, found \"exat\"; did you mean \"exact\"?",
+            ),
             ("fused/table,arithmetic=f64", "arithmetic: expected one of exact, f32, storage, found \"f64\""),
             ("fused/table,fma=never,fma=always", "fma is given twice"),
         ] {

@@ -4,6 +4,7 @@ mod anchors;
 mod controls;
 mod grade;
 mod groups;
+mod in_force;
 mod reached;
 mod result;
 pub mod selftest;
@@ -28,10 +29,10 @@ pub use anchors::{Anchors, anchors, statements};
 pub use controls::{ControlResult, controls};
 pub use grade::{Grade, grades};
 pub use groups::{SelectionError, groups};
+pub use in_force::{ContractInForce, contracts_in_force};
 pub use reached::{Reached, reached};
 pub use result::{
-    BandResult, CheckResult, ContractInForce, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements,
-    contracts_in_force, digest, not_judged, verdict,
+    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
 };
 pub use shrink::shrink;
 

@@ -7,11 +7,8 @@ use serde::Serialize;
 use crate::backend::Manifest;
 use crate::case::{Case, Consume, Level, pairing_name};
 use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Verdict};
-use crate::numeric::DType;
-use crate::plan::contract::ContractTable;
-use crate::plan::declaration::{Declaration, Settings};
 
-use super::{Anchors, ControlResult, Grade, Reached};
+use super::{Anchors, ContractInForce, ControlResult, Grade, Reached};
 
 /// Exit codes of the program: documented, stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,43 +283,6 @@ pub fn not_judged(manifest: &Manifest, levels: &[Level]) -> Vec<NotJudged> {
         .collect()
 }
 
-/// The arithmetic that outputs were held to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ContractInForce {
-    /// Level.
-    pub level: Level,
-    /// Storage type.
-    pub dtype: DType,
-    /// `manifest` or `--contract`.
-    pub declared_in: &'static str,
-    /// What was declared.
-    pub contract: Declaration,
-    /// All that follows from it.
-    pub numbers: Settings,
-}
-
-/// The contracts that outputs on these levels are held to.
-#[must_use]
-pub fn contracts_in_force(manifest: &Manifest, table: &ContractTable, levels: &[Level]) -> Vec<ContractInForce> {
-    let mut all = Vec::new();
-    for (level, declared) in manifest.levels.iter().filter(|(level, _)| levels.contains(level)) {
-        for (dtype, own) in &declared.contracts {
-            let Some(contract) = table.in_force(*dtype, Some(own)) else { continue };
-            let Ok(resolved) = contract.resolve(table) else { continue };
-            let declared_in = if std::ptr::eq(contract, own) { "manifest" } else { "--contract" };
-            let numbers = Settings::of(&resolved);
-            all.push(ContractInForce {
-                level: *level,
-                dtype: *dtype,
-                declared_in,
-                contract: contract.clone(),
-                numbers,
-            });
-        }
-    }
-    all
-}
-
 /// What a run found.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -376,28 +336,6 @@ pub struct SpecStatements {
 }
 
 impl RunReport {
-    /// What was left out because of angle limits, one text for each; empty if nothing was.
-    #[must_use]
-    pub fn angle_limits(&self) -> Vec<String> {
-        let beyond: u64 = self.results.iter().flat_map(|r| r.bands.values()).map(|b| b.beyond_angle_limit).sum();
-        let mut all = Vec::new();
-        for one in self.contracts.iter().filter(|_| beyond > 0) {
-            if let Some(limit) = one.numbers.get("angle_limit") {
-                let text = format!("angles beyond {limit} rad not judged (class {})", one.contract.class);
-                if !all.contains(&text) {
-                    all.push(text);
-                }
-            }
-        }
-        all
-    }
-
-    /// The options that a replay needs again, each with a space before it.
-    #[must_use]
-    pub fn replay_options(&self) -> String {
-        self.contract_options.iter().map(|text| format!(" --contract '{text}'")).collect()
-    }
-
     /// The exit code that the contents call for.
     #[must_use]
     pub fn exit(&self) -> ExitCode {

@@ -165,6 +165,12 @@ impl<'a> Maker<'a> {
         places: &Places<'_>,
         memory: &mut [u8],
     ) -> Result<(), String> {
+        if !view.rotary_dim.is_multiple_of(2) || view.rotary_offset.saturating_add(view.rotary_dim) > view.head_dim {
+            return Err(format!(
+                "{} channels from {} on are no rotary part of a head of {}",
+                view.rotary_dim, view.rotary_offset, view.head_dim
+            ));
+        }
         let dtype = qk.q.dtype;
         let contract = self.emulation.contract(dtype).ok_or_else(|| format!("no contract for {dtype}"))?;
         let asked = self.plan(view.head_dim, view.rotary_dim, qk)?;

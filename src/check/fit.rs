@@ -1,0 +1,100 @@
+//! Whether outputs are those of a stated position, and where the contract claims nothing at all.
+
+use super::Outputs;
+use super::judge::{Judge, Measure};
+use crate::numeric::Dd;
+use crate::plan::bound::{Judgement, PairBound};
+
+/// Whether outputs are those of a stated angle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Within its bound.
+    Yes,
+    /// Beyond it.
+    No,
+    /// The contract claims nothing here: neither a confirmation nor a refutation.
+    NothingClaimed,
+}
+
+impl Judge<'_> {
+    fn fits_bound(&self, outputs: &Outputs, at: (usize, usize, usize, usize), bound: &PairBound) -> Fit {
+        let (row, token, head, pair) = at;
+        let (a, b) = self.channels(pair);
+        let input = self.input_row(outputs, row, token, head);
+        let output = self.output_row(outputs, row, token, head);
+        let inputs = (input[a], input[b]);
+        let judged = [(false, output[a]), (true, output[b])]
+            .map(|(second, observed)| bound.judge(&self.types, second, inputs, observed));
+        if judged.contains(&Judgement::Fail) {
+            Fit::No
+        } else if judged.iter().all(|j| matches!(j, Judgement::Pass { .. })) {
+            Fit::Yes
+        } else {
+            Fit::NothingClaimed
+        }
+    }
+
+    /// Whether a pair's output is that of this position.
+    #[must_use]
+    pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> Fit {
+        if !self.claims(row, token, head, pair) {
+            return Fit::NothingClaimed;
+        }
+        self.fits_bound(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
+    }
+
+    /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`). One token can refute it. Tokens
+    /// for which nothing is claimed say nothing, and where there are such, position 0 alone, where no frequency shows, is
+    /// no confirmation.
+    #[must_use]
+    pub fn fits_everywhere(
+        &self,
+        outputs: &Outputs,
+        head: usize,
+        pair: usize,
+        axis: Option<u8>,
+        row: Option<usize>,
+    ) -> Fit {
+        let axis = axis.unwrap_or_else(|| self.axis(head, pair));
+        let row = row.unwrap_or(0);
+        let (mut turned, mut silent) = (false, false);
+        for token in 0..self.tokens() {
+            let position = self.position(axis, row, token);
+            match self.fits(outputs, row, token, head, pair, position) {
+                Fit::No => return Fit::No,
+                Fit::Yes => turned |= position.hi != 0.0,
+                Fit::NothingClaimed => silent = true,
+            }
+        }
+        if turned || !silent { Fit::Yes } else { Fit::NothingClaimed }
+    }
+
+    /// Tokens of the first row for which nothing is claimed of a pair.
+    pub(super) fn unclaimed(&self, head: usize, pair: usize) -> u64 {
+        (0..self.tokens()).filter(|token| !self.claims(0, *token, head, pair)).count() as u64
+    }
+
+    /// Whether the contract claims anything for a pair's angle here.
+    #[must_use]
+    pub fn claims(&self, row: usize, token: usize, head: usize, pair: usize) -> bool {
+        self.contract.class.angle_limit.is_none() || !self.bound(row, token, head, pair).beyond_limit
+    }
+
+    /// What is said of elements beyond the contract's angle limit.
+    pub(super) fn limit_note(&self) -> String {
+        let limit = self.contract.class.angle_limit.unwrap_or(f64::INFINITY);
+        format!("angles beyond {limit} rad not judged (class {})", self.contract.class.name)
+    }
+
+    /// Counts elements beyond the contract's angle limit.
+    pub(super) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
+        if elements == 0 {
+            return;
+        }
+        measure.beyond_angle_limit += elements;
+        let note = self.limit_note();
+        if !measure.notes.contains(&note) {
+            measure.notes.push(note);
+        }
+    }
+}
