@@ -2,7 +2,6 @@
 //! changing the call before the embedded kernel sees it, so that they are exactly one thing each.
 
 mod bent;
-mod emulated;
 mod laws;
 mod special;
 
