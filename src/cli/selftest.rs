@@ -23,6 +23,9 @@ pub(super) struct SelfTestArguments {
     /// Only this fault (repeatable)
     #[arg(long, value_name = "ID")]
     fault: Vec<String>,
+    /// No faults, only honest kernels
+    #[arg(long, conflicts_with = "fault")]
+    no_faults: bool,
     /// Only this check (repeatable); a fault that only other checks kill then survives
     #[arg(long, value_name = "ID")]
     check: Vec<String>,
@@ -65,7 +68,7 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
     let library = library(&[])?;
     let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let catalogue = fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
-    let chosen = chosen(catalogue, &a.fault)?;
+    let chosen = if a.no_faults { Vec::new() } else { chosen(catalogue, &a.fault)? };
     let order = known_ids(&library);
     for check in &a.check {
         if !order.contains(check) {
