@@ -67,7 +67,7 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
         What::Checks => {
             for check in CATALOGUE {
                 let levels: Vec<&str> = check.levels().iter().map(|l| l.name()).collect();
-                let _ = writeln!(out, "{:20} [{}] {}", check.id(), levels.join(" "), check.docs().statement);
+                let _ = writeln!(out, "{:22} [{}] {}", check.id(), levels.join(" "), check.docs().statement);
             }
         }
         What::Invariants => {
