@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use ropecheck::backend::emulated::adversarial::{World, attained, combinations, sweep, terms, worlds};
+use ropecheck::backend::emulated::adversarial::{Combination, World, attained, combinations, sweep, terms, worlds};
+use ropecheck::numeric::DType;
 use ropecheck::plan::contract::ContractTable;
 use ropecheck::plan::contract_file::contracts;
+use ropecheck::plan::declaration::Declaration;
 
 static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
 /// Few, because powers in 256 bits take their time; a width that is a power of two, one that is not, and a short one.
@@ -26,6 +28,41 @@ fn no_honest_element_is_rejected() {
         assert!(found.tally.judged > 200_000, "{name}: {:?}", found.tally);
         // A tie of the last rounding alone reaches the half.
         assert!(found.tally.ratio > 0.5, "{name}: {:?}", found.tally);
+    }
+}
+
+/// What a contract may declare besides class and way: each is run by a kernel that does it.
+#[test]
+fn no_honest_element_of_a_declared_variant_is_rejected() {
+    for class in &CONTRACTS.classes {
+        for extra in [
+            "table,fma=always",
+            "table,fma=never",
+            "table,store=toward-zero",
+            "table,store=toward-zero,scaling=inputs,scaling_type=storage",
+            "table,flushes=true",
+            "table,scaling=inputs",
+            "table,scaling=outputs",
+            "table,scaling_type=storage",
+            "table,scaling=inputs,scaling_type=storage",
+            "table,scaling=outputs,scaling_type=storage",
+            "table,scaling=inputs,scaling_type=exact",
+            "table,scaling=outputs,scaling_type=exact",
+            "table,angles=f64",
+            // An ulp away from the nearest number.
+            "pow,angles=f64,library_ulps=2",
+            "recurrence,angles=f64,library_ulps=2",
+        ] {
+            let text = format!("{}/{extra}", class.name);
+            let contract = Declaration::parse(&text).and_then(|d| d.resolve(&CONTRACTS));
+            let contract = contract.unwrap_or_else(|why| panic!("{text}: {why}"));
+            for storage in [DType::F32, DType::F16, DType::BF16] {
+                let combination = Combination { contract: contract.clone(), storage };
+                let found = sweep(&combination, &WORLDS, 2 << 16, 11, 2);
+                assert_eq!(found.rejected, 0, "{text} {storage}: {:?}", found.first);
+                assert!(found.tally.ratio > 0.5, "{text} {storage}: {:?}", found.tally);
+            }
+        }
     }
 }
 

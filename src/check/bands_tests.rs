@@ -45,7 +45,7 @@ impl Maker {
     fn prepared(&self, planned: &Planned, manifest: &Manifest) -> Result<Prepared, PrepareError> {
         let case = &planned.case;
         let consumes = &manifest.level(case.level).expect("the level").consumes;
-        prepare(case, self.library.get(&case.scheme).expect("a scheme"), &self.plans, consumes)
+        prepare(case, self.library.get(&case.scheme).expect("a scheme"), &self.plans, consumes, 1)
     }
 
     /// Smallest and largest position of a case.

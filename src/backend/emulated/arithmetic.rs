@@ -264,12 +264,13 @@ impl Arithmetic {
     }
 }
 
-/// The number of a type that `v` is cut off to.
+/// The number of a type that `v` is cut off to; infinity where its exponent is beyond the type.
 fn toward_zero(dtype: DType, v: f64) -> f64 {
     let bits = dtype.encode(v);
     let rounded = dtype.decode(bits);
+    let beyond = v.abs() >= f64::from(dtype.max_exponent() + 1).exp2();
     // The encoding's magnitude is in its low bits, so that one less is the neighbour towards zero.
-    if v.is_finite() && rounded.abs() > v.abs() { dtype.decode(bits - 1) } else { rounded }
+    if !beyond && rounded.abs() > v.abs() { dtype.decode(bits - 1) } else { rounded }
 }
 
 #[cfg(test)]
@@ -356,7 +357,8 @@ mod tests {
     fn knobs_of_the_store_do_what_they_say() {
         assert_eq!(toward_zero(DType::BF16, 1.0 + 1.9 / 128.0), 1.0 + 1.0 / 128.0);
         assert_eq!(toward_zero(DType::F16, -(2.0 - 1e-9)), -(2.0 - 1.0 / 1024.0));
-        assert_eq!(toward_zero(DType::F32, 1e39), DType::F32.max_finite());
+        assert_eq!(toward_zero(DType::F16, 65_535.0), 65_504.0);
+        assert_eq!(toward_zero(DType::F16, -65_536.0), f64::NEG_INFINITY);
         let unit = Factor { cos: Dd::from_f64(1.0), sin: Dd::ZERO };
         let through =
             |storage, dtype| of("fused", storage, &Knobs { storing: Storing::Through(dtype), ..Knobs::default() });

@@ -6,7 +6,7 @@ use super::inputs::{Inputs, position};
 use super::world::World;
 use crate::numeric::{DType, Dd, Rng};
 use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
-use crate::plan::contract::{ClassRule, Contract, ContractTable, Kept, Procedure};
+use crate::plan::contract::{ClassRule, Contract, ContractTable, Kept, Procedure, Scaling};
 
 /// A term of the bound, and the kernel that shows it.
 #[derive(Debug, Clone)]
@@ -79,8 +79,12 @@ pub fn terms(table: &ContractTable) -> Vec<Term> {
     let mut absolute = Term { name: "trig, absolute error".to_owned(), ..trig };
     absolute.contract.class.trig_error = 1e-6;
     all.push(absolute);
-    let scaling = term("scaling", class(Exact, F32, Exact, 0.0), DType::F32, |a| a.trig);
+    let scaling = term("scaling of factors", class(Exact, F32, Exact, 0.0), DType::F32, |a| a.trig);
     all.push(Term { scaling: rounds_badly, ..scaling });
+    for (name, place) in [("scaling of inputs", Scaling::Inputs), ("scaling of outputs", Scaling::Outputs)] {
+        let rule = ClassRule { scaling: place, scaled: Some(F32), ..class(Exact, Exact, Exact, 0.0) };
+        all.push(Term { scaling: rounds_badly, ..term(name, rule, DType::F32, |a| a.scaling) });
+    }
     for way in &table.frequencies {
         let name = format!("angle, {}", way.name);
         let mut angle = term(&name, class(F32, Exact, Exact, 0.0), DType::F32, |a| a.angle);

@@ -5,7 +5,7 @@ use super::inputs::{Inputs, position, position_within};
 use super::world::World;
 use crate::numeric::{DType, Dd, Rng};
 use crate::plan::bound::Types;
-use crate::plan::contract::{Contract, ContractTable};
+use crate::plan::contract::{Contract, ContractTable, Fma};
 use crate::plan::judge::{Row, RowBound, Tally};
 
 /// Heads of a token: they share its cosines and sines.
@@ -76,8 +76,13 @@ impl Variant {
             LibraryErrors::Down,
             LibraryErrors::Alternating,
         ];
+        let fused = match contract.class.fma {
+            Fma::Never => Fused::None,
+            Fma::Always => [Fused::OfCos, Fused::OfSin][rng.below(2) as usize],
+            Fma::Allowed => [Fused::None, Fused::OfCos, Fused::OfSin][rng.below(3) as usize],
+        };
         let knobs = Knobs {
-            fused: [Fused::None, Fused::OfCos, Fused::OfSin][rng.below(3) as usize],
+            fused,
             through_f32: rng.one_in(2),
             flush,
             library: errors[rng.below(5) as usize],
