@@ -217,6 +217,13 @@ extern "C" ropecheck_status ropecheck_sync(void *handle, char *err, size_t err_l
   return ropecheck_cuda_fail(ROPECHECK_BAD_ARGUMENT, err, err_len, "the kernel refused its arguments (code %d)", refused);
 }
 
+/* At the end of a level's function: the refusal of a kernel that has already run, or OK at once. Only the sync is sure to
+ * see it. */
+static inline ropecheck_status ropecheck_cuda_refused(void *handle, char *err, size_t err_len) {
+  const volatile int *refused = ropecheck_cuda_handle(handle)->refused;
+  return *refused == 0 ? ROPECHECK_OK : ropecheck_sync(handle, err, err_len);
+}
+
 extern "C" ropecheck_status ropecheck_copy(void *handle, void *to, const void *from, size_t bytes, char *err,
                                            size_t err_len) {
   const cudaStream_t stream = ropecheck_cuda_handle(handle)->stream;

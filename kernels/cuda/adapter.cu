@@ -18,7 +18,7 @@ __global__ void rope_in_place(__nv_bfloat16 *x, const int *positions, const __nv
   }
 }
 
-// ---- what it is, and what it takes from ropecheck. Every call lies inside this, so nothing below has to reject anything.
+// ---- what it is, and what it takes from ropecheck. Every call that is to be computed lies inside this.
 ROPECHECK_CUDA_MANIFEST(R"({
   "name": "rope_in_place", "version": "1",
   "levels": {"rotate": {"consumes": ["positions", "cos_sin_cache"], "schemes": ["rope"],
@@ -28,10 +28,12 @@ ROPECHECK_CUDA_MANIFEST(R"({
   "alias": ["in"], "max_position": 131071
 })")
 
-// ---- the launch. All pointers are device memory that ropecheck owns.
+// ---- the launch. All pointers are device memory that ropecheck owns. The first test is against calls that make no sense.
 extern "C" ropecheck_status ropecheck_rotate(void *, const ropecheck_rotate_call *call, char *err, size_t err_len) {
   const ropecheck_qk &qk = call->qk;
   const int dim = (int)call->plan.head_dim;
+  if (call->plan.rotary_dim != dim || call->plan.rotary_offset != 0 || qk.q.dtype != ROPECHECK_BF16)
+    return ropecheck_cuda_fail(ROPECHECK_UNSUPPORTED, err, err_len, "only whole heads of bf16");
   for (int64_t b = 0; b < qk.batch; b++) { // the kernel knows no batch
     const int *positions = (const int *)call->positions.data + b * call->positions.stride_batch;
     for (const ropecheck_tensor *x : {&qk.q_out, &qk.k_out}) {

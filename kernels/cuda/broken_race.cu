@@ -11,7 +11,7 @@ template <typename T>
 __global__ void rotate_elements(const __grid_constant__ Rotation r, const __grid_constant__ PositionView positions) {
   const int64_t n = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
   const int64_t row = n / r.head_dim / r.heads;
-  if (row >= r.rows) return;
+  if (row >= r.rows || !axes_exist(r)) return;
   const int d = (int)(n % r.head_dim), head = (int)(n / r.head_dim % r.heads);
   const int64_t batch = row / r.tokens, token = row % r.tokens;
 
@@ -48,8 +48,9 @@ extern "C" ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotat
   TRY(flatten(handle, *call, &r, &positions, &dtype, to));
   const int64_t blocks = (r.rows * r.heads * r.head_dim + 255) / 256;
   if (blocks > INT_MAX) return UNSUPPORTED(to, "more than 2^31 - 1 blocks");
-  return with_type(dtype, [&](auto zero) {
+  TRY(with_type(dtype, [&](auto zero) {
     return ropecheck_cuda_launch(call->stream, err, err_len, rotate_elements<decltype(zero)>, dim3((unsigned)blocks),
                                  dim3(256), r, positions);
-  });
+  }));
+  return ropecheck_cuda_refused(handle, err, err_len);
 }

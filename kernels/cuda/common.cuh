@@ -53,7 +53,7 @@ struct Rotation {
   const uint8_t *axis_of_pair;         // [head][pair]
   const double *inv_freq;
   int64_t axis_head, inv_freq_head;    // 0: one row for all heads
-  int *refused;                        // set to 1 where an axis does not exist
+  int *refused;                        // set to 1 if an axis does not exist
 };
 
 static inline View view_of(const ropecheck_tensor &x) {
@@ -167,12 +167,24 @@ __device__ __forceinline__ float position_at(const PositionView &x, int axis, in
   }
 }
 
-// The axis of a pair; ROPECHECK_AXIS_NONE also where the table names one that does not exist, and then says so.
+// Whether the table names only axes that exist. Every thread looks at all of it before it writes anything: then all of them
+// agree, without a barrier, and a call that is refused leaves its outputs as they were. Where heads share a row that is one
+// cached byte a pair; with a row per head it is slow, and rare.
+__device__ __forceinline__ bool axes_exist(const Rotation &r) {
+  const int rows = r.axis_head == 0 ? 1 : r.heads;
+  bool all = true;
+  for (int head = 0; head < rows; head++) {
+    for (int pair = 0; pair < r.pairs; pair++) {
+      const int axis = r.axis_of_pair[head * r.axis_head + pair];
+      all = all && (axis < r.n_axes || axis == ROPECHECK_AXIS_NONE);
+    }
+  }
+  if (!all) *r.refused = 1;
+  return all;
+}
+
 __device__ __forceinline__ int axis_at(const Rotation &r, int head, int pair) {
-  const int axis = r.axis_of_pair[head * r.axis_head + pair];
-  if (axis < r.n_axes || axis == ROPECHECK_AXIS_NONE) return axis;
-  *r.refused = 1;
-  return ROPECHECK_AXIS_NONE;
+  return r.axis_of_pair[head * r.axis_head + pair];
 }
 
 __device__ __forceinline__ float frequency_at(const Rotation &r, int head, int pair) {

@@ -14,8 +14,9 @@ extern "C" ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotat
   TRY(flatten(handle, *call, &r, &positions, &dtype, to));
   const int64_t blocks = (naive_threads(r) + 255) / 256;
   if (blocks > INT_MAX) return UNSUPPORTED(to, "more than 2^31 - 1 blocks");
-  return with_type(dtype, [&](auto zero) {
+  TRY(with_type(dtype, [&](auto zero) {
     return ropecheck_cuda_launch(call->stream, err, err_len, rotate_pairs<decltype(zero)>, dim3((unsigned)blocks),
                                  dim3(256), r, positions);
-  });
+  }));
+  return ropecheck_cuda_refused(handle, err, err_len);
 }

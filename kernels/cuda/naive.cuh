@@ -10,7 +10,7 @@ __global__ void rotate_pairs(const __grid_constant__ Rotation r,
   const int lanes = r.head_dim - r.pairs; // a head has `pairs` threads that rotate, then those that copy
   const int64_t n = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
   const int64_t row = n / lanes / r.heads;
-  if (row >= r.rows) return;
+  if (row >= r.rows || !axes_exist(r)) return;
   const int lane = (int)(n % lanes), head = (int)(n / lanes % r.heads);
   const int64_t batch = row / r.tokens, token = row % r.tokens;
 

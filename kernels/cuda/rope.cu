@@ -146,7 +146,8 @@ extern "C" ropecheck_status ropecheck_rotate(void *handle, const ropecheck_rotat
   ropecheck_dtype dtype = ROPECHECK_F32;
   TRY(flatten(handle, *call, &r, &positions.view, &dtype, to));
   if (r.rows == 0 || r.heads == 0) return ROPECHECK_OK;
-  return rotate_all(handle, r, positions, dtype, call->stream, to);
+  TRY(rotate_all(handle, r, positions, dtype, call->stream, to));
+  return ropecheck_cuda_refused(handle, err, err_len);
 }
 
 extern "C" ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call, char *err, size_t err_len) {

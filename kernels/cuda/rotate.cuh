@@ -12,6 +12,7 @@
 
 // Each source gives, for a token, something with at(axis).
 struct GivenPositions {
+  static constexpr bool given = true; // and with them a table of axes, which may be wrong
   PositionView view;
   struct Here {
     const PositionView &view;
@@ -22,6 +23,7 @@ struct GivenPositions {
 };
 
 struct LayoutPositions {
+  static constexpr bool given = false;
   Runs runs;
   struct Here {
     float p0, p1, p2, p3;
@@ -169,6 +171,7 @@ template <typename T, int P, bool HALF, typename Positions>
 __global__ void __launch_bounds__(THREADS)
     rotate_rows(const __grid_constant__ Rotation r, const __grid_constant__ Positions positions, int heads_each,
                 int copied, bool per_head) {
+  if (Positions::given && !axes_exist(r)) return;
   const bool half = P > 1 ? HALF : r.half != 0;
   const int from = (int)blockIdx.y * heads_each, to = from + heads_each < r.heads ? from + heads_each : r.heads;
   const int turning = r.pairs / P, lanes = turning + copied;

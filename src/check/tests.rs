@@ -2,7 +2,6 @@
 //! changing the call before the embedded kernel sees it, so that they are exactly one thing each.
 
 mod bent;
-mod emulated;
 mod laws;
 mod special;
 
@@ -147,17 +146,30 @@ fn truncated(call: &Call, memory: &mut [u8]) {
     }
 }
 
-fn zeros(call: &Call, memory: &mut [u8]) {
-    let Some(qk) = call.qk() else { return };
-    for (view, size) in [(qk.q_out, qk.q.dtype.size())] {
-        let [batch, tokens, heads, channels] = view.shape;
-        for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
-            for (h, d) in (0..heads).flat_map(|h| (0..channels).map(move |d| (h, d))) {
-                let at = view.at(b, t, h, d);
-                memory[at..at + size].fill(0);
-            }
+/// Overwrites every element of q_out.
+fn filled(call: &Call, memory: &mut [u8], pattern: [u8; 2]) {
+    let Some(view) = call.qk().map(|qk| qk.q_out) else { return };
+    let size = view.dtype.size();
+    let [batch, tokens, heads, channels] = view.shape;
+    for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
+        for (h, d) in (0..heads).flat_map(|h| (0..channels).map(move |d| (h, d))) {
+            let at = view.at(b, t, h, d);
+            memory[at..at + size].chunks_exact_mut(2).for_each(|half| half.copy_from_slice(&pattern));
         }
     }
+}
+
+fn zeros(call: &Call, memory: &mut [u8]) {
+    filled(call, memory, [0, 0]);
+}
+
+fn poison(call: &Call, memory: &mut [u8]) {
+    filled(call, memory, [0xff, 0xff]);
+}
+
+/// 0x7fff and 0x7fff7fff: NaN in every type, and not the poison.
+fn nans(call: &Call, memory: &mut [u8]) {
+    filled(call, memory, [0xff, 0x7f]);
 }
 
 /// Keys one position later than queries cannot be said in one call; an angle that grows with the position can.
@@ -180,8 +192,10 @@ fn drifting(call: &mut Call, memory: &mut [u8]) {
 fn every_check_of_rotation_passes_the_embedded_kernel_and_fails_its_own_defect() {
     type Before = fn(&mut Call, &mut [u8]);
     type After = fn(&Call, &mut [u8]);
-    let cases: [(&str, Before, After, &str); 9] = [
+    let cases: [(&str, Before, After, &str); 11] = [
         ("controls", nothing, zeros, "zero"),
+        ("controls", nothing, poison, "nothing was written"),
+        ("controls", nothing, nans, "every element was written, and is NaN"),
         ("axis-map-probe", swap_axes, nothing_after, "turns with w, the scheme says h"),
         ("frequency-probe", other_base, nothing_after, "the scheme says"),
         ("pairing-probe", other_pairing, nothing_after, "adjacent"),

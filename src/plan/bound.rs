@@ -168,10 +168,9 @@ impl PairBound {
             most: factors.map(f64::abs),
             reference: factors.map(|factor| factor_error(factor, scaling, angle)),
             scaled: None,
-            // Written so that an angle that is no number is beyond.
-            beyond_limit: contract.class.angle_limit.is_some_and(|limit| !(angle.abs() + g <= limit)),
+            beyond_limit: contract.class.angle_limit.is_some_and(|limit| angle.is_nan() || angle.abs() + g > limit),
         };
-        let scaling_overflows = types.scaled.is_some_and(|t| !(m < t.overflow_threshold()));
+        let scaling_overflows = types.scaled.is_some_and(|t| m.is_nan() || m >= t.overflow_threshold());
         if !g.is_finite() || scaling_overflows {
             // The kernel's angle, or its scaling, may overflow: nothing can be said.
             pair.most = [f64::INFINITY; 2];

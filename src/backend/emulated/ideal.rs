@@ -18,7 +18,7 @@ pub(super) fn odd(value: Dd) -> f64 {
 }
 
 /// pi/2 in three parts: 159 bits.
-const HALF_PI: [f64; 3] = [1.570_796_326_794_896_6, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
+const HALF_PI: [f64; 3] = [std::f64::consts::FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
 
 /// 1/n! for n up to 19.
 static INVERSE_FACTORIAL: LazyLock<[Dd; 20]> = LazyLock::new(|| {

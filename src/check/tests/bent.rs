@@ -19,9 +19,6 @@ use crate::spec::model::Pairing;
 /// Changes a call, or the memory behind it.
 pub(super) type Bend = Box<dyn FnMut(&mut Call, &mut [u8]) + Send>;
 
-/// A kernel in place of the embedded one.
-type Kernel = Box<dyn FnMut(&Call, &mut [u8]) -> Outcome + Send>;
-
 /// Bytes at the end of the memory, for the positions that level fused makes.
 const ROOM: usize = 1 << 16;
 
@@ -31,7 +28,6 @@ pub(super) struct Bent {
     memory: Vec<u8>,
     before: Bend,
     after: Bend,
-    kernel: Option<Kernel>,
 }
 
 impl Bent {
@@ -42,14 +38,7 @@ impl Bent {
         let consumes = vec![Consume::Layout, Consume::AxisOfPair, Consume::InvFreq];
         manifest.levels.push((Level::Fused, LevelManifest { consumes, ..rotate }));
         manifest.position_dtypes = vec![DType::I64, DType::F64, DType::I32];
-        Bent {
-            host,
-            manifest,
-            memory: Vec::new(),
-            before: Box::new(|_, _| {}),
-            after: Box::new(|_, _| {}),
-            kernel: None,
-        }
+        Bent { host, manifest, memory: Vec::new(), before: Box::new(|_, _| {}), after: Box::new(|_, _| {}) }
     }
 
     pub(super) fn before(bend: impl FnMut(&mut Call, &mut [u8]) + Send + 'static) -> Bent {
@@ -64,11 +53,6 @@ impl Bent {
     pub(super) fn declaring(mut self, change: impl Fn(&mut Manifest)) -> Bent {
         change(&mut self.manifest);
         self
-    }
-
-    /// With another kernel, for level rotate and what is made one of it.
-    pub(super) fn running(self, kernel: impl FnMut(&Call, &mut [u8]) -> Outcome + Send + 'static) -> Bent {
-        Bent { kernel: Some(Box::new(kernel)), ..self }
     }
 
     /// A fused call as one of level rotate, its positions at the end of the memory.
@@ -119,16 +103,10 @@ impl Backend for Bent {
     fn call(&mut self, call: &Call) -> Outcome {
         let mut changed = self.with_positions(call);
         (self.before)(&mut changed, &mut self.memory);
-        let outcome = match (&mut self.kernel, &changed) {
-            (Some(kernel), Call::Rotate { .. }) => kernel(&changed, &mut self.memory),
-            _ => {
-                let bytes = self.memory.len();
-                self.host.arena(bytes).expect("memory").copy_from_slice(&self.memory);
-                let outcome = self.host.call(&changed);
-                self.memory.copy_from_slice(&self.host.memory()[..bytes]);
-                outcome
-            }
-        };
+        let bytes = self.memory.len();
+        self.host.arena(bytes).expect("memory").copy_from_slice(&self.memory);
+        let outcome = self.host.call(&changed);
+        self.memory.copy_from_slice(&self.host.memory()[..bytes]);
         (self.after)(&mut changed, &mut self.memory);
         outcome
     }

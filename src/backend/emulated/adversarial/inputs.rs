@@ -72,7 +72,7 @@ impl Inputs {
     fn any(&self, rng: &mut Rng, low: i64, high: i64) -> f64 {
         let bits = rng.next_u64();
         let span = (high - low + 1) as u64;
-        let exponent = low + ((bits & 0xffff) * span >> 16) as i64;
+        let exponent = low + (((bits & 0xffff) * span) >> 16) as i64;
         // Fraction from the high bits; one bit for the sign.
         let value = f64::from_bits(((exponent + 1023) as u64) << 52 | bits >> 12);
         self.storage.round(if bits & (1 << 16) == 0 { value } else { -value })
