@@ -254,7 +254,8 @@ fn a_walk_changes_what_is_read_and_an_honest_one_changes_nothing() {
     for (name, walk, wrong) in walks {
         let mut emulation = kernel("fused", "table", Knobs::default());
         emulation.walk = Some(walk);
-        let options = options(&["m-rope"], &[DType::F32], &[Level::Fused], &["accuracy", "pairing-probe"]);
+        let mut options = options(&["m-rope@default"], &[DType::F32], &[Level::Fused], &["accuracy", "pairing-probe"]);
+        options.first_failure_only = true;
         let failed = failed(&results(&emulation, &options));
         assert_eq!(!failed.is_empty(), wrong, "{name}: {failed:?}");
     }
