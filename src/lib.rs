@@ -1,6 +1,6 @@
 //! ropecheck: conformance and property tests for the rotary position embeddings of video language models.
 //!
-//! The rooms import one way: numeric → spec → plan → case → backend → check → run → report → cli.
+//! The rooms import one way: numeric → spec → plan → case → backend → check → fault → run → report → cli.
 
 pub mod backend;
 pub mod case;
