@@ -190,7 +190,7 @@ impl Generator<'_> {
         self.manifest.bases.is_empty() || self.manifest.bases.iter().any(|b| b.parse() == Ok(base))
     }
 
-    /// Head presets that this backend can be handed, small ones first: at most [`MOST_PRESETS`], the same in every dtype,
+    /// Head presets that this backend can be handed, small ones first: at most `MOST_PRESETS`, the same in every dtype,
     /// because a compiled kernel is built per shape.
     #[must_use]
     pub fn heads(&self) -> Vec<HeadPreset> {

@@ -129,8 +129,10 @@ impl Judge<'_> {
                 [(false, y, z, columns.first[pair]), (true, z, y, columns.second[pair])]
             {
                 let allowance = bound.allowance(&self.types, second, inputs, value, partner);
-                let needed = ((found - value).abs() - (allowance.total() - allowance.angle)) / partner.abs();
-                let k = needed / (angle * unit);
+                // What is left for sin(angle error) |y'| once everything else, the second-order part of the angle
+                // included, has been granted in full; so K is never above what is allowed where the element passes.
+                let others = allowance.total() - allowance.angle + bound.versine * value.abs();
+                let k = ((found - value).abs() - others) / partner.abs() / (angle * unit);
                 // A comparison with NaN is false.
                 if k > tally.k.k && k.is_finite() {
                     let allowed = self.angle_error(head, pair, position) / (angle * unit);
