@@ -160,6 +160,7 @@ fn status_name(status: Status) -> String {
         1 => "UNSUPPORTED".into(),
         2 => "BAD_ARGUMENT".into(),
         3 => "INTERNAL".into(),
+        4 => "NO_DEVICE".into(),
         other => format!("status {other}, which the ABI does not have"),
     }
 }
