@@ -110,6 +110,11 @@ pub trait Backend: Send {
         None
     }
 
+    /// The device whose memory calls point to, as the backend names it; `None` for host memory.
+    fn device(&self) -> Option<&str> {
+        None
+    }
+
     /// True if expected values could be reached from the code under test only by breaking out of its process.
     fn isolated(&self) -> bool {
         false

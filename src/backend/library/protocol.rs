@@ -20,8 +20,17 @@ pub(super) enum Request {
         bytes: usize,
         /// Byte ranges that the library must not touch, first and last plus one; whole pages.
         guards: Vec<(usize, usize)>,
+        /// Whether only touched pages of the arena exist.
+        sparse: bool,
         /// The call.
         call: Box<Call>,
+    },
+    /// Have device memory for an arena of `bytes` bytes.
+    Reserve {
+        /// Arena size.
+        bytes: usize,
+        /// Whether only touched pages of the arena exist.
+        sparse: bool,
     },
 }
 
@@ -37,6 +46,8 @@ pub(super) enum Reply {
         exports: Vec<String>,
         /// Floating-point control words before and after loading.
         float: Option<[u64; 2]>,
+        /// The device whose memory calls point to, if there is one: its name, where the library says it.
+        device: Option<Option<String>>,
     },
     /// The library could not be opened.
     Refused {
@@ -58,6 +69,13 @@ pub(super) enum Reply {
         message: String,
         /// Floating-point control words before and after the call.
         float: Option<[u64; 2]>,
+        /// Whether the device failed, so that the process ends after this.
+        broken: bool,
+    },
+    /// The answer to [`Request::Reserve`].
+    Reserved {
+        /// Why there is no such memory; the process ends after this.
+        missing: Option<String>,
     },
 }
 
@@ -100,8 +118,14 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_sent() {
         let mut pipe = Vec::new();
-        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]) }).unwrap();
+        write_frame(
+            &mut pipe,
+            &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]), broken: false },
+        )
+        .unwrap();
         let back: Reply = read_frame(&mut pipe.as_slice()).unwrap().unwrap();
-        assert!(matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]) } if message == "odd"));
+        assert!(
+            matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]), broken: false } if message == "odd")
+        );
     }
 }
