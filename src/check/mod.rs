@@ -26,7 +26,7 @@ mod tests;
 use crate::case::{Case, Level};
 
 pub use fit::Fit;
-pub use generator::{Generator, Group};
+pub use generator::{Generator, Group, HeadPreset};
 pub use judge::{ClassTally, Coverage, Element, ElementFailure, GradeTally, Measure, MeasuredK};
 pub use positions::invariant::SpecInvariant;
 pub use subject::{Halt, Outputs, Subject};

@@ -22,7 +22,7 @@ use crate::spec::Library;
 
 /// How a backend is run.
 #[derive(Debug, Args)]
-struct BackendArguments {
+pub(super) struct BackendArguments {
     /// Seconds that one call may take
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     timeout: f64,
@@ -31,7 +31,7 @@ struct BackendArguments {
     start_timeout: f64,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
-    spec: Vec<PathBuf>,
+    pub(super) spec: Vec<PathBuf>,
 }
 
 /// The arithmetic that outputs are held to.
@@ -114,14 +114,16 @@ pub(super) struct DescribeArguments {
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
+/// A duration that a user gave.
+pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
     Duration::try_from_secs_f64(value)
         .ok()
         .filter(|d| !d.is_zero() && *d <= Duration::from_secs(86_400))
         .ok_or_else(|| Stop::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")))
 }
 
-fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
+/// What starts the backend that a user named; none: the embedded kernel.
+pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
     match backend {

@@ -1,11 +1,13 @@
 //! What people and programs see of a run.
 
+mod bench;
 mod coverage;
 mod grade;
 mod junit;
 mod selftest;
 mod table;
 
+pub use bench::bench;
 pub use junit::junit;
 pub use selftest::{selftest, selftest_markdown};
 pub use table::table;

@@ -1,6 +1,7 @@
 //! A run: controls first, then every selected check on every group, shrinking what fails.
 
 mod anchors;
+mod bench;
 mod controls;
 mod grade;
 mod groups;
@@ -26,6 +27,7 @@ use crate::spec::Library;
 use crate::spec::model;
 
 pub use anchors::{Anchors, anchors, statements};
+pub use bench::{BenchError, BenchOptions, BenchReport, BenchRow, Seconds, bench};
 pub use controls::{ControlResult, controls};
 pub use grade::{Grade, grades};
 pub use groups::{SelectionError, groups};

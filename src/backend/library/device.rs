@@ -30,6 +30,13 @@ pub(super) struct DeviceError {
     pub(super) message: String,
 }
 
+impl DeviceError {
+    /// Whether this is an answer about the call (UNSUPPORTED, BAD_ARGUMENT), and the device is well.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.status, 1 | 2)
+    }
+}
+
 /// For `ropecheck bench`.
 struct Bench {
     copy: Upload,
@@ -161,13 +168,15 @@ impl Device {
         tried("ropecheck_sync", |text, len| unsafe { (self.sync)(self.handle, text, len) })
     }
 
-    /// Device to device; both ranges must exist. `None` if the library has no such function.
-    pub(super) fn copy(&self, to: *mut u8, from: *const u8, bytes: usize) -> Option<Result<(), DeviceError>> {
-        let bench = self.bench.as_ref()?;
+    /// Device to device; both ranges must exist.
+    pub(super) fn copy(&self, to: *mut u8, from: *const u8, bytes: usize) -> Result<(), DeviceError> {
+        let Some(bench) = &self.bench else {
+            return Err(DeviceError { status: 3, message: "the library has no ropecheck_copy".into() });
+        };
         // SAFETY: by contract of this function; no host memory is involved.
-        Some(tried("ropecheck_copy", |text, len| unsafe {
+        tried("ropecheck_copy", |text, len| unsafe {
             (bench.copy)(self.handle, to.cast(), from.cast(), bytes, text, len)
-        }))
+        })
     }
 
     /// Whether the device measures time.
@@ -175,15 +184,16 @@ impl Device {
         self.bench.is_some()
     }
 
-    /// Seconds that `work` keeps the stream busy, as the device measures them, where it does.
-    pub(super) fn timed(&self, work: impl FnOnce() -> Result<(), DeviceError>) -> Result<Option<f64>, DeviceError> {
-        let Some(bench) = &self.bench else {
-            work()?;
-            return Ok(None);
-        };
+    /// Marks a place in the stream, if the device measures time.
+    pub(super) fn start_timer(&self) -> Result<(), DeviceError> {
+        let Some(bench) = &self.bench else { return Ok(()) };
         // SAFETY: the handle is open.
-        tried("ropecheck_timer_start", |text, len| unsafe { (bench.start)(self.handle, text, len) })?;
-        work()?;
+        tried("ropecheck_timer_start", |text, len| unsafe { (bench.start)(self.handle, text, len) })
+    }
+
+    /// Waits for a second place, and gives the seconds between them; `None` if the device measures no time.
+    pub(super) fn stop_timer(&self) -> Result<Option<f64>, DeviceError> {
+        let Some(bench) = &self.bench else { return Ok(None) };
         let mut seconds = 0.0;
         // SAFETY: the handle is open, `seconds` outlives the call.
         tried("ropecheck_timer_stop", |text, len| unsafe { (bench.stop)(self.handle, &mut seconds, text, len) })?;

@@ -133,24 +133,44 @@ impl Loaded {
         }
     }
 
-    /// Runs one call; status and message.
-    pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
+    /// A call as the library will see it.
+    pub(super) fn ready(&self, call: &Call, arena: Arena) -> Ready<'_> {
         let mut keep = Keep::default();
         let call = c_call(call, arena, &mut keep);
+        Ready { loaded: self, call, _keep: keep }
+    }
+
+    /// Runs one call; status and message.
+    pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
+        self.ready(call, arena).run()
+    }
+}
+
+/// A call that can be made, once or often. The arena it was made from must be there.
+pub(super) struct Ready<'a> {
+    loaded: &'a Loaded,
+    call: CCall,
+    // What the pointers in `call` point to.
+    _keep: Keep,
+}
+
+impl Ready<'_> {
+    /// Runs the call; status and message.
+    pub(super) fn run(&self) -> (Status, String) {
+        let library = self.loaded;
         let mut message = [0u8; MESSAGE_BYTES];
         let (text, len) = (message.as_mut_ptr().cast::<c_char>(), MESSAGE_BYTES);
-        // SAFETY: every pointer in the struct points into `keep`, the arena or the device's copy of it, all alive until after the call; what the
-        // library does with them is its own affair, and this process holds nothing but its inputs.
+        // SAFETY: every pointer in the struct points into `_keep`, the arena or the device's copy of it, all alive until after
+        // the call; what the library does with them is its own affair, and this process holds nothing but its inputs.
         let status = unsafe {
-            match (&call, self.positions, self.rotate, self.fused, self.apply) {
-                (CCall::Positions(c), Some(entry), ..) => entry(self.handle, c, text, len),
-                (CCall::Rotate(c), _, Some(entry), ..) => entry(self.handle, c, text, len),
-                (CCall::Fused(c), _, _, Some(entry), _) => entry(self.handle, c, text, len),
-                (CCall::Apply(c), .., Some(entry)) => entry(self.handle, c, text, len),
+            match (&self.call, library.positions, library.rotate, library.fused, library.apply) {
+                (CCall::Positions(c), Some(entry), ..) => entry(library.handle, c, text, len),
+                (CCall::Rotate(c), _, Some(entry), ..) => entry(library.handle, c, text, len),
+                (CCall::Fused(c), _, _, Some(entry), _) => entry(library.handle, c, text, len),
+                (CCall::Apply(c), .., Some(entry)) => entry(library.handle, c, text, len),
                 _ => return (3, "the library does not export this level's function".into()),
             }
         };
-        drop(keep);
         (status, if status == 0 { String::new() } else { text_of(&message) })
     }
 }

@@ -11,6 +11,7 @@ mod loaded;
 mod process;
 mod protocol;
 mod shared;
+mod timing;
 mod worker;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
+use super::timing::{Timed, Timing};
 use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
 use process::{Silence, Started, Worker};
 use protocol::{Reply, Request};
@@ -111,6 +113,10 @@ struct LibraryBackend {
 impl LibraryBackend {
     /// Sends a request to the worker, to a fresh one if the last is gone.
     fn ask(&mut self, request: &Request) -> Result<Reply, Outcome> {
+        self.ask_for(request, self.factory.options.timeout)
+    }
+
+    fn ask_for(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Outcome> {
         self.fault = None;
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
@@ -120,7 +126,7 @@ impl LibraryBackend {
             },
         };
         let mut fault = None;
-        let answer = worker.ask(request, self.factory.options.timeout, |offset, write| {
+        let answer = worker.ask(request, timeout, |offset, write| {
             fault = Some(Fault { offset, write });
         });
         self.fault = fault;
@@ -130,7 +136,12 @@ impl LibraryBackend {
             }
             Ok(reply) => {
                 // A worker whose device failed has ended.
-                let ended = matches!(reply, Reply::Done { broken: true, .. } | Reply::Reserved { missing: Some(_) });
+                let ended = matches!(
+                    reply,
+                    Reply::Done { broken: true, .. }
+                        | Reply::Timed { broken: true, .. }
+                        | Reply::Reserved { missing: Some(_) }
+                );
                 self.worker = (!ended).then_some(worker);
                 Ok(reply)
             }
@@ -200,19 +211,28 @@ impl Backend for LibraryBackend {
         match self.ask(&Request::Call { bytes, guards, sparse, call: Box::new(call.clone()) }) {
             Ok(Reply::Done { status, message, float, .. }) => {
                 self.last = float;
-                match status {
-                    0 => Outcome::Ok,
-                    1 => Outcome::Unsupported(message),
-                    2 => Outcome::BadArgument(message),
-                    3 => Outcome::Internal(message),
-                    _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
-                }
+                outcome(status, message)
             }
             Ok(_) => {
                 self.worker = None;
                 Outcome::Died("and its worker broke the protocol".into())
             }
             Err(outcome) => outcome,
+        }
+    }
+
+    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Outcome> {
+        let request = Request::Time { bytes: self.bytes, call: Box::new(call.clone()), timing: timing.clone() };
+        // Two calls, three samples and as many copies at least, each of at most the time of a call; and what the samples may
+        // take together.
+        let limit = self.factory.options.timeout.saturating_mul(16);
+        let limit = limit.saturating_add(Duration::try_from_secs_f64(4.0 * timing.seconds).unwrap_or_default());
+        match self.ask_for(&request, limit)? {
+            Reply::Timed { result, .. } => result.map_err(|(status, message)| outcome(status, message)),
+            _ => {
+                self.worker = None;
+                Err(Outcome::Died("and its worker broke the protocol".into()))
+            }
         }
     }
 
@@ -227,5 +247,16 @@ impl Backend for LibraryBackend {
 
     fn isolated(&self) -> bool {
         true
+    }
+}
+
+/// A status of the ABI.
+fn outcome(status: i32, message: String) -> Outcome {
+    match status {
+        0 => Outcome::Ok,
+        1 => Outcome::Unsupported(message),
+        2 => Outcome::BadArgument(message),
+        3 => Outcome::Internal(message),
+        _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
     }
 }

@@ -89,7 +89,9 @@ impl Worker {
                 Ok(Started { worker, manifest, exports, float, device })
             }
             Ok(Reply::Refused { why }) => Err(why),
-            Ok(Reply::Done { .. } | Reply::Reserved { .. }) => Err("the worker broke the protocol".into()),
+            Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
+                Err("the worker broke the protocol".into())
+            }
             Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))

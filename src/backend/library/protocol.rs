@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Call;
+use crate::backend::timing::{Timed, Timing};
 
 /// Largest frame either side accepts.
 const MAX_FRAME: u32 = 16 << 20;
@@ -24,6 +25,15 @@ pub(super) enum Request {
         sparse: bool,
         /// The call.
         call: Box<Call>,
+    },
+    /// Time a call over the first `bytes` bytes of the arena.
+    Time {
+        /// Arena size.
+        bytes: usize,
+        /// The call.
+        call: Box<Call>,
+        /// How.
+        timing: Timing,
     },
     /// Have device memory for an arena of `bytes` bytes.
     Reserve {
@@ -69,6 +79,13 @@ pub(super) enum Reply {
         message: String,
         /// Floating-point control words before and after the call.
         float: Option<[u64; 2]>,
+        /// Whether the device failed, so that the process ends after this.
+        broken: bool,
+    },
+    /// A call was timed.
+    Timed {
+        /// What was measured, or the status and the message of a call that could not be.
+        result: Result<Timed, (i32, String)>,
         /// Whether the device failed, so that the process ends after this.
         broken: bool,
     },

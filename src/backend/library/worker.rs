@@ -15,6 +15,7 @@ use super::float_control::watched;
 use super::guard::{self, Guards};
 use super::loaded::{Loaded, Status};
 use super::protocol::{Reply, Request, read_frame, write_frame};
+use super::timing::time;
 use crate::backend::Call;
 use crate::backend::float_environment::FloatControl;
 use crate::case::Level;
@@ -82,11 +83,26 @@ impl Session {
                 let go_on = missing.is_none();
                 Ok((Reply::Reserved { missing }, go_on))
             }
+            Request::Time { bytes, call, timing } => {
+                let map = mapped(&mut self.map, &self.memory, bytes)?;
+                let timed = (|| {
+                    let (base, stream) = match &self.loaded.device {
+                        None => (map.as_mut_ptr(), null_mut()),
+                        Some(device) => {
+                            let base = self.on_device.reserve(device, bytes, false).map_err(|e| (e, true))?;
+                            upload(device, base, map, &[0..bytes]).map_err(|e| (e, true))?;
+                            (base, device.stream)
+                        }
+                    };
+                    let arena = Arena { base, host: map.as_mut_ptr(), len: bytes, stream };
+                    time(&self.loaded, &call, map, arena, &timing)
+                })();
+                let broken = matches!(timed, Err((_, true)));
+                let result = timed.map_err(|(error, _)| (error.status, error.message));
+                Ok((Reply::Timed { result, broken }, !broken))
+            }
             Request::Call { bytes, guards, sparse, call } => {
-                self.map(bytes)?;
-                let Some(map) = self.map.as_ref().filter(|m| m.len() >= bytes) else {
-                    return Err(io::Error::other("the shared memory is smaller than the call says"));
-                };
+                let map = mapped(&mut self.map, &self.memory, bytes)?;
                 let ((status, message), float, broken) = match &self.loaded.device {
                     None => {
                         let raised = Guards::raise(map, &guards)?;
@@ -118,14 +134,6 @@ impl Session {
         }
     }
 
-    /// Maps at least `bytes` bytes of the shared memory.
-    fn map(&mut self, bytes: usize) -> io::Result<()> {
-        if self.map.as_ref().is_none_or(|m| m.len() < bytes) {
-            self.map = Some(MmapRaw::map_raw(&self.memory)?);
-        }
-        Ok(())
-    }
-
     fn close(mut self) {
         if let Some(device) = &self.loaded.device {
             // The process ends here, and its context with it: nobody can be told.
@@ -134,11 +142,20 @@ impl Session {
     }
 }
 
+/// At least `bytes` bytes of the shared memory.
+fn mapped<'a>(map: &'a mut Option<MmapRaw>, memory: &File, bytes: usize) -> io::Result<&'a MmapRaw> {
+    if map.as_ref().is_none_or(|m| m.len() < bytes) {
+        *map = Some(MmapRaw::map_raw(memory)?);
+    }
+    let map = map.as_ref().filter(|m| m.len() >= bytes);
+    map.ok_or_else(|| io::Error::other("the shared memory is smaller than the call says"))
+}
+
 /// A call and everything that it left in the stream. A refusal that only the device could find is the call's answer.
 fn synced(loaded: &Loaded, device: &Device, call: &Call, arena: Arena) -> Result<(Status, String), DeviceError> {
     let (status, message) = loaded.call(call, arena);
     match device.sync() {
-        Err(late) if !matches!(late.status, 1 | 2) => Err(late),
+        Err(late) if !late.is_refusal() => Err(late),
         Err(late) if status == 0 => Ok((late.status, late.message)),
         _ => Ok((status, message)),
     }
