@@ -3,10 +3,11 @@
 
 mod common;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{check, failures, replay, ropecheck, scratch, source, text};
+use common::{check, compile, failures, replay, ropecheck, scratch, source, text};
 
 const QUICK: [&str; 8] = ["--scheme", "m-rope@default", "--cases", "1", "--level", "rotate", "--threads", "1"];
 
@@ -36,6 +37,22 @@ fn an_honest_kernel_passes_in_device_memory() {
     check(&library, &[&QUICK[..], &["--dtype", "f32"]].concat())
         .expect(0, &["device    a toy: its memory", "CONFORMANT"]);
     ropecheck(&["describe", text(&library)]).expect(0, &["memory of calls: of a device: a toy"]);
+}
+
+/// What copies tensors to a device behind ropecheck's back is judged by its results, and not by the memory of the copies.
+#[test]
+fn the_memory_of_a_library_that_copies_is_not_judged() {
+    let edit = |text: &str| text.replacen(r#"\"token_ranges\":true,"#, r#"\"token_ranges\":true,\"copies\":true,"#, 1);
+    let kernel = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c can be read");
+    assert_ne!(edit(&kernel), kernel, "rope.c's manifest has changed");
+    let edited = scratch("copies").join("rope.c");
+    fs::write(&edited, edit(&kernel)).expect("the copy can be written");
+    let library = compile(&edited, "copies").expect("it compiles");
+    let run = check(&library, &[&QUICK[..], &["--dtype", "f32"]].concat()).expect(0, &[]);
+    for id in ["in-place", "inputs-untouched", "fully-written", "guards", "strides", "far-strides"] {
+        assert!(run.out.contains(&format!("not judged: {id}: the library works on copies")), "{id}: {run}");
+    }
+    check(&library, &[&QUICK[..], &["--check", "fully-written"]].concat()).expect(4, &["NOTHING WAS JUDGED"]);
 }
 
 #[test]

@@ -116,6 +116,11 @@ pub trait Check: Sync {
     /// Levels on which it can be judged.
     fn levels(&self) -> &'static [Level];
 
+    /// Whether it judges the memory of a call: of a backend that works on copies nothing follows from it.
+    fn is_about_memory(&self) -> bool {
+        false
+    }
+
     /// The cases for one group.
     fn schedule(&self, generator: &Generator) -> Schedule;
 

@@ -64,6 +64,7 @@ fn manifest() -> Manifest {
         max_tokens: 1 << 24,
         token_ranges: true,
         varlen: true,
+        copies: false,
         bit_stable: Some(true),
         directions: vec![1, -1],
         attention_scaling: true,
