@@ -127,7 +127,7 @@ impl Device {
             (self.alloc)(self.handle, bytes, &mut block, text, len)
         })?;
         let block = block.cast::<u8>();
-        if block.is_null() || block as usize % ALIGNMENT != 0 {
+        if block.is_null() || !(block as usize).is_multiple_of(ALIGNMENT) {
             let message = format!("ropecheck_alloc returned {block:p}, which is no multiple of {ALIGNMENT}, and OK");
             return Err(DeviceError { status: 3, message });
         }

@@ -68,7 +68,7 @@ impl DeviceArena {
 pub(super) fn extents(memory: &File, bytes: usize, sparse: bool) -> io::Result<Vec<Range<usize>>> {
     use rustix::fs::{SeekFrom, seek};
     if !sparse {
-        return Ok(vec![0..bytes]);
+        return Ok(std::iter::once(0..bytes).collect());
     }
     let mut found = Vec::new();
     let mut at = 0u64;

@@ -90,7 +90,7 @@ impl Session {
                         None => (map.as_mut_ptr(), null_mut()),
                         Some(device) => {
                             let base = self.on_device.reserve(device, bytes, false).map_err(|e| (e, true))?;
-                            upload(device, base, map, &[0..bytes]).map_err(|e| (e, true))?;
+                            upload(device, base, map, std::slice::from_ref(&(0..bytes))).map_err(|e| (e, true))?;
                             (base, device.stream)
                         }
                     };
