@@ -57,6 +57,7 @@ fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
             "anchors   {} position vectors of official code and {} points of an independent program match (judges ropecheck)",
             anchors.vectors, anchors.points
         )?;
+        writeln!(out, "golden    {} values and bounds are those of golden/tensors (judges ropecheck)", anchors.golden)?;
     }
     for mismatch in anchors.mismatches.iter().take(SHOWN) {
         writeln!(out, "anchors   {} {mismatch}", styled(BAD, "MISMATCH"))?;
