@@ -136,7 +136,7 @@ fn the_whole_folder_is_small() {
 
 #[test]
 fn this_program_agrees_with_the_tensors() {
-    let count = golden::agree_with(&files(), &table()).unwrap_or_else(|all| panic!("{}", all.join("\n")));
+    let count = golden::agree_with(&files(), &table(), &WIDTHS).unwrap_or_else(|all| panic!("{}", all.join("\n")));
     let pairs: u32 = WIDTHS.iter().map(|w| w / 2).sum();
     assert_eq!(count, library().schemes().count() * TOKENS * pairs as usize * 2 * DTYPES.len());
 }
@@ -145,12 +145,12 @@ fn this_program_agrees_with_the_tensors() {
 fn a_reference_or_a_bound_that_changed_is_seen() {
     let golden = golden::read(&files()).unwrap_or_else(|why| panic!("{why}"));
     let contract = table().contract("fused", "table").expect("a contract");
-    assert!(golden::agree(&golden, &contract).is_ok());
+    assert!(golden::agree(&golden, &contract, &WIDTHS).is_ok());
     let changed = |change: &dyn Fn(&mut golden::Width)| {
         let mut golden = golden.clone();
         let entry = golden.schemes.get_mut("rope-tie@default").expect("a scheme");
         change(&mut entry.widths[1].1);
-        golden::agree(&golden, &contract).err().map(|all| all.join("\n")).unwrap_or_default()
+        golden::agree(&golden, &contract, &WIDTHS).err().map(|all| all.join("\n")).unwrap_or_default()
     };
     let at = 2 * (7 * 64 + 3);
     let said = changed(&|w| w.expected[1].values[at] *= 1.0 + 2f64.powi(-40));

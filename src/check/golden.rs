@@ -163,6 +163,7 @@ fn positions(case: &Case, subject: &mut Subject, entry: &Entry) -> Result<Verdic
                     return Ok(Verdict::Fail(Failure::new(what)));
                 }
                 result.add(0.0);
+                result.largest = result.largest.max(Some(wanted.to_f64().floor() as i64));
             }
         }
     }
@@ -298,6 +299,7 @@ impl Comparison<'_> {
                 }
             }
         }
+        measure.largest = judge.largest_position();
         Verdict::Pass(measure)
     }
 

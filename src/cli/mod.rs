@@ -6,6 +6,7 @@ mod list;
 mod positions;
 mod properties;
 mod selftest;
+mod snapshot;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Command {
     Positions(positions::PositionsArguments),
     /// Judge the suite itself: every known fault must be killed, no honest kernel rejected
     Selftest(selftest::SelfTestArguments),
+    /// Keep a backend's own outputs, and see bit by bit what its next version changes
+    Snapshot(snapshot::SnapshotArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
     /// The process that holds a library under test
@@ -97,6 +100,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
         Command::Selftest(a) => selftest::selftest(a),
+        Command::Snapshot(a) => snapshot::snapshot(a),
         Command::Worker { arena, library } => crate::backend::library::run_worker(&library, arena)
             .map(|()| ExitCode::Conformant)
             .map_err(|e| Stop::new(ExitCode::Internal, e)),

@@ -221,15 +221,15 @@ fn compute(
 }
 
 /// Holds the reference of this program against the values that are kept, within the documented error of both, and its bounds
-/// against those that are kept, to the bit. `Ok` is the number of values.
+/// against those that are kept, to the bit, at these widths. `Ok` is the number of values.
 ///
 /// # Errors
 /// What differs first, in each scheme.
-pub fn agree(golden: &Golden, contract: &Contract) -> Result<usize, Vec<String>> {
+pub fn agree(golden: &Golden, contract: &Contract, widths: &[u32]) -> Result<usize, Vec<String>> {
     let (mut count, mut wrong) = (0, Vec::new());
     for (id, entry) in &golden.schemes {
         let mut scheme = || -> Result<(), String> {
-            for (width, kept) in &entry.widths {
+            for (width, kept) in entry.widths.iter().filter(|(width, _)| widths.contains(width)) {
                 for (index, dtype) in DTYPES.into_iter().enumerate() {
                     let Computed { expected: ours, errors } = compute(golden, index, &entry.positions, kept, contract)?;
                     let expected = &kept.expected[index];
@@ -258,13 +258,13 @@ pub fn agree(golden: &Golden, contract: &Contract) -> Result<usize, Vec<String>>
     if wrong.is_empty() { Ok(count) } else { Err(wrong) }
 }
 
-/// The same for the files that are compiled in.
+/// The same for files.
 ///
 /// # Errors
 /// As [`agree`], and if they cannot be read.
-pub fn agree_with(files: &Files, contracts: &ContractTable) -> Result<usize, Vec<String>> {
+pub fn agree_with(files: &Files, contracts: &ContractTable, widths: &[u32]) -> Result<usize, Vec<String>> {
     let golden = read(files).map_err(|why| vec![why])?;
     let contract = contracts.contract(CONTRACT.0, CONTRACT.1);
     let contract = contract.ok_or_else(|| vec!["the golden contract does not exist".to_owned()])?;
-    agree(&golden, &contract)
+    agree(&golden, &contract, widths)
 }
