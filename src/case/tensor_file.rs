@@ -177,7 +177,8 @@ impl TensorFile {
         let length = u64::from_le_bytes(*length);
         let most = MAX_HEADER.min(rest.len());
         let length = usize::try_from(length).ok().filter(|n| *n <= most).ok_or_else(|| {
-            let limit = format!("the length of a header of at most {most} bytes (a safetensors file)");
+            let limit =
+                format!("the length of a header of at most {most} bytes (is it cut off, or no safetensors file?)");
             wrong("bytes 0 to 7", limit, length)
         })?;
         let (header, data) = rest.split_at(length);

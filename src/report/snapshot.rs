@@ -88,6 +88,9 @@ fn head(out: &mut String, report: &SnapshotReport, file: &str) -> std::fmt::Resu
     let own = if report.embedded { ", ropecheck's own embedded kernel" } else { "" };
     writeln!(out, "snapshot  {file}: {}, recorded by ropecheck {}", report.recorded, report.recorded_by)?;
     writeln!(out, "backend   {}{own}", report.backend)?;
+    if report.embedded && !report.recorded.starts_with("host ") {
+        writeln!(out, "note      the snapshot is another backend's, and no BACKEND was given")?;
+    }
     let found = &report.comparison;
     if !found.manifest.is_empty() {
         writeln!(out, "manifest  changed since the recording: {}", found.manifest.join(", "))?;
@@ -174,28 +177,33 @@ fn one(out: &mut String, change: &Change, again: &str) -> std::fmt::Result {
 
 fn rest(out: &mut String, report: &SnapshotReport) -> std::fmt::Result {
     let found = &report.comparison;
-    list(out, "no answer", BAD, found.failed.iter().map(|(id, why)| format!("{id}: {why}")).collect())?;
-    list(out, "gone", BAD, found.gone.iter().map(|(id, why)| format!("{id}: {why}")).collect())?;
-    let unstable = found.unstable.iter().map(|id| format!("{id}: two runs of this version give different bits"));
-    list(out, "unstable", BAD, unstable.collect())?;
-    list(out, "new", DIM, found.new.iter().map(|id| format!("{id}: not in the snapshot")).collect())?;
+    list(out, "no answer", BAD, &found.failed)?;
+    list(out, "gone", BAD, &found.gone)?;
+    let all = |ids: &[String], why: &str| ids.iter().map(|id| (id.clone(), why.to_owned())).collect::<Vec<_>>();
+    list(out, "unstable", BAD, &all(&found.unstable, "two runs of this version give different bits"))?;
+    list(out, "new", DIM, &all(&found.new, "selected now, and not in the snapshot"))?;
     if found.left_out > 0 {
         writeln!(out, "{}", styled(DIM, &format!("left out by the command line: {} cases", found.left_out)))?;
     }
     Ok(())
 }
 
-fn list(out: &mut String, what: &str, style: Style, lines: Vec<String>) -> std::fmt::Result {
-    for line in lines.iter().take(SHOWN) {
-        writeln!(out, "{} {line}", styled(style, &format!("{what}:")))?;
+/// Each reason once, with the first case.
+fn list(out: &mut String, what: &str, style: Style, cases: &[(String, String)]) -> std::fmt::Result {
+    let mut reasons: Vec<(&str, &str, usize)> = Vec::new();
+    for (id, why) in cases {
+        match reasons.iter_mut().find(|(known, ..)| known == why) {
+            Some((.., count)) => *count += 1,
+            None => reasons.push((why, id, 1)),
+        }
     }
-    if lines.len() > SHOWN {
-        writeln!(
-            out,
-            "{} and {} more (--format json has all)",
-            styled(style, &format!("{what}:")),
-            lines.len() - SHOWN
-        )?;
+    for (why, id, count) in reasons.iter().take(SHOWN) {
+        let cases = if *count == 1 { format!("1 case, {id}") } else { format!("{count} cases, the first is {id}") };
+        writeln!(out, "{} {why} ({cases})", styled(style, &format!("{what}:")))?;
+    }
+    if reasons.len() > SHOWN {
+        let more = reasons.len() - SHOWN;
+        writeln!(out, "{} and {more} other reasons (--format json has all)", styled(style, &format!("{what}:")))?;
     }
     Ok(())
 }

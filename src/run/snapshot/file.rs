@@ -165,3 +165,74 @@ fn fits(case: &Case, name: &str, stored: &Stored) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CASE: &str = "accuracy,scheme=rope@default,level=rotate,dtype=bf16,pairing=half,layout=text:2,positions=i64,\
+        heads=1/1,head-dim=2,memory=packed,alias=out,data=mixed,seed=1";
+
+    fn snapshot() -> Snapshot {
+        let case: Case = CASE.parse().unwrap();
+        let q = Stored::of(crate::numeric::DType::BF16, &[1, 2, 1, 2], &[1.0, -0.0, f64::NAN, 3.0]);
+        let outputs = Outputs::from([("q".to_owned(), q.clone()), ("k".to_owned(), q)]);
+        let about = About {
+            format: FORMAT,
+            ropecheck: "0.0.0".into(),
+            backend: "b".into(),
+            version: "1".into(),
+            manifest: serde_json::json!({"name": "b"}),
+            specs: BTreeMap::new(),
+            selection: Selection::default(),
+            cases: vec![Entry { id: "a/b".into(), case: CASE.into() }],
+        };
+        Snapshot { about, cases: vec![(case, outputs)] }
+    }
+
+    #[test]
+    fn a_snapshot_comes_back_bit_by_bit() {
+        let bytes = write(&snapshot()).unwrap();
+        assert_eq!(read(&bytes).unwrap(), snapshot());
+        assert_eq!(bytes, write(&read(&bytes).unwrap()).unwrap());
+    }
+
+    /// What is said of a snapshot after a change of its description and tensors.
+    fn said(change: impl FnOnce(&mut serde_json::Value, &mut TensorFile)) -> String {
+        let mut file = TensorFile::read(&write(&snapshot()).unwrap()).unwrap();
+        let mut about: serde_json::Value = serde_json::from_str(&file.metadata).unwrap();
+        change(&mut about, &mut file);
+        file.metadata = about.to_string();
+        read(&file.write().unwrap()).expect_err("a wrong snapshot").to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for (found, message) in [
+            (said(|about, _| about["format"] = 2.into()), "format: expected 1, found 2"),
+            (said(|about, _| about["colour"] = 1.into()), "unknown field `colour`"),
+            (said(|about, _| about["cases"][0]["case"] = "x".into()), "case \"a/b\": in the case \"x\""),
+            (said(|about, _| about["cases"][0]["id"] = "c".into()), "case \"c\": expected a tensor k"),
+            (
+                said(|about, _| about["cases"] = serde_json::json!([])),
+                "tensor \"a/b/k\": expected the outputs of a case",
+            ),
+            (
+                said(|about, _| about["cases"] = serde_json::json!([about["cases"][0], about["cases"][0]])),
+                "expected a tensor q, found none (or the case twice)",
+            ),
+            (
+                said(|about, _| about["cases"][0]["case"] = CASE.replace("head-dim=2", "head-dim=65536").into()),
+                "tensor q: expected bf16 of [1, 2, 1, 65536], found BF16 [1, 2, 1, 2]",
+            ),
+            (said(|about, _| about["cases"][0]["case"] = CASE.replace("bf16", "f16").into()), "expected f16 of"),
+            (
+                said(|_, file| drop(file.tensors.insert("../../etc/x".into(), Stored::of_u8(&[1])))),
+                "tensor \"../../etc/x\": expected the outputs of a case",
+            ),
+        ] {
+            assert!(found.contains(message), "{found}\nlacks {message}");
+        }
+        assert!(read(b"{}").is_err());
+    }
+}
