@@ -7,6 +7,7 @@ mod hard;
 mod place;
 mod prepare;
 mod tables;
+pub mod tensor_file;
 mod terms;
 mod token;
 mod views;

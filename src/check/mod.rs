@@ -10,6 +10,7 @@ mod controls;
 mod explain;
 mod fit;
 pub mod generator;
+pub mod golden;
 mod independence;
 pub mod judge;
 mod laws;
@@ -137,6 +138,7 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &probes::pairing_probe::PairingProbe,
     &probes::superposition::Superposition,
     &accuracy::Accuracy,
+    &golden::GoldenCases,
     &laws::relative_position::RelativePosition,
     &laws::composition::Composition,
     &laws::inverse::Inverse,

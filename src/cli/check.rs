@@ -36,7 +36,7 @@ pub(super) struct BackendArguments {
 
 /// The arithmetic that outputs are held to.
 #[derive(Debug, Args)]
-struct ContractArguments {
+pub(super) struct ContractArguments {
     /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
     #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
     contract: Vec<String>,
@@ -112,7 +112,7 @@ pub(super) struct DescribeArguments {
     run: BackendArguments,
 }
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// A duration that a user gave.
 pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
@@ -137,12 +137,12 @@ pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> R
     }
 }
 
-fn all_cores() -> usize {
+pub(super) fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(64)
 }
 
 /// The built-in contracts, and what the user declares in the place of the backend.
-fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
+pub(super) fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
     let contracts = crate::plan::contract_file::contracts();
     let mut contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     for text in &options.contract {
@@ -215,7 +215,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     let embedded = Library::embedded().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let anchors = run::anchors(&embedded);
     let statements = run::statements(context.library, &schemes);
-    let bar = progress_bar(units.len());
+    let bar = progress_bar(units.len(), "checks");
     let (manifest, results) = run::run(factory, context, options, &units, &|done, _| bar.set_position(done as u64))
         .map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     bar.finish_and_clear();
@@ -248,7 +248,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     Ok(report)
 }
 
-fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
+pub(super) fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
     if let Some((Some(dtype), _)) =
         contracts.overrides.iter().find(|(d, _)| d.is_some_and(|d| !manifest.dtypes.contains(&d)))
     {
@@ -277,12 +277,12 @@ fn parameters_exist(library: &Library, units: &[(crate::check::Group, String)], 
     Ok(())
 }
 
-fn progress_bar(units: usize) -> indicatif::ProgressBar {
+pub(super) fn progress_bar(units: usize, what: &str) -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new(units as u64);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} checks") {
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}")) {
         bar.set_style(style);
     }
     bar

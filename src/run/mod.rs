@@ -10,6 +10,7 @@ mod reached;
 mod result;
 pub mod selftest;
 mod shrink;
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,8 @@ pub use groups::{SelectionError, groups};
 pub use in_force::{ContractInForce, contracts_in_force};
 pub use reached::{Reached, reached};
 pub use result::{
-    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, not_judged, verdict,
+    BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, digest_of,
+    not_judged, verdict,
 };
 pub use shrink::shrink;
 

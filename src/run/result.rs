@@ -378,6 +378,12 @@ pub fn digest(library: &crate::spec::Library) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// SHA-256 of the spec of one scheme; empty if there is no such scheme.
+#[must_use]
+pub fn digest_of(library: &crate::spec::Library, scheme: &str) -> String {
+    library.get(scheme).map(|s| s.sha256.clone()).unwrap_or_default()
+}
+
 /// The verdict in words. Says what it is about: levels that were given positions are no proof of a scheme.
 #[must_use]
 pub fn verdict(report: &RunReport, code: ExitCode) -> String {
