@@ -81,7 +81,9 @@ impl Loaded {
         // SAFETY: the symbol is a function without arguments, by the header.
         let found = unsafe { version() };
         if found != ABI_VERSION {
-            return Err(format!("it speaks ABI {found}, this ropecheck speaks ABI {ABI_VERSION}"));
+            return Err(format!(
+                "it speaks ABI {found}, this ropecheck speaks ABI {ABI_VERSION}: build it with the include/ropecheck.h of this version"
+            ));
         }
         // SAFETY: by the header, it returns NULL or a NUL-terminated text that lives as long as the library.
         let manifest = unsafe {
