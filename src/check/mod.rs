@@ -3,74 +3,32 @@
 //! To add a check: write the file, add its struct to [`CATALOGUE`]; help, `list`, `explain` and reports follow.
 
 mod accuracy;
-mod axis_locality;
-mod axis_map_probe;
-mod axis_moves;
-mod axis_sensitivity;
 pub mod bands;
 #[cfg(test)]
 mod bands_tests;
-mod batch_independence;
-mod chunked_prefill;
-mod composition;
 mod controls;
-mod decode_continuation;
-mod decode_shape;
-mod degenerates_to_1d;
-mod deterministic;
-mod empty;
 mod explain;
-mod far_strides;
 mod fit;
-mod fp_environment;
-mod frequency_probe;
-mod fully_written;
 pub mod generator;
-mod guards;
-mod head_counts;
-mod head_independence;
-mod identity_at_zero;
-mod in_place;
 mod independence;
-mod inputs_untouched;
-mod invariant;
-mod inverse;
 pub mod judge;
-mod linearity;
-mod many_rows;
-mod measured;
+mod laws;
 mod memory;
-mod nan_stays_in_its_pair;
-mod no_sticky_state;
-mod overflow;
-mod packed_sequences;
-mod pair_norm;
-mod pairing_probe;
-mod pairs;
-mod passthrough;
-mod position_beyond_limit;
-mod positions_exact;
-mod q_k_independence;
-mod rejects_nonsense;
-mod relative_position;
-mod several_segments;
+mod positions;
+mod probes;
 mod slices;
-mod start_shift;
-mod strides;
+mod special_values;
+mod state;
 mod subject;
-mod subnormals;
-mod superposition;
 #[cfg(test)]
 mod tests;
-mod text_equals_1d;
-mod token_independence;
 
 use crate::case::{Case, Level};
 
 pub use fit::Fit;
 pub use generator::{Generator, Group};
-pub use invariant::SpecInvariant;
 pub use judge::{ClassTally, Coverage, Element, ElementFailure, GradeTally, Measure, MeasuredK};
+pub use positions::invariant::SpecInvariant;
 pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.
@@ -168,49 +126,49 @@ pub trait Check: Sync {
 /// Every check of backends, in the order of reports. Invariants that specs state are added per scheme.
 pub const CATALOGUE: &[&dyn Check] = &[
     &controls::Controls,
-    &positions_exact::PositionsExact,
-    &axis_map_probe::AxisMapProbe,
-    &frequency_probe::FrequencyProbe,
-    &pairing_probe::PairingProbe,
-    &superposition::Superposition,
+    &positions::positions_exact::PositionsExact,
+    &probes::axis_map_probe::AxisMapProbe,
+    &probes::frequency_probe::FrequencyProbe,
+    &probes::pairing_probe::PairingProbe,
+    &probes::superposition::Superposition,
     &accuracy::Accuracy,
-    &relative_position::RelativePosition,
-    &composition::Composition,
-    &inverse::Inverse,
-    &pair_norm::PairNorm,
-    &identity_at_zero::IdentityAtZero,
-    &linearity::Linearity,
-    &axis_locality::AxisLocality,
-    &axis_sensitivity::AxisSensitivity,
-    &text_equals_1d::TextEquals1d,
-    &degenerates_to_1d::DegeneratesTo1d,
-    &nan_stays_in_its_pair::NanStaysInItsPair,
-    &subnormals::Subnormals,
-    &overflow::Overflow,
-    &start_shift::StartShift,
-    &chunked_prefill::ChunkedPrefill,
-    &decode_continuation::DecodeContinuation,
-    &several_segments::SeveralSegments,
-    &packed_sequences::PackedSequences,
-    &token_independence::TokenIndependence,
-    &head_independence::HeadIndependence,
-    &batch_independence::BatchIndependence,
-    &q_k_independence::QKIndependence,
-    &decode_shape::DecodeShape,
-    &deterministic::Deterministic,
-    &no_sticky_state::NoStickyState,
-    &rejects_nonsense::RejectsNonsense,
-    &fp_environment::FpEnvironment,
-    &in_place::InPlace,
-    &inputs_untouched::InputsUntouched,
-    &fully_written::FullyWritten,
-    &guards::Guards,
-    &strides::Strides,
-    &passthrough::Passthrough,
-    &many_rows::ManyRows,
-    &far_strides::FarStrides,
-    &empty::Empty,
-    &position_beyond_limit::PositionBeyondLimit,
+    &laws::relative_position::RelativePosition,
+    &laws::composition::Composition,
+    &laws::inverse::Inverse,
+    &laws::pair_norm::PairNorm,
+    &laws::identity_at_zero::IdentityAtZero,
+    &laws::linearity::Linearity,
+    &laws::axis_locality::AxisLocality,
+    &laws::axis_sensitivity::AxisSensitivity,
+    &laws::text_equals_1d::TextEquals1d,
+    &laws::degenerates_to_1d::DegeneratesTo1d,
+    &special_values::nan_stays_in_its_pair::NanStaysInItsPair,
+    &special_values::subnormals::Subnormals,
+    &special_values::overflow::Overflow,
+    &positions::start_shift::StartShift,
+    &positions::chunked_prefill::ChunkedPrefill,
+    &positions::decode_continuation::DecodeContinuation,
+    &positions::several_segments::SeveralSegments,
+    &positions::packed_sequences::PackedSequences,
+    &independence::token_independence::TokenIndependence,
+    &independence::head_independence::HeadIndependence,
+    &independence::batch_independence::BatchIndependence,
+    &independence::q_k_independence::QKIndependence,
+    &independence::decode_shape::DecodeShape,
+    &state::deterministic::Deterministic,
+    &state::no_sticky_state::NoStickyState,
+    &state::rejects_nonsense::RejectsNonsense,
+    &state::fp_environment::FpEnvironment,
+    &memory::in_place::InPlace,
+    &memory::inputs_untouched::InputsUntouched,
+    &memory::fully_written::FullyWritten,
+    &memory::guards::Guards,
+    &memory::strides::Strides,
+    &memory::passthrough::Passthrough,
+    &memory::many_rows::ManyRows,
+    &memory::far_strides::FarStrides,
+    &memory::empty::Empty,
+    &memory::position_beyond_limit::PositionBeyondLimit,
 ];
 
 /// The levels that move tensors.

@@ -1,0 +1,86 @@
+//! `decode-shape`: many rows of one token each, every row at a position of its own.
+
+use super::head_counts::head_counts;
+use crate::case::{Case, Level, Place};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::slices::layouts;
+use crate::check::{Check, Docs, Gap, Halt, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+
+pub(in crate::check) struct DecodeShape;
+
+/// Rows of eight tokens whose last ones are at different positions in most schemes.
+const ROWS: [&str; 4] = ["text:8", "text:1 image:2x3 text:1", "video:2x2x1 text:4", "text:2 image:1x4 text:2"];
+const LAST: u64 = 7;
+
+impl Check for DecodeShape {
+    fn id(&self) -> &'static str {
+        "decode-shape"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A batch of one token per row, each row at a position of its own, is rotated as any other; with as \
+                        many key as query heads, with groups of heads, and with one key head.",
+            formula: "accuracy at tokens = 1, batch = 4, p(b) different for every b",
+            source: "ml-explore/mlx 3494, 3795, 3949: one token and a batch above 1 left all rows but the first unrotated",
+            catches: "the batch taken for the sequence, one position for all rows, kernels chosen by the number of tokens",
+            cannot_catch: "batches larger than 4, which check accuracy has no case of either",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        let mut rng = g.rng(self.id());
+        let fused = g.group.level == Level::Fused;
+        let why = if !g.manifest.batch_layouts {
+            "the manifest allows no batch of different positions"
+        } else if fused && !g.manifest.token_ranges {
+            "the backend takes no token ranges, so its only single token is at the start"
+        } else {
+            ""
+        };
+        if !why.is_empty() {
+            schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
+            return schedule;
+        }
+        for preset in head_counts(g) {
+            let mut case = g.case(self.id(), layouts(&ROWS), &preset, rng.next_u64());
+            if fused {
+                case.window = Some((LAST, 1));
+            } else {
+                case.layouts = vec![crate::check::generator::text(1); ROWS.len()];
+                case.place = Place::Random { low: 0, high: g.max_position().min(4095) };
+            }
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let mut run = || -> Result<Verdict, Halt> {
+            if case.batch() < 2 || case.tokens() != 1 {
+                return Err(Halt::not_judged("only a batch of one token per row has this shape"));
+            }
+            let (prepared, outputs) = subject.execute(case)?;
+            Ok(Judge::new(subject, case, &prepared)?.all(&outputs))
+        };
+        run().unwrap_or_else(Verdict::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Layout;
+
+    #[test]
+    fn the_rows_are_of_one_length() {
+        let rows = layouts(&ROWS);
+        assert_eq!(rows.iter().map(Layout::tokens).collect::<Vec<_>>(), [LAST + 1; 4]);
+    }
+}

@@ -1,0 +1,73 @@
+//! `axis-sensitivity`: a pair follows the positions of its own axis.
+
+use super::axis_moves::{run, schedule};
+use super::pairs::failure;
+use crate::case::{Case, Data, Level};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::{Check, Docs, Halt, MAP_LEVELS, Measure, Schedule, Subject, Verdict};
+
+pub(in crate::check) struct AxisSensitivity;
+
+impl Check for AxisSensitivity {
+    fn id(&self) -> &'static str {
+        "axis-sensitivity"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "Where positions differ on a pair's own axis, its output changes by as much as it must, as far as \
+                        the bounds can tell.",
+            formula: "D = |y(p) - y(r)| > E(p) + E(r): |f(p, x)_i - f(r, x)_i| >= D - E(p) - E(r), x = (1, 0) on every pair",
+            source: "multimodal RoPE (Qwen2-VL, arXiv:2409.12191): each pair belongs to one axis",
+            catches: "pairs that are not turned, or by another axis; axes that are ignored; positions clipped or wrapped",
+            cannot_catch: "changes that are too large (axis-locality, accuracy); pairs too slow to be seen at the \
+                           positions that the manifest allows, or on fused at those of a small layout",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        MAP_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        schedule(g, self.id(), Data::First)
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let moves = run(case, subject)?;
+    let prepared = subject.prepare(case)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+    let mut measure = Measure::default();
+    let found = moves.all(&judge, |c| {
+        if c.shared || c.expected <= c.allowed {
+            return Ok(());
+        }
+        let change = (c.observed[0] - c.observed[1]).abs();
+        let missing = c.expected - change;
+        if missing > c.allowed || missing.is_nan() {
+            return Err(failure(
+                format!(
+                    "pair {} of head {} changes by {change:e} where it must change by {:e}, give or take {:e}",
+                    c.pair, c.head, c.expected, c.allowed
+                ),
+                vec![
+                    format!("{} and {}: {}", c.spots[0].name, c.spots[1].name, c.moved(&judge.axes)),
+                    format!("output {} is {:e} and {:e}, for the same input", c.side + 1, c.observed[0], c.observed[1]),
+                ],
+            ));
+        }
+        measure.add(missing.max(0.0) / c.allowed);
+        Ok(())
+    });
+    match found {
+        Err(failure) => Ok(Verdict::Fail(failure)),
+        Ok(()) if measure.elements == 0 => Err(Halt::not_judged("no change of positions is large enough to be seen")),
+        Ok(()) => Ok(Verdict::Pass(measure)),
+    }
+}

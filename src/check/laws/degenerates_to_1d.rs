@@ -1,0 +1,85 @@
+//! `degenerates-to-1d`: on frames of one cell, a scheme that says so is 1-D RoPE.
+
+use super::text_equals_1d::not_stated;
+use crate::case::{Case, Consume, Data, Level};
+use crate::check::generator::Generator;
+use crate::check::judge::{Judge, on_one_axis};
+use crate::check::{Check, Docs, Gap, Halt, MAP_LEVELS, Planned, Schedule, Subject, Verdict};
+use crate::numeric::Dd;
+use crate::plan::{Layout, Parameters};
+use crate::spec::model::Claim;
+
+pub(in crate::check) struct DegeneratesTo1d;
+
+/// The catalogue invariant whose verdict decides whether this check applies.
+const INVARIANT: &str = "degenerates-to-1d";
+
+impl Check for DegeneratesTo1d {
+    fn id(&self) -> &'static str {
+        INVARIANT
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "Where every frame is a single cell (H = W = 1), the output is that of 1-D RoPE on the token index.",
+            formula: "H = W = 1: R(p_1, ..., p_n) = R_1d(index)",
+            source: "VRoPE (arXiv:2502.11664v1) section 4; the scheme's own statement",
+            catches: "frame advances, offsets and axis rules that are wrong even in the simplest video",
+            cannot_catch: "faults that need H > 1 or W > 1",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        MAP_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        if let Some(why) = not_stated(g, INVARIANT) {
+            schedule.gaps.push(Gap { band: "-".into(), why });
+            return schedule;
+        }
+        if g.level.consumes(Consume::CosSin) {
+            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin".into() });
+            return schedule;
+        }
+        let mut rng = g.rng(self.id());
+        if let (Some(preset), Ok(layout)) =
+            (g.heads().first(), Layout::parse("text:3 video:7x1x1 text:2 image:1x1 text:3"))
+        {
+            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
+            case.data = Data::Mixed;
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let mut run = || -> Result<Verdict, Halt> {
+            let scheme = subject.scheme(case)?;
+            let single = |l: &Layout| l.segments().iter().all(|s| s.grid().is_none_or(|[_, h, w]| h == 1 && w == 1));
+            if !case.layouts.iter().all(single) {
+                return Err(Halt::broken("degenerates-to-1d needs frames of one cell"));
+            }
+            let claim = scheme.invariants.iter().find(|i| i.id == INVARIANT).map(|i| &i.claim);
+            let Some(Claim::Equals(other)) = claim else {
+                return Err(Halt::broken("the scheme does not say which scheme it degenerates to"));
+            };
+            let other = subject.library.get(other).map_err(|e| Halt::broken(e.to_string()))?;
+            let parameters = Parameters::defaults(other).map_err(|e| Halt::broken(e.to_string()))?;
+            let mut rows = Vec::new();
+            for layout in &case.layouts {
+                let positions = crate::plan::positions(other, &parameters, layout);
+                let positions = positions.map_err(|e| Halt::broken(e.to_string()))?;
+                let start = case.window.map_or(0, |(start, _)| start);
+                let row = (start..start + case.tokens()).map(|t| positions.get(0, t).map_or(Dd::ZERO, |n| n.to_dd()));
+                rows.push(row.collect::<Vec<_>>());
+            }
+            let (mut prepared, outputs) = subject.execute(case)?;
+            on_one_axis(&mut prepared, &rows)?;
+            let judge = Judge::new(subject, case, &prepared)?;
+            Ok(judge.all(&outputs))
+        };
+        run().unwrap_or_else(Verdict::from)
+    }
+}

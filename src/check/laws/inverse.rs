@@ -1,0 +1,54 @@
+//! `inverse`: direction -1 is the transpose of direction 1.
+
+use super::pairs::{second_call, small_cases};
+use crate::case::{Case, Data, Level};
+use crate::check::generator::Generator;
+use crate::check::{Check, Docs, Gap, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+
+pub(in crate::check) struct Inverse;
+
+impl Check for Inverse {
+    fn id(&self) -> &'static str {
+        "inverse"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "The other direction is the transpose: applied to what a call returned, it is the exact turn back \
+                        of just these numbers, and so gives m^2 times the input.",
+            formula: "|f_back(p, y1) - m R(p)^T y1| <= E(p, y1), y1 = f(p, x) as it came out; so f_back(p, f(p, x)) is m^2 x",
+            source: "the backward pass of RoPE; derived, docs/numerics.md",
+            catches: "a backward pass that turns forward, transposes only one of the two products, leaves out the \
+                      attention factor or divides by it",
+            cannot_catch: "anything where the manifest offers one direction only: then nothing is run, and that is said. \
+                           Angles that are wrong by less than the bound, or alike in both directions where the bound is wide",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        if !both(&g.manifest.directions) {
+            let why = "the manifest offers one direction only".into();
+            return Schedule { cases: Vec::new(), gaps: vec![Gap { band: "-".into(), why }] };
+        }
+        small_cases(g, self.id(), Data::Mixed, |_, _| {})
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let mut probe = || {
+            if !both(&subject.backend.manifest().directions) {
+                return Err(Halt::not_judged("the manifest offers one direction only"));
+            }
+            let back = Case { direction: -case.direction, ..case.clone() };
+            second_call(subject, case, &back, 0, "turned back, from the outputs of the first call")
+        };
+        probe().unwrap_or_else(Verdict::from)
+    }
+}
+
+fn both(directions: &[i64]) -> bool {
+    directions.iter().any(|d| *d > 0) && directions.iter().any(|d| *d < 0)
+}

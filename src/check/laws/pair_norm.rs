@@ -1,0 +1,114 @@
+//! `pair-norm`: a pair keeps its length, whatever its angle. Sees what the angle's own error hides far out.
+
+use super::pairs::{exact_up_to, failure, small_cases};
+use crate::case::{Case, Data, Level, Place};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+
+use crate::plan::bound::Judgement;
+
+pub(in crate::check) struct PairNorm;
+
+/// Relative error of two sums of two squares in f64, and of the reference's own cos^2 + sin^2, many times over.
+const EVALUATION: f64 = 1.0 / (1u64 << 47) as f64;
+
+impl Check for PairNorm {
+    fn id(&self) -> &'static str {
+        "pair-norm"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "Each output pair is m times as long as its input pair, up to the roundings behind the angle.",
+            formula: "|y^2 + y'^2 - m^2 (a^2 + b^2)| <= 2|y|F + F^2 + 2|y'|F' + F'^2, F the bound without its angle part",
+            source: "rotations keep lengths; derived, docs/numerics.md",
+            catches: "sines and cosines that are no pair any more: bad range reduction at large angles, where accuracy \
+                      sees nothing; a missing attention factor; one of two products left out; mixed pairs",
+            cannot_catch: "any wrong angle. Pairs whose bound exceeds their length are not judged",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = small_cases(g, self.id(), Data::Mixed, |_, _| {});
+        if g.group.level == Level::Rotate
+            && let Some(heads) = g.heads().first()
+        {
+            // Far out: fast pairs have lost their angle there, and only the length is left to judge.
+            let mut case = g.case(self.id(), vec![crate::check::generator::text(6)], heads, g.rng("far").next_u64());
+            let high = exact_up_to(case.position_dtype, g.max_position());
+            case.place = Place::Random { low: high / 2, high };
+            schedule.cases.push(Planned { band: "far".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = subject.execute(case)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+
+    let mut measure = Measure::default();
+    let mut beyond = 0u64;
+    let found = judge.every_pair(|at, bound| {
+        if bound.beyond_limit {
+            beyond += 2;
+            return Ok(());
+        }
+        let (a, b) = judge.inputs_of(&outputs, at);
+        let sides = judge.sides(&outputs, at, bound);
+        if sides.iter().any(|s| s.judgement == Judgement::RangeNotJudged) {
+            measure.range_not_judged += 2;
+            return Ok(());
+        }
+        let expected = (a * a + b * b) * (bound.turn.cos * bound.turn.cos + bound.turn.sin * bound.turn.sin);
+        let observed: f64 = sides.iter().map(|s| s.observed * s.observed).sum();
+        let allowed: f64 = sides
+            .iter()
+            .map(|s| {
+                let f = s.allowance.total() - s.allowance.angle;
+                // The subtraction may have rounded: by less than 2^-52 of the total.
+                let f = f + s.allowance.total() * 2f64.powi(-51);
+                2.0 * s.observed.abs() * f + f * f
+            })
+            .sum::<f64>()
+            + EVALUATION * (expected + observed);
+        let error = (observed - expected).abs();
+        if error > allowed || error.is_nan() {
+            let place = judge.place_of(at, sides[0].channel);
+            return Err(failure(
+                format!("{place}: the pair's squared length is {observed:.9e}, expected {expected:.9e}"),
+                vec![
+                    format!("error {error:.3e}, allowed {allowed:.3e} without any error of the angle"),
+                    format!(
+                        "in ({a:e}, {b:e}), out ({:e}, {:e}), m = {}",
+                        sides[0].observed,
+                        sides[1].observed,
+                        judge.truth().plan.attention_scaling
+                    ),
+                ],
+            ));
+        }
+        if allowed < expected {
+            measure.add(error / allowed);
+        }
+        Ok(())
+    });
+    if let Err(failure) = found {
+        return Ok(Verdict::Fail(failure));
+    }
+    if measure.elements == 0 {
+        let why = if beyond > 0 { judge.limit_note() } else { "no pair is longer than its bound".to_owned() };
+        return Err(Halt::not_judged(why));
+    }
+    judge.count_beyond(&mut measure, beyond);
+    Ok(Verdict::Pass(measure))
+}

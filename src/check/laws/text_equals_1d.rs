@@ -1,0 +1,80 @@
+//! `text-equals-1d`: on text alone, a scheme that says so is 1-D RoPE.
+
+use crate::case::{Case, Consume, Data, Level, Place};
+use crate::check::generator::{Generator, text};
+use crate::check::judge::{Judge, on_one_axis};
+use crate::check::{Check, Docs, Gap, Halt, MAP_LEVELS, Planned, Schedule, Subject, Verdict};
+use crate::numeric::Dd;
+use crate::spec::model;
+
+pub(in crate::check) struct TextEquals1d;
+
+/// The catalogue invariant whose verdict decides whether this check applies.
+const INVARIANT: &str = "text-equals-1d";
+
+impl Check for TextEquals1d {
+    fn id(&self) -> &'static str {
+        INVARIANT
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "On text alone every pair turns with the token's index, whatever its axis: the output is that of \
+                        1-D RoPE with the same frequencies.",
+            formula: "axis_of_pair[i] does not matter where all axes are equal: R(p, ..., p) = R_1d(p)",
+            source: "Qwen2-VL (arXiv:2409.12191) section 2.1; the scheme's own statement",
+            catches: "an axis that is dropped, offset or counted differently on text; the most common reports of all",
+            cannot_catch: "every fault of visual tokens: text hides the axis map",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        MAP_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        if let Some(why) = not_stated(g, INVARIANT) {
+            schedule.gaps.push(Gap { band: "-".into(), why });
+            return schedule;
+        }
+        if g.level.consumes(Consume::CosSin) {
+            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin".into() });
+            return schedule;
+        }
+        let mut rng = g.rng(self.id());
+        if let Some(preset) = g.heads().first() {
+            let mut case = g.case(self.id(), vec![text(40)], preset, rng.next_u64());
+            case.data = Data::Mixed;
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let mut run = || -> Result<Verdict, Halt> {
+            if case.layouts.iter().any(|l| !l.is_text_only()) || !case.place.is_layout() {
+                return Err(Halt::broken("text-equals-1d needs a layout of text alone"));
+            }
+            let (mut prepared, outputs) = subject.execute(case)?;
+            let start = case.window.map_or(0, |(start, _)| start);
+            let shift = if let Place::Layout { shift } = case.place { shift } else { 0 };
+            // The index itself, not the scheme's formula for it.
+            let index: Vec<Dd> = (0..case.tokens()).map(|t| Dd::from_f64((start + t) as f64 + shift as f64)).collect();
+            on_one_axis(&mut prepared, &vec![index; case.batch()])?;
+            let judge = Judge::new(subject, case, &prepared)?;
+            Ok(judge.all(&outputs))
+        };
+        run().unwrap_or_else(Verdict::from)
+    }
+}
+
+/// Why a scheme's statement cannot be asked of a backend: `None` if the scheme says that it holds.
+pub(in crate::check) fn not_stated(g: &Generator, id: &str) -> Option<String> {
+    let stated = g.scheme.invariants.iter().find(|i| i.id == id);
+    match stated.map(|i| &i.verdict) {
+        Some(model::Verdict::Holds) => None,
+        Some(model::Verdict::Fails { .. }) => Some(format!("the scheme states that {id} fails for it")),
+        None => Some(format!("the scheme does not state {id}")),
+    }
+}

@@ -1,0 +1,115 @@
+//! `empty`: no tokens, no rows.
+
+use super::common::schedule;
+use crate::backend::Outcome;
+use crate::case::call::{Call, QkView};
+use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Prepared};
+use crate::check::generator::Generator;
+use crate::check::{Check, Docs, Failure, Halt, Measure, Schedule, Subject, Verdict};
+
+pub(in crate::check) struct Empty;
+
+impl Check for Empty {
+    fn id(&self) -> &'static str {
+        "empty"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A call without tokens, or without batch rows, does nothing: it returns OK, or says that it does not \
+                        take such calls, and writes nowhere.",
+            formula: "tokens = 0 or batch = 0: status OK, UNSUPPORTED or BAD_ARGUMENT; every byte as it was",
+            source: "EricLBuehler/mistral.rs rotary.cu: num_tokens of 0 gives an invalid grid, silently",
+            catches: "divisions by a count, loops that run once too often, launches of empty grids",
+            cannot_catch: "reads; an error that only the next call would see",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        &Level::ALL
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In]);
+        schedule.cases.truncate(1);
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// What a call is made without.
+#[derive(Clone, Copy)]
+enum Without {
+    Tokens,
+    Rows,
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let full = subject.prepare(case)?;
+    let (q, k) = Subject::inputs(case, &full);
+    // To a backend that answers no call at all an empty one proves nothing.
+    subject.call(&full, &q, &k)?;
+    for (what, without) in [("without tokens", Without::Tokens), ("without rows", Without::Rows)] {
+        let mut prepared = full.clone();
+        prepared.poison = FLOAT_POISON;
+        // The buffers stay as large as they were, and are written as before: only the call changes.
+        let before = prepared.image(&q, &k);
+        let call = emptied(&prepared, without);
+        let outcome = {
+            let arena = subject.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+            arena.copy_from_slice(&before);
+            subject.backend.guard(&[]);
+            subject.backend.call(&call)
+        };
+        match &outcome {
+            Outcome::Ok | Outcome::Unsupported(_) | Outcome::BadArgument(_) => {}
+            _ => return Err(subject.failed(&prepared, &outcome)),
+        }
+        prepared.call = call;
+        if let Some(change) = prepared.changes(before, subject.backend.memory()).first() {
+            return Ok(Verdict::Fail(Failure::new(format!("a call {what} wrote {}", full.place_of(change.at)))));
+        }
+    }
+    Ok(Verdict::Pass(Measure { elements: 2, ..Measure::default() }))
+}
+
+fn emptied(prepared: &Prepared, without: Without) -> Call {
+    let mut call = prepared.call.clone();
+    let shrink = |qk: &mut QkView| {
+        let dimension = match without {
+            Without::Tokens => {
+                qk.tokens = 0;
+                1
+            }
+            Without::Rows => {
+                qk.batch = 0;
+                0
+            }
+        };
+        let views = [Some(&mut qk.q), qk.k.as_mut(), Some(&mut qk.q_out), qk.k_out.as_mut()];
+        views.into_iter().flatten().for_each(|view| view.shape[dimension] = 0);
+    };
+    match &mut call {
+        Call::Positions { layouts, token_start, token_count, .. } => {
+            (*token_start, *token_count) = (0, 0);
+            empty_layouts(layouts, without);
+        }
+        Call::Fused { qk, layouts, token_start, .. } => {
+            *token_start = 0;
+            shrink(qk);
+            empty_layouts(layouts, without);
+        }
+        Call::Rotate { qk, .. } | Call::Apply { qk, .. } => shrink(qk),
+    }
+    call
+}
+
+fn empty_layouts<T>(layouts: &mut Vec<Vec<T>>, without: Without) {
+    match without {
+        Without::Tokens => layouts.iter_mut().for_each(Vec::clear),
+        Without::Rows => layouts.clear(),
+    }
+}

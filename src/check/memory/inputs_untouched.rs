@@ -1,0 +1,49 @@
+//! `inputs-untouched`: what the call is given is the same afterwards.
+
+use super::common::{schedule, watched};
+use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Part};
+use crate::check::generator::Generator;
+use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+
+pub(in crate::check) struct InputsUntouched;
+
+impl Check for InputsUntouched {
+    fn id(&self) -> &'static str {
+        "inputs-untouched"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A call changes no input: neither q and k, unless it is in place, nor positions or any table.",
+            formula: "bytes before = bytes after, for q, k, positions, axis_of_pair, inv_freq, sections, cos, sin, cache",
+            source: "unslothai/unsloth 5001, NVIDIA/Megatron-LM PR 5412",
+            catches: "kernels that scale, convert or advance in their inputs; outputs on the wrong tensor",
+            cannot_catch: "changes that are undone before the call returns",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In])
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let mut prepared = subject.prepare(case)?;
+    let inputs = Subject::inputs(case, &prepared);
+    let run = watched(subject, &mut prepared, inputs, FLOAT_POISON)?;
+    if let Some(failure) = run.changed(Part::Input) {
+        return Ok(failure);
+    }
+    let given = prepared.buffers.iter().filter(|b| case.alias == Alias::Out || !matches!(b.name, "q" | "k"));
+    let given = given.filter(|b| !matches!(b.name, "q_out" | "k_out"));
+    let elements = given.map(|b| (b.bytes / b.element.max(1)) as u64).sum();
+    Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
+}

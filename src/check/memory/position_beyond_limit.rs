@@ -1,0 +1,113 @@
+//! `position-beyond-limit`: a position above the manifest's limit is computed rightly or refused.
+
+use super::common::{blame, few, gap, sound, tiny};
+use crate::backend::Outcome;
+use crate::case::{Case, Consume, Level, Place};
+use crate::check::generator::{Generator, text};
+use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::numeric::DType;
+use crate::plan::Layout;
+
+pub(in crate::check) struct PositionBeyondLimit;
+
+/// Tokens that lie beyond the limit.
+const TOKENS: u32 = 6;
+
+impl Check for PositionBeyondLimit {
+    fn id(&self) -> &'static str {
+        "position-beyond-limit"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A position above max_position is computed rightly, or refused; it never crashes and never gives a \
+                        wrong result with status OK.",
+            formula: "max_position < p <= max_position + 64: |y' - y| <= E, or status UNSUPPORTED or BAD_ARGUMENT",
+            source: "vllm-project/vllm 9965 and PR 47407, sgl-project/sglang PR 10788: caches read past the last row",
+            catches: "tables read out of bounds, clamped and wrapped positions",
+            cannot_catch: "pairs so fast that the bound of this position allows every angle; limits that no offered type of \
+                           positions can exceed",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        crate::check::MAP_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let Some(preset) = tiny(g).and_then(|t| g.heads().first().cloned().or(Some(t))) else {
+            return gap("no head preset fits the manifest and the scheme");
+        };
+        let limit = g.max_position();
+        let beyond = limit.saturating_add(64);
+        let seed = g.rng(self.id()).next_u64();
+        let mut case = g.case(self.id(), vec![text(TOKENS)], &preset, seed);
+        if g.group.level == Level::Rotate {
+            if !g.level.consumes(Consume::Positions) || g.level.consumes(Consume::CosSinCache) {
+                return gap("the suite supplies cos and sin for every position it asks for");
+            }
+            // Positions are handed over as integers here, whatever the scheme's are.
+            let holds = |d: &DType| match d {
+                DType::I32 => i32::try_from(beyond).is_ok(),
+                DType::F32 => beyond <= 1 << 24,
+                _ => beyond <= 1 << 53,
+            };
+            let Some(dtype) = g.manifest.position_dtypes.iter().copied().find(holds) else {
+                return gap(format!("no offered type of positions holds more than max_position, {limit}"));
+            };
+            case.position_dtype = dtype;
+            case.place = Place::Random { low: limit + 1, high: beyond };
+        } else {
+            let length = u32::try_from(limit + 1 + i64::from(TOKENS)).ok();
+            let Some(length) = length.filter(|n| i64::from(*n) <= g.manifest.max_tokens && g.manifest.token_ranges)
+            else {
+                return gap("the sequence would have more tokens than the manifest takes");
+            };
+            case.layouts = vec![text(length)];
+            case.window = Some((u64::from(length - TOKENS), u64::from(TOKENS)));
+        }
+        let mut schedule = Schedule::default();
+        schedule.cases.push(Planned { band: "-".into(), case });
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// Whether some token of a case lies beyond the limit.
+fn exceeds(case: &Case, limit: i64) -> bool {
+    match case.place {
+        Place::Random { high, .. }
+        | Place::Span { high, .. }
+        | Place::Fractions { high, .. }
+        | Place::QuarterTurns { high, .. } => high > limit,
+        Place::Layout { .. } => {
+            let tokens = case.layouts.first().map_or(0, Layout::tokens);
+            i64::try_from(tokens).is_ok_and(|n| n > limit)
+        }
+    }
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let limit = subject.backend.manifest().max_position;
+    if !exceeds(case, limit) {
+        return Err(Halt::not_judged("no position of this case is beyond the limit"));
+    }
+    sound(subject, &few(case))?;
+    let prepared = subject.prepare_anywhere(case)?;
+    let (q, k) = Subject::inputs(case, &prepared);
+    match subject.answer(&prepared, &q, &k)? {
+        Outcome::Ok => {}
+        Outcome::Unsupported(_) | Outcome::BadArgument(_) => {
+            let notes = vec!["positions beyond the limit are refused".to_owned()];
+            return Ok(Verdict::Pass(Measure { elements: 1, notes, ..Measure::default() }));
+        }
+        outcome => return Err(subject.failed(&prepared, &outcome)),
+    }
+    let (q_out, k_out) = prepared.read(subject.backend.memory());
+    let outputs = crate::check::Outputs { q, k, q_out, k_out };
+    let what = format!("beyond max_position {limit}, with status OK");
+    Ok(Verdict::Pass(blame(subject, case, &prepared, &outputs, &what)?))
+}

@@ -1,0 +1,70 @@
+//! `strides`: tensors with gaps, in another order, cut out of larger ones.
+
+use super::common::{blame, gap, schedule, sound, watched};
+use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides as Offer};
+use crate::check::generator::Generator;
+use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+
+pub(in crate::check) struct Strides;
+
+/// The kinds of memory that a manifest's strides allow.
+pub(in crate::check) fn offered(strides: Offer) -> &'static [Memory] {
+    match strides {
+        Offer::Packed => &[Memory::Packed],
+        Offer::Rows => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced],
+        Offer::Any => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced, Memory::Spread],
+    }
+}
+
+impl Check for Strides {
+    fn id(&self) -> &'static str {
+        "strides"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "Whatever the strides, the result is right, and the gaps between elements are neither used nor written.",
+            formula: "|y' - y| <= E with padded, permuted, sliced and spread tensors, gaps of NaN and of huge numbers; gaps: \
+                      bytes before = bytes after",
+            source: "ggml-org/llama.cpp PR 14580 and four more, vllm-project/vllm 16658",
+            catches: "strides that are assumed, mixed up, or taken from the other tensor; vector stores across a row's end",
+            cannot_catch: "negative strides and strides of 0, which no case has; reads of gaps that change nothing",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        match offered(g.manifest.strides) {
+            [_] => gap("the manifest offers packed tensors only"),
+            [_, free @ ..] => schedule(self.id(), g, free, &[Alias::Out, Alias::In]),
+            [] => Schedule::default(),
+        }
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let mut prepared = subject.prepare(case)?;
+    let inputs = Subject::inputs(case, &prepared);
+    let mut measure = Measure::default();
+    for poison in [FLOAT_POISON, HUGE_POISON] {
+        let run = watched(subject, &mut prepared, inputs.clone(), poison)?;
+        if let Some(failure) = run.changed(Part::Gap) {
+            return Ok(failure);
+        }
+        match blame(subject, case, &prepared, &run.outputs, "with these strides") {
+            Ok(found) => measure = found,
+            Err(halt) => {
+                sound(subject, case)?;
+                return Err(halt);
+            }
+        }
+    }
+    Ok(Verdict::Pass(measure))
+}

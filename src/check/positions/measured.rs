@@ -1,0 +1,161 @@
+//! Positions of a backend: asked for on level positions, read off the output on level fused.
+
+use crate::case::call::{Call, PositionView};
+use crate::case::{Case, Data, Level};
+use crate::check::fit::Fit;
+use crate::check::judge::Judge;
+use crate::check::{Failure, Halt, Subject};
+use crate::numeric::{DType, Dd, Number};
+use crate::plan::{Column, NO_AXIS, Positions};
+use crate::spec::model::Scheme;
+
+/// Positions per axis, and what text goes on with, of one batch row.
+pub(in crate::check) struct Measured {
+    /// Axis by axis.
+    pub(in crate::check) columns: Vec<Column>,
+    /// Per axis, where the level says it.
+    pub(in crate::check) next: Option<Vec<Number>>,
+}
+
+/// Positions of every batch row of a case, with those of the scheme.
+pub(in crate::check) fn measure(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+    match case.level {
+        Level::Positions => asked(case, subject),
+        _ => decoded(case, subject),
+    }
+}
+
+fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> Result<Number, Halt> {
+    let offset = view.at(at.0, at.1, at.2);
+    let bytes = &memory[offset..offset + view.dtype.size()];
+    let unreadable = |what: String| {
+        let (axis, row, token) = at;
+        Halt::fail(Failure::new(format!(
+            "row {row}, token {token}, axis {axis}: {what} is no position (never written?)"
+        )))
+    };
+    match view.dtype {
+        DType::I32 => Ok(Number::from_i64(i64::from(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))),
+        DType::I64 => {
+            let mut long = [0u8; 8];
+            long.copy_from_slice(bytes);
+            Ok(Number::from_i64(i64::from_le_bytes(long)))
+        }
+        float => {
+            let value = float.decode_at(bytes, 0);
+            Number::from_f64(value).map_err(|_| unreadable(value.to_string()))
+        }
+    }
+}
+
+fn asked(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+    let prepared = subject.prepare(case)?;
+    let scheme = subject.scheme(case)?;
+    subject.call(&prepared, &crate::case::Tensor::default(), &crate::case::Tensor::default())?;
+    let Call::Positions { out, next, token_count, .. } = &prepared.call else {
+        return Err(Halt::broken("not a call of level positions"));
+    };
+    let memory = subject.backend.memory();
+    let mut rows = Vec::new();
+    for row in 0..case.batch() {
+        let mut columns = Vec::new();
+        let mut after = Vec::new();
+        for axis in 0..scheme.axes.len() {
+            let mut column = Column::with_capacity(*token_count);
+            for token in 0..*token_count {
+                column.push(number_at(memory, out, (axis, row, token))?);
+            }
+            columns.push(column);
+            after.push(number_at(memory, next, (axis, row, 0))?);
+        }
+        rows.push(Measured { columns, next: Some(after) });
+    }
+    Ok((rows, prepared.positions))
+}
+
+/// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit all pairs.
+fn decoded(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+    let case = Subject::with_data(case, Data::First);
+    let scheme = subject.scheme(&case)?;
+    let (prepared, outputs) = subject.execute(&case)?;
+    let judge = Judge::new(subject, &case, &prepared)?;
+    if judge.truth().plan.map_heads > 1 {
+        return Err(Halt::not_judged("positions cannot be read off where the axis map differs per head"));
+    }
+    for (axis, name) in scheme.axes.iter().enumerate() {
+        if (0..judge.truth().pairs).all(|i| usize::from(judge.axis(0, i)) != axis) {
+            return Err(Halt::not_judged(format!("no pair turns with axis {name} at this head_dim")));
+        }
+    }
+    let mut rows = Vec::new();
+    for row in 0..case.batch() {
+        let expected = &prepared.positions[row];
+        let candidates = candidates(expected, scheme, case.tokens());
+        let mut columns = Vec::new();
+        for axis in 0..scheme.axes.len() {
+            let pairs: Vec<usize> =
+                (0..judge.truth().pairs).filter(|i| usize::from(judge.axis(0, *i)) == axis).collect();
+            let mut column = Column::with_capacity(judge.tokens());
+            for token in 0..judge.tokens() {
+                // Where nothing is claimed, no number is refuted.
+                let fits = |p: &Dd| pairs.iter().all(|i| judge.fits(&outputs, row, token, 0, *i, *p) != Fit::No);
+                let stated = expected.get(axis, expected.window().start + token as u64).unwrap_or(Number::ZERO);
+                let mut found: Vec<&(Number, Dd)> = candidates.iter().filter(|(_, p)| fits(p)).collect();
+                if found.is_empty() {
+                    return Err(Halt::fail(not_found(&judge, scheme, row, token, axis, &stated)));
+                }
+                if found.len() > 1 {
+                    let name = &scheme.axes[axis];
+                    return Err(Halt::not_judged(format!(
+                        "in {} the pairs of axis {name} cannot tell position {} from {}",
+                        case.dtype.name(),
+                        found[0].0,
+                        found[1].0
+                    )));
+                }
+                column.push(found.swap_remove(0).0.clone());
+            }
+            columns.push(column);
+        }
+        rows.push(Measured { columns, next: None });
+    }
+    Ok((rows, prepared.positions))
+}
+
+fn not_found(judge: &Judge, scheme: &Scheme, row: usize, token: usize, axis: usize, stated: &Number) -> Box<Failure> {
+    let at = judge.token_name(row, token);
+    let name = &scheme.axes[axis];
+    let mut failure =
+        Failure::new(format!("{at}: the pairs of axis {name} fit no position near the scheme's, which is {stated}"));
+    failure.details.push("a wrong frequency, axis map, sign or pairing shows like this too: see the probes".into());
+    failure
+}
+
+/// Positions that are tried: those of the scheme, all whole numbers around them, and as far off in its own fractions.
+fn candidates(expected: &Positions, scheme: &Scheme, tokens: u64) -> Vec<(Number, Dd)> {
+    const MARGIN: i64 = 40;
+    let mut numbers: Vec<Number> = Vec::new();
+    let (mut low, mut high) = (0i64, 0i64);
+    for axis in 0..scheme.axes.len() {
+        for token in expected.window().take(usize::try_from(tokens).unwrap_or(usize::MAX)) {
+            let Some(number) = expected.get(axis, token) else { continue };
+            let near = number.to_f64();
+            low = low.min(near.floor() as i64);
+            high = high.max(near.ceil() as i64);
+            if !number.is_integer() && !numbers.contains(&number) {
+                for step in -2..=2 {
+                    if let Ok(neighbour) = number.add(&Number::from_i64(step))
+                        && !numbers.contains(&neighbour)
+                    {
+                        numbers.push(neighbour);
+                    }
+                }
+            }
+        }
+    }
+    numbers.extend((low - MARGIN..=high + MARGIN).map(Number::from_i64));
+    let mut all: Vec<(Number, Dd)> = numbers.into_iter().map(|n| (n.clone(), n.to_dd())).collect();
+    all.sort_by(|a, b| a.1.hi.total_cmp(&b.1.hi));
+    debug_assert!(NO_AXIS as usize >= scheme.axes.len());
+    all
+}

@@ -1,0 +1,92 @@
+//! `several-segments`: images, videos and text in every order, and several requests in one batch.
+
+use super::positions_exact;
+use crate::case::{Case, Data, Level};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::slices::{layouts, presets};
+use crate::check::{Check, Docs, Gap, Halt, Planned, Schedule, Subject, Verdict};
+
+pub(in crate::check) struct SeveralSegments;
+
+/// Two images of different grids; an image before any text; vision next to vision; a video and an image in one request.
+const LAYOUTS: [&str; 5] = [
+    "text:1 image:2x3 text:2 image:4x2 text:1",
+    "image:3x2 text:2",
+    "video:2x1x3 video:3x2x1 text:2",
+    "image:1x4 image:4x1 image:2x2",
+    "text:2 video:2x2x2 image:2x3 text:1 video:1x3x1 text:1",
+];
+
+/// Requests of one length and nothing else in common.
+const BATCH: [&str; 3] = ["image:2x2 text:2 image:1x2", "video:2x1x2 video:1x2x2", "text:3 image:1x3 text:2"];
+
+impl Check for SeveralSegments {
+    fn id(&self) -> &'static str {
+        "several-segments"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "Positions are the scheme's where images, videos and text follow one another in any order, and each \
+                        request of a batch has its own.",
+            formula: "as positions-exact; on level fused, every output within its bound for inputs (1, 0)",
+            source: "vllm-project/vllm 10350 and the TensorRT-LLM M-RoPE kernel's own comment: grids of another segment or \
+                     request",
+            catches: "the grid of the first segment used for all, text that is needed between videos, a start that must be \
+                      text, rows that share a layout",
+            cannot_catch: "on level fused, positions that the storage type cannot tell apart",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        &[Level::Positions, Level::Fused]
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        let mut rng = g.rng(self.id());
+        let presets = presets(g);
+        for (layout, preset) in layouts(&LAYOUTS).into_iter().zip(presets.iter().cycle()) {
+            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
+            case.data = Data::First;
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        match presets.first() {
+            Some(preset) if g.manifest.batch_layouts => {
+                let mut case = g.case(self.id(), layouts(&BATCH), preset, rng.next_u64());
+                case.data = Data::First;
+                schedule.cases.push(Planned { band: "batch".into(), case });
+            }
+            Some(_) => {
+                let why = "the manifest allows no batch of different layouts";
+                schedule.gaps.push(Gap { band: "batch".into(), why: why.into() });
+            }
+            None => {}
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let mut run = || -> Result<Verdict, Halt> {
+            if case.level == Level::Positions {
+                return positions_exact::probe(case, subject);
+            }
+            let (prepared, outputs) = subject.execute(case)?;
+            Ok(Judge::new(subject, case, &prepared)?.all(&outputs))
+        };
+        run().unwrap_or_else(Verdict::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_is_one() {
+        assert_eq!(layouts(&LAYOUTS).len(), LAYOUTS.len());
+        let rows: Vec<u64> = layouts(&BATCH).iter().map(crate::plan::Layout::tokens).collect();
+        assert_eq!(rows, [8; 3]);
+    }
+}

@@ -1,0 +1,182 @@
+//! `start-shift`: more text in front moves every later position as the scheme says.
+
+use super::measured::measure;
+use crate::case::{Case, Data, Level, Place};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::slices::{layouts, presets, pushed_back};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::numeric::{DType, Dd, Number, sincos};
+use crate::plan::reference::factor_error;
+use crate::spec::model::Scheme;
+
+pub(in crate::check) struct StartShift;
+
+/// By how many tokens the first text grows.
+const MORE: u32 = 29;
+
+impl Check for StartShift {
+    fn id(&self) -> &'static str {
+        "start-shift"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A longer first text moves every later position by what the scheme says, on every axis.",
+            formula: "p'(t + n) - p(t) = the same difference of the scheme's positions; outputs: R(p' - p) y = y' within the \
+                      bounds of y and y'",
+            source: "huggingface/transformers 36009 and the like: an offset kept from another prompt; the scheme's formulas",
+            catches: "segments that restart at 0, an offset that is kept, added twice or cut off, a start that is lost",
+            cannot_catch: "a constant error of all positions, which positions-exact sees; on level fused, differences that \
+                           the storage type cannot show on slow pairs",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        &[Level::Positions, Level::Fused]
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        let mut rng = g.rng(self.id());
+        if g.max_position() < 2 * i64::from(MORE) || g.manifest.max_tokens < 2 * i64::from(MORE) {
+            let why = "the manifest's limits leave no room for a longer text";
+            schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
+            return schedule;
+        }
+        let presets = presets(g);
+        for (index, layout) in layouts(&["text:2 video:2x2x3 text:2", "image:2x3 text:1"]).into_iter().enumerate() {
+            let Some(preset) = presets.get(index % presets.len().max(1)) else { continue };
+            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
+            case.data = Data::First;
+            schedule.cases.push(Planned { band: "-".into(), case });
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        let verdict = match case.level {
+            Level::Positions => on_positions(case, subject),
+            _ => on_outputs(case, subject),
+        };
+        verdict.unwrap_or_else(Verdict::from)
+    }
+}
+
+fn later(case: &Case) -> Result<Case, Halt> {
+    if case.window.is_some() || case.place != (Place::Layout { shift: 0 }) {
+        return Err(Halt::not_judged("this check needs all tokens, where the layout puts them"));
+    }
+    let layouts = case.layouts.iter().map(|l| pushed_back(l, MORE)).collect::<Result<_, _>>()?;
+    Ok(Case { layouts, ..case.clone() })
+}
+
+/// How far a number that a backend wrote may be from the exact one: nothing, unless the type had to round.
+pub(in crate::check) fn rounding(dtype: DType, exact: &Number) -> f64 {
+    let value = exact.to_f64();
+    let held = dtype.is_float() && dtype.holds(value) && Number::from_f64(value).is_ok_and(|n| n == *exact);
+    // Twice the half ulp at the exact number covers a backend that is off by a little and rounds in the next binade.
+    if !dtype.is_float() || held { 0.0 } else { 2.0 * dtype.half_ulp(value) }
+}
+
+/// Two numbers of a backend against two of the scheme: the steps from one to the other must be the same. The step found.
+pub(in crate::check) fn same_step(dtype: DType, found: [&Number; 2], stated: [&Number; 2]) -> Result<(), [Number; 2]> {
+    let step = |[from, to]: [&Number; 2]| to.sub(from).unwrap_or(Number::ZERO);
+    let (is, should) = (step(found), step(stated));
+    let allowed = rounding(dtype, stated[0]) + rounding(dtype, stated[1]);
+    let error = is.sub(&should).map_or(f64::INFINITY, |e| e.to_f64().abs());
+    if is == should || error <= allowed { Ok(()) } else { Err([is, should]) }
+}
+
+fn moved(place: &str, axis: &str, [is, should]: &[Number; 2]) -> Verdict {
+    let mut failure = Failure::new(format!(
+        "{place}: {MORE} more text tokens in front move axis {axis} by {is}, the scheme says {should}"
+    ));
+    failure.details.push("the difference of two answers of the backend, for two layouts".to_owned());
+    Verdict::Fail(failure)
+}
+
+fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let far = later(case)?;
+    let scheme: &Scheme = subject.scheme(case)?;
+    let (near_rows, near_stated) = measure(case, subject)?;
+    let (far_rows, far_stated) = measure(&far, subject)?;
+    let mut measured = Measure::default();
+    let missing = || Halt::broken("a token has no position");
+    for row in 0..case.batch() {
+        let (near, far) = (&near_rows[row], &far_rows[row]);
+        for (axis, name) in scheme.axes.iter().enumerate() {
+            for token in near_stated[row].window() {
+                let index = usize::try_from(token).unwrap_or(usize::MAX);
+                let later = token + u64::from(MORE);
+                let found = [near.columns[axis].get(index), far.columns[axis].get(index + MORE as usize)];
+                let stated = [near_stated[row].get(axis, token), far_stated[row].get(axis, later)];
+                let ([Some(a), Some(b)], [Some(c), Some(d)]) = (found, stated) else { return Err(missing()) };
+                measured.elements += 1;
+                if let Err(steps) = same_step(case.position_dtype, [&a, &b], [&c, &d]) {
+                    return Ok(moved(&format!("token {token}"), name, &steps));
+                }
+            }
+            if let (Some(a), Some(b)) = (&near.next, &far.next) {
+                let stated = (near_stated[row].next().on(axis), far_stated[row].next().on(axis));
+                let (Some(c), Some(d)) = stated else { return Err(missing()) };
+                measured.elements += 1;
+                if let Err(steps) = same_step(case.position_dtype, [&a[axis], &b[axis]], [c, d]) {
+                    return Ok(moved("next", name, &steps));
+                }
+            }
+        }
+    }
+    Ok(Verdict::Pass(measured))
+}
+
+/// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the far one. Turning
+/// is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
+fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let far = later(case)?;
+    let (near_prepared, far_prepared) = (subject.prepare(case)?, subject.prepare(&far)?);
+    let (near_judge, far_judge) =
+        (Judge::new(subject, case, &near_prepared)?, Judge::new(subject, &far, &far_prepared)?);
+    let (q, k) = Subject::inputs(case, &near_prepared);
+    let (far_q, far_k) = (q.pushed_back(MORE as usize), k.pushed_back(MORE as usize));
+    let near_out = subject.run(&near_prepared, q, k)?;
+    let far_out = subject.run(&far_prepared, far_q, far_k)?;
+    let mut measured = Measure::default();
+    for (row, token) in (0..case.batch()).flat_map(|b| (0..near_judge.tokens()).map(move |t| (b, t))) {
+        let later = token + MORE as usize;
+        for head in 0..near_judge.heads() {
+            for pair in 0..near_judge.truth().pairs {
+                let axis = near_judge.axis(head, pair);
+                let step = far_judge.position(axis, row, later).plus(-near_judge.position(axis, row, token));
+                let frequency = near_judge.frequency(head, pair);
+                let here = near_judge.observed_with_bounds(&near_out, row, token, head, pair);
+                let there = far_judge.observed_with_bounds(&far_out, row, later, head, pair);
+                // Beyond the contract's angle limit nothing is claimed.
+                let (Some([(a, ea), (b, eb)]), Some(there)) = (here, there) else { continue };
+                let (cos, sin) = factors(step, frequency, near_judge.truth().direction);
+                // The factors' own error, and four roundings of the products and sums below.
+                let own = 4.0 * factor_error(1.0, 1.0, step.hi * frequency) * (a.abs() + b.abs());
+                for ((found, e), (x, ex, y, ey)) in there.into_iter().zip([(a, ea, -b, eb), (b, eb, a, ea)]) {
+                    let expected = x * cos + y * sin;
+                    let (error, allowed) = ((found - expected).abs(), e + cos.abs() * ex + sin.abs() * ey + own);
+                    measured.add(error / allowed);
+                    if error > allowed || error.is_nan() || allowed.is_nan() {
+                        let place = near_judge.place(row, token, head, near_judge.channels(pair).0);
+                        let mut failure = Failure::new(format!(
+                            "{place}: {MORE} more text tokens in front do not turn the output on by {}",
+                            step.to_f64()
+                        ));
+                        failure.details.push(format!("found {found:e}, expected {expected:e}, allowed {allowed:e}"));
+                        return Ok(Verdict::Fail(failure));
+                    }
+                }
+            }
+        }
+    }
+    Ok(Verdict::Pass(measured))
+}
+
+fn factors(step: Dd, frequency: f64, direction: f64) -> (f64, f64) {
+    let exact = sincos(step, frequency);
+    (exact.cos, direction * exact.sin)
+}

@@ -1,0 +1,6 @@
+//! Inputs made so that one property of a kernel shows: which axis, which frequency, which pairing, which rounding.
+
+pub(super) mod axis_map_probe;
+pub(super) mod frequency_probe;
+pub(super) mod pairing_probe;
+pub(super) mod superposition;

@@ -1,0 +1,100 @@
+//! `superposition`: a pair's output is the sum of what its two inputs give alone. Sees truncating stores in every type.
+
+use crate::case::{Case, Level, Tensor};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::plan::bound::{Types, superposition_allowance};
+
+pub(in crate::check) struct Superposition;
+
+impl Check for Superposition {
+    fn id(&self) -> &'static str {
+        "superposition"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "At one position, the output of (a, b) is the sum of the outputs of (a, 0) and (0, b), up to the \
+                        roundings of the last operations.",
+            formula: "|y - (p1 + p2)| <= sum over y, p1, p2 of h_S, and of h_A where arithmetic and storage types differ (m = 1)",
+            source: "derived; docs/numerics.md",
+            catches: "truncation instead of rounding at the store, in any type; products that do not use the same factors",
+            cannot_catch: "wrong angles: any pair of factors is linear",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut rng = g.rng(self.id());
+        let heads = g.heads();
+        let chosen = [heads.first(), heads.last().filter(|_| heads.len() > 1)];
+        let cases = chosen.into_iter().flatten().map(|preset| {
+            let case = g.case(self.id(), vec![g.layout(&mut rng)], preset, rng.next_u64());
+            Planned { band: "-".into(), case }
+        });
+        Schedule { cases: cases.collect(), gaps: Vec::new() }
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// The inputs with one channel of every pair silenced.
+fn only(judge: &Judge, tensor: &Tensor, second: bool) -> Tensor {
+    let mut silenced = tensor.clone();
+    let width = tensor.shape()[3].max(1);
+    for row in silenced.values_mut().chunks_exact_mut(width) {
+        for pair in 0..judge.truth().pairs {
+            let (a, b) = judge.channels(pair);
+            row[if second { a } else { b }] = 0.0;
+        }
+    }
+    silenced
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let prepared = subject.prepare(case)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+    if judge.truth().plan.attention_scaling != 1.0 {
+        return Err(Halt::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
+    }
+    let types = Types::new(&subject.contract(case)?, case.dtype);
+    if types.truncates {
+        return Err(Halt::not_judged("the contract declares a store that does not round to nearest"));
+    }
+    let (q, k) = Subject::inputs(case, &prepared);
+    let both = subject.run(&prepared, q.clone(), k.clone())?;
+    let first = subject.run(&prepared, only(&judge, &q, false), only(&judge, &k, false))?;
+    let second = subject.run(&prepared, only(&judge, &q, true), only(&judge, &k, true))?;
+    let allowance = |y, p1, p2| superposition_allowance(&types, y, p1, p2);
+    let mut measure = Measure::default();
+    let row = |o: &'_ Outputs, t: usize, h: usize| judge.output_row(o, 0, t, h).to_vec();
+    for token in 0..judge.tokens() {
+        for head in 0..judge.heads() {
+            let (y, p1, p2) = (row(&both, token, head), row(&first, token, head), row(&second, token, head));
+            for pair in 0..judge.truth().pairs {
+                for channel in <[usize; 2]>::from(judge.channels(pair)) {
+                    let (y, p1, p2) = (y[channel], p1[channel], p2[channel]);
+                    // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of itself, which
+                    // is below 2^-28 of the smallest allowance.
+                    let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
+                    measure.add(error / allowed);
+                    if error > allowed || error.is_nan() || allowed.is_nan() {
+                        let place = judge.place(0, token, head, channel);
+                        let mut failure =
+                            Failure::new(format!("{place}: y and p1 + p2 differ by {error:e}, allowed {allowed:e}"));
+                        failure.details.push(format!("y = {y:e}, of (a, 0) alone {p1:e}, of (0, b) alone {p2:e}"));
+                        failure.details.push("rounding to nearest cannot give this; truncation does".to_owned());
+                        return Ok(Verdict::Fail(failure));
+                    }
+                }
+            }
+        }
+    }
+    Ok(Verdict::Pass(measure))
+}

@@ -1,0 +1,71 @@
+//! `nan-stays-in-its-pair`: a NaN or an infinity reaches the other half of its pair and nothing else.
+
+use crate::case::{Case, Data, Level, Tensor};
+use crate::check::generator::Generator;
+use crate::check::judge::Judge;
+use crate::check::laws::pairs::{about, change_pairs, small_cases};
+use crate::check::{Check, Docs, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::numeric::Rng;
+
+pub(in crate::check) struct NanStaysInItsPair;
+
+impl Check for NanStaysInItsPair {
+    fn id(&self) -> &'static str {
+        "nan-stays-in-its-pair"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "An input that is NaN or infinite frees the two outputs of its pair; every other output is what it \
+                        is without it.",
+            formula: "a or b of a pair not finite: y, y' free; for all other pairs, heads and tokens |y - m R(p) x| <= E",
+            source: "padding and masked tokens hold NaN in practice; a rotation is 2x2 blocks",
+            catches: "rotations done as full matrix products with zeros (0 * NaN), maxima or sums over a head, values \
+                      that are read by neighbouring lanes, heads or tokens",
+            cannot_catch: "what happens inside the pair itself: nothing is asked of it, not even that NaN stays NaN",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        TENSOR_LEVELS
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        small_cases(g, self.id(), Data::Uniform, |_, _| {})
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// One pair in eight gets a NaN or an infinity, on one of its channels or on both.
+fn spoil(judge: &Judge, tensor: &mut Tensor, mut rng: Rng) {
+    change_pairs(judge, tensor, |row, a, b| {
+        let value = match rng.below(24) {
+            0 => f64::NAN,
+            1 => f64::INFINITY,
+            2 => f64::NEG_INFINITY,
+            _ => return,
+        };
+        match rng.below(3) {
+            0 => row[a] = value,
+            1 => row[b] = value,
+            _ => (row[a], row[b]) = (value, value),
+        }
+    });
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let prepared = subject.prepare(case)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+    let (mut q, mut k) = Subject::inputs(case, &prepared);
+    let rng = Rng::new(case.seed);
+    spoil(&judge, &mut q, rng.fork(3));
+    spoil(&judge, &mut k, rng.fork(4));
+    if q.values().iter().chain(k.values()).all(|v| v.is_finite()) {
+        return Err(Halt::not_judged("no pair of this case got a NaN or an infinity"));
+    }
+    let outputs = subject.run(&prepared, q, k)?;
+    Ok(about(judge.all(&outputs), "other pairs hold NaN and infinities, this one does not"))
+}

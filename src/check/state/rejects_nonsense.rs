@@ -1,0 +1,164 @@
+//! `rejects-nonsense`: a call that no kernel can make sense of is refused, and nothing is written.
+
+use crate::backend::{Call, Outcome};
+use crate::case::call::{PlanView, QkView};
+use crate::case::{Case, Consume, Level, Tensor};
+use crate::check::generator::{Generator, text};
+use crate::check::slices::presets;
+use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::numeric::DType;
+use crate::plan::NO_AXIS;
+
+pub(in crate::check) struct RejectsNonsense;
+
+impl Check for RejectsNonsense {
+    fn id(&self) -> &'static str {
+        "rejects-nonsense"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "A call that makes no sense under any manifest is answered with BAD_ARGUMENT or UNSUPPORTED, and no \
+                        memory is written: an odd rotary_dim, a rotary part wider than the head or ending after it, an axis \
+                        that the call does not have, an integer type for q and k, tokens after the end of the layout.",
+            formula: "status in {BAD_ARGUMENT, UNSUPPORTED} and memory after = memory before",
+            source: "include/ropecheck.h; vllm-project/vllm 43676: a rotary width that nobody checked read outside the cache",
+            catches: "adapters that check nothing, and then read and write outside their tensors",
+            cannot_catch: "nonsense that is not in this list; what the manifest does not offer but another kernel might",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        &Level::ALL
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut rng = g.rng(self.id());
+        let presets = presets(g);
+        let case = presets.first().map(|preset| g.case(self.id(), vec![text(3)], preset, rng.next_u64()));
+        let planned = case.into_iter().map(|case| Planned { band: "-".into(), case });
+        Schedule { cases: planned.collect(), gaps: Vec::new() }
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// A way to spoil a call: its name, and what it does to call and arena. False if this call has no such thing.
+type Nonsense = (&'static str, fn(&mut Call, &mut [u8]) -> bool);
+
+const NONSENSE: [Nonsense; 6] = [
+    ("an odd rotary_dim", |call, _| {
+        plan_of(call).is_some_and(|plan| {
+            plan.rotary_dim -= 1;
+            true
+        })
+    }),
+    ("a rotary_dim above head_dim", |call, _| {
+        plan_of(call).is_some_and(|plan| {
+            (plan.rotary_dim, plan.rotary_offset) = (plan.head_dim + 2, 0);
+            true
+        })
+    }),
+    ("a rotary part that ends after the head", |call, _| {
+        plan_of(call).is_some_and(|plan| {
+            plan.rotary_offset = plan.head_dim - plan.rotary_dim + 2;
+            true
+        })
+    }),
+    ("an axis that the call does not have", missing_axis),
+    ("q and k of type i32", |call, _| {
+        qk_of(call).is_some_and(|qk| {
+            for view in [Some(&mut qk.q), Some(&mut qk.q_out), qk.k.as_mut(), qk.k_out.as_mut()].into_iter().flatten() {
+                view.dtype = DType::I32;
+            }
+            true
+        })
+    }),
+    ("tokens after the end of the layout", |call, _| match call {
+        Call::Positions { token_start, .. } | Call::Fused { token_start, .. } => {
+            *token_start += 1;
+            true
+        }
+        _ => false,
+    }),
+];
+
+fn plan_of(call: &mut Call) -> Option<&mut PlanView> {
+    match call {
+        Call::Rotate { plan, .. } | Call::Fused { plan, .. } | Call::Apply { plan, .. } => Some(plan),
+        Call::Positions { .. } => None,
+    }
+}
+
+fn qk_of(call: &mut Call) -> Option<&mut QkView> {
+    match call {
+        Call::Rotate { qk, .. } | Call::Fused { qk, .. } | Call::Apply { qk, .. } => Some(qk),
+        Call::Positions { .. } => None,
+    }
+}
+
+/// The last pair of every row of the table moves to the first axis that is not there.
+fn missing_axis(call: &mut Call, arena: &mut [u8]) -> bool {
+    let axes = match call {
+        Call::Rotate { scheme, .. } | Call::Fused { scheme, .. } => scheme.axes.len(),
+        _ => return false,
+    };
+    let rows = call.qk().map_or(1, |qk| qk.q_heads + qk.k_heads);
+    let Some(plan) = plan_of(call) else { return false };
+    let (pairs, stride) = (plan.rotary_dim / 2, plan.axis_of_pair.head_stride);
+    let Some(axis) = u8::try_from(axes).ok().filter(|a| *a != NO_AXIS) else { return false };
+    for row in 0..if stride == 0 { 1 } else { rows } {
+        let Some(byte) = arena.get_mut(plan.axis_of_pair.offset + row * stride + pairs - 1) else { return false };
+        *byte = axis;
+    }
+    true
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let prepared = subject.prepare(case)?;
+    let (q, k) = match case.level {
+        Level::Positions => (Tensor::default(), Tensor::default()),
+        _ => Subject::inputs(case, &prepared),
+    };
+    // A backend that refuses everything has not understood what is wrong here.
+    subject.call(&prepared, &q, &k)?;
+    let level = subject.backend.manifest().level(case.level);
+    let reads_axes = level.is_some_and(|l| l.consumes(Consume::AxisOfPair));
+    let mut measure = Measure::default();
+    for (what, spoil) in NONSENSE {
+        if what.contains("axis") && !reads_axes {
+            continue;
+        }
+        let mut call = prepared.call.clone();
+        let arena = subject.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+        prepared.write(arena, &q, &k);
+        if !spoil(&mut call, arena) {
+            continue;
+        }
+        let before = arena.to_vec();
+        let outcome = subject.backend.call(&call);
+        let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+        let fail = |summary: String| {
+            let mut failure = Failure { summary, lost_backend, ..Failure::default() };
+            failure
+                .details
+                .push("the rest of the call is one that the manifest offers, and was answered with OK".into());
+            failure.details.push("expected BAD_ARGUMENT or UNSUPPORTED, and untouched memory".into());
+            Ok(Verdict::Fail(Box::new(failure)))
+        };
+        match outcome {
+            Outcome::BadArgument(_) | Outcome::Unsupported(_) => {}
+            Outcome::Ok => return fail(format!("{what} is accepted: the call returned OK")),
+            other => return fail(format!("{what}: {other}")),
+        }
+        let after = subject.backend.memory();
+        if let Some(at) = before.iter().zip(after).position(|(a, b)| a != b) {
+            let changed = before.iter().zip(after).filter(|(a, b)| a != b).count();
+            return fail(format!("{what} is refused, but {changed} bytes were written before that, first at {at}"));
+        }
+        measure.elements += 1;
+    }
+    Ok(Verdict::Pass(measure))
+}
