@@ -1,6 +1,7 @@
 //! A shared library behind the C ABI (`include/ropecheck.h`), run in a worker process: a crash or a hang is a failing case,
 //! and expected values never lie in memory that the worker can map.
 
+mod answer;
 mod c_call;
 mod ffi;
 pub(super) mod float_control;
@@ -18,6 +19,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[doc(hidden)]
+pub use answer::{answers, through_a_frame};
 pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
@@ -63,10 +66,7 @@ impl BackendFactory for LibraryFactory {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
         let (worker, manifest, exports, load) = Worker::start(self, &memory).map_err(refuse)?;
-        let manifest = Manifest::parse(&manifest).map_err(|e| refuse(e.to_string()))?;
-        if let Some((level, _)) = manifest.levels.iter().find(|(l, _)| !exports.iter().any(|e| e == l.name())) {
-            return Err(refuse(format!("the manifest offers level {level}, but ropecheck_{level} is not exported")));
-        }
+        let manifest = answer::accepted(&manifest, &exports).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {
             factory: LibraryFactory {
                 shown: self.shown.clone(),
@@ -164,19 +164,13 @@ impl Backend for LibraryBackend {
             Err(RecvTimeoutError::Disconnected)
         };
         match reply {
-            Ok(Reply::Done { status, message, float }) => {
-                self.last = float;
-                match status {
-                    0 => Outcome::Ok,
-                    1 => Outcome::Unsupported(message),
-                    2 => Outcome::BadArgument(message),
-                    3 => Outcome::Internal(message),
-                    _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
+            Ok(reply) => {
+                let (outcome, float) = answer::settled(reply);
+                match float {
+                    Some(float) => self.last = float,
+                    None => self.worker = None,
                 }
-            }
-            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
-                self.worker = None;
-                Outcome::Died("and its worker broke the protocol".into())
+                outcome
             }
             Err(RecvTimeoutError::Timeout) => {
                 self.worker = None;
