@@ -74,7 +74,7 @@ fn contract(class: &str) -> Contract {
 }
 
 proptest! {
-    #![proptest_config(laws(2000, FILE))]
+    #![proptest_config(laws(8000, FILE))]
 
     #[test]
     fn more_steps_allow_no_less(element in elements(), k in 0.0f64..50.0, more in 0.0f64..200.0) {

@@ -234,7 +234,7 @@ fn parse(text: &str) -> Result<Expr, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(laws(600, FILE))]
+    #![proptest_config(laws(4000, FILE))]
 
     #[test]
     fn a_formula_is_worth_what_its_tree_is_worth(tree in trees(), names in prop::array::uniform3(fraction())) {

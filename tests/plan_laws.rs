@@ -20,7 +20,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().unwrap_
 const BASES: [i64; 5] = [2, 100, 10_000, 500_000, 10_000_000];
 
 fn heads() -> impl Strategy<Value = HeadShape> {
-    (1u32..81, 1u32..5, 1u32..4).prop_map(|(half, k_heads, group)| HeadShape {
+    (1u32..41, 1u32..5, 1u32..4).prop_map(|(half, k_heads, group)| HeadShape {
         head_dim: 2 * half,
         q_heads: k_heads * group,
         k_heads,
@@ -35,7 +35,7 @@ fn power(base: f64, i: usize, d: u32) -> (f64, f64) {
 }
 
 proptest! {
-    #![proptest_config(laws(24, FILE))]
+    #![proptest_config(laws(6, FILE))]
 
     #[test]
     fn every_pair_has_its_axis_and_every_axis_its_pairs(shape in heads(), base in prop::sample::select(BASES.to_vec())) {
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn a_default_1d_plan_is_the_formula(half in 1u32..257, base in prop::sample::select(BASES.to_vec())) {
+    fn a_default_1d_plan_is_the_formula(half in 1u32..129, base in prop::sample::select(BASES.to_vec())) {
         let scheme = LIBRARY.get("rope").expect("a scheme");
         let set = [("base".to_owned(), Number::from_i64(base))];
         let parameters = Parameters::resolve(scheme, &set).expect("a base");

@@ -138,7 +138,7 @@ proptest! {
             let parameters = Parameters::defaults(scheme).expect("defaults");
             let whole = run(scheme, &layout);
             let mut chunks: Vec<Vec<Number>> = vec![Vec::new(); scheme.axes.len()];
-            let mut from = 0;
+            let mut from = 0u64;
             for size in sizes.iter().copied().chain([u64::MAX]) {
                 let to = from.saturating_add(size).min(layout.tokens());
                 let chunk = Run::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
@@ -169,8 +169,8 @@ proptest! {
 
     #[test]
     fn layouts_come_back_from_their_text(layout in layout()) {
-        prop_assert_eq!(Layout::parse(&layout.to_string()).as_ref(), Ok(&layout));
-        prop_assert_eq!(Layout::from_json(&layout.to_json()).as_ref(), Ok(&layout));
+        prop_assert_eq!(Layout::parse(&layout.to_string()), Ok(layout.clone()));
+        prop_assert_eq!(Layout::from_json(&layout.to_json()), Ok(layout));
     }
 
     #[test]
