@@ -1,6 +1,7 @@
 //! A shared library behind the C ABI (`include/ropecheck.h`), run in a worker process: a crash or a hang is a failing case,
 //! and expected values never lie in memory that the worker can map.
 
+mod answer;
 mod c_call;
 mod device;
 mod device_arena;
@@ -18,6 +19,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[doc(hidden)]
+pub use answer::{answers, through_a_frame};
 pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
@@ -65,10 +68,7 @@ impl BackendFactory for LibraryFactory {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
         let Started { worker, manifest, exports, float, device } = Worker::start(self, &memory).map_err(refuse)?;
-        let manifest = Manifest::parse(&manifest).map_err(|e| refuse(e.to_string()))?;
-        if let Some((level, _)) = manifest.levels.iter().find(|(l, _)| !exports.iter().any(|e| e == l.name())) {
-            return Err(refuse(format!("the manifest offers level {level}, but ropecheck_{level} is not exported")));
-        }
+        let manifest = answer::accepted(&manifest, &exports).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {
             factory: LibraryFactory {
                 shown: self.shown.clone(),
@@ -209,13 +209,13 @@ impl Backend for LibraryBackend {
     fn call(&mut self, call: &Call) -> Outcome {
         let (bytes, sparse, guards) = (self.bytes, self.sparse, self.guards.clone());
         match self.ask(&Request::Call { bytes, guards, sparse, call: Box::new(call.clone()) }) {
-            Ok(Reply::Done { status, message, float, .. }) => {
-                self.last = float;
-                outcome(status, message)
-            }
-            Ok(_) => {
-                self.worker = None;
-                Outcome::Died("and its worker broke the protocol".into())
+            Ok(reply) => {
+                let (outcome, float) = answer::settled(reply);
+                match float {
+                    Some(float) => self.last = float,
+                    None => self.worker = None,
+                }
+                outcome
             }
             Err(outcome) => outcome,
         }
@@ -228,7 +228,7 @@ impl Backend for LibraryBackend {
         let limit = self.factory.options.timeout.saturating_mul(16);
         let limit = limit.saturating_add(Duration::try_from_secs_f64(4.0 * timing.seconds).unwrap_or_default());
         match self.ask_for(&request, limit)? {
-            Reply::Timed { result, .. } => result.map_err(|(status, message)| outcome(status, message)),
+            Reply::Timed { result, .. } => result.map_err(|(status, message)| answer::outcome(status, message)),
             _ => {
                 self.worker = None;
                 Err(Outcome::Died("and its worker broke the protocol".into()))
@@ -247,16 +247,5 @@ impl Backend for LibraryBackend {
 
     fn isolated(&self) -> bool {
         true
-    }
-}
-
-/// A status of the ABI.
-fn outcome(status: i32, message: String) -> Outcome {
-    match status {
-        0 => Outcome::Ok,
-        1 => Outcome::Unsupported(message),
-        2 => Outcome::BadArgument(message),
-        3 => Outcome::Internal(message),
-        _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
     }
 }
