@@ -219,7 +219,7 @@ pub fn compare(
         one.find(context, &mut *backend);
         found.largest.extend(one.largest);
     }
-    found.largest.sort_by(|a, b| b.distance.cmp(&a.distance));
+    found.largest.sort_by_key(|change| std::cmp::Reverse(change.distance));
     found.largest.truncate(MOST_SHOWN);
     found.groups = groups.into_iter().filter(|(_, tally)| tally.changed > 0).collect();
     if found.compared == 0 && found.failed.is_empty() && found.gone.is_empty() {
