@@ -1,9 +1,13 @@
 //! Laws that positions of every scheme obey, on random layouts.
 
+#[path = "common/laws.rs"]
+mod common;
+
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
+use common::laws;
 use ropecheck::numeric::Number;
 use ropecheck::plan::{Column, Layout, Next, Parameters, PositionError, Positions, Run, Segment, positions};
 use ropecheck::spec::Library;
@@ -49,7 +53,7 @@ fn has_sequence_state(scheme: &Scheme) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(laws(48, "tests/regressions/positions_laws.txt"))]
 
     #[test]
     fn a_window_is_a_slice_of_the_whole(layout in layout(), a in 0.0f64..1.0, b in 0.0f64..1.0) {
@@ -125,6 +129,48 @@ proptest! {
                 }
             }
         }
+    }
+
+    /// Prefill in pieces: every chunk after the first goes on from the one before it, wherever it is cut.
+    #[test]
+    fn chunks_of_any_size_are_the_whole(layout in layout(), sizes in prop::collection::vec(1u64..9, 1..40)) {
+        for scheme in library().schemes() {
+            let parameters = Parameters::defaults(scheme).expect("defaults");
+            let whole = run(scheme, &layout);
+            let mut chunks: Vec<Vec<Number>> = vec![Vec::new(); scheme.axes.len()];
+            let mut from = 0u64;
+            for size in sizes.iter().copied().chain([u64::MAX]) {
+                let to = from.saturating_add(size).min(layout.tokens());
+                let chunk = Run::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
+                for (axis, column) in chunk.columns().iter().enumerate() {
+                    chunks[axis].extend(column.to_numbers());
+                }
+                from = to;
+            }
+            for (axis, chunks) in chunks.iter().enumerate() {
+                prop_assert_eq!(chunks, &whole.column(axis).expect("an axis").to_numbers(), "{}", scheme.id());
+            }
+        }
+    }
+
+    /// What a run says comes next is what one more text token gets; on every axis, after every layout.
+    #[test]
+    fn next_is_where_one_more_text_token_goes(layout in layout()) {
+        let one = Layout::new(vec![Segment::Text(1)]).expect("text");
+        let longer = layout.followed_by(&one).expect("a small layout");
+        for scheme in library().schemes() {
+            let (before, after) = (run(scheme, &layout), run(scheme, &longer));
+            for axis in 0..scheme.axes.len() {
+                let last = after.column(axis).expect("an axis").get(layout.tokens() as usize);
+                prop_assert_eq!(last.as_ref(), before.next().on(axis), "{} {}", scheme.id(), layout);
+            }
+        }
+    }
+
+    #[test]
+    fn layouts_come_back_from_their_text(layout in layout()) {
+        prop_assert_eq!(Layout::parse(&layout.to_string()), Ok(layout.clone()));
+        prop_assert_eq!(Layout::from_json(&layout.to_json()), Ok(layout));
     }
 
     #[test]

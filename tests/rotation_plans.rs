@@ -149,6 +149,29 @@ fn a_map_per_head_has_a_row_for_each_key_value_head() {
     assert!(RotationPlan::new(scheme, &parameters, few).is_err(), "two heads of one");
 }
 
+/// Each default names the one before it twice: computed anew each time, the last of 60 would take 2^60 steps.
+#[test]
+fn parameters_are_computed_once() {
+    let mut parameters = String::from("parameters: {a0: \"R\"");
+    for n in 1..60 {
+        parameters += &format!(", a{n}: \"a{} + a{} - R\"", n - 1, n - 1);
+    }
+    let library = custom(&format!("axes: [a]\naxis_map: a\n{parameters}}}\n"));
+    let plan = plan_of(&library, "custom", 32, &[]);
+    assert_eq!(plan.parameter("a59").and_then(ropecheck::numeric::Number::to_i64), Some(16));
+}
+
+/// A row per head, of which a case may name four thousand million.
+#[test]
+fn a_map_per_head_has_not_too_many_heads() {
+    let library = custom("axes: [a]\naxis_map: {per_head: [{heads: rest, axis: a}]}\n");
+    let scheme = library.get("custom").expect("a scheme");
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    let shape = HeadShape { head_dim: 32, q_heads: u32::MAX, k_heads: u32::MAX };
+    let error = RotationPlan::new(scheme, &parameters, shape).expect_err("too many");
+    assert!(error.to_string().contains("over all heads"), "{error}");
+}
+
 #[test]
 fn the_base_is_only_given_where_it_is_the_whole_truth() {
     // Restarting inside each axis: not base^(-2i/d).

@@ -106,7 +106,37 @@ fn files_that_cannot_be_read_are_refused() {
     refuse("latin1.yaml", Some(b"scheme: caf\xe9\n"), "invalid byte at offset 11");
     refuse("large.yaml", Some(&vec![b'#'; yaml::MAX_BYTES + 1]), "may have 1048576 bytes");
     refuse("many.yaml", Some("- a\n".repeat(yaml::MAX_NODES + 2).as_bytes()), "may have 50000 values");
+    let keys: String = (0..=yaml::MAX_KEYS).map(|n| format!("k{n}: 1\n")).collect();
+    refuse("keys.yaml", Some(keys.as_bytes()), "may have 256 keys");
     refuse("", None, "expected a file");
+}
+
+/// Parts of a scheme that are tried at every width, and mistakes that are each shown with their place, are limited: tens of
+/// thousands of them took minutes.
+#[test]
+fn lists_of_parts_and_of_mistakes_end() {
+    let library = Library::embedded().expect("built-in specs");
+    let rope = ropecheck::spec::library::embedded_file("schemes/rope.yaml").expect("a scheme").text.clone();
+    let own = rope.replace("scheme: rope", "scheme: own");
+    let with_map = |part: &str| {
+        let map = own.lines().find(|line| line.starts_with("axis_map:")).expect("an axis map");
+        own.replace(map, &format!("axis_map: {{{part}}}"))
+    };
+    let many = |part: &str| vec![part; 257].join(", ");
+    for (text, expected) in [
+        (
+            with_map(&format!("per_head: [{}, {{heads: rest, axis: p}}]", many("{heads: 0, axis: p}"))),
+            "256 groups of heads",
+        ),
+        (with_map(&format!("runs: [{}, {{pairs: rest, axis: p}}]", many("{pairs: 0, axis: p}"))), "256 runs"),
+    ] {
+        let errors = library.clone().add_text("own.yaml", &text).expect_err(expected);
+        assert!(errors.to_string().contains(expected), "{errors}");
+    }
+    let unknown: String = (0..200).map(|n| format!("unknown{n}: 1\n")).collect();
+    let errors = library.clone().add_text("own.yaml", &format!("{own}{unknown}")).expect_err("unknown keys");
+    assert_eq!(errors.errors().len(), ropecheck::spec::diagnostic::MAX_ERRORS);
+    assert!(errors.errors().last().is_some_and(|last| last.notes.iter().any(|note| note.contains("more mistakes"))));
 }
 
 /// A billion laughs: ten levels of ten aliases. It must be refused at the first anchor.

@@ -125,6 +125,7 @@ pub struct PlanView {
     /// 1 or -1.
     pub direction: i32,
     /// Factor on cos and sin.
+    #[serde(with = "bits")]
     pub attention_scaling: f64,
     /// u8 per pair.
     pub axis_of_pair: TableView,
@@ -139,7 +140,7 @@ pub struct PlanView {
     pub interleaved: bool,
 }
 
-/// JSON has no NaN: a float travels as its bits.
+/// JSON has no NaN, and serde_json may read a decimal as the neighbour of what was written: a float travels as its bits.
 mod bits {
     use serde::{Deserialize, Deserializer, Serializer};
 

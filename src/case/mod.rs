@@ -10,6 +10,7 @@ mod tables;
 pub mod tensor_file;
 mod terms;
 mod token;
+mod views;
 mod watch;
 
 use crate::numeric::{DType, Number};
@@ -19,7 +20,7 @@ use crate::spec::model::Pairing;
 pub use arena::Buffer;
 pub use data::{Data, Tensor, channels_of_pair, fill};
 pub use place::{CONVERGENTS, Place};
-pub use prepare::{FLOAT_POISON, HUGE_POISON, PrepareError, Prepared, Truth, prepare};
+pub use prepare::{FLOAT_POISON, HUGE_POISON, PrepareError, Prepared, Truth, prepare, prepare_within};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};

@@ -1,5 +1,6 @@
 //! A case as one line, and back: `accuracy,scheme=vrope@official,level=fused,...`. What replays a failure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -163,14 +164,13 @@ fn parse(text: &str) -> Result<Case, String> {
         data: Data::Uniform,
         seed: 0,
     };
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut placed = false;
     for part in parts {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: expected key=value"))?;
-        if seen.contains(&key) {
+        if !seen.insert(key) {
             return Err(format!("{key} is given twice"));
         }
-        seen.push(key);
         let float = |d: Option<DType>| {
             d.filter(|d| matches!(d, DType::F32 | DType::F16 | DType::BF16))
                 .ok_or_else(|| format!("{key}={value}: expected f32, f16 or bf16"))
@@ -209,7 +209,7 @@ fn parse(text: &str) -> Result<Case, String> {
                 }
                 case.scaling = Some(factor);
             }
-            "direction" => case.direction = if value == "-1" { -1 } else { 1 },
+            "direction" => case.direction = pick(key, value, &[("1", 1), ("-1", -1)])?,
             "memory" => case.memory = pick(key, value, &MEMORY)?,
             "alias" => case.alias = pick(key, value, &ALIAS)?,
             "data" => case.data = pick(key, value, &DATA)?,
@@ -295,6 +295,7 @@ mod tests {
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=0", "positive"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=inf", "positive"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=x", "a number"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,direction=back", "one of 1, -1"),
             ("accuracy", "at least a scheme"),
             ("accuracy,scheme=rope,layout=text:0", "layout"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,dtype=f8", "f32, f16 or bf16"),

@@ -156,7 +156,8 @@ impl Generator<'_> {
     }
 
     /// Whether this backend can be handed cases of these heads.
-    pub(super) fn fits(&self, heads: &HeadPreset) -> bool {
+    #[must_use]
+    pub fn fits(&self, heads: &HeadPreset) -> bool {
         let m = self.manifest;
         m.head_dims.allows(i64::from(heads.head_dim))
             && m.q_heads.allows(i64::from(heads.q_heads))

@@ -114,9 +114,15 @@ impl<'a> Subject<'a> {
         Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
     }
 
-    /// Positions outside of what the manifest allows are never sent, nor asked for.
+    /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens than it allows.
     fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Halt> {
         let manifest = self.backend.manifest();
+        if i64::try_from(case.tokens()).is_ok_and(|tokens| tokens > manifest.max_tokens) {
+            return Err(Halt::not_judged(format!(
+                "more tokens than the manifest's max_tokens, {}",
+                manifest.max_tokens
+            )));
+        }
         let (least, most) = (manifest.min_position as f64, manifest.max_position as f64);
         let test = |position: f64| {
             // Without the position, so that a report has each reason once.

@@ -114,13 +114,15 @@ pub(super) struct DescribeArguments {
 
 pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
+/// A duration that a user gave.
+pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
     Duration::try_from_secs_f64(value)
         .ok()
         .filter(|d| !d.is_zero() && *d <= Duration::from_secs(86_400))
         .ok_or_else(|| Stop::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")))
 }
 
+/// What starts the backend that a user named; none: the embedded kernel.
 pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
@@ -188,7 +190,9 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
 
 /// Controls, anchors, and every selected check.
 fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> Result<RunReport, Stop> {
-    let manifest = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?.manifest().clone();
+    let backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
+    drop(backend);
     contracts_exist(&manifest, context.contracts)?;
     let units = run::groups(&manifest, context.library, options).map_err(|e| match e {
         SelectionError::Unknown(why) => Stop::usage(why),
@@ -222,6 +226,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         seed: options.seed,
         cases: options.cases,
         backend: format!("{} {}", manifest.name, manifest.version),
+        device,
         embedded: factory.name() == "host",
         contracts: run::contracts_in_force(&manifest, context.contracts, &levels),
         contract_options: context.contracts.options(),
@@ -321,6 +326,8 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
     let manifest = backend.manifest();
     let mut out = Vec::new();
     let _ = writeln!(out, "{} {}", manifest.name, manifest.version);
+    let memory = backend.device().map_or_else(|| "the host's".to_owned(), |name| format!("of a device: {name}"));
+    let _ = writeln!(out, "memory of calls: {memory}");
     for (level, m) in &manifest.levels {
         let consumes: Vec<&str> = m.consumes.iter().map(|c| c.name()).collect();
         let _ = writeln!(out, "level {level}: consumes {}; schemes {}", consumes.join(", "), m.schemes.join(", "));

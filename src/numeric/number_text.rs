@@ -96,7 +96,9 @@ impl fmt::Display for Number {
         if denominator == 1 {
             return write!(f, "{numerator}");
         }
-        if !self.is_dyadic() || denominator > DECIMAL {
+        // n/2^k has the digits of n 5^k. Where they do not fit they could not be read back.
+        let digits = 5i128.checked_pow(denominator.trailing_zeros()).and_then(|fives| numerator.checked_mul(fives));
+        if !self.is_dyadic() || denominator > DECIMAL || digits.is_none() {
             return write!(f, "{numerator}/{denominator}");
         }
         let magnitude = numerator.unsigned_abs();
@@ -138,6 +140,11 @@ mod tests {
         assert_eq!(Number::parse("0.5").unwrap().to_string(), "0.5");
         assert_eq!(Number::parse("-10/3").unwrap().to_string(), "-10/3");
         assert_eq!(Number::ratio(-5, 1 << 20).unwrap().to_string(), "-0.00000476837158203125");
+        // A decimal of more digits than fit would be refused when it is read.
+        for (num, den) in [(i128::MAX, 2), (i128::MIN + 1, 1 << 20), (i128::MAX / 5, 2), (i128::MAX / 5 + 1, 2)] {
+            let n = Number::ratio(num, den).unwrap();
+            assert_eq!(Number::parse(&n.to_string()).as_ref(), Ok(&n));
+        }
         assert_eq!(Number::parse("2").unwrap().sqrt().unwrap().to_string(), "1.4142135623730951");
     }
 

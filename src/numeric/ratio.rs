@@ -66,8 +66,9 @@ impl Fraction {
         if a != b {
             return a.cmp(&b);
         }
-        let rest = |f: Self, whole: i128| (f.numerator - whole * f.denominator, f.denominator);
-        match (rest(self, a), rest(other, b)) {
+        // Whole part times denominator may not fit where the fraction is negative.
+        let rest = |f: Self| (f.numerator.rem_euclid(f.denominator), f.denominator);
+        match (rest(self), rest(other)) {
             ((0, _), (0, _)) => Ordering::Equal,
             ((0, _), _) => Ordering::Less,
             (_, (0, _)) => Ordering::Greater,
@@ -144,5 +145,12 @@ mod tests {
         assert_eq!(bigger.compare(big), Ordering::Less);
         assert_eq!(big.compare(big), Ordering::Equal);
         assert_eq!(f(-i128::MAX, 3).compare(f(-i128::MAX, 2)), Ordering::Greater);
+        // Found by fuzzing: -2 times the denominator is below the smallest i128, and both have that whole part.
+        let (low, high) = (f(-i128::MAX, i128::MAX - 1), f(2 - i128::MAX, i128::MAX - 3));
+        assert_eq!((low.floor(), high.floor()), (-2, -2));
+        assert_eq!(
+            (low.compare(low), low.compare(high), high.compare(low)),
+            (Ordering::Equal, Ordering::Greater, Ordering::Less)
+        );
     }
 }

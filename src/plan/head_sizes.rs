@@ -7,12 +7,17 @@ use crate::spec::model::{AxisMap, Run, Scheme};
 use super::parameters::Parameters;
 use super::rotation::{HeadShape, NO_AXIS, PlanError};
 
+/// Most entries of a table with a row per head.
+const MAX_ENTRIES: u64 = 1 << 20;
+
 /// Head sizes and parameters of a scheme. The rotary width is unknown (0) until its own formula has been evaluated.
 pub(super) struct HeadSizes<'a> {
     pub scheme: &'a Scheme,
     pub parameters: &'a Parameters,
     pub shape: HeadShape,
     pub rotary_dim: u32,
+    /// Values of the first parameters: of all, once the rotary width is known.
+    pub values: Vec<Number>,
 }
 
 impl Env for HeadSizes<'_> {
@@ -35,12 +40,18 @@ impl Env for HeadSizes<'_> {
 }
 
 impl HeadSizes<'_> {
-    /// A parameter; a default that needs the sizes is computed here. Defaults use only earlier parameters.
+    /// A parameter. Defaults use only earlier ones, so each is computed once: a default that names another twice, which names
+    /// another twice, and so on, would otherwise take for ever.
     pub fn parameter(&self, index: usize) -> Result<Number, EvalError> {
-        match (self.parameters.by_index(index), self.scheme.parameters.get(index)) {
-            (Some(value), _) => Ok(value.clone()),
-            (None, Some(parameter)) => parameter.default.number(self),
-            (None, None) => Err(EvalError::NoValue(Name::Param(index))),
+        let known = self.values.get(index).or_else(|| self.parameters.by_index(index));
+        known.cloned().ok_or(EvalError::NoValue(Name::Param(index)))
+    }
+
+    /// Value of the next parameter; a default that needs the sizes is computed here.
+    pub fn next_parameter(&self, default: &Expr) -> Result<Number, EvalError> {
+        match self.parameters.by_index(self.values.len()) {
+            Some(value) => Ok(value.clone()),
+            None => default.number(self),
         }
     }
 
@@ -72,6 +83,9 @@ impl HeadSizes<'_> {
         if !q_heads.is_multiple_of(k_heads) {
             let what = format!("a map per head needs q_heads {q_heads} to be a multiple of k_heads {k_heads}");
             return Err(self.refused(what));
+        }
+        if u64::from(k_heads) * u64::from(self.rotary_dim / 2) > MAX_ENTRIES {
+            return Err(self.refused(format!("a map per head may have {MAX_ENTRIES} pairs over all heads")));
         }
         let heads: Vec<Option<&Expr>> = groups.iter().map(|group| group.heads.as_ref()).collect();
         let mut rows = Vec::new();

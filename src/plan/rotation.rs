@@ -73,7 +73,7 @@ impl RotationPlan {
     /// # Errors
     /// [`PlanError`] if the scheme does not fit these heads, or a formula has no usable value.
     pub fn new(scheme: &Scheme, parameters: &Parameters, shape: HeadShape) -> Result<Self, PlanError> {
-        let mut sizes = HeadSizes { scheme, parameters, shape, rotary_dim: 0 };
+        let mut sizes = HeadSizes { scheme, parameters, shape, rotary_dim: 0, values: Vec::new() };
         let HeadShape { head_dim, q_heads, k_heads } = shape;
         if head_dim == 0 || head_dim > MAX_HEAD_DIM || q_heads == 0 || k_heads == 0 {
             let what = format!("needs 1 to {MAX_HEAD_DIM} channels and at least one head of each kind");
@@ -89,13 +89,14 @@ impl RotationPlan {
             return Err(sizes.refused(format!("the axis map is not defined for R = {pairs} pairs")));
         }
         sizes.rotary_dim = rotary_dim;
-        let mut values = Vec::with_capacity(scheme.parameters.len());
-        for (index, parameter) in scheme.parameters.iter().enumerate() {
-            let value = sizes.parameter(index);
+        for parameter in &scheme.parameters {
+            let value = sizes.next_parameter(&parameter.default);
             let value = value.map_err(|error| sizes.failed(&parameter.name, &parameter.default, error))?;
             check(scheme, parameter, &value)?;
-            values.push((parameter.name.clone(), value));
+            sizes.values.push(value);
         }
+        let named = scheme.parameters.iter().zip(&sizes.values);
+        let values: Vec<_> = named.map(|(parameter, value)| (parameter.name.clone(), value.clone())).collect();
         let rotary_offset = sizes.count("rotary_offset", &scheme.rotary_offset)?;
         if rotary_offset > head_dim - rotary_dim {
             let sum = format!("rotary_offset {rotary_offset} + rotary_dim {rotary_dim}");

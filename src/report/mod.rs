@@ -1,5 +1,6 @@
 //! What people and programs see of a run.
 
+mod bench;
 mod coverage;
 mod grade;
 mod junit;
@@ -7,6 +8,7 @@ mod selftest;
 mod snapshot;
 mod table;
 
+pub use bench::bench;
 pub use junit::junit;
 pub use selftest::{selftest, selftest_markdown};
 pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};

@@ -39,6 +39,9 @@ pub fn table(report: &RunReport, again: &str) -> String {
 fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let own = if report.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
     writeln!(out, "ropecheck {} on {}{own}", report.ropecheck, report.backend)?;
+    if let Some(device) = &report.device {
+        writeln!(out, "device    {device}: its memory, reads outside of buffers seen only if they change a result")?;
+    }
     let bad: Vec<&str> =
         report.controls.iter().filter(|c| c.kernel != "known-good").map(|c| c.kernel.as_str()).collect();
     if report.controls.iter().all(|c| c.ok) {

@@ -1,6 +1,7 @@
 //! A run: controls first, then every selected check on every group, shrinking what fails.
 
 mod anchors;
+mod bench;
 mod controls;
 mod grade;
 mod groups;
@@ -19,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::{Case, Level};
-use crate::check::{CATALOGUE, Check, Generator, Group, Planned, Schedule, SpecInvariant, Subject, Verdict};
+use crate::check::{CATALOGUE, Check, Gap, Generator, Group, Planned, Schedule, SpecInvariant, Subject, Verdict};
 use crate::numeric::{DType, Number};
 use crate::plan::PlanCache;
 use crate::plan::contract::ContractTable;
@@ -27,6 +28,7 @@ use crate::spec::Library;
 use crate::spec::model;
 
 pub use anchors::{Anchors, anchors, statements};
+pub use bench::{BenchError, BenchOptions, BenchReport, BenchRow, Seconds, bench};
 pub use controls::{ControlResult, controls};
 pub use grade::{Grade, grades};
 pub use groups::{SelectionError, groups};
@@ -96,6 +98,11 @@ impl Item<'_> {
 
     fn schedule(&self, generator: &Generator) -> Schedule {
         match self {
+            Item::Check(check) if check.is_about_memory() && generator.manifest.copies => {
+                let why =
+                    "the library works on copies (manifest key copies): ropecheck does not own their memory".into();
+                Schedule { cases: Vec::new(), gaps: vec![Gap { band: "-".into(), why }] }
+            }
             Item::Check(check) => check.schedule(generator),
             Item::Invariant(invariant) => invariant.schedule(generator),
         }

@@ -296,6 +296,9 @@ pub struct RunReport {
     pub cases: u32,
     /// The backend's name and version, from its manifest.
     pub backend: String,
+    /// The device whose memory the calls used, for people: a verdict in JSON is about no machine.
+    #[serde(skip)]
+    pub device: Option<String>,
     /// True if the backend is ropecheck's own kernel.
     pub embedded: bool,
     /// What the backend says of itself.

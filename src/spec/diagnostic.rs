@@ -174,16 +174,23 @@ impl fmt::Display for SpecErrors {
 
 impl std::error::Error for SpecErrors {}
 
+/// Most mistakes that are reported at once: each is shown with its place in the file.
+pub const MAX_ERRORS: usize = 100;
+
 /// Collects mistakes, so that one run can report several.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     errors: Vec<SpecError>,
+    /// Mistakes beyond [`MAX_ERRORS`].
+    more: usize,
 }
 
 impl Sink {
     /// Notes a mistake; one that is already there is dropped (profiles share most of their file).
     pub(crate) fn push(&mut self, error: SpecError) {
-        if !self.errors.contains(&error) {
+        if self.errors.len() >= MAX_ERRORS {
+            self.more += 1;
+        } else if !self.errors.contains(&error) {
             self.errors.push(error);
         }
     }
@@ -195,7 +202,7 @@ impl Sink {
 
     /// Number of mistakes so far.
     pub(super) fn len(&self) -> usize {
-        self.errors.len()
+        self.errors.len() + self.more
     }
 
     /// The first mistake, if there is one.
@@ -213,6 +220,9 @@ impl Sink {
                     let key = |error: &SpecError| (error.location.file.name.clone(), error.location.span.start);
                     key(a).cmp(&key(b))
                 });
+                if let Some(last) = errors.pop() {
+                    errors.push(if self.more > 0 { last.note("there are more mistakes than are shown") } else { last });
+                }
                 Err(SpecErrors(errors))
             }
         }

@@ -22,6 +22,8 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub const MAX_NESTING: usize = 32;
 /// Most nodes in one file.
 pub const MAX_NODES: usize = 50_000;
+/// Most entries of one map: keys are looked up one by one.
+pub const MAX_KEYS: usize = 256;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -321,6 +323,10 @@ impl Builder<'_> {
                         let message = format!("the key `{text}` stands here for the second time");
                         let note = format!("it stands first at line {line}, column {column}");
                         return Err(SpecError::new(&node.location, message).note(note));
+                    }
+                    if entries.len() >= MAX_KEYS {
+                        let message = format!("a map may have {MAX_KEYS} keys, this one has more");
+                        return Err(SpecError::new(&node.location, message));
                     }
                     *pending = Some(Key { text, location: node.location });
                 }

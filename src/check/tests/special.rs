@@ -105,3 +105,19 @@ fn axes_are_not_judged_where_trig_is_given() {
         assert_eq!((found.passed, found.failed, found.gaps), (0, 0, 1), "{id}");
     }
 }
+
+/// Found by fuzzing manifests: layouts of checks have as many tokens as they like, the manifest has the last word.
+#[test]
+fn no_call_has_more_tokens_than_the_manifest_allows() {
+    for id in ["superposition", "accuracy", "inverse", "in-place", "composition"] {
+        let narrow =
+            Bent::before(|call, _| assert!(call.qk().is_none_or(|qk| qk.tokens <= 3), "{} tokens", qk_tokens(call)));
+        let found = judged(id, "m-rope", Level::Rotate, DType::F32, &mut narrow.declaring(|m| m.max_tokens = 3));
+        assert_eq!(found.failed, 0, "{id}: {}", found.why);
+        assert!(found.not_judged.iter().any(|why| why.contains("max_tokens")), "{id}: {:?}", found.not_judged);
+    }
+}
+
+fn qk_tokens(call: &crate::case::call::Call) -> usize {
+    call.qk().map_or(0, |qk| qk.tokens)
+}

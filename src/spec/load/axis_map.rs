@@ -12,6 +12,8 @@ use crate::spec::yaml::{Node, Value};
 use super::formula::number;
 use super::offer::Context;
 
+/// Most runs of a map, and most groups of heads: each is tried at every width.
+const MAX_PARTS: usize = 256;
 const FORMS: [&str; 5] = ["cycle", "blocks", "sections", "list", "runs"];
 
 /// Reads `axis_map`.
@@ -22,13 +24,22 @@ pub(super) fn load(node: &Node, context: &Context<'_>, sink: &mut Sink) -> Optio
     let mut fields = sink.take(Fields::new(node, "`axis_map`"))?;
     fields.optional("per_head");
     fields.finish(sink);
-    let items = sink.take(groups.list("groups of heads"))?;
+    let items = sink.take(parts(groups, "groups of heads"))?;
     let groups: Vec<Option<HeadGroup>> = items.iter().map(|item| sink.take(group(item, context))).collect();
     let groups: Vec<HeadGroup> = groups.into_iter().collect::<Option<_>>()?;
     if groups.iter().filter(|group| group.heads.is_none()).count() > 1 {
         sink.push(node.error("only one group of heads can be the rest"));
     }
     Some(AxisMap::PerHead(groups))
+}
+
+/// The elements of a list of parts.
+fn parts<'a>(node: &'a Node, what: &str) -> Result<&'a [Node], SpecError> {
+    let items = node.list(what)?;
+    match items.get(MAX_PARTS) {
+        Some(item) => Err(item.error(format!("an axis map may have {MAX_PARTS} {what}, this one has more"))),
+        None => Ok(items),
+    }
 }
 
 fn group(node: &Node, context: &Context<'_>) -> Result<HeadGroup, SpecError> {
@@ -102,7 +113,7 @@ fn runs(node: &Node, context: &Context<'_>, place: &str) -> Result<Vec<Run>, Spe
             one_rest(runs, form)
         }
         _ => {
-            let items = form.list("runs")?;
+            let items = parts(form, "runs")?;
             let runs: Result<Vec<Run>, SpecError> = items.iter().map(|item| run(item, context, &names)).collect();
             one_rest(runs?, form)
         }

@@ -70,20 +70,20 @@ pub(super) fn check(scheme: &Scheme, unrotated: &[usize], places: &Places, sink:
 fn reachable(scheme: &Scheme, places: &Places, sink: &mut Sink) -> Vec<Widths> {
     let mut all: Vec<Option<Widths>> = vec![None; MAX_PAIRS + 1];
     let mut any = false;
-    for head_dim in 2..=MAX_HEAD_DIM {
-        let mut widths = Widths { head_dim, rotary_dim: 0, q_heads: 1, k_heads: 1, parameters: Vec::new() };
-        // Positions' parameters first: `rotary_dim` may use them, and they do not need it.
-        let early: Vec<_> = scheme.parameters.iter().map(|one| if one.needs_plan { None } else { Some(one) }).collect();
-        for parameter in early {
-            let value = parameter.map_or(Ok(Number::zero()), |one| one.default.number(&widths));
-            match value {
-                Ok(value) => widths.parameters.push(value),
-                Err(error) => {
-                    sink.push(SpecError::new(&places.parameters, format!("a default has no value: {error}")));
-                    return Vec::new();
-                }
+    // Positions' parameters first: `rotary_dim` may use them, and they do not need it.
+    let mut early = Widths { head_dim: 0, rotary_dim: 0, q_heads: 1, k_heads: 1, parameters: Vec::new() };
+    for parameter in &scheme.parameters {
+        let value = if parameter.needs_plan { Ok(Number::zero()) } else { parameter.default.number(&early) };
+        match value {
+            Ok(value) => early.parameters.push(value),
+            Err(error) => {
+                sink.push(SpecError::new(&places.parameters, format!("a default has no value: {error}")));
+                return Vec::new();
             }
         }
+    }
+    for head_dim in 2..=MAX_HEAD_DIM {
+        let mut widths = Widths { head_dim, ..early.clone() };
         let Ok(value) = scheme.rotary_dim.number(&widths) else { continue };
         let Some(rotary_dim) = value.to_i64().and_then(|value| usize::try_from(value).ok()) else { continue };
         if rotary_dim < 2 || rotary_dim % 2 != 0 || rotary_dim > head_dim {

@@ -1,0 +1,38 @@
+//! What the fuzz targets do, apart from the engine, so that `replay` and the tests can do it too. One module per target; each
+//! has `run`, which panics if what the target guards does not hold. docs/fuzzing.md says what that is.
+
+pub mod formula;
+pub mod frames;
+pub mod host;
+pub mod layout;
+pub mod library;
+pub mod made;
+pub mod manifest;
+pub mod spec;
+pub mod token;
+pub mod world;
+
+/// Every target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
+pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 8] = [
+    ("spec", spec::run, &["src/spec/", "src/plan/parameters.rs", "src/plan/segment.rs", "src/plan/run.rs"]),
+    ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
+    ("layout", layout::run, &["src/plan/layout"]),
+    ("token", token::run, &["src/case/token.rs", "src/case/place.rs", "src/numeric/number_text.rs"]),
+    ("manifest", manifest::run, &["src/backend/manifest", "src/plan/declaration.rs", "src/check/generator.rs"]),
+    ("frames", frames::run, &["src/backend/library/protocol.rs", "src/case/call.rs"]),
+    (
+        "host",
+        host::run,
+        &["src/case/", "src/backend/host/", "src/plan/bound.rs", "src/plan/judge.rs", "src/check/judge"],
+    ),
+    ("library", library::run, &["src/backend/library/"]),
+];
+
+/// What a target does before its first input.
+pub fn start(target: &str) {
+    // The worker that holds a library is this very program, started again.
+    library::work_if_asked();
+    if target == "library" {
+        library::backend_or_exit();
+    }
+}

@@ -1,0 +1,156 @@
+//! Laws of the error bound, on random elements of every class, way and type. tests/bound_is_right.rs says that it is not too narrow.
+
+#[path = "common/laws.rs"]
+mod common;
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use common::laws;
+use ropecheck::numeric::{DType, Dd};
+use ropecheck::plan::bound::{Judgement, PairBound, Types};
+use ropecheck::plan::contract::{Contract, ContractTable, Frequency};
+use ropecheck::plan::contract_file::contracts;
+
+const FILE: &str = "tests/regressions/bound_laws.txt";
+
+static TABLE: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
+
+/// One element: what is rotated where, and which of the two outputs is looked at.
+#[derive(Debug, Clone)]
+struct Element {
+    inv_freq: f64,
+    position: f64,
+    scaling: f64,
+    inputs: (f64, f64),
+    second: bool,
+    forward: bool,
+    storage: DType,
+}
+
+fn elements() -> impl Strategy<Value = Element> {
+    let position = prop_oneof![(0i32..300).prop_map(f64::from), any::<i32>().prop_map(f64::from)];
+    // Numbers of every size that a storage type holds with room for the sum; some tiny, some zero.
+    let input = || prop_oneof![-8.0f64..8.0, (-1.0f64..1.0, -24i32..12).prop_map(|(v, e)| v * 2f64.powi(e)), Just(0.0)];
+    let scaling = prop_oneof![Just(1.0), Just(2.0), 0.5f64..2.0];
+    let storage = prop::sample::select(vec![DType::F32, DType::F16, DType::BF16]);
+    (1e-6f64..1.0, position, scaling, (input(), input()), any::<bool>(), any::<bool>(), storage).prop_map(
+        |(inv_freq, position, scaling, inputs, second, forward, storage)| {
+            let inputs = (storage.round(inputs.0), storage.round(inputs.1));
+            Element { inv_freq, position, scaling, inputs, second, forward, storage }
+        },
+    )
+}
+
+impl Element {
+    fn bound(&self, contract: &Contract, steps: f64) -> (PairBound, Types) {
+        let types = Types::new(contract, self.storage);
+        let at = Dd::from_f64(self.position);
+        (PairBound::new(contract, &types, steps, self.inv_freq, at, self.scaling, self.forward), types)
+    }
+
+    /// The reference's value and the other output's.
+    fn values(&self, bound: &PairBound) -> (f64, f64) {
+        let (first, second) = bound.turn.apply(self.inputs.0, self.inputs.1);
+        if self.second { (second, first) } else { (first, second) }
+    }
+
+    /// The whole bound.
+    fn allowed(&self, contract: &Contract, steps: f64) -> f64 {
+        let (bound, types) = self.bound(contract, steps);
+        let (value, partner) = self.values(&bound);
+        bound.allowance(&types, self.second, self.inputs, value, partner).total()
+    }
+}
+
+/// Steps of a frequency of which nothing is known but its value: the exact one, rounded to the angles' type.
+fn steps(contract: &Contract, inv_freq: f64) -> f64 {
+    contract.steps(&Frequency::plain(inv_freq)).expect("a table is judged for every frequency")
+}
+
+fn contract(class: &str) -> Contract {
+    TABLE.contract(class, "table").expect("a contract")
+}
+
+proptest! {
+    #![proptest_config(laws(8000, FILE))]
+
+    #[test]
+    fn more_steps_allow_no_less(element in elements(), k in 0.0f64..50.0, more in 0.0f64..200.0) {
+        for class in &TABLE.classes {
+            let contract = contract(&class.name);
+            let (few, many) = (element.allowed(&contract, k), element.allowed(&contract, k + more));
+            prop_assert!(few <= many, "{}: {} with {}, {} with {}", class.name, few, k, many, k + more);
+        }
+    }
+
+    /// A power of two moves nothing but exponents: the bound of twice the input is twice the bound, but for what is left of
+    /// subnormals, which does not grow; and it is never less.
+    #[test]
+    fn larger_inputs_allow_no_less(element in elements(), by in 0i32..3) {
+        let factor = 2f64.powi(by);
+        let larger = Element { inputs: (factor * element.inputs.0, factor * element.inputs.1), ..element.clone() };
+        for class in &TABLE.classes {
+            let contract = contract(&class.name);
+            let k = steps(&contract, element.inv_freq);
+            let (small, large) = (element.allowed(&contract, k), larger.allowed(&contract, k));
+            prop_assert!(small <= large && large <= factor * small, "{}: {} and {}", class.name, small, large);
+        }
+    }
+
+    #[test]
+    fn signs_do_not_matter(element in elements()) {
+        let (a, b) = element.inputs;
+        let negated = Element { inputs: (-a, -b), ..element.clone() };
+        // (a, -b) at the opposite angle is the mirror image.
+        let mirrored = Element { inputs: (a, -b), position: -element.position, ..element.clone() };
+        let turned = Element { inputs: (a, -b), forward: !element.forward, ..element.clone() };
+        for class in &TABLE.classes {
+            let contract = contract(&class.name);
+            let k = steps(&contract, element.inv_freq);
+            let allowed = element.allowed(&contract, k);
+            for other in [&negated, &mirrored, &turned] {
+                prop_assert_eq!(other.allowed(&contract, k), allowed, "{} {:?}", class.name, other);
+            }
+        }
+    }
+
+    /// Whatever a stricter class may write, a looser one may too.
+    #[test]
+    fn stricter_classes_are_inside_looser_ones(element in elements(), at in -1.0f64..1.0) {
+        const ORDER: [&str; 4] = ["ideal", "fused", "cached", "eager"];
+        for pair in ORDER.windows(2) {
+            let (strict, loose) = (contract(pair[0]), contract(pair[1]));
+            let (k, l) = (steps(&strict, element.inv_freq), steps(&loose, element.inv_freq));
+            let (narrow, wide) = (element.allowed(&strict, k), element.allowed(&loose, l));
+            prop_assert!(narrow <= wide, "{} {} and {} {}", pair[0], narrow, pair[1], wide);
+            let (bound, types) = element.bound(&loose, l);
+            let observed = element.values(&bound).0 + at * narrow;
+            let judged = bound.judge(&types, element.second, element.inputs, observed);
+            prop_assert!(matches!(judged, Judgement::Pass { .. }), "{}: {:?}", pair[1], judged);
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_is_rejected_and_what_lies_within_is_not(element in elements(), up in any::<bool>(), far in 0i32..60) {
+        for class in &TABLE.classes {
+            let contract = contract(&class.name);
+            let k = steps(&contract, element.inv_freq);
+            let (bound, types) = element.bound(&contract, k);
+            let (value, allowed) = (element.values(&bound).0, element.allowed(&contract, k));
+            let sign = if up { 1.0 } else { -1.0 };
+            // Where the bound is smaller than the value by far, adding it rounds: a few ulps of the value are left out.
+            let rounding = 4.0 * f64::EPSILON * value.abs();
+            let outside = value + sign * (allowed * (1.0 + 2f64.powi(far - 50)) + rounding);
+            let inside = value + sign * (allowed - rounding).max(0.0) * (1.0 - 2f64.powi(-50));
+            let judge = |observed| bound.judge(&types, element.second, element.inputs, observed);
+            if bound.beyond_limit {
+                prop_assert_eq!(judge(outside), Judgement::BeyondAngleLimit);
+                continue;
+            }
+            prop_assert_eq!(judge(outside), Judgement::Fail, "{}", class.name);
+            prop_assert!(matches!(judge(inside), Judgement::Pass { .. }), "{}", class.name);
+        }
+    }
+}
