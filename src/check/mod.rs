@@ -138,7 +138,6 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &probes::pairing_probe::PairingProbe,
     &probes::superposition::Superposition,
     &accuracy::Accuracy,
-    &golden::GoldenCases,
     &laws::relative_position::RelativePosition,
     &laws::composition::Composition,
     &laws::inverse::Inverse,
@@ -176,6 +175,7 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &memory::far_strides::FarStrides,
     &memory::empty::Empty,
     &memory::position_beyond_limit::PositionBeyondLimit,
+    &golden::GoldenCases,
 ];
 
 /// The levels that move tensors.

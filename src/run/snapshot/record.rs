@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::{Context, Options, SelectionError, digest_of, groups, lock};
 use super::file::{About, Entry, FORMAT, MAX_CASES, Outputs, Selection, Snapshot};
+use crate::backend::manifest::Integers;
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::{Call, PositionView, TensorView};
 use crate::case::tensor_file::{Kind, Stored};
@@ -13,7 +14,9 @@ use crate::case::{Case, Level, Tensor};
 use crate::check::{CATALOGUE, Generator, Subject, Verdict};
 
 /// Most elements of a case that is recorded: snapshots are files that are kept beside a kernel.
-pub const MOST_ELEMENTS: usize = 16_384;
+pub const MOST_ELEMENTS: usize = 65_536;
+/// A case with more than this gets as few heads as the manifest allows.
+const MANY_ELEMENTS: usize = 4096;
 
 /// The cases of a selection.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +58,8 @@ pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result
             let number = numbers.entry(band.clone()).or_default();
             let id = result.case_id(&band, *number);
             *number += 1;
+            let case =
+                if elements(&case, scheme.axes.len()) > MANY_ELEMENTS { fewer_heads(case, manifest) } else { case };
             if elements(&case, scheme.axes.len()) > MOST_ELEMENTS {
                 *planned.left_out.entry(format!("more than {MOST_ELEMENTS} elements")).or_default() += 1;
             } else if planned.cases.len() == MAX_CASES {
@@ -65,6 +70,20 @@ pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result
         }
     }
     Ok(planned)
+}
+
+/// The same with as few heads as the manifest allows: heads repeat each other, and a file is kept of all.
+fn fewer_heads(mut case: Case, manifest: &Manifest) -> Case {
+    let least = |allowed: &Integers, floor| allowed.at_least(floor).and_then(|n| u32::try_from(n).ok());
+    let Some(q_heads) = least(&manifest.q_heads, 1).filter(|_| case.level != Level::Positions) else { return case };
+    // Key heads share out the query heads.
+    let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
+    let allowed = |k: &u32| manifest.k_heads.allows(i64::from(*k));
+    let some = least(&manifest.k_heads, 1).unwrap_or(0);
+    if let Some(k_heads) = [1, some, q_heads, 0].into_iter().find(|k| shares(k) && allowed(k)) {
+        (case.q_heads, case.k_heads) = (q_heads.min(case.q_heads), k_heads.min(case.k_heads));
+    }
+    case
 }
 
 fn elements(case: &Case, axes: usize) -> usize {
