@@ -63,7 +63,7 @@ fuzz() { # NAME TARGET FLAG...: 0 if nothing was found
   local name="$1" target="$2"
   shift 2
   mkdir -p "$lane/found/$name"
-  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -seed=1 \
+  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -seed=1 -len_control=0 \
     -artifact_prefix="$lane/$name-" -print_final_stats=1 >"$lane/$name.log" 2>&1
 }
 stat() { sed -n "s/^stat::$2: *//p" "$lane/$1.log"; }

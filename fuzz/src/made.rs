@@ -78,25 +78,27 @@ pub fn case(u: &mut Unstructured, manifest: &Manifest, library: &Library, plans:
     Ok(Some(case))
 }
 
-/// A value that is allowed, from the first few above some number.
-fn allowed(u: &mut Unstructured, integers: &Integers, most: u32) -> Result<Option<u32>> {
-    let floor = i64::from(u.int_in_range(0..=most)?);
-    let found = integers.at_least(floor).or_else(|| integers.at_least(0));
-    Ok(found.and_then(|v| u32::try_from(v).ok()))
-}
-
 fn heads(u: &mut Unstructured, manifest: &Manifest, g: &Generator) -> Result<Option<HeadPreset>> {
     if g.group.level == Level::Positions {
         let plain = HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
         return Ok(Some(plain));
     }
-    // Plans of wide heads take milliseconds.
-    let most = if u.ratio(1, 8)? { 160 } else { 24 };
-    let (Some(q_heads), Some(k_heads), Some(head_dim)) =
-        (allowed(u, &manifest.q_heads, 9)?, allowed(u, &manifest.k_heads, 9)?, allowed(u, &manifest.head_dims, most)?)
+    // Plans take milliseconds, the more the wider the head, and are kept: few sizes, and most of them small.
+    let width = if u.ratio(1, 12)? { *u.choose(&[64, 80, 128])? } else { *u.choose(&[2, 4, 6, 8, 12, 16, 24, 32])? };
+    let query = *u.choose(&[1u32, 2, 3, 6])?;
+    let allowed = |integers: &Integers, floor: u32| -> Option<u32> {
+        let found = integers.at_least(i64::from(floor)).or_else(|| integers.at_least(0));
+        found.and_then(|v| u32::try_from(v).ok())
+    };
+    let (Some(q_heads), Some(head_dim)) = (allowed(&manifest.q_heads, query), allowed(&manifest.head_dims, width))
     else {
         return Ok(None);
     };
+    // Key heads share out the query heads, or there are none of them.
+    let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
+    let key_heads: Vec<u32> =
+        (0..=6).chain([q_heads]).filter(|k| manifest.k_heads.allows(i64::from(*k))).filter(shares).collect();
+    let Ok(&k_heads) = u.choose(&key_heads) else { return Ok(None) };
     let mut rotary = None;
     if manifest.partial_rotary && u.ratio(1, 4)? {
         let width = 2 * u.int_in_range(1..=(head_dim / 2).max(1))?;
@@ -104,16 +106,20 @@ fn heads(u: &mut Unstructured, manifest: &Manifest, g: &Generator) -> Result<Opt
     }
     let mut parameters = Vec::new();
     for parameter in &g.scheme.parameters {
-        if u.ratio(2, 3)? {
+        if u.ratio(7, 8)? {
             continue;
         }
         let value = if parameter.name == "base" { *u.choose(&BASES)? } else { u.int_in_range(0..=6)? };
         parameters.push((parameter.name.clone(), Number::from_i64(value)));
     }
     let heads = HeadPreset { q_heads, k_heads, head_dim, rotary, parameters };
-    // Key heads share out the query heads, or there are none of them.
-    let shares = heads.k_heads == 0 || heads.q_heads.is_multiple_of(heads.k_heads);
-    Ok((shares && g.fits(&heads)).then_some(heads))
+    if g.fits(&heads) {
+        return Ok(Some(heads));
+    }
+    // Many schemes need heads of some width, or take no such parameter.
+    let head_dim = allowed(&manifest.head_dims, 64).unwrap_or(head_dim);
+    let plain = HeadPreset { head_dim, rotary: None, parameters: Vec::new(), ..heads };
+    Ok(g.fits(&plain).then_some(plain))
 }
 
 /// One layout per row, all of as many tokens.

@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
-use ropecheck::case::{Case, Level, Memory, Place, Strides};
+use ropecheck::case::{Case, Consume, Level, Memory, Place, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::plan::PlanCache;
 
@@ -76,9 +76,14 @@ fn inside(m: &Manifest, case: &Case, g: &Generator, beyond: bool) {
     let at = || format!("{case} for {m:?}");
     assert_eq!(case.to_string().parse::<Case>().as_ref(), Ok(case));
     assert!(m.level(case.level).is_some(), "{}", at());
-    assert!(case.layouts.len() == 1 || m.batch_layouts || case.layouts.windows(2).all(|w| w[0] == w[1]), "{}", at());
+    assert!(
+        case.packed || case.layouts.len() == 1 || m.batch_layouts || case.layouts.windows(2).all(|w| w[0] == w[1]),
+        "{}",
+        at()
+    );
     assert!(case.window.is_none() || m.token_ranges || case.level == Level::Rotate, "window of {}", at());
-    if case.level == Level::Positions || case.level == Level::Rotate {
+    let takes_positions = m.level(case.level).is_some_and(|level| level.consumes(Consume::Positions));
+    if case.level == Level::Positions || takes_positions {
         assert!(m.position_dtypes.is_empty() || m.position_dtypes.contains(&case.position_dtype), "{}", at());
     }
     if case.level == Level::Positions {

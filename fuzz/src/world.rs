@@ -28,7 +28,7 @@ thread_local! {
 /// Everything that a case is judged with. Plans are kept, because they take milliseconds, and thrown away now and then, because a
 /// cache of them grows without end.
 pub fn with_context<T>(work: impl FnOnce(&Context<'static>) -> T) -> T {
-    const USES: u32 = 4096;
+    const USES: u32 = 1 << 16;
     CONTEXT.with_borrow_mut(|(context, uses)| {
         if *uses >= USES {
             (*context, *uses) = (fresh(), 0);

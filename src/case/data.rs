@@ -87,7 +87,9 @@ impl Tensor {
         let [batch, _, heads, channels] = self.shape();
         let front = Array4::ones([batch, tokens, heads, channels]);
         // The shapes agree on every axis but the one joined; a mismatch could only leave the tensor as it is.
-        ndarray::concatenate(Axis(1), &[front.view(), self.0.view()]).map_or_else(|_| self.clone(), Tensor)
+        let joined = ndarray::concatenate(Axis(1), &[front.view(), self.0.view()]);
+        // Of several rows it has the tokens outermost; everything here counts on the standard layout.
+        joined.map_or_else(|_| self.clone(), |joined| Tensor(joined.as_standard_layout().into_owned()))
     }
 }
 
@@ -164,4 +166,24 @@ fn mixed(rng: &mut Rng, dtype: DType) -> f64 {
         _ => 1.0,
     };
     dtype.round(value * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: checks that go on from a first call had nothing to read where a batch has several rows.
+    #[test]
+    fn rows_that_are_pushed_back_stay_where_they_are_looked_for() {
+        let mut tensor = Tensor::zeros([2, 3, 2, 4]);
+        tensor.values_mut().iter_mut().zip(2u8..).for_each(|(value, n)| *value = f64::from(n));
+        for by in [0, 1, 5] {
+            let later = tensor.pushed_back(by);
+            assert_eq!(later.shape(), [2, 3 + by, 2, 4]);
+            for (b, t, h) in (0..2).flat_map(|b| (0..3).flat_map(move |t| (0..2).map(move |h| (b, t, h)))) {
+                assert_eq!(later.row(b, t + by, h), tensor.row(b, t, h), "row {b}, token {t}, head {h}");
+            }
+            assert!((0..by).all(|t| later.row(1, t, 1) == [1.0; 4]));
+        }
+    }
 }

@@ -83,6 +83,12 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                     // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of itself, which
                     // is below 2^-28 of the smallest allowance.
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
+                    // Two honest halves may add up to more than there is; accuracy says whether they may here.
+                    let near = p1.abs().max(p2.abs()).max((p1 + p2).abs()) >= case.dtype.max_finite() / 2.0;
+                    if near && !(y.is_finite() && p1.is_finite() && p2.is_finite()) {
+                        measure.range_not_judged += 1;
+                        continue;
+                    }
                     measure.add(error / allowed);
                     if error > allowed || error.is_nan() || allowed.is_nan() {
                         let place = judge.place(0, token, head, channel);
@@ -95,6 +101,9 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
                 }
             }
         }
+    }
+    if measure.elements == 0 {
+        return Err(Halt::not_judged("every sum may overflow"));
     }
     Ok(Verdict::Pass(measure))
 }

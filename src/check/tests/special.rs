@@ -1,8 +1,9 @@
 //! Special values: honest kernels keep NaN in its pair, subnormals and the ends of the range; each check fails its defect.
 
-use super::bent::{Bent, each_output, each_row, judged};
+use super::bent::{Bent, each_output, each_row, judged, verdict};
 use super::laws::{TYPES, honest, kills};
 use crate::case::{Consume, Level};
+use crate::check::Verdict;
 use crate::numeric::DType;
 
 const SPECIAL: [&str; 3] = ["nan-stays-in-its-pair", "subnormals", "overflow"];
@@ -120,4 +121,23 @@ fn no_call_has_more_tokens_than_the_manifest_allows() {
 
 fn qk_tokens(call: &crate::case::call::Call) -> usize {
     call.qk().map_or(0, |qk| qk.tokens)
+}
+
+/// Found by fuzzing: inputs at the end of the range, whose sum overflows although both halves of it do not.
+#[test]
+fn superposition_grants_honest_overflow() {
+    for (dtype, seed) in [("f32", "7373"), ("f16", "1"), ("bf16", "2")] {
+        let line = format!(
+            "superposition,scheme=rope@default,level=rotate,dtype={dtype},pairing=half,layout=text:9//text:8+text:1//text:9,\
+             span=-2140114060..1936946035,positions=f32,heads=6/1,head-dim=2,direction=-1,data=overflow,seed={seed}"
+        );
+        match verdict(&line, &mut Bent::straight()) {
+            Verdict::Pass(measure) => assert!(measure.range_not_judged > 0, "{dtype}: nothing overflowed"),
+            other => panic!("{dtype}: {other:?}"),
+        }
+        // A NaN is granted to nobody.
+        let mut invents =
+            Bent::after(|call, memory| each_output(call, memory, |v| if v.abs() < 1.0 { v } else { f64::NAN }));
+        assert!(matches!(verdict(&line, &mut invents), Verdict::Fail(_)), "{dtype}");
+    }
 }
