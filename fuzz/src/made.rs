@@ -105,7 +105,12 @@ fn heads(u: &mut Unstructured, manifest: &Manifest, g: &Generator) -> Result<Opt
         rotary = Some((width, u.int_in_range(0..=head_dim.saturating_sub(width))?));
     }
     let mut parameters = Vec::new();
-    for parameter in &g.scheme.parameters {
+    // A kernel may have a scheme's parameters built in, all but the base (docs/abi.md), unless it is handed all that they change.
+    let handed = g.group.level == Level::Apply
+        || g.group.level == Level::Rotate
+            && g.level.consumes(Consume::AxisOfPair)
+            && g.level.consumes(Consume::InvFreq);
+    for parameter in g.scheme.parameters.iter().filter(|p| handed || p.name == "base") {
         if u.ratio(7, 8)? {
             continue;
         }
