@@ -8,12 +8,13 @@ pub mod layout;
 pub mod library;
 pub mod made;
 pub mod manifest;
+pub mod snapshot;
 pub mod spec;
 pub mod token;
 pub mod world;
 
 /// Every target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
-pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 8] = [
+pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 9] = [
     ("spec", spec::run, &["src/spec/", "src/plan/parameters.rs", "src/plan/segment.rs", "src/plan/run.rs"]),
     ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
     ("layout", layout::run, &["src/plan/layout"]),
@@ -25,6 +26,7 @@ pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 8] = [
         host::run,
         &["src/case/", "src/backend/host/", "src/plan/bound.rs", "src/plan/judge.rs", "src/check/judge"],
     ),
+    ("snapshot", snapshot::run, &["src/case/tensor_file.rs", "src/run/snapshot/file.rs"]),
     ("library", library::run, &["src/backend/library/"]),
 ];
 
