@@ -1,6 +1,6 @@
 /* ropecheck.h: what a shared library exports so that ropecheck can judge its rotary position embedding.
  *
- * ABI 0. Only the four call structs ever grow, and only at their end; every struct that is embedded in another one
+ * ABI 1. Only the four call structs ever grow, and only at their end; every struct that is embedded in another one
  * or stands in an array is frozen. Every struct begins with struct_size, the size that the caller knows, so that a
  * library built against an older header still runs.
  *
@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-#define ROPECHECK_ABI_VERSION 0u
+#define ROPECHECK_ABI_VERSION 1u
 
 typedef int32_t ropecheck_status;
 enum {

@@ -80,7 +80,7 @@ fn honest_kernels_of_every_class_are_conformant() {
             if turn > 0 {
                 emulation.manifest.pairings = vec![[Pairing::Half, Pairing::Adjacent][turn - 1]];
             }
-            let scheme = ["m-rope", "vrope", "rope"][(i + turn) % 3];
+            let scheme = ["m-rope@default", "vrope@official", "rope@default"][(i + turn) % 3];
             let results = results(&emulation, &options(&[scheme], &[], &[], &[]));
             let failed = failed(&results);
             assert!(failed.is_empty(), "honest {} {way} on {scheme}: {failed:#?}", class.name);

@@ -174,6 +174,22 @@ fn without_a_device_nothing_starts() {
     assert!(said.contains("no CUDA device"), "{said}");
 }
 
+/// By the functions that a GPU's events stand behind, on the memory that ropecheck allocated.
+#[test]
+fn the_device_measures_its_own_time() {
+    let run = common::ropecheck(
+        &[
+            &["bench", text(rope()), "--level", "fused", "--dtype", "bf16", "--tokens", "300"][..],
+            &["--seconds", "0.01", "--samples", "3", "--format", "json"],
+        ]
+        .concat(),
+    );
+    let report = run.expect(0, &[]).json().expect("a report");
+    assert_eq!(report["clock"], "device");
+    assert!(report["device"].as_str().is_some_and(|name| name.contains("shim")), "{}", report["device"]);
+    assert!(report["rows"][0]["of_copy"].as_f64().is_some_and(|share| share > 0.0), "{report}");
+}
+
 /// The six functions of device memory, called as ropecheck calls them.
 #[test]
 fn device_memory_goes_there_and_back() {

@@ -54,7 +54,9 @@ fn floats_beyond_a_fraction_are_refused() {
 #[test]
 fn powers_are_exact_up_to_the_last_that_fits() {
     let integer = Number::from_i64;
-    for (base, power, value) in [(2, 126, 1i128 << 126), (-2, 125, -(1 << 125)), (10, 38, 10i128.pow(38)), (-1, 6, 1), (-1, 7, -1), (1, 9, 1)] {
+    for (base, power, value) in
+        [(2, 126, 1i128 << 126), (-2, 125, -(1 << 125)), (10, 38, 10i128.pow(38)), (-1, 6, 1), (-1, 7, -1), (1, 9, 1)]
+    {
         let found = integer(base).pow(&integer(power)).expect("a power");
         assert_eq!(found.as_ratio(), Some((value, 1)), "{base}^{power}");
     }

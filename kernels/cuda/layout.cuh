@@ -76,6 +76,25 @@ static inline int64_t advance(int scheme, const ropecheck_segment &s) {
   return s.T > larger ? s.T : larger;
 }
 
+// Adds the runs of one layout whose first token is *token and whose first position is 0. *position is where text goes on.
+static inline ropecheck_status add_runs(int scheme, const ropecheck_layout &layout, int64_t *token, int64_t *position,
+                                        std::vector<Run> *runs, Note to) {
+  if (layout.struct_size < sizeof layout) return BAD(to, "layout.struct_size is too small");
+  if (layout.n_segments < 0) return BAD(to, "n_segments is negative");
+  if (layout.n_segments > 0 && layout.segments == NULL) return BAD(to, "segments is NULL");
+  *position = 0;
+  for (int64_t i = 0; i < layout.n_segments; i++) {
+    const ropecheck_segment &s = *step(layout.segments, i);
+    TRY(check_segment(s, to));
+    if (s.tokens > INT64_MAX - *token) return BAD(to, "too many tokens");
+    const bool text = s.kind == ROPECHECK_TEXT;
+    if (s.tokens > 0) runs->push_back(Run{*token, *position, text ? 0 : s.H, text ? 0 : s.W});
+    *token += s.tokens;
+    *position += advance(scheme, s);
+  }
+  return ROPECHECK_OK;
+}
+
 // The runs of all rows, with those of row b from first[b] on. Each row ends in a run of text without end, so that a token
 // behind the row, where text would go on, has a position too. All rows must hold tokens [start, start + count).
 static inline ropecheck_status runs_of(int scheme, const ropecheck_layout *layouts, int64_t batch, int64_t start,
@@ -84,24 +103,29 @@ static inline ropecheck_status runs_of(int scheme, const ropecheck_layout *layou
   if (batch > 0 && layouts == NULL) return BAD(to, "layouts is NULL");
   first->assign(1, 0);
   for (int64_t row = 0; row < batch; row++) {
-    const ropecheck_layout &layout = *step(layouts, row);
-    if (layout.struct_size < sizeof layout) return BAD(to, "layout.struct_size is too small");
-    if (layout.n_segments < 0) return BAD(to, "n_segments is negative");
-    if (layout.n_segments > 0 && layout.segments == NULL) return BAD(to, "segments is NULL");
     int64_t token = 0, position = 0;
-    for (int64_t i = 0; i < layout.n_segments; i++) {
-      const ropecheck_segment &s = *step(layout.segments, i);
-      TRY(check_segment(s, to));
-      if (s.tokens > INT64_MAX - token) return BAD(to, "too many tokens");
-      const bool text = s.kind == ROPECHECK_TEXT;
-      if (s.tokens > 0) runs->push_back(Run{token, position, text ? 0 : s.H, text ? 0 : s.W});
-      token += s.tokens;
-      position += advance(scheme, s);
-    }
+    TRY(add_runs(scheme, *step(layouts, row), &token, &position, runs, to));
     if (start > token || count > token - start) return BAD(to, "the token range ends after the row");
     runs->push_back(Run{token, position, 0, 0});
     first->push_back((int64_t)runs->size());
   }
+  return ROPECHECK_OK;
+}
+
+// The runs of sequences packed one after another in row 0: `tokens` tokens in all. Their starts follow from the layouts, so
+// cu_seqlens, which is in device memory, need not be read.
+static inline ropecheck_status runs_of_packed(int scheme, const ropecheck_layout *layouts, int64_t sequences,
+                                              int64_t tokens, std::vector<Run> *runs, std::vector<int64_t> *first,
+                                              Note to) {
+  if (sequences < 0) return BAD(to, "n_sequences is negative");
+  if (sequences > 0 && layouts == NULL) return BAD(to, "layouts is NULL");
+  first->assign(1, 0);
+  int64_t token = 0, position = 0;
+  for (int64_t i = 0; i < sequences; i++)
+    TRY(add_runs(scheme, *step(layouts, i), &token, &position, runs, to));
+  if (token != tokens) return BAD(to, "the sequences do not have as many tokens as the row");
+  runs->push_back(Run{token, position, 0, 0});
+  first->push_back((int64_t)runs->size());
   return ROPECHECK_OK;
 }
 

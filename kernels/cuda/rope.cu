@@ -28,7 +28,7 @@ ROPECHECK_CUDA_MANIFEST(R"({
   "pairings": ["half", "adjacent"], "head_dims": {"min": 2, "max": 512, "multiple": 2},
   "partial_rotary": true, "q_heads": {"min": 1, "max": 1024}, "k_heads": {"min": 0, "max": 1024},
   "alias": ["out", "in"], "strides": "any", "max_position": 2147483647, "token_ranges": true,
-  "directions": [1, -1], "attention_scaling": true, "per_head": true
+  "varlen": true, "directions": [1, -1], "attention_scaling": true, "per_head": true
 })")
 
 // ------------------------------------------------------------------------------------------------------- positions
@@ -159,7 +159,12 @@ extern "C" ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_
   TRY(flatten(handle, call->scheme, call->plan, call->qk, &r, &dtype, to));
   TRY(find_scheme(call->scheme, &scheme, to));
   Tables tables;
-  TRY(runs_of(scheme, call->layouts, call->qk.batch, call->token_start, call->qk.tokens, &tables.runs, &tables.first, to));
+  if (call->cu_seqlens != NULL) {
+    if (call->qk.batch != 1 || call->token_start != 0) return BAD(to, "packed sequences are one row, from its first token");
+    TRY(runs_of_packed(scheme, call->layouts, call->n_sequences, call->qk.tokens, &tables.runs, &tables.first, to));
+  } else {
+    TRY(runs_of(scheme, call->layouts, call->qk.batch, call->token_start, call->qk.tokens, &tables.runs, &tables.first, to));
+  }
   if (std::isnan(call->plan.base)) return UNSUPPORTED(to, "the frequencies are no powers of one base");
   if (call->plan.base <= 0) return BAD(to, "base is not positive");
   if (r.rows == 0 || r.heads == 0) return ROPECHECK_OK;

@@ -126,6 +126,8 @@ pub struct Manifest {
     pub token_ranges: bool,
     /// Whether the rows of a batch may come packed one after another, with `cu_seqlens`, on tensor levels.
     pub varlen: bool,
+    /// Whether tensors are copied to memory of the backend's own, so that nothing follows from the memory of a call.
+    pub copies: bool,
     /// What is claimed of bits: `Some(true)`, the bits of an output row depend on that row's inputs and position alone;
     /// `None`, identical calls give identical bits; `Some(false)`, nothing.
     pub bit_stable: Option<bool>,

@@ -164,7 +164,7 @@ const TOP_KEYS: [&str; 19] = [
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let mut known = TOP_KEYS.to_vec();
-    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable", "varlen"]);
+    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable", "varlen", "copies"]);
     let top = Object::new("top level", value, &known)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
@@ -248,6 +248,7 @@ pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
         max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
         token_ranges: top.boolean("token_ranges", false)?,
         varlen: top.boolean("varlen", false)?,
+        copies: top.boolean("copies", false)?,
         bit_stable: match top.map.get("bit_stable") {
             None => None,
             Some(_) => Some(top.boolean("bit_stable", false)?),

@@ -7,6 +7,7 @@ pub mod host;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
+pub mod timing;
 
 use std::fmt;
 use std::ops::Range;
@@ -14,6 +15,7 @@ use std::ops::Range;
 pub use crate::case::call::Call;
 pub use float_environment::FloatEnvironment;
 pub use manifest::Manifest;
+pub use timing::{Timed, Timing};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,11 +104,24 @@ pub trait Backend: Send {
     /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
     fn call(&mut self, call: &Call) -> Outcome;
 
+    /// Times one call over the arena, again and again. What the arena holds afterwards is not said.
+    ///
+    /// # Errors
+    /// The outcome of a call that is not OK.
+    fn time(&mut self, _call: &Call, _timing: &Timing) -> Result<Timed, Outcome> {
+        Err(Outcome::Internal("this backend cannot be timed".into()))
+    }
+
     /// The arena after the call.
     fn memory(&self) -> &[u8];
 
     /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
     fn float_environment(&self) -> Option<FloatEnvironment> {
+        None
+    }
+
+    /// The device whose memory calls point to, as the backend names it; `None` for host memory.
+    fn device(&self) -> Option<&str> {
         None
     }
 

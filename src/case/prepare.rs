@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::arena::{Arena, Buffer, read_tensor, write_tensor};
-use super::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
+use super::call::{Call, PositionView, QkView, SchemeRef};
 use super::data::Tensor;
 use super::tables::{cache, cos_sin};
-use super::{Alias, Case, Consume, Level, Memory, Place};
+use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
+use super::{Case, Consume, Level, Place};
 use crate::numeric::{DType, Dd, Number, Rng};
 use crate::plan::reference::{Turn, position_of};
-use crate::plan::{HeadShape, Layout, NO_AXIS, Parameters, PlanCache, Positions, RotationPlan, Run, Segment};
+use crate::plan::{HeadShape, Layout, Parameters, PlanCache, Positions, RotationPlan, Run};
 use crate::spec::model::Scheme;
 
 /// Why a case cannot be made concrete.
@@ -126,6 +127,22 @@ impl Prepared {
         }
     }
 
+    /// The same with q and k made of `values`, again and again: for calls of which only the time matters. Not for sparse memory.
+    pub fn write_repeated(&self, arena: &mut [u8], values: &[f64]) {
+        arena.fill(self.poison);
+        for (offset, bytes) in &self.tables {
+            arena[*offset..offset + bytes.len()].copy_from_slice(bytes);
+        }
+        for buffer in self.buffers.iter().filter(|b| matches!(b.name, "q" | "k")) {
+            let Some(qk) = self.call.qk() else { continue };
+            let mut block = vec![0; values.len() * buffer.element];
+            qk.q.dtype.encode_slice(values, &mut block);
+            for chunk in arena[buffer.offset..buffer.end()].chunks_mut(block.len().max(1)) {
+                chunk.copy_from_slice(&block[..chunk.len()]);
+            }
+        }
+    }
+
     /// Poison on and around every row. The rest of sparse memory stays as it comes: zero, and not there until it is touched.
     fn poison_rows(&self, arena: &mut [u8]) {
         for view in self.call.qk().into_iter().flat_map(QkView::tensors) {
@@ -150,8 +167,8 @@ impl Prepared {
     }
 }
 
-/// Most bytes that one case may take.
-const MAX_ARENA: usize = 2 << 30;
+/// Most bytes that the tensors of a case may take.
+pub const MOST_BYTES: usize = 2 << 30;
 
 /// Makes a case concrete for a backend that consumes `consumes` on this level and needs data on multiples of `alignment`
 /// bytes (a power of two).
@@ -165,6 +182,20 @@ pub fn prepare(
     plans: &PlanCache,
     consumes: &[Consume],
     alignment: usize,
+) -> Result<Prepared, PrepareError> {
+    prepare_within(case, scheme, plans, (consumes, alignment), MOST_BYTES)
+}
+
+/// As [`prepare`], with tensors of up to `most` bytes.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_within(
+    case: &Case,
+    scheme: &Scheme,
+    plans: &PlanCache,
+    (consumes, alignment): (&[Consume], usize),
+    most: usize,
 ) -> Result<Prepared, PrepareError> {
     let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
     let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
@@ -196,8 +227,8 @@ pub fn prepare(
         .checked_mul(tokens)
         .and_then(|n| n.checked_mul(heads))
         .and_then(|n| n.checked_mul(case.head_dim as usize));
-    if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > MAX_ARENA) {
-        return Err(PrepareError::Wrong(format!("the tensors would take more than {MAX_ARENA} bytes")));
+    if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > most) {
+        return Err(PrepareError::Wrong(format!("the tensors would take more than {most} bytes")));
     }
     let handed = handed_positions(case, scheme.axes.len(), &scheme_positions)?;
     let mut truth = Truth {
@@ -298,42 +329,6 @@ fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<
     (0..axes).map(|axis| rows.iter().map(|row| (0..tokens).map(|t| one(row, axis, t)).collect()).collect()).collect()
 }
 
-fn scheme_ref(scheme: &Scheme, parameters: &Parameters, base: bool) -> SchemeRef {
-    let values = parameters.named(scheme).into_iter().map(|(name, value)| {
-        let fraction = value.as_ratio().and_then(|(n, d)| Some((i64::try_from(n).ok()?, i64::try_from(d).ok()?)));
-        if name == "base" && !base {
-            // Not listed under `consumes`, so it arrives poisoned here as well.
-            return ParameterValue { name, value: f64::NAN, num: 0, den: 0 };
-        }
-        let (num, den) = fraction.unwrap_or((0, 0));
-        ParameterValue { name, value: value.to_f64(), num, den }
-    });
-    SchemeRef {
-        scheme: scheme.name.clone(),
-        profile: scheme.profile.clone(),
-        axes: scheme.axes.clone(),
-        parameters: values.collect(),
-    }
-}
-
-fn segments(layout: &Layout) -> Vec<SegmentRef> {
-    let one = |segment: &Segment| {
-        let grid = segment.grid().map_or([0; 3], |g| g.map(i64::from));
-        let seconds = segment.seconds().as_ratio().unwrap_or((1, 1));
-        SegmentRef {
-            kind: match segment {
-                Segment::Text(_) => 0,
-                Segment::Image { .. } => 1,
-                Segment::Video { .. } => 2,
-            },
-            grid,
-            tokens: i64::try_from(segment.tokens()).unwrap_or(i64::MAX),
-            seconds: [i64::try_from(seconds.0).unwrap_or(0), i64::try_from(seconds.1).unwrap_or(0)],
-        }
-    };
-    layout.segments().iter().map(one).collect()
-}
-
 fn positions_call(
     case: &Case,
     scheme: &Scheme,
@@ -357,105 +352,4 @@ fn positions_call(
         next,
     };
     prepared(call, arena, rows, None, false)
-}
-
-/// Rows of position tensors are padded, so that a backend that ignores a stride is seen; next to a guard band they are not,
-/// or an overrun would end in the padding.
-fn position_stride(case: &Case, batch: usize, tokens: usize) -> [usize; 3] {
-    let row = match case.memory {
-        Memory::GuardEnd | Memory::GuardStart => tokens,
-        _ => tokens + 3,
-    };
-    [batch * row, row, 1]
-}
-
-fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
-    let mut tensor = |name: &'static str, heads: u32, output: bool| {
-        arena.tensor(name, case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], output)
-    };
-    let q = tensor("q", case.q_heads, false);
-    let k = (case.k_heads > 0).then(|| tensor("k", case.k_heads, false));
-    let (q_out, k_out) = match case.alias {
-        Alias::In => (q, k),
-        Alias::Out => {
-            (tensor("q_out", case.q_heads, true), (case.k_heads > 0).then(|| tensor("k_out", case.k_heads, true)))
-        }
-    };
-    let sequences = case.packed.then(|| (arena.put("cu_seqlens", first_tokens(&case.layouts), 8), case.layouts.len()));
-    let (q_heads, k_heads) = (case.q_heads as usize, case.k_heads as usize);
-    QkView { batch, tokens, q_heads, k_heads, sequences, q, k, q_out, k_out }
-}
-
-/// First token of each sequence in the packed row, and the number of tokens: `cu_seqlens`.
-fn first_tokens(layouts: &[Layout]) -> Vec<u8> {
-    let mut starts = vec![0i64];
-    for layout in layouts {
-        let last = starts.last().copied().unwrap_or(0);
-        starts.push(last.saturating_add(i64::try_from(layout.tokens()).unwrap_or(i64::MAX)));
-    }
-    starts.iter().flat_map(|n| n.to_le_bytes()).collect()
-}
-
-fn plan_view(case: &Case, scheme: &Scheme, truth: &Truth, consumes: &[Consume], arena: &mut Arena) -> PlanView {
-    let has = |what| consumes.contains(&what);
-    let plan = &truth.plan;
-    let rows: Vec<u32> = if plan.map_heads > 1 {
-        (0..case.q_heads)
-            .map(|h| plan.row_of_q_head(h))
-            .chain((0..case.k_heads).map(|h| plan.row_of_k_head(h)))
-            .collect()
-    } else {
-        vec![0]
-    };
-    let axes = scheme.axes.len();
-    let mut axis_bytes = Vec::with_capacity(rows.len() * truth.pairs);
-    let mut frequency_bytes = Vec::with_capacity(8 * rows.len() * truth.pairs);
-    for row in &rows {
-        for (axis, frequency) in plan.axes(*row).iter().zip(plan.frequencies(*row)) {
-            // A backend that reads what it says it does not read turns every pair by a neighbouring axis, and by NaN.
-            let moved = u8::try_from((usize::from(*axis) + 1) % axes).unwrap_or(0);
-            axis_bytes.push(if has(Consume::AxisOfPair) || *axis == NO_AXIS { *axis } else { moved });
-            let frequency = if has(Consume::InvFreq) { *frequency } else { f64::NAN };
-            frequency_bytes.extend_from_slice(&frequency.to_le_bytes());
-        }
-    }
-    let head_stride = if rows.len() > 1 { truth.pairs } else { 0 };
-    let sections = match &plan.sections {
-        Some(list) if has(Consume::Sections) => {
-            let bytes: Vec<u8> = list.iter().flat_map(|n| n.to_le_bytes()).collect();
-            Some((arena.put("sections", bytes, 8), list.len()))
-        }
-        _ => None,
-    };
-    PlanView {
-        pairing: case.pairing,
-        head_dim: case.head_dim as usize,
-        rotary_dim: truth.rotary_dim,
-        rotary_offset: truth.rotary_offset,
-        direction: case.direction,
-        attention_scaling: plan.attention_scaling,
-        axis_of_pair: TableView { offset: arena.put("axis_of_pair", axis_bytes, 1), head_stride },
-        inv_freq: TableView { offset: arena.put("inv_freq", frequency_bytes, 8), head_stride },
-        base: if has(Consume::Base) { plan.base.unwrap_or(f64::NAN) } else { f64::NAN },
-        sections,
-        interleaved: plan.interleaved,
-    }
-}
-
-fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) -> PositionView {
-    let (axes, batch) = (truth.positions.len(), case.batch());
-    let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
-    let dtype = case.position_dtype;
-    let stride = position_stride(case, batch, tokens);
-    let mut bytes = vec![POSITION_POISON; dtype.size() * axes * stride[0]];
-    for (axis, rows) in truth.positions.iter().enumerate() {
-        for (b, row) in rows.iter().enumerate() {
-            for (t, position) in row.iter().enumerate() {
-                let value = if consumed { position.hi } else { 3.0 * position.hi + 11.0 + axis as f64 };
-                let at = axis * stride[0] + b * stride[1] + t;
-                dtype.put_bits(&mut bytes, at, dtype.encode(value));
-            }
-        }
-    }
-    PositionView { dtype, offset: arena.put("positions", bytes, dtype.size()), stride }
 }

@@ -117,7 +117,7 @@ impl Judge<'_> {
 /// Said where only the sign is wrong.
 pub(super) const OPPOSITE: &str = "the value has the right size and the opposite sign";
 
-fn shown(dtype: DType, observed: f64) -> String {
+pub(super) fn shown(dtype: DType, observed: f64) -> String {
     if is_poison(dtype, observed) {
         return "still holds the poison that was there before the call: never written, or computed from other poison"
             .into();
@@ -138,7 +138,7 @@ pub(super) fn is_poison(dtype: DType, value: f64) -> bool {
     value.to_bits() == dtype.decode(u64::MAX).to_bits()
 }
 
-fn with_bits(dtype: DType, value: f64) -> String {
+pub(super) fn with_bits(dtype: DType, value: f64) -> String {
     if value.is_nan() {
         // Encoding would not give back the bits that were read.
         return "NaN".into();

@@ -10,7 +10,7 @@ use super::explain::OPPOSITE;
 use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
-use crate::plan::bound::{Allowance, PairBound, Types};
+use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
 use crate::plan::contract::{Contract, Frequency};
 use crate::plan::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
@@ -74,6 +74,15 @@ pub struct ElementFailure {
     pub expected: f64,
     /// By how much it may differ.
     pub allowance: Allowance,
+}
+
+/// What is known of an output element.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Known {
+    /// What the reference says.
+    pub expected: f64,
+    /// What becomes of the observed value.
+    pub judgement: Judgement,
 }
 
 /// Judges the outputs of one case.
@@ -329,6 +338,24 @@ impl<'a> Judge<'a> {
             (first, bound.allowance(&self.types, false, inputs, y, z).total()),
             (second, bound.allowance(&self.types, true, inputs, z, y).total()),
         ])
+    }
+
+    /// What the reference says of an output element, how far it may be off, and what becomes of `observed` there. Outside
+    /// the rotary width that is the input, and nothing may change.
+    #[must_use]
+    pub fn known(&self, outputs: &Outputs, at: Element, observed: f64) -> Known {
+        let input = self.input_row(outputs, at.row, at.token, at.head);
+        let Some((pair, _)) = self.pair_of(self.case.pairing, at.channel) else {
+            let expected = input[at.channel];
+            let same = observed == expected || observed.is_nan() && expected.is_nan();
+            let judgement = if same { Judgement::Pass { ratio: 0.0 } } else { Judgement::Fail };
+            return Known { expected, judgement };
+        };
+        let (a, b) = self.channels(pair);
+        let (bound, second) = (self.bound(at.row, at.token, at.head, pair), at.channel == b);
+        let (y, z) = bound.turn.apply(input[a], input[b]);
+        let judgement = bound.judge(&self.types, second, (input[a], input[b]), observed);
+        Known { expected: if second { z } else { y }, judgement }
     }
 
     /// Whether a failing pair's sine has the right size and the wrong sign.

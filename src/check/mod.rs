@@ -10,6 +10,7 @@ mod controls;
 mod explain;
 mod fit;
 pub mod generator;
+pub mod golden;
 mod independence;
 pub mod judge;
 mod laws;
@@ -26,7 +27,7 @@ mod tests;
 use crate::case::{Case, Level};
 
 pub use fit::Fit;
-pub use generator::{Generator, Group};
+pub use generator::{Generator, Group, HeadPreset};
 pub use judge::{ClassTally, Coverage, Element, ElementFailure, GradeTally, Measure, MeasuredK};
 pub use positions::invariant::SpecInvariant;
 pub use subject::{Halt, Outputs, Subject};
@@ -116,6 +117,11 @@ pub trait Check: Sync {
     /// Levels on which it can be judged.
     fn levels(&self) -> &'static [Level];
 
+    /// Whether it judges the memory of a call: of a backend that works on copies nothing follows from it.
+    fn is_about_memory(&self) -> bool {
+        false
+    }
+
     /// The cases for one group.
     fn schedule(&self, generator: &Generator) -> Schedule;
 
@@ -169,6 +175,7 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &memory::far_strides::FarStrides,
     &memory::empty::Empty,
     &memory::position_beyond_limit::PositionBeyondLimit,
+    &golden::GoldenCases,
 ];
 
 /// The levels that move tensors.

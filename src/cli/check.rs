@@ -22,7 +22,7 @@ use crate::spec::Library;
 
 /// How a backend is run.
 #[derive(Debug, Args)]
-struct BackendArguments {
+pub(super) struct BackendArguments {
     /// Seconds that one call may take
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     timeout: f64,
@@ -31,12 +31,12 @@ struct BackendArguments {
     start_timeout: f64,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
-    spec: Vec<PathBuf>,
+    pub(super) spec: Vec<PathBuf>,
 }
 
 /// The arithmetic that outputs are held to.
 #[derive(Debug, Args)]
-struct ContractArguments {
+pub(super) struct ContractArguments {
     /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
     #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
     contract: Vec<String>,
@@ -112,16 +112,18 @@ pub(super) struct DescribeArguments {
     run: BackendArguments,
 }
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
+/// A duration that a user gave.
+pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
     Duration::try_from_secs_f64(value)
         .ok()
         .filter(|d| !d.is_zero() && *d <= Duration::from_secs(86_400))
         .ok_or_else(|| Stop::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")))
 }
 
-fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
+/// What starts the backend that a user named; none: the embedded kernel.
+pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
     match backend {
@@ -135,12 +137,12 @@ fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<d
     }
 }
 
-fn all_cores() -> usize {
+pub(super) fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(64)
 }
 
 /// The built-in contracts, and what the user declares in the place of the backend.
-fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
+pub(super) fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
     let contracts = crate::plan::contract_file::contracts();
     let mut contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     for text in &options.contract {
@@ -188,7 +190,9 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
 
 /// Controls, anchors, and every selected check.
 fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> Result<RunReport, Stop> {
-    let manifest = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?.manifest().clone();
+    let backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
+    drop(backend);
     contracts_exist(&manifest, context.contracts)?;
     let units = run::groups(&manifest, context.library, options).map_err(|e| match e {
         SelectionError::Unknown(why) => Stop::usage(why),
@@ -211,7 +215,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     let embedded = Library::embedded().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let anchors = run::anchors(&embedded);
     let statements = run::statements(context.library, &schemes);
-    let bar = progress_bar(units.len());
+    let bar = progress_bar(units.len(), "checks");
     let (manifest, results) = run::run(factory, context, options, &units, &|done, _| bar.set_position(done as u64))
         .map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     bar.finish_and_clear();
@@ -222,6 +226,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
         seed: options.seed,
         cases: options.cases,
         backend: format!("{} {}", manifest.name, manifest.version),
+        device,
         embedded: factory.name() == "host",
         contracts: run::contracts_in_force(&manifest, context.contracts, &levels),
         contract_options: context.contracts.options(),
@@ -243,7 +248,7 @@ fn judge(factory: &dyn BackendFactory, context: &Context, options: &Options) -> 
     Ok(report)
 }
 
-fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
+pub(super) fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), Stop> {
     if let Some((Some(dtype), _)) =
         contracts.overrides.iter().find(|(d, _)| d.is_some_and(|d| !manifest.dtypes.contains(&d)))
     {
@@ -272,12 +277,12 @@ fn parameters_exist(library: &Library, units: &[(crate::check::Group, String)], 
     Ok(())
 }
 
-fn progress_bar(units: usize) -> indicatif::ProgressBar {
+pub(super) fn progress_bar(units: usize, what: &str) -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }
     let bar = indicatif::ProgressBar::new(units as u64);
-    if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} checks") {
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {what}")) {
         bar.set_style(style);
     }
     bar
@@ -321,6 +326,8 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
     let manifest = backend.manifest();
     let mut out = Vec::new();
     let _ = writeln!(out, "{} {}", manifest.name, manifest.version);
+    let memory = backend.device().map_or_else(|| "the host's".to_owned(), |name| format!("of a device: {name}"));
+    let _ = writeln!(out, "memory of calls: {memory}");
     for (level, m) in &manifest.levels {
         let consumes: Vec<&str> = m.consumes.iter().map(|c| c.name()).collect();
         let _ = writeln!(out, "level {level}: consumes {}; schemes {}", consumes.join(", "), m.schemes.join(", "));

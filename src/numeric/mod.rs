@@ -6,6 +6,7 @@
 mod dd;
 mod dtype;
 mod error;
+mod memo;
 mod number;
 mod number_functions;
 mod number_text;

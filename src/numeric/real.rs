@@ -1,12 +1,14 @@
 //! Reals of 256 bits.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use dashu_base::{Abs, BitTest, Sign};
 use dashu_float::round::mode::HalfEven;
-use dashu_float::{Context, FBig};
+use dashu_float::{ConstCache, Context, FBig};
 use dashu_int::{IBig, UBig};
 
+use super::memo::Memo;
 use super::{NumberError, round};
 
 type Binary = FBig<HalfEven, 2>;
@@ -24,6 +26,26 @@ const ANGLE_LIMIT: i64 = 4096;
 pub struct Real(Binary);
 
 const CONTEXT: Context<HalfEven> = Context::new(PRECISION);
+
+thread_local! {
+    /// pi and logarithms of small integers, as far as they were ever needed: most of the time of a logarithm otherwise. Results are
+    /// correctly rounded with and without it.
+    static CONSTANTS: RefCell<ConstCache> = const { RefCell::new(ConstCache::new()) };
+}
+
+/// Significand and exponent: exactly a value.
+type Parts = (IBig, i64);
+
+/// Powers and logarithms: plans of other schemes and widths ask for the same frequencies again.
+static POWERS: Memo<[Parts; 2], Real> = Memo::new();
+static LOGARITHMS: Memo<Parts, Real> = Memo::new();
+
+fn with_constants<T>(work: impl FnOnce(Option<&mut ConstCache>) -> T) -> T {
+    CONSTANTS.with(|cache| match cache.try_borrow_mut() {
+        Ok(mut cache) => work(Some(&mut cache)),
+        Err(_) => work(None),
+    })
+}
 
 impl Real {
     fn checked(outcome: Outcome) -> Result<Self, NumberError> {
@@ -157,7 +179,7 @@ impl Real {
             // sin x = x and cos x = 1 to more than 2^-512 (relative).
             return Ok((self.clone(), Self::from_i128(1)));
         }
-        let (sin, cos) = CONTEXT.sin_cos(self.0.repr(), None);
+        let (sin, cos) = with_constants(|cache| CONTEXT.sin_cos(self.0.repr(), cache));
         Ok((Self::checked(sin)?, Self::checked(cos)?))
     }
 
@@ -169,7 +191,7 @@ impl Real {
         if self.is_zero() || self.is_negative() {
             return Err(NumberError::Domain("logarithm of a number that is not positive"));
         }
-        Self::checked(CONTEXT.ln(self.0.repr(), None))
+        LOGARITHMS.get(self.parts(), || Self::checked(with_constants(|cache| CONTEXT.ln(self.0.repr(), cache))))
     }
 
     /// e^self.
@@ -182,7 +204,7 @@ impl Real {
             // |self| >= 2^16 leaves 2^±65536 for sure.
             Some(m) if m > 17 => Err(NumberError::Overflow),
             Some(m) if m < -300 => Ok(Self::from_i128(1)),
-            Some(_) => Self::checked(CONTEXT.exp(self.0.repr(), None)),
+            Some(_) => Self::checked(with_constants(|cache| CONTEXT.exp(self.0.repr(), cache))),
         }
     }
 
@@ -197,9 +219,25 @@ impl Real {
         if exponent.is_zero() {
             return Ok(Self::from_i128(1));
         }
-        // The size first: the power itself is computed in one correctly rounded step.
-        exponent.mul(&self.ln()?)?.exp()?;
-        Self::checked(CONTEXT.powf(self.0.repr(), exponent.0.repr(), None))
+        POWERS.get([self.parts(), exponent.parts()], || {
+            // The size first: the power itself is computed in one correctly rounded step.
+            if !self.power_is_surely_small(exponent) {
+                exponent.mul(&self.ln()?)?.exp()?;
+            }
+            Self::checked(with_constants(|cache| CONTEXT.powf(self.0.repr(), exponent.0.repr(), cache)))
+        })
+    }
+
+    /// Whether |exponent * log2(self)| is below `LIMIT` by the sizes of both alone: |log2| of 2^(m-1)..2^m is at most the larger
+    /// of |m - 1| and |m|, and |exponent| is below 2^e.
+    fn power_is_surely_small(&self, exponent: &Self) -> bool {
+        match (self.magnitude(), exponent.magnitude()) {
+            (Some(m), Some(e)) => {
+                let log = m.abs().max((m - 1).abs());
+                e <= 16 && log <= LIMIT && (log << e.max(0)) < LIMIT
+            }
+            _ => false,
+        }
     }
 
     /// Angle of the point (x, y) = (other, self), in (-pi, pi].
@@ -210,13 +248,13 @@ impl Real {
         if self.is_zero() && other.is_zero() {
             return Err(NumberError::Domain("atan2(0, 0)"));
         }
-        Self::checked(CONTEXT.atan2(self.0.repr(), other.0.repr(), None))
+        Self::checked(with_constants(|cache| CONTEXT.atan2(self.0.repr(), other.0.repr(), cache)))
     }
 
     /// pi.
     #[must_use]
     pub fn pi() -> Self {
-        Self(CONTEXT.pi::<2>(None).value())
+        Self(with_constants(|cache| CONTEXT.pi::<2>(cache).value()))
     }
 
     pub(super) fn floor(&self) -> Result<i128, NumberError> {

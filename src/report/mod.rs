@@ -1,13 +1,17 @@
 //! What people and programs see of a run.
 
+mod bench;
 mod coverage;
 mod grade;
 mod junit;
 mod selftest;
+mod snapshot;
 mod table;
 
+pub use bench::bench;
 pub use junit::junit;
 pub use selftest::{selftest, selftest_markdown};
+pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};
 pub use table::table;
 
 use crate::run::RunReport;

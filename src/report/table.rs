@@ -9,14 +9,14 @@ use super::coverage::coverage;
 use super::grade::grades;
 use crate::run::{CheckResult, ExitCode, RunReport};
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Most failures that are shown in full.
 const SHOWN: usize = 6;
 
-fn styled(style: Style, text: &str) -> String {
+pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -39,6 +39,9 @@ pub fn table(report: &RunReport, again: &str) -> String {
 fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let own = if report.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
     writeln!(out, "ropecheck {} on {}{own}", report.ropecheck, report.backend)?;
+    if let Some(device) = &report.device {
+        writeln!(out, "device    {device}: its memory, reads outside of buffers seen only if they change a result")?;
+    }
     let bad: Vec<&str> =
         report.controls.iter().filter(|c| c.kernel != "known-good").map(|c| c.kernel.as_str()).collect();
     if report.controls.iter().all(|c| c.ok) {
@@ -57,6 +60,7 @@ fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
             "anchors   {} position vectors of official code and {} points of an independent program match (judges ropecheck)",
             anchors.vectors, anchors.points
         )?;
+        writeln!(out, "golden    {} values and bounds are those of golden/tensors (judges ropecheck)", anchors.golden)?;
     }
     for mismatch in anchors.mismatches.iter().take(SHOWN) {
         writeln!(out, "anchors   {} {mismatch}", styled(BAD, "MISMATCH"))?;
@@ -197,6 +201,15 @@ fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
         for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged > 0) {
             b.reasons.iter().for_each(|why| add(why, band));
         }
+    }
+    let mut bounds: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in report.results.iter().filter(|r| r.check == "golden") {
+        for why in result.bands.values().filter(|b| b.passed > 0).flat_map(|b| &b.reasons) {
+            *bounds.entry(why).or_default() += 1;
+        }
+    }
+    for (why, count) in bounds {
+        writeln!(out, "{}", styled(DIM, &format!("golden: {why} ({count} cases)")))?;
     }
     for ((what, why), count) in reasons {
         let times = if count > 1 { format!(" ({count} groups)") } else { String::new() };

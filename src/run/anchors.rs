@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::check::golden;
 use crate::numeric::{Number, sincos};
+use crate::plan::contract_file::contracts;
 use crate::plan::invariants::verify::verify;
 use crate::plan::{AccuracyPoint, HeadShape, OfficialVector, Parameters, RotationPlan};
 use crate::plan::{Checker, sweep};
@@ -22,6 +24,8 @@ pub struct Anchors {
     pub vectors: usize,
     /// Sines and cosines within 2^-50, and rotated pairs within the documented error of the reference.
     pub points: usize,
+    /// Golden values and their bounds, of `golden/tensors/`, that this program computes too.
+    pub golden: usize,
     /// What did not match.
     pub mismatches: Vec<String>,
 }
@@ -53,6 +57,13 @@ pub fn anchors(library: &Library) -> Anchors {
             Ok(()) => result.points += 1,
             Err(why) => result.mismatches.push(format!("golden/accuracy_points.txt: {why}")),
         }
+    }
+    // Not evidence from elsewhere, but from before: what the reference and the bound said when they were looked at. The
+    // narrow heads are enough at every start; tests/golden.rs holds all.
+    let contracts = contracts().map_err(|errors| vec![errors.to_string()]);
+    match contracts.and_then(|contracts| golden::agree_with(&golden::embedded(), &contracts, &golden::WIDTHS[..1])) {
+        Ok(count) => result.golden = count,
+        Err(mut why) => result.mismatches.append(&mut why),
     }
     result
 }

@@ -296,6 +296,9 @@ pub struct RunReport {
     pub cases: u32,
     /// The backend's name and version, from its manifest.
     pub backend: String,
+    /// The device whose memory the calls used, for people: a verdict in JSON is about no machine.
+    #[serde(skip)]
+    pub device: Option<String>,
     /// True if the backend is ropecheck's own kernel.
     pub embedded: bool,
     /// What the backend says of itself.
@@ -373,6 +376,12 @@ pub fn digest(library: &crate::spec::Library) -> String {
         hash.update(format!("{} {}\n", scheme.id(), scheme.sha256));
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// SHA-256 of the spec of one scheme; empty if there is no such scheme.
+#[must_use]
+pub fn digest_of(library: &crate::spec::Library, scheme: &str) -> String {
+    library.get(scheme).map(|s| s.sha256.clone()).unwrap_or_default()
 }
 
 /// The verdict in words. Says what it is about: levels that were given positions are no proof of a scheme.

@@ -105,12 +105,15 @@ pub fn scratch(name: &str) -> PathBuf {
     folder
 }
 
+/// The same, one that no other build of this run uses: two tests may want the same kernel at the same time.
+fn own_scratch(name: &str) -> PathBuf {
+    static BUILDS: AtomicUsize = AtomicUsize::new(0);
+    scratch(&format!("{name}-{}", BUILDS.fetch_add(1, Ordering::Relaxed)))
+}
+
 /// Compiles C into a shared library. An error is the compiler's.
 pub fn compile(from: &Path, name: &str) -> Result<PathBuf, String> {
-    // A folder for each build: two tests may want the same kernel at the same time.
-    static BUILDS: AtomicUsize = AtomicUsize::new(0);
-    let number = BUILDS.fetch_add(1, Ordering::Relaxed);
-    let library = scratch(&format!("{name}-{number}")).join("librope.so");
+    let library = own_scratch(name).join("librope.so");
     let root = source("");
     let output = Command::new("cc")
         .args(["-O2", "-shared", "-fPIC", "-Iinclude", "-Ikernels/c", "-o", text(&library), text(from), "-lm"])
@@ -155,7 +158,7 @@ pub fn broken(id: &str) -> Result<PathBuf, String> {
         1 => {}
         n => return Err(format!("its `replace` occurs {n} times in rope.c")),
     }
-    let edited = scratch(id).join("rope.c");
+    let edited = own_scratch(id).join("rope.c");
     fs::write(&edited, good.replace(&defect.replace, &defect.with)).map_err(|e| e.to_string())?;
     compile(&edited, id)
 }

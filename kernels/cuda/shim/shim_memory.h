@@ -51,7 +51,7 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, in
 }
 
 static inline cudaError_t cudaMalloc(void **device, size_t bytes) {
-  void *block = mmap(NULL, shim_pages(bytes == 0 ? 1 : bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *block = mmap(NULL, shim_pages(bytes == 0 ? 1 : bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (block == MAP_FAILED) return cudaErrorMemoryAllocation;
   shim_allocations[static_cast<char *>(block)] = bytes == 0 ? 1 : bytes;
   *device = block;

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-pub const ABI_VERSION: u32 = 0;
+pub const ABI_VERSION: u32 = 1;
 
 pub const OK: i32 = 0;
 pub const UNSUPPORTED: i32 = 1;

@@ -24,7 +24,7 @@ macro_rules! manifest {
             $pairings,
             r#","head_dims":{"min":2,"max":512,"multiple":2},"q_heads":{"min":1,"max":1024},"#,
             r#""k_heads":{"min":0,"max":1024},"alias":["out"],"strides":"packed","#,
-            r#""partial_rotary":false,"directions":[1],"attention_scaling":true,"bit_stable":true}"#,
+            r#""partial_rotary":false,"directions":[1],"attention_scaling":true,"bit_stable":true,"copies":true}"#,
             "\0"
         )
     };

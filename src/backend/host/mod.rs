@@ -4,10 +4,12 @@
 mod kernel;
 mod storage;
 
+use std::time::Instant;
+
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
+use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError, Timed, Timing};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
@@ -62,6 +64,7 @@ fn manifest() -> Manifest {
         max_tokens: 1 << 24,
         token_ranges: true,
         varlen: true,
+        copies: false,
         bit_stable: Some(true),
         directions: vec![1, -1],
         attention_scaling: true,
@@ -98,6 +101,25 @@ impl Backend for Host {
         let (outcome, called) = watched(|| kernel::run(call, memory));
         self.called = called;
         outcome
+    }
+
+    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Outcome> {
+        if !timing.fits(self.memory.len()) {
+            return Err(Outcome::Internal("the copy does not fit in the arena".into()));
+        }
+        let calls = timing.sample(|number| {
+            let start = Instant::now();
+            for _ in 0..number {
+                match kernel::run(call, &mut self.memory) {
+                    Outcome::Ok => {}
+                    outcome => return Err(outcome),
+                }
+            }
+            Ok(start.elapsed().as_secs_f64())
+        })?;
+        let (front, back) = self.memory.split_at_mut(timing.to);
+        let copies = timing.sample_copy(&front[timing.from.clone()], &mut back[..timing.from.len()]);
+        Ok(Timed { calls, copies, device_clock: false })
     }
 
     fn memory(&self) -> &[u8] {

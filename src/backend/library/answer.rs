@@ -14,23 +14,27 @@ pub(super) fn accepted(manifest: &str, exports: &[String]) -> Result<Manifest, S
     }
 }
 
+/// A status of the ABI.
+pub(super) fn outcome(status: i32, message: String) -> Outcome {
+    match status {
+        0 => Outcome::Ok,
+        1 => Outcome::Unsupported(message),
+        2 => Outcome::BadArgument(message),
+        3 => Outcome::Internal(message),
+        _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
+    }
+}
+
 /// What a reply to a call means, and the floating-point control words that came with it; `None` if it is no reply to a call,
 /// so that the worker cannot be used any more.
 pub(super) fn settled(reply: Reply) -> (Outcome, Option<Option<[u64; 2]>>) {
     match reply {
-        Reply::Done { status, message, float } => {
-            let outcome = match status {
-                0 => Outcome::Ok,
-                1 => Outcome::Unsupported(message),
-                2 => Outcome::BadArgument(message),
-                3 => Outcome::Internal(message),
-                _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
-            };
-            (outcome, Some(float))
-        }
-        Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. } => {
-            (Outcome::Died("and its worker broke the protocol".into()), None)
-        }
+        Reply::Done { status, message, float, .. } => (outcome(status, message), Some(float)),
+        Reply::Open { .. }
+        | Reply::Refused { .. }
+        | Reply::Fault { .. }
+        | Reply::Timed { .. }
+        | Reply::Reserved { .. } => (Outcome::Died("and its worker broke the protocol".into()), None),
     }
 }
 
@@ -65,9 +69,12 @@ fn again<T: serde::Serialize + for<'de> serde::Deserialize<'de>>(value: &T) -> i
 /// If the frame cannot be written or read.
 #[doc(hidden)]
 pub fn through_a_frame(call: &Call, bytes: usize) -> io::Result<Call> {
-    let request = Request::Call { bytes, guards: vec![(0, bytes)], call: Box::new(call.clone()) };
+    let guards = vec![(0, bytes)];
+    let request = Request::Call { bytes, guards, sparse: true, call: Box::new(call.clone()) };
     match again(&request)? {
-        Some(Request::Call { bytes: size, guards, call }) if size == bytes && guards == [(0, bytes)] => Ok(*call),
+        Some(Request::Call { bytes: size, guards, sparse: true, call }) if size == bytes && guards == [(0, bytes)] => {
+            Ok(*call)
+        }
         other => Err(io::Error::other(format!("came back as {other:?}"))),
     }
 }

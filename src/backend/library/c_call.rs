@@ -1,6 +1,4 @@
 //! How a [`Call`] becomes a struct of the C ABI.
-#![allow(unsafe_code)]
-
 use std::ffi::{CString, c_char, c_void};
 use std::mem::size_of;
 use std::ptr;
@@ -43,23 +41,28 @@ pub(super) struct Keep {
     layouts: Vec<LayoutStruct>,
 }
 
-/// Turns offsets into pointers. `base` is the start of the arena and `len` its bytes.
+/// Turns offsets into pointers, which only the library follows.
 #[derive(Clone, Copy)]
 pub(super) struct Arena {
-    /// First byte.
+    /// First byte, where the kernel works: on the device, if the library has one.
     pub(super) base: *mut u8,
-    /// Bytes.
+    /// First byte in host memory, for what the ABI keeps there.
+    pub(super) host: *mut u8,
+    /// Bytes of either.
     pub(super) len: usize,
+    /// Stream of the calls; NULL without a device.
+    pub(super) stream: *mut c_void,
 }
 
 impl Arena {
     /// A pointer into the arena; null if the offset lies outside (a library then gets a null it can refuse).
     fn at(self, offset: usize) -> *mut c_void {
-        if offset >= self.len {
-            return ptr::null_mut();
-        }
-        // SAFETY: offset < len, and [base, base + len) is one mapped allocation that outlives the call.
-        unsafe { self.base.add(offset).cast() }
+        if offset < self.len { self.base.wrapping_add(offset).cast() } else { ptr::null_mut() }
+    }
+
+    /// The same in host memory.
+    fn on_host(self, offset: usize) -> *mut c_void {
+        if offset < self.len { self.host.wrapping_add(offset).cast() } else { ptr::null_mut() }
     }
 
     fn tensor(self, view: Option<&TensorView>) -> Tensor {
@@ -101,7 +104,7 @@ impl Arena {
 
     fn plan(self, v: &PlanView) -> Plan {
         let (sections, n_sections) = match v.sections {
-            Some((offset, count)) => (self.at(offset).cast_const().cast(), i32::try_from(count).unwrap_or(0)),
+            Some((offset, count)) => (self.on_host(offset).cast_const().cast(), i32::try_from(count).unwrap_or(0)),
             None => (ptr::null(), 0),
         };
         Plan {
@@ -222,7 +225,7 @@ pub(super) enum CCall {
 
 /// Builds the C struct for a call.
 pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
-    let stream = ptr::null_mut();
+    let stream = arena.stream;
     match call {
         Call::Positions { scheme, layouts, token_start, token_count, out, next } => CCall::Positions(PositionsCall {
             struct_size: size::<PositionsCall>(),

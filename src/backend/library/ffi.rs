@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 /// The version of the ABI that this suite speaks.
-pub const ABI_VERSION: u32 = 0;
+pub const ABI_VERSION: u32 = 1;
 
 #[repr(C)]
 #[derive(Clone, Copy)]

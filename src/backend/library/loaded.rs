@@ -7,18 +7,23 @@ use std::path::Path;
 use libloading::Library;
 
 use super::c_call::{Arena, CCall, Keep, c_call};
+use super::device::Device;
 use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, PositionsCall, RotateCall};
 use crate::backend::Call;
 use crate::case::Level;
 
-type Status = i32;
+pub(super) type Status = i32;
 type AbiVersion = unsafe extern "C" fn() -> u32;
 type Describe = unsafe extern "C" fn() -> *const c_char;
 type Open = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> Status;
 type Close = unsafe extern "C" fn(*mut c_void);
 type Entry<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> Status;
 
-const MESSAGE_BYTES: usize = 1024;
+/// Bytes of a message, its NUL included.
+pub(super) const MESSAGE_BYTES: usize = 1024;
+
+/// From ropecheck_open: the machine has no device that the library can run on.
+const NO_DEVICE: Status = 4;
 
 /// An open library.
 pub(super) struct Loaded {
@@ -30,6 +35,8 @@ pub(super) struct Loaded {
     apply: Option<Entry<ApplyCall>>,
     /// The manifest, as text.
     pub(super) manifest: String,
+    /// Its device, if it lends one's memory.
+    pub(super) device: Option<Device>,
     // Last, so that it is unloaded after everything that points into it is gone.
     _library: Library,
 }
@@ -74,7 +81,9 @@ impl Loaded {
         // SAFETY: the symbol is a function without arguments, by the header.
         let found = unsafe { version() };
         if found != ABI_VERSION {
-            return Err(format!("it speaks ABI {found}, this ropecheck speaks ABI {ABI_VERSION}"));
+            return Err(format!(
+                "it speaks ABI {found}, this ropecheck speaks ABI {ABI_VERSION}: build it with the include/ropecheck.h of this version"
+            ));
         }
         // SAFETY: by the header, it returns NULL or a NUL-terminated text that lives as long as the library.
         let manifest = unsafe {
@@ -90,12 +99,16 @@ impl Loaded {
         // SAFETY: handle and message outlive the call, and the length given is the message's.
         let status = unsafe { open(&mut handle, message.as_mut_ptr().cast(), MESSAGE_BYTES) };
         if status != 0 {
-            let reason = match text_of(&message) {
-                text if text.is_empty() => " and gave no reason".to_owned(),
-                text => format!(": {text}"),
-            };
-            return Err(format!("ropecheck_open returned {}{reason}", status_name(status)));
+            return Err(match text_of(&message) {
+                text if text.is_empty() => {
+                    format!("ropecheck_open returned {} and gave no reason", status_name(status))
+                }
+                // The message says it all: "no CUDA device: ...".
+                text if status == NO_DEVICE => text,
+                text => format!("ropecheck_open returned {}: {text}", status_name(status)),
+            });
         }
+        let device = Device::of(&library, handle)?;
         // SAFETY: as above; the copied pointers are used only while `library` is loaded, which this struct owns.
         unsafe {
             Ok(Loaded {
@@ -106,6 +119,7 @@ impl Loaded {
                 fused: library.get(b"ropecheck_fused\0").ok().map(|s| *s),
                 apply: library.get(b"ropecheck_apply\0").ok().map(|s| *s),
                 manifest,
+                device,
                 _library: library,
             })
         }
@@ -121,24 +135,44 @@ impl Loaded {
         }
     }
 
-    /// Runs one call; status and message.
-    pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
+    /// A call as the library will see it.
+    pub(super) fn ready(&self, call: &Call, arena: Arena) -> Ready<'_> {
         let mut keep = Keep::default();
         let call = c_call(call, arena, &mut keep);
+        Ready { loaded: self, call, _keep: keep }
+    }
+
+    /// Runs one call; status and message.
+    pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
+        self.ready(call, arena).run()
+    }
+}
+
+/// A call that can be made, once or often. The arena it was made from must be there.
+pub(super) struct Ready<'a> {
+    loaded: &'a Loaded,
+    call: CCall,
+    // What the pointers in `call` point to.
+    _keep: Keep,
+}
+
+impl Ready<'_> {
+    /// Runs the call; status and message.
+    pub(super) fn run(&self) -> (Status, String) {
+        let library = self.loaded;
         let mut message = [0u8; MESSAGE_BYTES];
         let (text, len) = (message.as_mut_ptr().cast::<c_char>(), MESSAGE_BYTES);
-        // SAFETY: every pointer in the struct points into `keep` or the arena, both alive until after the call; what the
-        // library does with them is its own affair, and this process holds nothing but its inputs.
+        // SAFETY: every pointer in the struct points into `_keep`, the arena or the device's copy of it, all alive until after
+        // the call; what the library does with them is its own affair, and this process holds nothing but its inputs.
         let status = unsafe {
-            match (&call, self.positions, self.rotate, self.fused, self.apply) {
-                (CCall::Positions(c), Some(entry), ..) => entry(self.handle, c, text, len),
-                (CCall::Rotate(c), _, Some(entry), ..) => entry(self.handle, c, text, len),
-                (CCall::Fused(c), _, _, Some(entry), _) => entry(self.handle, c, text, len),
-                (CCall::Apply(c), .., Some(entry)) => entry(self.handle, c, text, len),
+            match (&self.call, library.positions, library.rotate, library.fused, library.apply) {
+                (CCall::Positions(c), Some(entry), ..) => entry(library.handle, c, text, len),
+                (CCall::Rotate(c), _, Some(entry), ..) => entry(library.handle, c, text, len),
+                (CCall::Fused(c), _, _, Some(entry), _) => entry(library.handle, c, text, len),
+                (CCall::Apply(c), .., Some(entry)) => entry(library.handle, c, text, len),
                 _ => return (3, "the library does not export this level's function".into()),
             }
         };
-        drop(keep);
         (status, if status == 0 { String::new() } else { text_of(&message) })
     }
 }
@@ -150,7 +184,8 @@ impl Drop for Loaded {
     }
 }
 
-fn text_of(message: &[u8]) -> String {
+/// A message up to its NUL.
+pub(super) fn text_of(message: &[u8]) -> String {
     let end = message.iter().position(|b| *b == 0).unwrap_or(message.len());
     String::from_utf8_lossy(&message[..end]).trim().to_owned()
 }
@@ -160,7 +195,7 @@ fn status_name(status: Status) -> String {
         1 => "UNSUPPORTED".into(),
         2 => "BAD_ARGUMENT".into(),
         3 => "INTERNAL".into(),
-        4 => "NO_DEVICE".into(),
+        NO_DEVICE => "NO_DEVICE".into(),
         other => format!("status {other}, which the ABI does not have"),
     }
 }

@@ -3,20 +3,20 @@
 
 mod answer;
 mod c_call;
+mod device;
+mod device_arena;
 mod ffi;
 pub(super) mod float_control;
 mod guard;
 mod loaded;
+mod process;
 mod protocol;
 mod shared;
+mod timing;
 mod worker;
 
-use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[doc(hidden)]
@@ -25,8 +25,10 @@ pub use ffi::ABI_VERSION;
 pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
+use super::timing::{Timed, Timing};
 use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
-use protocol::{Reply, Request, read_frame, write_frame};
+use process::{Silence, Started, Worker};
+use protocol::{Reply, Request};
 use shared::SharedMemory;
 
 /// The hidden command by which the binary becomes a worker.
@@ -65,7 +67,7 @@ impl BackendFactory for LibraryFactory {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let (worker, manifest, exports, load) = Worker::start(self, &memory).map_err(refuse)?;
+        let Started { worker, manifest, exports, float, device } = Worker::start(self, &memory).map_err(refuse)?;
         let manifest = answer::accepted(&manifest, &exports).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {
             factory: LibraryFactory {
@@ -76,10 +78,12 @@ impl BackendFactory for LibraryFactory {
             manifest,
             memory,
             worker: Some(worker),
+            device,
             bytes: 0,
+            sparse: false,
             guards: Vec::new(),
             fault: None,
-            load,
+            load: float,
             last: None,
         }))
     }
@@ -95,12 +99,74 @@ struct LibraryBackend {
     manifest: Manifest,
     memory: SharedMemory,
     worker: Option<Worker>,
+    /// The device whose memory calls point to, and its name.
+    device: Option<Option<String>>,
     bytes: usize,
+    sparse: bool,
     guards: Vec<(usize, usize)>,
     fault: Option<Fault>,
     /// Floating-point control words before and after loading, and around the last call.
     load: Option<[u64; 2]>,
     last: Option<[u64; 2]>,
+}
+
+impl LibraryBackend {
+    /// Sends a request to the worker, to a fresh one if the last is gone.
+    fn ask(&mut self, request: &Request) -> Result<Reply, Outcome> {
+        self.ask_for(request, self.factory.options.timeout)
+    }
+
+    fn ask_for(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Outcome> {
+        self.fault = None;
+        let mut worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => match Worker::start(&self.factory, &self.memory) {
+                Ok(started) => started.worker,
+                Err(why) => return Err(Outcome::Died(format!("and could not be started again: {why}"))),
+            },
+        };
+        let mut fault = None;
+        let answer = worker.ask(request, timeout, |offset, write| {
+            fault = Some(Fault { offset, write });
+        });
+        self.fault = fault;
+        match answer {
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
+                Err(Outcome::Died("and its worker broke the protocol".into()))
+            }
+            Ok(reply) => {
+                // A worker whose device failed has ended.
+                let ended = matches!(
+                    reply,
+                    Reply::Done { broken: true, .. }
+                        | Reply::Timed { broken: true, .. }
+                        | Reply::Reserved { missing: Some(_) }
+                );
+                self.worker = (!ended).then_some(worker);
+                Ok(reply)
+            }
+            Err(Silence::TimedOut(limit)) => Err(Outcome::TimedOut(format!("no answer within {limit:?}"))),
+            Err(Silence::Died(epitaph)) => Err(Outcome::Died(epitaph)),
+        }
+    }
+
+    /// Device memory for the next call, where the library has a device.
+    fn reserve(&mut self, bytes: usize, sparse: bool) -> Result<(), StartError> {
+        (self.bytes, self.sparse) = (bytes, sparse);
+        if self.device.is_none() {
+            return Ok(());
+        }
+        let why = match self.ask(&Request::Reserve { bytes, sparse }) {
+            Ok(Reply::Reserved { missing: None }) => return Ok(()),
+            Ok(Reply::Reserved { missing: Some(why) }) => why,
+            Ok(_) => "its worker broke the protocol".into(),
+            Err(outcome) => outcome.to_string(),
+        };
+        Err(StartError {
+            what: self.factory.shown.clone(),
+            why: format!("no device memory for an arena of {bytes} bytes: {why}"),
+        })
+    }
 }
 
 impl Backend for LibraryBackend {
@@ -109,7 +175,7 @@ impl Backend for LibraryBackend {
     }
 
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
-        self.bytes = bytes;
+        self.reserve(bytes, false)?;
         self.memory.at_least(bytes).map_err(|e| StartError {
             what: self.factory.shown.clone(),
             why: format!("no shared memory of {bytes} bytes: {e}"),
@@ -117,7 +183,7 @@ impl Backend for LibraryBackend {
     }
 
     fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
-        self.bytes = bytes;
+        self.reserve(bytes, true)?;
         self.memory.sparse(bytes).map_err(|e| StartError {
             what: self.factory.shown.clone(),
             why: format!("no sparse memory of {bytes} bytes: {e}"),
@@ -125,7 +191,11 @@ impl Backend for LibraryBackend {
     }
 
     fn has_guards(&self) -> bool {
-        true
+        self.device.is_none()
+    }
+
+    fn device(&self) -> Option<&str> {
+        self.device.as_ref().map(|name| name.as_deref().unwrap_or("without a name"))
     }
 
     fn guard(&mut self, ranges: &[Range<usize>]) {
@@ -137,33 +207,8 @@ impl Backend for LibraryBackend {
     }
 
     fn call(&mut self, call: &Call) -> Outcome {
-        self.fault = None;
-        if self.worker.is_none() {
-            match Worker::start(&self.factory, &self.memory) {
-                Ok((worker, ..)) => self.worker = Some(worker),
-                Err(why) => return Outcome::Died(format!("and could not be started again: {why}")),
-            }
-        }
-        let Some(worker) = self.worker.as_mut() else { return Outcome::Died(String::new()) };
-        let sent = match worker.input.as_mut() {
-            Some(input) => {
-                let guards = self.guards.clone();
-                write_frame(input, &Request::Call { bytes: self.bytes, guards, call: Box::new(call.clone()) }).is_ok()
-            }
-            None => false,
-        };
-        let reply = if sent {
-            match worker.replies.recv_timeout(self.factory.options.timeout) {
-                Ok(Reply::Fault { offset, write }) => {
-                    self.fault = Some(Fault { offset, write });
-                    worker.replies.recv_timeout(self.factory.options.timeout)
-                }
-                other => other,
-            }
-        } else {
-            Err(RecvTimeoutError::Disconnected)
-        };
-        match reply {
+        let (bytes, sparse, guards) = (self.bytes, self.sparse, self.guards.clone());
+        match self.ask(&Request::Call { bytes, guards, sparse, call: Box::new(call.clone()) }) {
             Ok(reply) => {
                 let (outcome, float) = answer::settled(reply);
                 match float {
@@ -172,14 +217,21 @@ impl Backend for LibraryBackend {
                 }
                 outcome
             }
-            Err(RecvTimeoutError::Timeout) => {
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Outcome> {
+        let request = Request::Time { bytes: self.bytes, call: Box::new(call.clone()), timing: timing.clone() };
+        // Two calls, three samples and as many copies at least, each of at most the time of a call; and what the samples may
+        // take together.
+        let limit = self.factory.options.timeout.saturating_mul(16);
+        let limit = limit.saturating_add(Duration::try_from_secs_f64(4.0 * timing.seconds).unwrap_or_default());
+        match self.ask_for(&request, limit)? {
+            Reply::Timed { result, .. } => result.map_err(|(status, message)| answer::outcome(status, message)),
+            _ => {
                 self.worker = None;
-                Outcome::TimedOut(format!("no answer within {:?}", self.factory.options.timeout))
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                let epitaph = worker.epitaph();
-                self.worker = None;
-                Outcome::Died(epitaph)
+                Err(Outcome::Died("and its worker broke the protocol".into()))
             }
         }
     }
@@ -196,120 +248,4 @@ impl Backend for LibraryBackend {
     fn isolated(&self) -> bool {
         true
     }
-}
-
-/// A running worker process.
-struct Worker {
-    child: Child,
-    input: Option<ChildStdin>,
-    replies: Receiver<Reply>,
-    printed: Arc<Mutex<Vec<u8>>>,
-}
-
-/// A worker, the manifest, the exported levels, and the floating-point control words before and after loading.
-type Started = (Worker, String, Vec<String>, Option<[u64; 2]>);
-
-/// How much of what a library prints is kept for the report.
-const KEPT_BYTES: usize = 2048;
-
-impl Worker {
-    /// Starts a worker and waits until the library is open: worker, manifest, exported levels, control words.
-    fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<Started, String> {
-        let options = &factory.options;
-        let mut child = Command::new(&options.worker)
-            .arg(WORKER_COMMAND)
-            .arg("--arena")
-            .arg(memory.descriptor().to_string())
-            .arg("--library")
-            .arg(&factory.path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("the worker {} could not be started: {e}", options.worker.display()))?;
-        let input = child.stdin.take();
-        let (Some(output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err("the worker has no pipes".into());
-        };
-        let (sender, replies) = sync_channel(4);
-        std::thread::spawn(move || {
-            let mut output = BufReader::new(output);
-            while let Ok(Some(reply)) = read_frame(&mut output) {
-                if sender.send(reply).is_err() {
-                    break;
-                }
-            }
-        });
-        let printed = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&printed);
-        std::thread::spawn(move || {
-            let mut chunk = [0u8; 1024];
-            while let Ok(n @ 1..) = errors.read(&mut chunk) {
-                if let Ok(mut kept) = kept.lock() {
-                    kept.extend_from_slice(&chunk[..n]);
-                    let extra = kept.len().saturating_sub(KEPT_BYTES);
-                    kept.drain(..extra);
-                }
-            }
-        });
-        let mut worker = Worker { child, input, replies, printed };
-        match worker.replies.recv_timeout(options.start_timeout) {
-            Ok(Reply::Open { manifest, exports, float }) => Ok((worker, manifest, exports, float)),
-            Ok(Reply::Refused { why }) => Err(why),
-            Ok(Reply::Done { .. }) => Err("the worker broke the protocol".into()),
-            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(format!("it died while loading: {}", worker.epitaph())),
-        }
-    }
-
-    /// How the process ended, and the last it printed.
-    fn epitaph(&mut self) -> String {
-        use std::os::unix::process::ExitStatusExt;
-        self.input = None;
-        // The pipe is closed, so the process is ending or has ended; kill covers a library that closed its descriptors.
-        std::thread::sleep(Duration::from_millis(2));
-        let status = match self.child.try_wait() {
-            Ok(Some(status)) => Ok(status),
-            _ => {
-                std::thread::sleep(Duration::from_millis(50));
-                let _ = self.child.kill();
-                self.child.wait()
-            }
-        };
-        let how = match status {
-            Ok(status) => match (status.signal(), status.code()) {
-                (Some(signal), _) => signal_name(signal),
-                (None, Some(code)) => format!("exit status {code}"),
-                (None, None) => "an unknown end".into(),
-            },
-            Err(e) => format!("an unknown end ({e})"),
-        };
-        let printed = self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default();
-        if printed.is_empty() { how } else { format!("{how}; it printed: {printed}") }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.input = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        15 => "SIGTERM",
-        _ => return format!("signal {signal}"),
-    };
-    format!("signal {signal} ({name})")
 }

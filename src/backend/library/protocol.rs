@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Call;
+use crate::backend::timing::{Timed, Timing};
 
 /// Largest frame either side accepts.
 const MAX_FRAME: u32 = 16 << 20;
@@ -20,8 +21,26 @@ pub(super) enum Request {
         bytes: usize,
         /// Byte ranges that the library must not touch, first and last plus one; whole pages.
         guards: Vec<(usize, usize)>,
+        /// Whether only touched pages of the arena exist.
+        sparse: bool,
         /// The call.
         call: Box<Call>,
+    },
+    /// Time a call over the first `bytes` bytes of the arena.
+    Time {
+        /// Arena size.
+        bytes: usize,
+        /// The call.
+        call: Box<Call>,
+        /// How.
+        timing: Timing,
+    },
+    /// Have device memory for an arena of `bytes` bytes.
+    Reserve {
+        /// Arena size.
+        bytes: usize,
+        /// Whether only touched pages of the arena exist.
+        sparse: bool,
     },
 }
 
@@ -37,6 +56,8 @@ pub(super) enum Reply {
         exports: Vec<String>,
         /// Floating-point control words before and after loading.
         float: Option<[u64; 2]>,
+        /// The device whose memory calls point to, if there is one: its name, where the library says it.
+        device: Option<Option<String>>,
     },
     /// The library could not be opened.
     Refused {
@@ -58,6 +79,20 @@ pub(super) enum Reply {
         message: String,
         /// Floating-point control words before and after the call.
         float: Option<[u64; 2]>,
+        /// Whether the device failed, so that the process ends after this.
+        broken: bool,
+    },
+    /// A call was timed.
+    Timed {
+        /// What was measured, or the status and the message of a call that could not be.
+        result: Result<Timed, (i32, String)>,
+        /// Whether the device failed, so that the process ends after this.
+        broken: bool,
+    },
+    /// The answer to [`Request::Reserve`].
+    Reserved {
+        /// Why there is no such memory; the process ends after this.
+        missing: Option<String>,
     },
 }
 
@@ -100,8 +135,14 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_sent() {
         let mut pipe = Vec::new();
-        write_frame(&mut pipe, &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]) }).unwrap();
+        write_frame(
+            &mut pipe,
+            &Reply::Done { status: 2, message: "odd".into(), float: Some([1, u64::MAX]), broken: false },
+        )
+        .unwrap();
         let back: Reply = read_frame(&mut pipe.as_slice()).unwrap().unwrap();
-        assert!(matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]) } if message == "odd"));
+        assert!(
+            matches!(back, Reply::Done { status: 2, message, float: Some([1, u64::MAX]), broken: false } if message == "odd")
+        );
     }
 }

@@ -101,7 +101,7 @@ impl Judge<'_> {
     }
 
     /// The largest position of the case on an axis that turns a pair; `None` on level apply, which has none.
-    pub(super) fn largest_position(&self) -> Option<i64> {
+    pub(in crate::check) fn largest_position(&self) -> Option<i64> {
         if self.case.level == Level::Apply {
             return None;
         }

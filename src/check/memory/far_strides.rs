@@ -29,6 +29,10 @@ impl Check for FarStrides {
         TENSOR_LEVELS
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         if g.manifest.strides == Strides::Packed {
             return gap("the manifest offers packed tensors only");

@@ -26,6 +26,10 @@ impl Check for FullyWritten {
         &Level::ALL
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         if g.group.level != Level::Positions && !g.manifest.alias.contains(&Alias::Out) {
             return gap("the manifest offers calls in place only: an output is an input there");

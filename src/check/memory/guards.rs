@@ -30,6 +30,10 @@ impl Check for Guards {
         &Level::ALL
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         schedule(self.id(), g, &[Memory::GuardEnd, Memory::GuardStart], &[Alias::Out, Alias::In])
     }

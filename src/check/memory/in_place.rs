@@ -28,6 +28,10 @@ impl Check for InPlace {
         TENSOR_LEVELS
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         if !g.manifest.alias.contains(&Alias::Out) {
             return gap("the manifest offers calls in place only: every other check judges them");

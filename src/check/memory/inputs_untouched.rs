@@ -26,6 +26,10 @@ impl Check for InputsUntouched {
         TENSOR_LEVELS
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In])
     }

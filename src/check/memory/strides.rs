@@ -36,6 +36,10 @@ impl Check for Strides {
         TENSOR_LEVELS
     }
 
+    fn is_about_memory(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         match offered(g.manifest.strides) {
             [_] => gap("the manifest offers packed tensors only"),

@@ -109,7 +109,7 @@ impl Check for PositionsExact {
 }
 
 /// The number as a type holds it: floats round once.
-fn held(number: &Number, level: Level, dtype: DType) -> Number {
+pub(in crate::check) fn held(number: &Number, level: Level, dtype: DType) -> Number {
     if level == Level::Positions && dtype.is_float() && number.is_exact() {
         Number::from_f64(dtype.round(number.to_f64())).unwrap_or_else(|_| number.clone())
     } else {

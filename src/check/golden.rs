@@ -1,0 +1,403 @@
+//! `golden`: the committed cases, run on the backend, judged by the committed values and bounds.
+
+mod make;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use super::explain::{shown, token_name, with_bits};
+use super::generator::{Generator, HeadPreset};
+use super::judge::{Element, Judge};
+use super::positions::measured::measure;
+use super::positions::positions_exact::held;
+use super::{Check, Docs, Failure, Gap, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::case::{Alias, Case, Consume, Level, Place, Prepared, Tensor, Truth};
+use crate::numeric::{Dd, Number};
+use crate::spec::library::embedded_file;
+use crate::spec::model::Scheme;
+
+pub use make::{agree, agree_with, make};
+pub use stored::{
+    CONTRACT, DTYPES, Entry, Expected, FORMAT, Files, Golden, INPUTS, LAYOUT, PAIRS, Provenance, SUMS, TOKENS, WIDTHS,
+    Width, embedded, read, stored,
+};
+
+pub(super) struct GoldenCases;
+
+/// Value of channels outside the rotary width.
+const OUTSIDE: f64 = 1.0;
+
+impl Check for GoldenCases {
+    fn id(&self) -> &'static str {
+        "golden"
+    }
+
+    fn docs(&self) -> Docs {
+        Docs {
+            statement: "On the committed cases (one layout with text, a video and an image; heads of 64 and 128 rotated \
+                        channels) positions are the committed ones and every output lies within the committed bound of \
+                        its committed value.",
+            formula: "|y' - value| <= bound, both from golden/tensors; positions equal; docs/golden.md",
+            source: "golden/tensors, recorded from the specs and reviewed; SHA256SUMS",
+            catches: "a kernel and a reference, a spec or a generator of ropecheck that became wrong together: nothing that is \
+                      judged by is computed in this run",
+            cannot_catch: "what few tokens at small positions do not show; a stored bound is that of fused/table, under \
+                           other contracts the bound is computed by this program from the stored values, and said so",
+        }
+    }
+
+    fn levels(&self) -> &'static [Level] {
+        &[Level::Positions, Level::Rotate, Level::Fused]
+    }
+
+    fn schedule(&self, g: &Generator) -> Schedule {
+        let mut schedule = Schedule::default();
+        let mut gap = |band: &str, why: &str| schedule.gaps.push(Gap { band: band.into(), why: why.into() });
+        if let Err(why) = usable(g) {
+            gap("-", &why);
+            return schedule;
+        }
+        if g.group.level == Level::Positions {
+            let heads = HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
+            let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
+            (case.direction, case.alias) = (1, Alias::Out);
+            schedule.cases.push(Planned { band: "-".into(), case });
+            return schedule;
+        }
+        for width in WIDTHS {
+            let band = format!("{width}-channels");
+            match heads(g, width) {
+                Some(heads) => {
+                    let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
+                    case.direction = 1;
+                    schedule.cases.push(Planned { band, case });
+                }
+                None => gap(&band, "no heads with so many rotated channels fit the manifest and the scheme"),
+            }
+        }
+        schedule
+    }
+
+    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+        probe(case, subject).unwrap_or_else(Verdict::from)
+    }
+}
+
+/// Why a group has no golden cases.
+fn usable(g: &Generator) -> Result<(), String> {
+    built_in(g.scheme)?;
+    if !g.parameters.is_empty() {
+        return Err("golden cases have the default parameters, and --param sets others".into());
+    }
+    if g.group.level == Level::Positions {
+        return Ok(());
+    }
+    if !g.manifest.directions.contains(&1) {
+        return Err("golden cases have direction 1".into());
+    }
+    if g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache) {
+        return Err("golden values are not those of cosines and sines that the suite rounded and supplied".into());
+    }
+    if g.manifest.max_tokens < TOKENS as i64 {
+        return Err(format!("golden cases have {TOKENS} tokens, more than the manifest's max_tokens"));
+    }
+    Ok(())
+}
+
+/// Golden cases are about the schemes of this program alone, as they are.
+fn built_in(scheme: &Scheme) -> Result<(), String> {
+    let file = embedded_file(&format!("schemes/{}.yaml", scheme.name));
+    match file {
+        Ok(file) if stored::sha256(file.text.as_bytes()) == scheme.sha256 => Ok(()),
+        Ok(_) => Err("the scheme was replaced, and the golden cases are those of the built-in one".into()),
+        Err(_) => Err("the scheme is not built in, so it has no golden cases".into()),
+    }
+}
+
+/// The smallest heads of this rotary width that the backend takes: two query heads and a key head if it can be.
+fn heads(g: &Generator, width: u32) -> Option<HeadPreset> {
+    let m = g.manifest;
+    let narrow = |n: i64| u32::try_from(n).ok();
+    let q_heads = m.q_heads.at_least(2).or(m.q_heads.at_least(1)).and_then(narrow)?;
+    let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
+    let some = m.k_heads.at_least(1).and_then(narrow).unwrap_or(0);
+    let k_heads = [1, some, q_heads, 0].into_iter().filter(shares).find(|k| m.k_heads.allows(i64::from(*k)))?;
+    let preset = |head_dim, rotary| HeadPreset { q_heads, k_heads, head_dim, rotary, parameters: Vec::new() };
+    let wider = m.head_dims.at_least(i64::from(width) + 1).and_then(narrow).map(|dim| preset(dim, Some((width, 0))));
+    [Some(preset(width, None)), wider].into_iter().flatten().find(|heads| g.fits(heads))
+}
+
+fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+    let golden = stored().map_err(Halt::broken)?;
+    let scheme = subject.scheme(case)?;
+    built_in(scheme).map_err(Halt::not_judged)?;
+    let entry = golden.schemes.get(&case.scheme);
+    let entry = entry.ok_or_else(|| Halt::broken(format!("golden/tensors has no file of {}", case.scheme)))?;
+    let plain = case.window.is_none() && !case.packed && case.scaling.is_none() && case.parameters.is_empty();
+    if !plain || case.place != (Place::Layout { shift: 0 }) || case.layouts != [make::layout()] || case.direction != 1 {
+        return Err(Halt::not_judged("nothing is kept for this case: another layout, place, scaling or parameter"));
+    }
+    match case.level {
+        Level::Positions => positions(case, subject, entry),
+        _ => tensors(case, subject, golden, entry),
+    }
+}
+
+fn positions(case: &Case, subject: &mut Subject, entry: &Entry) -> Result<Verdict, Halt> {
+    let axes = &subject.scheme(case)?.axes;
+    let (rows, _) = measure(case, subject)?;
+    let mut result = Measure::default();
+    if let Some(row) = rows.first() {
+        for (axis, (name, stated)) in axes.iter().zip(&entry.positions).enumerate() {
+            let next = row.next.as_ref().and_then(|next| Some((next.get(axis)?.clone(), entry.next.get(axis)?)));
+            let found = (0..TOKENS).map(|token| row.columns.get(axis).and_then(|column| column.get(token)));
+            let tokens = found.zip(stated).enumerate();
+            let tokens = tokens
+                .map(|(token, (found, wanted))| (token_name(&case.layouts[0], token as u64, false, 0), found, wanted));
+            let next = next.map(|(found, wanted)| ("text after the layout".to_owned(), Some(found), wanted));
+            for (place, found, wanted) in tokens.chain(next) {
+                let wanted = held(wanted, case.level, case.position_dtype);
+                if found.as_ref() != Some(&wanted) {
+                    let found = found.map_or("nothing".to_owned(), |n| n.to_string());
+                    let what = format!("{place}: position on axis {name} is {found}, the golden one is {wanted}");
+                    return Ok(Verdict::Fail(Failure::new(what)));
+                }
+                result.add(0.0);
+                result.largest = result.largest.max(Some(wanted.to_f64().floor() as i64));
+            }
+        }
+    }
+    Ok(Verdict::Pass(result))
+}
+
+/// Heads hold the stored inputs turned by quarter turns: (a, b), (-b, a), (-a, -b), (b, -a). Turning by a quarter commutes
+/// with every rotation and rounds nothing, so values and bounds follow exactly (docs/golden.md).
+fn quarter_turn(head: usize, (first, second): (f64, f64)) -> (f64, f64) {
+    match head % 4 {
+        0 => (first, second),
+        1 => (-second, first),
+        2 => (-first, -second),
+        _ => (second, -first),
+    }
+}
+
+fn tensors(case: &Case, subject: &mut Subject, golden: &Golden, entry: &Entry) -> Result<Verdict, Halt> {
+    let dtype = DTYPES.iter().position(|d| *d == case.dtype).ok_or_else(|| Halt::not_judged("no such type is kept"))?;
+    let prepared = subject.prepare(case)?;
+    let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
+    if truth.given.is_some() {
+        return Err(Halt::not_judged("cosines and sines are supplied by the suite"));
+    }
+    let Some(kept) = entry.width(truth.pairs) else {
+        return Err(Halt::not_judged(format!("nothing is kept for {} rotated channels", truth.rotary_dim)));
+    };
+    the_same_is_handed_over(case, truth, entry, kept)?;
+    let (q, k) = inputs(case, &prepared, truth, golden, dtype);
+    let outputs = subject.run(&prepared, q, k)?;
+    let judge = Judge::new(subject, case, &prepared)?;
+    let stored = subject.contracts.contract(CONTRACT.0, CONTRACT.1);
+    let declared = subject.backend.manifest().level(case.level).and_then(|level| level.contract(case.dtype));
+    let declared = subject.contracts.in_force(case.dtype, declared);
+    let comparison = Comparison {
+        golden,
+        entry,
+        kept: &kept.expected[dtype],
+        dtype,
+        contract: declared.map(ToString::to_string).unwrap_or_default(),
+        stored_bounds: stored.as_ref() == Some(&judge.contract),
+        judge,
+    };
+    Ok(comparison.judge(&outputs))
+}
+
+/// What ropecheck hands to the backend must be what the values were recorded from: a backend is not blamed for less.
+fn the_same_is_handed_over(case: &Case, truth: &Truth, entry: &Entry, kept: &Width) -> Result<(), Halt> {
+    let differs = |what: String| Err(Halt::broken(format!("{what} of {} is not the golden one", case.scheme)));
+    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    if truth.plan.map_heads != 1 || truth.plan.axes(0) != kept.axis_of_pair {
+        return differs("the axis map".into());
+    }
+    if bits(truth.plan.frequencies(0)) != bits(&kept.inv_freq) || truth.plan.attention_scaling != kept.scaling {
+        return differs("a frequency or the attention scaling".into());
+    }
+    if truth.positions.len() != entry.positions.len() {
+        return differs("the number of axes".into());
+    }
+    for (axis, (rows, stated)) in truth.positions.iter().zip(&entry.positions).enumerate() {
+        let wanted: Vec<Dd> = stated.iter().map(|number| handed(case, number)).collect();
+        if rows.as_slice() != [wanted] {
+            return differs(format!("a position on axis {axis}"));
+        }
+    }
+    Ok(())
+}
+
+/// A position as it is handed over, or has to be found.
+fn handed(case: &Case, number: &Number) -> Dd {
+    match case.level {
+        Level::Rotate if case.position_dtype.is_float() => Dd::from_f64(case.position_dtype.round(number.to_f64())),
+        _ => number.to_dd(),
+    }
+}
+
+fn inputs(case: &Case, prepared: &Prepared, truth: &Truth, golden: &Golden, dtype: usize) -> (Tensor, Tensor) {
+    let Some(qk) = prepared.call.qk() else { return Default::default() };
+    let fill = |shape: [usize; 4], first_head: usize| {
+        let mut tensor = Tensor::zeros(shape);
+        for token in 0..shape[1].min(TOKENS) {
+            for head in 0..shape[2] {
+                let row = tensor.row_mut(0, token, head);
+                row.fill(OUTSIDE);
+                for pair in 0..truth.pairs {
+                    let (a, b) =
+                        crate::case::channels_of_pair(case.pairing, truth.rotary_dim, truth.rotary_offset, pair);
+                    (row[a], row[b]) = quarter_turn(first_head + head, golden.input(dtype, token, pair));
+                }
+            }
+        }
+        tensor
+    };
+    (fill(qk.q.shape, 0), qk.k.map_or_else(Tensor::default, |k| fill(k.shape, qk.q_heads)))
+}
+
+struct Comparison<'a> {
+    golden: &'a Golden,
+    entry: &'a Entry,
+    kept: &'a Expected,
+    dtype: usize,
+    /// The contract in force.
+    contract: String,
+    /// Whether it is that of the stored bounds.
+    stored_bounds: bool,
+    judge: Judge<'a>,
+}
+
+impl Comparison<'_> {
+    fn judge(&self, outputs: &Outputs) -> Verdict {
+        let judge = &self.judge;
+        let mut measure = Measure::default();
+        if !self.stored_bounds {
+            let why = format!("the stored bounds are those of {}/{}", CONTRACT.0, CONTRACT.1);
+            measure.notes.push(format!("{why}: that of {} was computed from the stored values", self.contract));
+        } else if self.rounds_positions() {
+            let dtype = judge.case.position_dtype;
+            measure
+                .notes
+                .push(format!("where {dtype} rounds a position the bound was computed from the stored values"));
+        }
+        for token in 0..judge.tokens().min(TOKENS) {
+            for head in 0..judge.heads() {
+                let input = judge.input_row(outputs, 0, token, head);
+                let output = judge.output_row(outputs, 0, token, head);
+                if let Some(channel) = judge.changed_outside(input, output) {
+                    return Verdict::Fail(judge.passed_through_changed((0, token, head, channel), input, output));
+                }
+                for pair in 0..judge.truth().pairs {
+                    if let Err(failure) = self.pair(outputs, (token, head, pair), &mut measure) {
+                        return Verdict::Fail(failure);
+                    }
+                }
+            }
+        }
+        measure.largest = judge.largest_position();
+        Verdict::Pass(measure)
+    }
+
+    /// Judges the two outputs of a pair.
+    fn pair(
+        &self,
+        outputs: &Outputs,
+        (token, head, pair): (usize, usize, usize),
+        measure: &mut Measure,
+    ) -> Result<(), Box<Failure>> {
+        let judge = &self.judge;
+        let bound = judge.bound(0, token, head, pair);
+        if bound.beyond_limit {
+            judge.count_beyond(measure, 2);
+            return Ok(());
+        }
+        let at = 2 * (token * judge.truth().pairs + pair);
+        let two = |values: &[f64]| match values.get(at..at + 2) {
+            Some([first, second]) => (*first, *second),
+            _ => (f64::NAN, f64::NAN),
+        };
+        let (first, second) = quarter_turn(head, two(&self.kept.values));
+        let rounded = self.rounded_position(token, head, pair);
+        // Turning by so much more or less moves a value by at most this.
+        let moved = |value: f64, partner: f64| rounded * partner.abs() + 0.5 * rounded * rounded * value.abs();
+        let moves = (moved(first, second), moved(second, first));
+        let allowed = if self.stored_bounds && rounded == 0.0 {
+            let (first, second) = two(&self.kept.bounds);
+            if head.is_multiple_of(2) { (first, second) } else { (second, first) }
+        } else {
+            let inputs = quarter_turn(head, self.golden.input(self.dtype, token, pair));
+            // The bound grows with the values, so the largest ones that they can be give the largest bound.
+            let (first, second) = (first.abs() + moves.0, second.abs() + moves.1);
+            let of = |which, value, partner| bound.allowance(&judge.types, which, inputs, value, partner).total();
+            (of(false, first, second) + moves.0, of(true, second, first) + moves.1)
+        };
+        let found = judge.output_pair(outputs, 0, token, head, pair);
+        let (a, b) = judge.channels(pair);
+        for (channel, value, allowed, found) in [(a, first, allowed.0, found.0), (b, second, allowed.1, found.1)] {
+            let ratio = (found - value).abs() / allowed;
+            // Written so that a NaN is no pass.
+            if !(found.is_finite() && ratio <= 1.0) {
+                let element = Element { row: 0, token, head, channel };
+                return Err(self.failure(element, value, found, allowed));
+            }
+            if ratio > measure.worst {
+                measure.place = judge.place(0, token, head, channel);
+            }
+            measure.add(ratio);
+        }
+        Ok(())
+    }
+
+    /// By how much a pair's angle differs from the recorded one because the position was rounded to the type that it is
+    /// handed over in. 0 for integers, and where the backend finds positions itself.
+    fn rounded_position(&self, token: usize, head: usize, pair: usize) -> f64 {
+        let (case, axis) = (self.judge.case, self.judge.axis(head, pair));
+        let Some(number) = self.entry.positions.get(usize::from(axis)).and_then(|row| row.get(token)) else {
+            return 0.0;
+        };
+        let (exact, handed) = (number.to_dd(), handed(case, number));
+        let distance = ((handed.hi - exact.hi) + (handed.lo - exact.lo)).abs();
+        // 2^-50 for the rounding of this product.
+        distance * self.judge.frequency(head, pair) * (1.0 + 1.0 / (1u64 << 50) as f64)
+    }
+
+    fn failure(&self, element: Element, value: f64, found: f64, allowed: f64) -> Box<Failure> {
+        let dtype = self.judge.case.dtype;
+        let Element { row, token, head, channel } = element;
+        let place = self.judge.place(row, token, head, channel);
+        let mut failure = Failure::new(format!("{place}: {}", shown(dtype, found)));
+        let rounded = dtype.round(value);
+        failure.details.push(format!("found    {}", with_bits(dtype, found)));
+        failure.details.push(format!("golden   {value:.17e}, as {} {}", dtype.name(), with_bits(dtype, rounded)));
+        if found.is_finite() {
+            let error = (found - value).abs();
+            let ulps = error / (2.0 * dtype.half_ulp(value));
+            let ratio = error / allowed;
+            failure.details.push(format!("error    {error:.3e} = {ulps:.3} ulp of {} there", dtype.name()));
+            failure
+                .details
+                .push(format!("allowed  {allowed:.3e} (the error is {ratio:.3} times that): {}", self.whose()));
+        } else {
+            failure.details.push(format!("allowed  {allowed:.3e}: {}", self.whose()));
+        }
+        failure
+    }
+
+    fn rounds_positions(&self) -> bool {
+        let case = self.judge.case;
+        self.entry.positions.iter().flatten().any(|number| handed(case, number) != number.to_dd())
+    }
+
+    fn whose(&self) -> String {
+        if self.stored_bounds && !self.rounds_positions() {
+            format!("the stored bound of {}", self.contract)
+        } else {
+            format!("the bound of {}, computed from the stored value", self.contract)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::check::{BackendArguments, factory, seconds};
+use super::{Stop, library, named, print};
+use crate::case::Level;
+use crate::numeric::DType;
+use crate::report;
+use crate::run::{self, BenchError, BenchOptions, ExitCode};
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArguments {
+    /// A shared library that exports the C ABI; without one, ropecheck's own kernel is timed
+    backend: Option<PathBuf>,
+    /// Heads, width and parameters of this model (`ropecheck list models`)
+    #[arg(long, value_name = "MODEL", default_value = "qwen2-vl-7b")]
+    model: String,
+    /// This scheme, with or without @profile [default: the model's, where the backend offers it]
+    #[arg(long, value_name = "SCHEME")]
+    scheme: Option<String>,
+    /// Only this level: rotate, fused, apply (repeatable)
+    #[arg(long, value_name = "LEVEL")]
+    level: Vec<String>,
+    /// Only this storage type: f32, f16, bf16 (repeatable)
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Vec<String>,
+    /// Numbers of tokens [default: 1024 to 131072 on a device, to 16384 in host memory]
+    #[arg(long, value_name = "N,N...", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    tokens: Vec<u64>,
+    /// Most samples of each time
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000))]
+    samples: u32,
+    /// Seconds after which no further sample is taken
+    #[arg(long, default_value_t = 0.5, value_name = "SECONDS")]
+    seconds: f64,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
+    let library = library(&a.run.spec)?;
+    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+    let tensor_levels = [Level::Rotate, Level::Fused, Level::Apply].map(|l| (l.name(), l));
+    let options = BenchOptions {
+        model: a.model.clone(),
+        scheme: a.scheme.clone(),
+        levels: named("level", &a.level, &tensor_levels)?,
+        dtypes: named("dtype", &a.dtype, &floats)?,
+        tokens: a.tokens.clone(),
+        samples: a.samples,
+        seconds: seconds("seconds", a.seconds)?.as_secs_f64(),
+    };
+    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let bar = indicatif::ProgressBar::new_spinner();
+    let found = run::bench(&mut *backend, &library, &options, &|what| {
+        bar.set_message(what.to_owned());
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    let found = found.map_err(|e| match e {
+        BenchError::Unknown(why) => Stop::usage(why),
+        BenchError::Empty(why) => Stop::new(ExitCode::NothingRan, why),
+    })?;
+    let text = match a.format {
+        Format::Table => report::bench(&found),
+        Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
+    };
+    match &a.output {
+        None => print(&text),
+        Some(path) => {
+            std::fs::write(path, text)
+                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        }
+    }
+    Ok(if found.rows.is_empty() { ExitCode::NothingRan } else { ExitCode::Conformant })
+}

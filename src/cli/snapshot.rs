@@ -1,0 +1,397 @@
+//! `snapshot`: a backend's own outputs, kept and compared.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::check::{
+    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, contracts_exist, factory, progress_bar,
+};
+use super::{Stop, library, named, parameter, print};
+use crate::backend::BackendFactory;
+use crate::case::{Case, Level};
+use crate::numeric::{DType, Number};
+use crate::plan::PlanCache;
+use crate::report::{SnapshotReport, snapshot_json, snapshot_table};
+use crate::run::snapshot::{Comparison, RecordError, Selection, Snapshot, compare, read, record, write};
+use crate::run::{Context, ExitCode, Options};
+
+/// Largest file that is read.
+const MAX_BYTES: u64 = 1 << 30;
+const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+
+#[derive(Debug, Args)]
+pub(super) struct SnapshotArguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write a backend's outputs to a file (each case is run twice; what differs from run to run is refused)
+    Record(RecordArguments),
+    /// Say whether a backend still gives the same bits; writes nothing
+    Verify(CompareArguments),
+    /// Show what changed, in ulps, by scheme, band and pair; writes nothing
+    Diff(CompareArguments),
+    /// Show what changed, and write the file again: the change is what was meant
+    Accept(AcceptArguments),
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    /// The snapshot
+    file: PathBuf,
+    /// A shared library that exports the C ABI; without one, ropecheck's own kernel
+    backend: Option<PathBuf>,
+    /// Cases that run at a time [default: as many as there are cores]; nothing depends on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: Option<u32>,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+/// Which cases.
+#[derive(Debug, Args)]
+struct Chosen {
+    /// Only this scheme, with or without @profile (repeatable)
+    #[arg(long, value_name = "SCHEME")]
+    scheme: Vec<String>,
+    /// Only this storage type: f32, f16, bf16 (repeatable)
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Vec<String>,
+    /// Only this level: positions, rotate, fused, apply (repeatable)
+    #[arg(long, value_name = "LEVEL")]
+    level: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct RecordArguments {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Cases per position band
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    cases: u32,
+    /// Seed of everything that is random
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Set a scheme parameter (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    param: Vec<(String, Number)>,
+    /// Replace a snapshot that is there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+struct CompareArguments {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    chosen: Chosen,
+    #[command(flatten)]
+    contract: ContractArguments,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct AcceptArguments {
+    #[command(flatten)]
+    files: Files,
+    /// Also where the environment variable CI is set
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+pub(super) fn snapshot(a: SnapshotArguments) -> Result<ExitCode, Stop> {
+    // A second handler cannot be set; then the default one ends the run, which is no worse.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    match a.action {
+        Action::Record(a) => make(&a),
+        Action::Verify(a) => look(&a, "verify"),
+        Action::Diff(a) => look(&a, "diff"),
+        Action::Accept(a) => accept(&a),
+    }
+}
+
+impl From<RecordError> for Stop {
+    fn from(error: RecordError) -> Stop {
+        let code = match error {
+            RecordError::Start(_) => ExitCode::NotStarted,
+            RecordError::Unfit(_) => ExitCode::Nonconformant,
+            RecordError::Nothing(_) => ExitCode::NothingRan,
+            RecordError::Unknown(_) => ExitCode::Usage,
+            RecordError::Interrupted => ExitCode::Interrupted,
+        };
+        Stop::new(code, error)
+    }
+}
+
+fn threads(files: &Files) -> usize {
+    files.threads.map_or_else(all_cores, |n| n as usize)
+}
+
+fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
+    let file = &a.files.file;
+    if file.exists() {
+        // What is no snapshot is never replaced: it may be the library, if the two were swapped.
+        load(&a.files).map_err(|stop| Stop::usage(format!("{}\nit is not replaced", stop.message)))?;
+        if !a.force {
+            let name = file.display();
+            return Err(Stop::usage(format!(
+                "{name} is there already; `ropecheck snapshot accept {name}` takes a change, --force replaces it"
+            )));
+        }
+    }
+    let library = library(&a.files.run.spec)?;
+    let options = Options {
+        schemes: a.chosen.scheme.clone(),
+        dtypes: named("dtype", &a.chosen.dtype, &FLOATS)?,
+        levels: named("level", &a.chosen.level, &Level::ALL.map(|l| (l.name(), l)))?,
+        cases: a.cases,
+        seed: a.seed,
+        parameters: a.param.clone(),
+        threads: threads(&a.files),
+        ..Options::default()
+    };
+    for scheme in &options.schemes {
+        let scheme = library.get(scheme).map_err(Stop::usage)?;
+        crate::plan::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
+    }
+    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let (snapshot, left_out) = recorded(&*factory, &context, &options)?;
+    let bytes = save(file, &snapshot)?;
+    let about = &snapshot.about;
+    let mut text = format!(
+        "recorded {} cases of {} {} in {} ({bytes} bytes)\n",
+        about.cases.len(),
+        about.backend,
+        about.version,
+        file.display()
+    );
+    for (why, count) in &left_out {
+        text.push_str(&format!("left out: {count} cases: {why}\n"));
+    }
+    print(&text);
+    Ok(ExitCode::Conformant)
+}
+
+fn recorded(
+    factory: &dyn BackendFactory,
+    context: &Context,
+    options: &Options,
+) -> Result<(Snapshot, std::collections::BTreeMap<String, usize>), Stop> {
+    let bar = progress_bar(0, "cases");
+    let result = record(factory, context, options, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(result?)
+}
+
+/// Writes beside the file and then takes its place, so that a run that is ended leaves the old one.
+fn save(file: &Path, snapshot: &Snapshot) -> Result<usize, Stop> {
+    let bytes = write(snapshot).map_err(|e| Stop::new(ExitCode::Internal, e))?;
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let put = || -> std::io::Result<()> {
+        let mut new = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
+        new.write_all(&bytes)?;
+        new.persist(file)?;
+        Ok(())
+    };
+    put().map_err(|e| Stop::usage(format!("{} cannot be written: {e}", file.display())))?;
+    Ok(bytes.len())
+}
+
+/// As any file that a program writes; the user's umask applies.
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+fn load(files: &Files) -> Result<Snapshot, Stop> {
+    let name = files.file.display();
+    let stop = |why: &dyn std::fmt::Display| Stop::new(ExitCode::Spec, format!("{name}: {why}"));
+    let size = std::fs::metadata(&files.file).map_err(|e| {
+        let hint =
+            if e.kind() == std::io::ErrorKind::NotFound { "; `ropecheck snapshot record` makes one" } else { "" };
+        stop(&format!("{e}{hint}"))
+    })?;
+    if size.len() > MAX_BYTES {
+        return Err(stop(&format!("it has {} bytes, more than {MAX_BYTES}", size.len())));
+    }
+    let bytes = std::fs::read(&files.file).map_err(|e| stop(&e))?;
+    if bytes.starts_with(b"\x7fELF") {
+        return Err(stop(&"it is a program or a library, and no snapshot (the order is: SNAPSHOT BACKEND)"));
+    }
+    read(&bytes).map_err(|e| stop(&format!("no snapshot of ropecheck: {e}")))
+}
+
+fn options(selection: &Selection, threads: usize) -> Result<Options, String> {
+    let parameters = selection.parameters.iter().map(|(name, value)| {
+        Number::parse(value).map(|value| (name.clone(), value)).map_err(|e| format!("parameter {name}={value}: {e}"))
+    });
+    let dtype = |name: &String| DType::parse(name).ok_or_else(|| format!("unknown dtype {name:?}"));
+    let level = |name: &String| {
+        Level::ALL.into_iter().find(|l| l.name() == name).ok_or_else(|| format!("unknown level {name:?}"))
+    };
+    Ok(Options {
+        schemes: selection.schemes.clone(),
+        dtypes: selection.dtypes.iter().map(dtype).collect::<Result<_, _>>()?,
+        levels: selection.levels.iter().map(level).collect::<Result<_, _>>()?,
+        cases: selection.cases.min(10_000),
+        seed: selection.seed,
+        parameters: parameters.collect::<Result<_, _>>()?,
+        threads,
+        ..Options::default()
+    })
+}
+
+/// Everything that a comparison is made of.
+struct Compared {
+    snapshot: Snapshot,
+    options: Options,
+    comparison: Comparison,
+    backend: String,
+    embedded: bool,
+}
+
+fn compared(
+    files: &Files,
+    context: &Context,
+    factory: &dyn BackendFactory,
+    narrowed: &dyn Fn(&Case) -> bool,
+) -> Result<Compared, Stop> {
+    let snapshot = load(files)?;
+    let name = files.file.display();
+    let options = options(&snapshot.about.selection, threads(files))
+        .map_err(|why| Stop::new(ExitCode::Spec, format!("{name}: selection: {why}")))?;
+    let started = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    contracts_exist(started.manifest(), context.contracts)?;
+    let backend = format!("{} {}", started.manifest().name, started.manifest().version);
+    drop(started);
+    let bar = progress_bar(0, "cases");
+    let comparison = compare(&snapshot, factory, context, &options, narrowed, &|done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(Compared { snapshot, options, comparison: comparison?, backend, embedded: factory.name() == "host" })
+}
+
+/// The exit code of a comparison and its verdict.
+fn judged(comparison: &Comparison) -> (ExitCode, &'static str) {
+    if comparison.same() {
+        (ExitCode::Conformant, "same")
+    } else if comparison.compared == 0 && comparison.failed.is_empty() {
+        (ExitCode::NothingRan, "not compared")
+    } else if comparison.compared == 0 && comparison.failed.iter().all(|(_, why)| why.contains("died")) {
+        (ExitCode::NotStarted, "the backend died in every case")
+    } else {
+        (ExitCode::Nonconformant, "changed")
+    }
+}
+
+fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
+    let library = library(&a.files.run.spec)?;
+    let dtypes = named("dtype", &a.chosen.dtype, &FLOATS)?;
+    let levels = named("level", &a.chosen.level, &Level::ALL.map(|l| (l.name(), l)))?;
+    let mut schemes = Vec::new();
+    for name in &a.chosen.scheme {
+        let scheme = library.get(name).map_err(Stop::usage)?;
+        let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
+        schemes.extend(all.map(|s| s.id()));
+    }
+    let narrowed = |case: &Case| {
+        (schemes.is_empty() || schemes.contains(&case.scheme))
+            && (levels.is_empty() || levels.contains(&case.level))
+            && (dtypes.is_empty() || case.level != Level::Positions && dtypes.contains(&case.dtype))
+    };
+    let contracts = contracts(&a.contract)?;
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let found = compared(&a.files, &context, &*factory, &narrowed)?;
+    let (code, verdict) = judged(&found.comparison);
+    let mut report =
+        SnapshotReport::new(command, &found.snapshot.about, found.backend, found.embedded, found.comparison);
+    (report.verdict, report.exit_code) = (verdict.into(), code as u8);
+    let text = match a.format {
+        Format::Table => shown(&report, &a.files, command == "diff"),
+        Format::Json => snapshot_json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
+    };
+    match &a.output {
+        None => print(&text),
+        Some(path) => {
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            std::fs::write(path, plain)
+                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        }
+    }
+    Ok(code)
+}
+
+fn shown(report: &SnapshotReport, files: &Files, details: bool) -> String {
+    let again = files.backend.as_ref().map_or(String::new(), |p| p.display().to_string());
+    snapshot_table(report, &files.file.display().to_string(), &again, details)
+}
+
+/// Whether this runs where nobody looks on.
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|v| !["", "0", "false"].contains(&v.as_str()))
+}
+
+fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
+    if in_ci() && !a.force {
+        return Err(Stop::usage(
+            "the environment variable CI is set, and accepting a change is a person's decision (--force if it is not so here)",
+        ));
+    }
+    let library = library(&a.files.run.spec)?;
+    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let found = compared(&a.files, &context, &*factory, &|_| true)?;
+    let (snapshot, left_out) = recorded(&*factory, &context, &found.options)?;
+    let name = a.files.file.display();
+    let mut report =
+        SnapshotReport::new("accept", &found.snapshot.about, found.backend, found.embedded, found.comparison);
+    let (code, verdict) = judged(&report.comparison);
+    (report.verdict, report.exit_code) = (verdict.into(), ExitCode::Conformant as u8);
+    if code == ExitCode::NotStarted {
+        return Err(Stop::new(code, "the backend died in every case: nothing was written"));
+    }
+    let mut text = shown(&report, &a.files, true);
+    if snapshot == found.snapshot {
+        text.push_str(&format!("nothing to accept: {name} is as it was\n"));
+    } else {
+        let bytes = save(&a.files.file, &snapshot)?;
+        text.push_str(&format!("accepted: {name} now has {} cases ({bytes} bytes)\n", snapshot.about.cases.len()));
+        for (why, count) in &left_out {
+            text.push_str(&format!("left out: {count} cases: {why}\n"));
+        }
+    }
+    print(&text);
+    Ok(ExitCode::Conformant)
+}

@@ -1,0 +1,14 @@
+//! Snapshots of a backend's own outputs: recorded once, compared bit by bit with those of its next version.
+//!
+//! [`read`] takes bytes that anybody may have written.
+
+mod compare;
+mod file;
+mod offered;
+mod record;
+mod values;
+
+pub use compare::{Change, Comparison, Direction, GroupKey, PairTally, Tally, compare};
+pub use file::{About, Entry, FORMAT, MAX_CASES, Outputs, Selection, Snapshot, SnapshotError, read, write};
+pub use record::{MOST_ELEMENTS, Planned, RecordError, Recorded, outputs, plan, record};
+pub use values::{Distance, distance};

@@ -1,0 +1,67 @@
+//! Whether a manifest still offers what a recorded case asks for.
+
+use crate::backend::Manifest;
+use crate::case::{Alias, Case, Level, Memory, Place, Strides, pairing_name};
+use crate::spec::Library;
+
+/// Whether a case lies inside a manifest, as far as that shows in the case.
+///
+/// # Errors
+/// Why not.
+pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Result<(), String> {
+    let scheme = library.get(&case.scheme).map_err(|e| format!("{e} (is a --spec missing?)"))?;
+    let level = manifest.level(case.level).ok_or_else(|| format!("the manifest has no level {}", case.level))?;
+    let no = |what: String| Err(format!("the manifest no longer offers {what}"));
+    // On level apply a scheme is only where cosines and sines come from.
+    if !level.offers(scheme) {
+        return no(format!("{} on level {}", case.scheme, case.level));
+    }
+    if i64::try_from(case.tokens()).map_or(true, |tokens| tokens > manifest.max_tokens) {
+        return no(format!("{} tokens", case.tokens()));
+    }
+    if case.window.is_some() && !manifest.token_ranges {
+        return no("token ranges".into());
+    }
+    if case.layouts.len() > 1 && !(if case.packed { manifest.varlen } else { manifest.batch_layouts }) {
+        return no("rows of different layouts".into());
+    }
+    let positions = matches!(case.level, Level::Positions | Level::Rotate);
+    if positions && !manifest.position_dtypes.is_empty() && !manifest.position_dtypes.contains(&case.position_dtype) {
+        return no(format!("positions in {}", case.position_dtype));
+    }
+    if case.level == Level::Positions {
+        return Ok(());
+    }
+    let scaled = case.scaling.is_some_and(|m| m != 1.0);
+    let partial = case.rotary.is_some_and(|(width, offset)| width < case.head_dim || offset > 0);
+    for (ok, what) in [
+        (manifest.dtypes.contains(&case.dtype), case.dtype.name().to_owned()),
+        (manifest.pairings.contains(&case.pairing), format!("pairing {}", pairing_name(case.pairing))),
+        (manifest.head_dims.allows(i64::from(case.head_dim)), format!("head_dim {}", case.head_dim)),
+        (manifest.q_heads.allows(i64::from(case.q_heads)), format!("{} query heads", case.q_heads)),
+        (manifest.k_heads.allows(i64::from(case.k_heads)), format!("{} key heads", case.k_heads)),
+        (manifest.partial_rotary || !partial, "a part of a head rotated".to_owned()),
+        (manifest.attention_scaling || !scaled, "attention scaling".to_owned()),
+        (manifest.directions.contains(&i64::from(case.direction)), format!("direction {}", case.direction)),
+        (manifest.alias.contains(&case.alias), alias(case.alias).to_owned()),
+        (strides(manifest.strides, case.memory), "tensors with such strides".to_owned()),
+        (!matches!(case.place, Place::Layout { shift } if shift > manifest.max_position), "such positions".to_owned()),
+    ] {
+        if !ok {
+            return no(what);
+        }
+    }
+    Ok(())
+}
+
+fn alias(alias: Alias) -> &'static str {
+    if alias == Alias::In { "outputs on the inputs" } else { "outputs in memory of their own" }
+}
+
+fn strides(offered: Strides, memory: Memory) -> bool {
+    match memory {
+        Memory::Packed | Memory::GuardEnd | Memory::GuardStart => true,
+        Memory::Spread => offered == Strides::Any,
+        _ => offered != Strides::Packed,
+    }
+}
