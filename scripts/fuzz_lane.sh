@@ -22,7 +22,7 @@ corpus=
 [ "${1:-}" = --corpus ] && { corpus=1; shift; }
 seconds="${1:-60}"
 [ $# -gt 0 ] && shift
-all=(spec formula layout token manifest frames host library)
+all=(spec formula layout token manifest tensors frames host library)
 targets=("${@:-${all[@]}}")
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/fuzz/target}"
@@ -50,6 +50,8 @@ RUSTFLAGS="$guided" cargo build --locked --release --manifest-path fuzz/Cargo.to
 RUSTFLAGS="-Cinstrument-coverage -Cllvm-args=-runtime-counter-relocation" cargo build --locked --profile covered \
   --manifest-path fuzz/Cargo.toml --target "$host" --no-default-features --bin replay
 built="$CARGO_TARGET_DIR/$host/release" replay="$CARGO_TARGET_DIR/$host/covered/replay"
+# Where nothing is measured its counters go here.
+export LLVM_PROFILE_FILE="$lane/unused.profraw"
 
 kernel() { # OUT SOURCE FLAG...
   local out="$1" source="$2"

@@ -9,16 +9,18 @@ pub mod library;
 pub mod made;
 pub mod manifest;
 pub mod spec;
+pub mod tensors;
 pub mod token;
 pub mod world;
 
 /// Every target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
-pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 8] = [
+pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 9] = [
     ("spec", spec::run, &["src/spec/", "src/plan/parameters.rs", "src/plan/segment.rs", "src/plan/run.rs"]),
     ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
     ("layout", layout::run, &["src/plan/layout"]),
     ("token", token::run, &["src/case/token.rs", "src/case/place.rs", "src/numeric/number_text.rs"]),
     ("manifest", manifest::run, &["src/backend/manifest", "src/plan/declaration.rs", "src/check/generator.rs"]),
+    ("tensors", tensors::run, &["src/case/tensor_file.rs"]),
     ("frames", frames::run, &["src/backend/library/protocol.rs", "src/case/call.rs"]),
     (
         "host",
