@@ -4,7 +4,7 @@
 #   scripts/fuzz_lane.sh [--corpus] [SECONDS] [TARGET...]
 #
 # SECONDS per target: 60 if not given. Without --corpus each target begins with nothing; with it, with fuzz/corpus. A crash, a
-# hang (10 s) or more than 2 GiB of memory fails the lane, as does a planted bug that is not found. Needs a C and a C++ compiler,
+# hang (60 s) or more than 2 GiB of memory fails the lane, as does a planted bug that is not found. Needs a C and a C++ compiler,
 # and LLVM's llvm-profdata and llvm-cov for the coverage: those of rustup's component llvm-tools, which is added if it is not
 # there, or whatever LLVM_PROFDATA and LLVM_COV name. Everything is written below fuzz/target (or CARGO_TARGET_DIR); the table
 # goes to lane/report.txt there. docs/fuzzing.md says what each target guards.
@@ -65,7 +65,7 @@ fuzz() { # NAME TARGET FLAG...: 0 if nothing was found
   local name="$1" target="$2"
   shift 2
   mkdir -p "$lane/found/$name"
-  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -seed=1 -len_control=0 \
+  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -seed=1 -len_control=0 \
     -artifact_prefix="$lane/$name-" -print_final_stats=1 >"$lane/$name.log" 2>&1
 }
 stat() { sed -n "s/^stat::$2: *//p" "$lane/$1.log"; }
