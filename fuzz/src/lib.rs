@@ -21,7 +21,7 @@ pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 9] = [
     ("token", token::run, &["src/case/token.rs", "src/case/place.rs", "src/numeric/number_text.rs"]),
     ("manifest", manifest::run, &["src/backend/manifest", "src/plan/declaration.rs", "src/check/generator.rs"]),
     ("tensors", tensors::run, &["src/case/tensor_file.rs"]),
-    ("frames", frames::run, &["src/backend/library/protocol.rs", "src/case/call.rs"]),
+    ("frames", frames::run, &["src/backend/library/protocol.rs", "src/backend/library/answer.rs", "src/case/call.rs"]),
     (
         "host",
         host::run,
