@@ -4,7 +4,7 @@
 #   scripts/fuzz_lane.sh [--corpus] [SECONDS] [TARGET...]
 #
 # SECONDS per target: 60 if not given. Without --corpus each target begins with nothing; with it, with fuzz/corpus. A crash, a
-# hang (10 s) or more than 2 GiB of memory fails the lane, as does a planted bug that is not found. Needs a C and a C++ compiler,
+# hang (60 s) or more than 2 GiB of memory fails the lane, as does a planted bug that is not found. Needs a C and a C++ compiler,
 # and LLVM's llvm-profdata and llvm-cov for the coverage: those of rustup's component llvm-tools, which is added if it is not
 # there, or whatever LLVM_PROFDATA and LLVM_COV name. Everything is written below fuzz/target (or CARGO_TARGET_DIR); the table
 # goes to lane/report.txt there. docs/fuzzing.md says what each target guards.
@@ -22,7 +22,7 @@ corpus=
 [ "${1:-}" = --corpus ] && { corpus=1; shift; }
 seconds="${1:-60}"
 [ $# -gt 0 ] && shift
-all=(spec formula layout token manifest frames snapshot host library)
+all=(spec formula layout token manifest tensors snapshot frames host library)
 targets=("${@:-${all[@]}}")
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/fuzz/target}"
@@ -50,6 +50,8 @@ RUSTFLAGS="$guided" cargo build --locked --release --manifest-path fuzz/Cargo.to
 RUSTFLAGS="-Cinstrument-coverage -Cllvm-args=-runtime-counter-relocation" cargo build --locked --profile covered \
   --manifest-path fuzz/Cargo.toml --target "$host" --no-default-features --bin replay
 built="$CARGO_TARGET_DIR/$host/release" replay="$CARGO_TARGET_DIR/$host/covered/replay"
+# Where nothing is measured its counters go here.
+export LLVM_PROFILE_FILE="$lane/unused.profraw"
 
 kernel() { # OUT SOURCE FLAG...
   local out="$1" source="$2"
@@ -63,7 +65,7 @@ fuzz() { # NAME TARGET FLAG...: 0 if nothing was found
   local name="$1" target="$2"
   shift 2
   mkdir -p "$lane/found/$name"
-  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -seed=1 -len_control=0 \
+  "$built/$target" "$lane/found/$name" "$@" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -seed=1 -len_control=0 \
     -artifact_prefix="$lane/$name-" -print_final_stats=1 >"$lane/$name.log" 2>&1
 }
 stat() { sed -n "s/^stat::$2: *//p" "$lane/$1.log"; }

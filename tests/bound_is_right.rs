@@ -9,6 +9,7 @@ use ropecheck::plan::bound::{Judgement, PairBound, Types, superposition_allowanc
 use ropecheck::plan::contract::{self, Contract, ContractTable, Kept, Scaling};
 use ropecheck::plan::contract_file::contracts;
 use ropecheck::plan::judge::{Miss, Row, RowBound, Tally};
+use ropecheck::plan::reference::Turn;
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 const ERRORS: [LibraryErrors; 4] =
@@ -372,5 +373,24 @@ fn superposition_holds_for_every_honest_kernel_and_sees_a_truncating_one() {
             );
             assert!(truncating > 1.0, "truncation passed in {class} {storage}");
         }
+    }
+}
+
+/// Where either output of a pair, or either factor, has no finite bound, nothing is said of either output.
+#[test]
+fn nothing_is_judged_by_a_bound_that_is_not_finite() {
+    let types = Types::new(&contract("fused", "table"), DType::F32);
+    let turn = Turn { cos: 0.5, sin: 0.25 };
+    let plain = PairBound { turn, ..judge_one(&contract("fused", "table")) };
+    assert_eq!(plain.judge(&types, false, (1.0, 1.0), f64::NAN), Judgement::Fail);
+    for most in [[f64::INFINITY, 1.0], [1.0, f64::INFINITY]] {
+        let blind = PairBound { most, ..plain };
+        assert_eq!(blind.judge(&types, false, (1.0, 1.0), f64::NAN), Judgement::RangeNotJudged);
+        assert_eq!(blind.judge(&types, true, (1.0, 1.0), 7.0), Judgement::RangeNotJudged);
+    }
+    // The first output is finite and the second is not, and the reverse.
+    let wide = PairBound { turn: Turn { cos: 1e308, sin: 1e-308 }, ..plain };
+    for (second, inputs) in [(false, (1.0, 1e3)), (true, (1.0, 1e3)), (false, (1e3, 1.0)), (true, (1e3, 1.0))] {
+        assert_eq!(wide.judge(&types, second, inputs, f64::NAN), Judgement::RangeNotJudged, "{second} {inputs:?}");
     }
 }
