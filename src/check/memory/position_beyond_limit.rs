@@ -6,7 +6,7 @@ use crate::case::{Case, Consume, Level, Place};
 use crate::check::generator::{Generator, text};
 use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::DType;
-use crate::plan::Layout;
+use crate::plan::{Layout, Segment};
 
 pub(in crate::check) struct PositionBeyondLimit;
 
@@ -63,7 +63,10 @@ impl Check for PositionBeyondLimit {
             else {
                 return gap("the sequence would have more tokens than the manifest takes");
             };
-            case.layouts = vec![text(length)];
+            let Ok(layout) = Layout::new(vec![Segment::Text(length)]) else {
+                return gap(format!("no layout has {length} tokens of text"));
+            };
+            case.layouts = vec![layout];
             case.window = Some((u64::from(length - TOKENS), u64::from(TOKENS)));
         }
         let mut schedule = Schedule::default();
@@ -110,4 +113,50 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     let outputs = crate::check::Outputs { q, k, q_out, k_out };
     let what = format!("beyond max_position {limit}, with status OK");
     Ok(Verdict::Pass(blame(subject, case, &prepared, &outputs, &what)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend as _;
+    use crate::backend::BackendFactory as _;
+    use crate::backend::emulated::{EmulatedFactory, Emulation, Shared};
+    use crate::check::Group;
+    use crate::numeric::DType;
+    use crate::plan::PlanCache;
+    use crate::plan::contract_file::contracts;
+    use crate::spec::Library;
+    use crate::spec::model::Pairing;
+    use std::sync::Arc;
+
+    /// The largest position and a manifest without a limit on tokens ask for more than a layout can have. Found by fuzzing: it
+    /// became a case without a layout.
+    #[test]
+    fn what_no_layout_can_hold_is_no_case() {
+        let library = Arc::new(Library::embedded().expect("the specs load"));
+        let contracts = contracts().expect("the contracts load");
+        let mut emulation = Emulation::honest(&contracts, "fused", "table").expect("a contract");
+        (emulation.manifest.max_tokens, emulation.manifest.token_ranges) = (i64::MAX, true);
+        let factory = EmulatedFactory::new(emulation, Arc::new(Shared::new(Arc::clone(&library))));
+        let backend = factory.start().expect("it starts");
+        let manifest = backend.manifest();
+        let scheme = library.get("rope").expect("a scheme");
+        for (limit, cases) in [(i64::from(i32::MAX), 0), (1 << 20, 1)] {
+            let manifest = crate::backend::Manifest { max_position: limit, ..manifest.clone() };
+            let generator = Generator {
+                group: Group { scheme: scheme.id(), level: Level::Fused, pairing: Pairing::Half, dtype: DType::F32 },
+                scheme,
+                library: &library,
+                plans: &PlanCache::new(),
+                level: manifest.level(Level::Fused).expect("the level"),
+                manifest: &manifest,
+                cases: 1,
+                seed: 1,
+                parameters: &[],
+            };
+            let schedule = PositionBeyondLimit.schedule(&generator);
+            assert_eq!((schedule.cases.len(), schedule.gaps.len()), (cases, 1 - cases), "{limit}: {:?}", schedule.gaps);
+            assert!(schedule.cases.iter().all(|p| p.case.tokens() > 0 && !p.case.layouts[0].segments().is_empty()));
+        }
+    }
 }
