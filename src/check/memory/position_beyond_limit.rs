@@ -118,7 +118,6 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Backend as _;
     use crate::backend::BackendFactory as _;
     use crate::backend::emulated::{EmulatedFactory, Emulation, Shared};
     use crate::check::Group;
