@@ -212,7 +212,7 @@ mod tests {
             (said(|about, _| about["format"] = 2.into()), "format: expected 1, found 2"),
             (said(|about, _| about["colour"] = 1.into()), "unknown field `colour`"),
             (said(|about, _| about["cases"][0]["case"] = "x".into()), "case \"a/b\": in the case \"x\""),
-            (said(|about, _| about["cases"][0]["id"] = "c".into()), "case \"c\": expected a tensor k"),
+            (said(|about, _| about["cases"][0]["id"] = "c".into()), "case \"c\": expected a tensor q"),
             (
                 said(|about, _| about["cases"] = serde_json::json!([])),
                 "tensor \"a/b/k\": expected the outputs of a case",
