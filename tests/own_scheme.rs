@@ -88,6 +88,25 @@ fn a_kernel_is_judged_by_it() {
 }
 
 #[test]
+fn a_failure_of_it_is_replayed_by_the_line_that_is_printed() {
+    let spec = file("my onion.yaml", ONION);
+    // The embedded kernel is fused: it does not keep ideal.
+    let arguments =
+        ["--spec", &spec, "--scheme", "onion", "--check", "accuracy", "--level", "rotate", "--dtype", "f32"];
+    let contract = ["--contract", "ideal/table", "--cases", "1", "--timeout", "30"];
+    let run = ropecheck(&[&["check", "host"], &arguments[..], &contract].concat()).expect(1, &[]);
+    let line = run.out.lines().find_map(|line| line.trim().strip_prefix("replay ropecheck ")).expect("a line");
+    let shell = |line: &str| {
+        let command = format!("{} {line}", env!("CARGO_BIN_EXE_ropecheck"));
+        let out = std::process::Command::new("sh").args(["-c", &command]).output().expect("a shell");
+        (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+    };
+    let (code, out) = shell(line);
+    assert!(code == Some(1) && out.starts_with("FAIL accuracy"), "{line}: {code:?} {out}");
+    assert!(line.ends_with("--timeout 30 --contract ideal/table"), "{line}");
+}
+
+#[test]
 fn what_it_says_of_itself_must_be_true() {
     let lie = ONION.replace(r#"unbiased: {fails: "video:1x3x3"}"#, "unbiased: holds");
     assert_ne!(lie, ONION);

@@ -1,146 +1,20 @@
 //! Reads a manifest: every mistake names its place in the JSON, what was expected and what was found.
 
-use std::fmt;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError};
+use super::manifest_values::{Object, choose, choose_list, fail, shown};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
 use crate::plan::declaration::{Declaration, KEYS};
 use crate::spec::model::Pairing;
-
-fn fail<T>(place: &str, text: impl fmt::Display) -> Result<T, ManifestError> {
-    Err(ManifestError(format!("manifest, {place}: {text}")))
-}
-
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() > 60 { format!("{}...", text.chars().take(57).collect::<String>()) } else { text }
-}
-
-/// Picks a name out of a closed list, or says which was meant.
-fn choose<T: Copy>(place: &str, value: &Value, all: &[(&str, T)]) -> Result<T, ManifestError> {
-    let names = || all.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
-    let Some(text) = value.as_str() else {
-        return fail(place, format!("expected one of {}, found {}", names(), shown(value)));
-    };
-    if let Some((_, item)) = all.iter().find(|(n, _)| *n == text) {
-        return Ok(*item);
-    }
-    let near = crate::spec::suggest(text, all.iter().map(|(n, _)| *n));
-    let hint = near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-    fail(place, format!("unknown {text:?}, expected one of {}{hint}", names()))
-}
-
-fn choose_list<T: Copy + PartialEq>(place: &str, value: &Value, all: &[(&str, T)]) -> Result<Vec<T>, ManifestError> {
-    let Some(items) = value.as_array() else {
-        return fail(place, format!("expected a list, found {}", shown(value)));
-    };
-    let mut chosen = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let one = choose(&format!("{place}[{index}]"), item, all)?;
-        if chosen.contains(&one) {
-            return fail(place, format!("{} is listed twice", shown(item)));
-        }
-        chosen.push(one);
-    }
-    Ok(chosen)
-}
-
-/// An object whose keys are all known.
-struct Object<'a> {
-    place: String,
-    map: &'a Map<String, Value>,
-}
-
-impl<'a> Object<'a> {
-    fn new(place: &str, value: &'a Value, known: &[&str]) -> Result<Self, ManifestError> {
-        let Some(map) = value.as_object() else {
-            return fail(place, format!("expected an object, found {}", shown(value)));
-        };
-        for key in map.keys() {
-            if !known.contains(&key.as_str()) {
-                let hint = crate::spec::suggest(key, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                return fail(place, format!("unknown key {key:?}{hint}"));
-            }
-        }
-        Ok(Object { place: place.to_owned(), map })
-    }
-
-    fn at(&self, key: &str) -> String {
-        if self.place == "top level" { key.to_owned() } else { format!("{}.{key}", self.place) }
-    }
-
-    fn need(&self, key: &str) -> Result<&'a Value, ManifestError> {
-        self.map.get(key).map_or_else(|| fail(&self.place, format!("key {key:?} is missing")), Ok)
-    }
-
-    fn text(&self, key: &str) -> Result<String, ManifestError> {
-        match self.need(key)?.as_str() {
-            Some(text) if !text.is_empty() && text.len() <= 200 => Ok(text.to_owned()),
-            _ => fail(&self.at(key), "expected a text of 1 to 200 bytes"),
-        }
-    }
-
-    fn boolean(&self, key: &str, default: bool) -> Result<bool, ManifestError> {
-        match self.map.get(key) {
-            None => Ok(default),
-            Some(value) => value
-                .as_bool()
-                .map_or_else(|| fail(&self.at(key), format!("expected true or false, found {}", shown(value))), Ok),
-        }
-    }
-
-    fn integer(&self, key: &str, default: i64, least: i64) -> Result<i64, ManifestError> {
-        match self.map.get(key) {
-            None => Ok(default),
-            Some(value) => match value.as_i64() {
-                Some(number) if number >= least => Ok(number),
-                _ => fail(&self.at(key), format!("expected an integer of at least {least}, found {}", shown(value))),
-            },
-        }
-    }
-
-    fn integers(&self, key: &str, least: i64) -> Result<Integers, ManifestError> {
-        let place = self.at(key);
-        let value = self.need(key)?;
-        let one = |v: &Value| match v.as_i64() {
-            Some(n) if n >= least => Ok(n),
-            _ => fail(&place, format!("expected an integer of at least {least}, found {}", shown(v))),
-        };
-        match value {
-            Value::Number(_) => Ok(Integers::List(vec![one(value)?])),
-            Value::Array(items) if !items.is_empty() => {
-                let mut list = items.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-                list.sort_unstable();
-                list.dedup();
-                Ok(Integers::List(list))
-            }
-            Value::Object(_) => {
-                let range = Object::new(&place, value, &["min", "max", "multiple"])?;
-                range.need("min")?;
-                range.need("max")?;
-                let (min, max) = (range.integer("min", 0, least)?, range.integer("max", 0, least)?);
-                let range = Integers::Range { min, max, multiple: range.integer("multiple", 1, 1)? };
-                match range.at_least(min) {
-                    Some(_) => Ok(range),
-                    None => fail(&place, "no integer lies in this range"),
-                }
-            }
-            _ => fail(&place, format!("expected an integer, a list or {{min, max, multiple}}, found {}", shown(value))),
-        }
-    }
-}
 
 const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
 /// The smallest page there is.
 const MAX_ALIGNMENT: i64 = 4096;
-const TOP_KEYS: [&str; 19] = [
+const TOP_KEYS: [&str; 26] = [
     "name",
     "version",
     "levels",
@@ -160,12 +34,17 @@ const TOP_KEYS: [&str; 19] = [
     "attention_scaling",
     "per_head",
     "batch_layouts",
+    "bases",
+    "min_position",
+    "alignment",
+    "max_offset",
+    "bit_stable",
+    "varlen",
+    "copies",
 ];
 
 pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
-    let mut known = TOP_KEYS.to_vec();
-    known.extend(["bases", "min_position", "alignment", "max_offset", "bit_stable", "varlen", "copies"]);
-    let top = Object::new("top level", value, &known)?;
+    let top = Object::new("top level", value, &TOP_KEYS)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
     let mut found = Vec::new();

@@ -7,6 +7,7 @@ pub mod host;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
+mod manifest_values;
 pub mod timing;
 
 use std::fmt;

@@ -16,22 +16,40 @@ use crate::check::{Verdict, bands::BANDS};
 use crate::numeric::{DType, Number};
 use crate::plan::PlanCache;
 use crate::plan::contract::ContractTable;
-use crate::report;
+use crate::report::{self, Again};
 use crate::run::{self, Context, ExitCode, Options, RunReport, SelectionError};
 use crate::spec::Library;
+
+const TIMEOUT: f64 = 10.0;
+const START_TIMEOUT: f64 = 60.0;
 
 /// How a backend is run.
 #[derive(Debug, Args)]
 pub(super) struct BackendArguments {
     /// Seconds that one call may take
-    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = TIMEOUT, value_name = "SECONDS")]
     timeout: f64,
     /// Seconds that loading and opening may take
-    #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
+    #[arg(long, default_value_t = START_TIMEOUT, value_name = "SECONDS")]
     start_timeout: f64,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Vec<PathBuf>,
+}
+
+impl BackendArguments {
+    /// How a case of `backend` is run again.
+    pub(super) fn again(&self, backend: Option<&Path>, contracts: &[String]) -> Again {
+        let mut again = Again::new(backend, &self.spec, contracts);
+        for (name, value, default) in
+            [("--timeout", self.timeout, TIMEOUT), ("--start-timeout", self.start_timeout, START_TIMEOUT)]
+        {
+            if value != default {
+                again = again.with(name, value);
+            }
+        }
+        again
+    }
 }
 
 /// The arithmetic that outputs are held to.
@@ -39,7 +57,7 @@ pub(super) struct BackendArguments {
 pub(super) struct ContractArguments {
     /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
     #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
-    contract: Vec<String>,
+    pub(super) contract: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -172,10 +190,11 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let factory = factory(a.backend.as_deref(), &a.run)?;
     let report = judge(&*factory, &context, &options)?;
+    let again = a.run.again(a.backend.as_deref(), &a.contract.contract);
     let text = match a.format {
-        Format::Table => report::table(&report, a.backend.as_ref().map_or("", |p| p.to_str().unwrap_or(""))),
+        Format::Table => report::table(&report, &again),
         Format::Json => report::json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
-        Format::Junit => report::junit(&report).map_err(|e| Stop::new(ExitCode::Internal, e))?,
+        Format::Junit => report::junit(&report, &again).map_err(|e| Stop::new(ExitCode::Internal, e))?,
     };
     match &a.output {
         None => print(&text),

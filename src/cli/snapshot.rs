@@ -135,7 +135,7 @@ impl From<RecordError> for Stop {
     fn from(error: RecordError) -> Stop {
         let code = match error {
             RecordError::Start(_) => ExitCode::NotStarted,
-            RecordError::Unfit(_) => ExitCode::Nonconformant,
+            RecordError::Unfit(_) | RecordError::NoOutputs { .. } => ExitCode::Nonconformant,
             RecordError::Nothing(_) => ExitCode::NothingRan,
             RecordError::Unknown(_) => ExitCode::Usage,
             RecordError::Interrupted => ExitCode::Interrupted,
@@ -179,7 +179,7 @@ fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
-    let (snapshot, left_out) = recorded(&*factory, &context, &options)?;
+    let (snapshot, left_out) = recorded(&*factory, &context, &options, &a.files)?;
     let bytes = save(file, &snapshot)?;
     let about = &snapshot.about;
     let mut text = format!(
@@ -200,6 +200,7 @@ fn recorded(
     factory: &dyn BackendFactory,
     context: &Context,
     options: &Options,
+    files: &Files,
 ) -> Result<(Snapshot, std::collections::BTreeMap<String, usize>), Stop> {
     let bar = progress_bar(0, "cases");
     let result = record(factory, context, options, &|done, all| {
@@ -207,7 +208,18 @@ fn recorded(
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    Ok(result?)
+    result.map_err(|error| {
+        let replay = match &error {
+            RecordError::NoOutputs { case, .. } => {
+                let again = files.run.again(files.backend.as_deref(), &[]);
+                format!("\nreplay it: {}", again.replay(case))
+            }
+            _ => String::new(),
+        };
+        let mut stop = Stop::from(error);
+        stop.message.push_str(&replay);
+        stop
+    })
 }
 
 /// Writes beside the file and then takes its place, so that a run that is ended leaves the old one.
@@ -337,7 +349,7 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
         SnapshotReport::new(command, &found.snapshot.about, found.backend, found.embedded, found.comparison);
     (report.verdict, report.exit_code) = (verdict.into(), code as u8);
     let text = match a.format {
-        Format::Table => shown(&report, &a.files, command == "diff"),
+        Format::Table => shown(&report, &a.files, &a.contract.contract, command == "diff"),
         Format::Json => snapshot_json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
     };
     match &a.output {
@@ -351,8 +363,8 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
     Ok(code)
 }
 
-fn shown(report: &SnapshotReport, files: &Files, details: bool) -> String {
-    let again = files.backend.as_ref().map_or(String::new(), |p| p.display().to_string());
+fn shown(report: &SnapshotReport, files: &Files, contracts: &[String], details: bool) -> String {
+    let again = files.run.again(files.backend.as_deref(), contracts);
     snapshot_table(report, &files.file.display().to_string(), &again, details)
 }
 
@@ -373,7 +385,7 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
     let found = compared(&a.files, &context, &*factory, &|_| true)?;
-    let (snapshot, left_out) = recorded(&*factory, &context, &found.options)?;
+    let (snapshot, left_out) = recorded(&*factory, &context, &found.options, &a.files)?;
     let name = a.files.file.display();
     let mut report =
         SnapshotReport::new("accept", &found.snapshot.about, found.backend, found.embedded, found.comparison);
@@ -382,7 +394,7 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
     if code == ExitCode::NotStarted {
         return Err(Stop::new(code, "the backend died in every case: nothing was written"));
     }
-    let mut text = shown(&report, &a.files, true);
+    let mut text = shown(&report, &a.files, &[], true);
     if snapshot == found.snapshot {
         text.push_str(&format!("nothing to accept: {name} is as it was\n"));
     } else {

@@ -55,24 +55,6 @@ fn steps_are_counted_as_the_proof_says() {
 }
 
 #[test]
-fn a_fraction_is_exact_where_its_quotient_is_a_number_of_the_type() {
-    for den in 1..200 {
-        for num in -200..200 {
-            // num / den in f64, times den: exact in i128 arithmetic on a grid of 2^-60.
-            let quotient = num as f64 / den as f64;
-            let scaled = quotient * 2f64.powi(60);
-            let gives_back = scaled.fract() == 0.0 && scaled as i128 * i128::from(den) == i128::from(num) << 60;
-            for dtype in [DType::F32, DType::F64] {
-                let exact = gives_back && dtype.holds(quotient);
-                assert_eq!(exponent_units(dtype, num, den).1 == 0.0, exact, "{num}/{den} in {dtype}");
-            }
-        }
-    }
-    assert!(exponent_units(DType::F32, (1 << 24) + 1, 2).1 > 0.0);
-    assert_eq!(exponent_units(DType::F64, (1 << 24) + 1, 2).1, 0.0);
-}
-
-#[test]
 fn an_angle_that_is_exact_has_no_error() {
     let contract = contract(Kept::F32, rule(steps(1.0, 0.0, 0.0), Steps::default(), None));
     let at = |steps: f64, inv_freq: f64, position: Dd| contract.angle_error(steps, inv_freq, position);

@@ -2,13 +2,14 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::Again;
 use crate::run::{CheckResult, RunReport};
 
-/// The report as JUnit XML.
+/// The report as JUnit XML; `again` says how a case is run again.
 ///
 /// # Errors
 /// If it cannot be written as XML.
-pub fn junit(report: &RunReport) -> Result<String, String> {
+pub fn junit(report: &RunReport, again: &Again) -> Result<String, String> {
     let mut out = Report::new(format!("ropecheck {}", report.backend));
     let mut controls = TestSuite::new("controls");
     for control in &report.controls {
@@ -24,7 +25,7 @@ pub fn junit(report: &RunReport) -> Result<String, String> {
         }
         if let Some((_, suite)) = suites.last_mut() {
             let name = format!("{}/{}/{}", result.pairing, result.check, result.dtype);
-            suite.add_test_case(TestCase::new(name, status(result, &report.replay_options())));
+            suite.add_test_case(TestCase::new(name, status(result, again)));
         }
     }
     for (_, suite) in suites {
@@ -39,11 +40,11 @@ fn failure(message: &str, lines: &[String]) -> TestCaseStatus {
     status
 }
 
-fn status(result: &CheckResult, options: &str) -> TestCaseStatus {
+fn status(result: &CheckResult, again: &Again) -> TestCaseStatus {
     if let Some(first) = result.failures.first() {
         let mut lines = first.details.clone();
         lines.push(format!("case {}", first.id));
-        lines.push(format!("replay: ropecheck replay '{}'{options}", first.case));
+        lines.push(format!("replay: {}", again.replay(&first.case)));
         return failure(&first.summary, &lines);
     }
     if let Some(broken) = result.broken.first() {

@@ -1,5 +1,6 @@
 //! What people and programs see of a run.
 
+mod again;
 mod bench;
 mod coverage;
 mod grade;
@@ -8,6 +9,7 @@ mod selftest;
 mod snapshot;
 mod table;
 
+pub use again::Again;
 pub use bench::bench;
 pub use junit::junit;
 pub use selftest::{selftest, selftest_markdown};

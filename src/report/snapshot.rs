@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use serde::Serialize;
 
+use super::Again;
 use super::table::{BAD, DIM, GOOD, styled};
 use crate::run::snapshot::{About, Change, Comparison, Direction, GroupKey, Tally};
 
@@ -66,10 +67,10 @@ pub fn snapshot_json(report: &SnapshotReport) -> Result<String, serde_json::Erro
     serde_json::to_string_pretty(report)
 }
 
-/// The report for people. `again` is how the user named the backend, `file` the snapshot; with `details` pairs and the largest
+/// The report for people. `again` says how the backend is run again, `file` is the snapshot; with `details` pairs and the largest
 /// changes are shown.
 #[must_use]
-pub fn snapshot_table(report: &SnapshotReport, file: &str, again: &str, details: bool) -> String {
+pub fn snapshot_table(report: &SnapshotReport, file: &str, again: &Again, details: bool) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = head(&mut out, report, file);
@@ -153,7 +154,7 @@ fn group(out: &mut String, width: usize, key: &GroupKey, tally: &Tally, details:
     Ok(())
 }
 
-fn one(out: &mut String, change: &Change, again: &str) -> std::fmt::Result {
+fn one(out: &mut String, change: &Change, again: &Again) -> std::fmt::Result {
     writeln!(out, "{} {}", styled(BAD, &change.distance.to_string()), change.place)?;
     writeln!(out, "     was    {}", change.old)?;
     writeln!(out, "     is     {}", change.new)?;
@@ -171,7 +172,7 @@ fn one(out: &mut String, change: &Change, again: &str) -> std::fmt::Result {
         writeln!(out, "     exact  {reference}: {direction}, {within}")?;
     }
     writeln!(out, "     case   {}", change.id)?;
-    writeln!(out, "     replay ropecheck replay '{}' {again}", change.case)?;
+    writeln!(out, "     replay {}", again.replay(&change.case))?;
     writeln!(out)
 }
 
@@ -208,7 +209,7 @@ fn list(out: &mut String, what: &str, style: Style, cases: &[(String, String)]) 
     Ok(())
 }
 
-fn verdict(out: &mut String, report: &SnapshotReport, file: &str, again: &str, details: bool) -> std::fmt::Result {
+fn verdict(out: &mut String, report: &SnapshotReport, file: &str, again: &Again, details: bool) -> std::fmt::Result {
     let found = &report.comparison;
     let seed = report.seed;
     let counted =
@@ -233,11 +234,10 @@ fn verdict(out: &mut String, report: &SnapshotReport, file: &str, again: &str, d
     }
     writeln!(out, "{} {} ({counted})", styled(BAD, "CHANGED"), parts.join("; "))?;
     if report.command != "accept" {
-        let again = if again.is_empty() { String::new() } else { format!(" {again}") };
         if !details {
-            writeln!(out, "where, and by how much: ropecheck snapshot diff {file}{again}")?;
+            writeln!(out, "where, and by how much: {}", again.snapshot("diff", file))?;
         }
-        writeln!(out, "if this is what you meant: ropecheck snapshot accept {file}{again}")?;
+        writeln!(out, "if this is what you meant: {}", again.snapshot("accept", file))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::Again;
 use super::coverage::coverage;
 use super::grade::grades;
 use crate::run::{CheckResult, ExitCode, RunReport};
@@ -20,10 +21,10 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted). `again` is how
-/// the user named the backend, for replay lines.
+/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted). `again` says
+/// how a case is run again.
 #[must_use]
-pub fn table(report: &RunReport, again: &str) -> String {
+pub fn table(report: &RunReport, again: &Again) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = head(&mut out, report);
@@ -146,7 +147,7 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Result {
+fn failures(out: &mut String, report: &RunReport, again: &Again) -> std::fmt::Result {
     let all: Vec<(&CheckResult, usize)> =
         report.results.iter().filter(|r| !r.failures.is_empty()).map(|r| (r, r.failures.len())).collect();
     // One of each check first: the same defect shows in every dtype and scheme.
@@ -169,7 +170,7 @@ fn failures(out: &mut String, report: &RunReport, again: &str) -> std::fmt::Resu
             writeln!(out, "     {line}")?;
         }
         writeln!(out, "     case   {}", failure.id)?;
-        writeln!(out, "     replay ropecheck replay '{}' {again}{}", failure.case, report.replay_options())?;
+        writeln!(out, "     replay {}", again.replay(&failure.case))?;
     }
     if total > shown.len() {
         writeln!(out, "     and {} more failing checks (--format json has all)", total - shown.len())?;

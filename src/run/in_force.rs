@@ -63,10 +63,4 @@ impl RunReport {
         }
         all
     }
-
-    /// The options that a replay needs again, each with a space before it.
-    #[must_use]
-    pub fn replay_options(&self) -> String {
-        self.contract_options.iter().map(|text| format!(" --contract '{text}'")).collect()
-    }
 }

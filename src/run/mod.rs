@@ -13,6 +13,7 @@ mod shrink;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,9 +37,10 @@ pub use in_force::{ContractInForce, contracts_in_force};
 pub use reached::{Reached, reached};
 pub use result::{
     BandResult, CheckResult, ExitCode, FailureReport, NotJudged, RunReport, SpecStatements, digest, digest_of,
-    not_judged, verdict,
+    not_judged,
 };
 pub use shrink::shrink;
+pub use verdict::verdict;
 
 /// What to run.
 #[derive(Debug, Clone, Default)]

@@ -218,6 +218,16 @@ pub enum RecordError {
     /// Its answers cannot be kept.
     #[error("{0}")]
     Unfit(String),
+    /// A case has no outputs to keep.
+    #[error("{id} has no outputs to keep: {why}")]
+    NoOutputs {
+        /// Id of the case.
+        id: String,
+        /// What `replay` takes.
+        case: String,
+        /// What went wrong.
+        why: String,
+    },
     /// Nothing is selected, or nothing of it can be asked for.
     #[error("{0}")]
     Nothing(String),
@@ -295,9 +305,7 @@ pub fn record(
             }
             (Recorded::NotAsked(why), _) => *left_out.entry(why).or_default() += 1,
             (Recorded::Failed(why), _) | (_, Recorded::Failed(why) | Recorded::NotAsked(why)) => {
-                return Err(RecordError::Unfit(format!(
-                    "{id} has no outputs to keep: {why}\nreplay it: ropecheck replay '{case}'"
-                )));
+                return Err(RecordError::NoOutputs { id, case: case.to_string(), why });
             }
         }
     }
