@@ -10,6 +10,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 what="${1:-0/20}"
 out="${CARGO_TARGET_DIR:-target}/mutants-lane"
+# Shared by the groups: dependencies are built once.
+build="$(realpath -m "${CARGO_TARGET_DIR:-target}")/mutants-build"
 
 cargo mutants --version >/dev/null 2>&1 || {
   echo "cargo-mutants is missing: cargo install cargo-mutants --locked" >&2
@@ -29,7 +31,7 @@ fi
 lower="--skip check:: --skip run:: --skip fault:: --skip backend:: --skip report::"
 groups=(
   "numeric;src/numeric/;numeric_corners rounding_is_right reference_is_right evaluator_laws;$lower"
-  "bound;src/plan/(bound|allowance|judge|range|kept|frequency_rule|contract|contract_file|contract_keys|declaration|reference)\.rs;bound_laws bound_is_right contracts_hold golden_accuracy declared_contracts;$lower"
+  "bound;src/plan/(bound|allowance|judge|range|types|kept|frequency_rule|contract|contract_file|contract_keys|declaration|reference)\.rs;bound_laws bound_is_right contracts_hold golden_accuracy declared_contracts;$lower"
   "layout;src/plan/layout;layout_errors positions_laws;$lower"
   "rotation;src/plan/(rotation|head_sizes|parameters|cache)\.rs;rotation_plans plan_laws;$lower"
   "positions;src/plan/(positions|run|segment|column|vectors|accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy;$lower"
@@ -52,7 +54,7 @@ for group in "${groups[@]}"; do
   mkdir -p "$out/$name"
   # shellcheck disable=SC2086 # filters are words
   # Its exit status says that some survived, which is counted below.
-  cargo mutants --config "$out/$name.toml" "${names[@]}" --output "$out/$name" --baseline skip --timeout 120 --no-shuffle --colors never "${chosen[@]}" \
+  CARGO_TARGET_DIR="$build" cargo mutants --config "$out/$name.toml" "${names[@]}" --output "$out/$name" --baseline skip --timeout 120 --no-shuffle --colors never "${chosen[@]}" \
     -- -- $filters || true
 done
 

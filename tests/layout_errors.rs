@@ -152,16 +152,34 @@ fn long_texts_are_shown_in_part_and_limits_are_kept() {
     let many = "text:1 ".repeat(MAX_SEGMENTS);
     assert_eq!(Layout::parse(&many).expect("a layout").segments().len(), MAX_SEGMENTS);
     assert!(error(&format!("{many} text:1")).contains("at most 4096 segments"));
-    assert!(error(&"x".repeat((1 << 20) + 1)).contains("at most 1048576 bytes"));
+    let json = |count: usize| Layout::from_json(&vec![serde_json::json!({"text": 1}); count].into());
+    assert_eq!(json(MAX_SEGMENTS).expect("a layout").segments().len(), MAX_SEGMENTS);
+    assert!(json(MAX_SEGMENTS + 1).is_err_and(|e| e.to_string().contains("at most 4096 segments, found 4097")));
+    let padded = |bytes: usize| format!("text:1{}", " ".repeat(bytes - 6));
+    assert_eq!(Layout::parse(&padded(1 << 20)).expect("a layout").tokens(), 1);
+    assert!(error(&padded((1 << 20) + 1)).contains("at most 1048576 bytes"));
     assert_eq!(Layout::parse("text:2147483648").expect("a layout").tokens(), MAX_TOKENS);
 }
 
 #[test]
 fn layouts_made_by_programs_are_checked_too() {
-    assert!(Layout::new(vec![Segment::Text(0)]).is_err());
-    assert!(Layout::new(vec![Segment::video(u32::MAX, u32::MAX, u32::MAX)]).is_err());
-    let backwards = Segment::Video { t: 1, h: 1, w: 1, seconds: Number::from_i64(-1) };
-    let message = Layout::new(vec![backwards]).expect_err("negative seconds").to_string();
-    assert!(message.contains("seconds above 0"), "{message}");
+    let message = |segments: Vec<Segment>| Layout::new(segments).expect_err("a mistake").to_string();
+    assert_eq!(
+        message(vec![Segment::Text(0)]),
+        "layout: expected sizes of at least 1, found a size of 0 in `text:0`\n  help: leave an empty segment out"
+    );
+    assert_eq!(
+        message(vec![Segment::video(u32::MAX, u32::MAX, u32::MAX)]),
+        "layout: expected at most 2^31 = 2147483648 tokens in all, found more than 2^64 in \
+         `video:4294967295x4294967295x4294967295`"
+    );
+    assert_eq!(
+        message(vec![Segment::Text(1 << 31), Segment::Text(1)]),
+        "layout: expected at most 2^31 = 2147483648 tokens in all, found 2147483649 up to here in `text:1`"
+    );
+    assert_eq!(
+        message(vec![Segment::Video { t: 1, h: 1, w: 1, seconds: Number::from_i64(-1) }]),
+        "layout: expected seconds above 0 and up to 1000000, found -1 in `video:1x1x1@-1s`"
+    );
     assert_eq!(Layout::new(Vec::new()).expect("an empty sequence").tokens(), 0);
 }

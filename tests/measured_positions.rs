@@ -1,7 +1,7 @@
 //! Statements of a scheme are judged on positions that came from somewhere else, and a wrong one is found at its place.
 
 use ropecheck::numeric::Number;
-use ropecheck::plan::{Checker, Column, Layout, Outcome, Parameters, PositionError, Positions, positions};
+use ropecheck::plan::{Checker, Column, Layout, Next, Outcome, Parameters, PositionError, Positions, positions};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::{Scheme, Verdict};
 
@@ -106,5 +106,13 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(with(vec![column.clone(); 3], None).is_ok());
     assert!(matches!(with(vec![column.clone(); 2], None), Err(PositionError::Shape { .. })));
     assert!(matches!(with(vec![column.clone(), column.clone(), short], None), Err(PositionError::Shape { .. })));
-    assert!(matches!(with(vec![column; 3], Some(vec![Number::ZERO])), Err(PositionError::Shape { .. })));
+    assert!(matches!(with(vec![column.clone(); 3], Some(vec![Number::ZERO])), Err(PositionError::Shape { .. })));
+    // m-rope has one running position; a backend whose axes go on apart from each other is taken as it is.
+    let next = |values: [i64; 3]| {
+        let positions =
+            with(vec![column.clone(); 3], Some(values.map(Number::from_i64).to_vec())).expect("the same shape");
+        positions.next().clone()
+    };
+    assert_eq!(next([5, 5, 5]), Next::Shared(Number::from_i64(5)));
+    assert_eq!(next([5, 5, 6]), Next::PerAxis([5, 5, 6].map(Number::from_i64).to_vec()));
 }

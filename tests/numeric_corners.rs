@@ -83,3 +83,43 @@ fn sines_of_very_large_angles_hold() {
         }
     }
 }
+
+/// Multiples of pi between 2^33 and 2^35, rounded to two f64 whose second part is about 2^-20, and their sines: mpmath 1.3 with 300
+/// bits. What is lost of the second part, such as its third power, is far above the sharper bound where the sine is this small.
+#[test]
+fn sines_next_to_multiples_of_pi_hold() {
+    for (hi, lo, sin) in [
+        (13940619407.7109, 9.531113686321288e-7, 4.396571122415089e-23),
+        (10990669834.175423, -8.892949000257625e-7, 1.1900834812871453e-24),
+        (9781937637.344292, 8.892230306771188e-7, -1.7492677867188346e-23),
+        (20881807482.291386, 1.8682162426866667e-6, -6.958346432263965e-23),
+        (17237990732.187996, 1.8801917701577836e-6, 1.0048093365887708e-22),
+        (30163321884.562088, -1.8228039478638264e-6, -9.207558004770018e-23),
+    ] {
+        let error = (sincos(Dd { hi, lo }, 1.0).sin - sin).abs();
+        // And half an ulp of the number above.
+        let allowed = sincos_error(sin, hi) + 0.5f64.powi(53) * sin.abs();
+        assert!(error <= allowed, "{error:e} is more than {allowed:e} at {hi}");
+    }
+}
+
+#[test]
+fn the_bound_of_a_factor_is_the_one_that_is_proved() {
+    // 2^-51 |factor| + 2^-98 |angle|
+    assert_eq!(sincos_error(0.5, 0.0), 0.5f64.powi(52));
+    assert_eq!(sincos_error(-0.5, 0.0), 0.5f64.powi(52));
+    assert_eq!(sincos_error(0.0, 8.0), 0.5f64.powi(95));
+    assert_eq!(sincos_error(0.0, -8.0), 0.5f64.powi(95));
+    assert_eq!(sincos_error(1.0, 2f64.powi(40)), 0.5f64.powi(51) + 0.5f64.powi(58));
+}
+
+#[test]
+fn every_root_of_one_is_one() {
+    let root = |n: i128| Number::ratio(1, n).expect("a fraction");
+    for n in [2, 3, 127, 128, 129, 1 << 31, 1 << 40] {
+        assert_eq!(Number::ONE.pow(&root(n)).expect("a power"), Number::ONE, "degree {n}");
+    }
+    let large = Number::from_i64(1 << 62);
+    assert_eq!(large.pow(&root(62)).expect("a power").as_ratio(), Some((2, 1)));
+    assert!(!large.pow(&root(63)).expect("a power").is_exact());
+}

@@ -217,6 +217,13 @@ fn frequencies_that_the_reference_cannot_hold_are_refused() {
     assert!(RotationPlan::new(scheme, &parameters, HeadShape::of_dim(16)).is_ok(), "down to 1e-28");
     let message = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(18)).expect_err("1e-32").to_string();
     assert!(message.contains("pair 8") && message.contains("2^-100"), "{message}");
+    // 2^-100 itself is the least; 0 is no frequency and allowed.
+    for (formula, taken) in [("2 ^ (-100)", true), ("2 ^ (-101)", false), ("0", true)] {
+        let least = custom(&format!("axes: [a]\naxis_map: a\nfrequencies: {{inv_freq: \"{formula}\"}}\n"));
+        let scheme = least.get("custom").expect("a scheme");
+        let parameters = Parameters::defaults(scheme).expect("defaults");
+        assert_eq!(RotationPlan::new(scheme, &parameters, HeadShape::of_dim(16)).is_ok(), taken, "{formula}");
+    }
 }
 
 #[test]
@@ -256,4 +263,15 @@ fn parameters_are_checked() {
     let half = [("h_pairs".to_owned(), Number::parse("1/2").expect("a number"))];
     let message = Parameters::resolve(m_rope, &half).expect_err("not an integer").to_string();
     assert_eq!(message, "parameter `h_pairs` of m-rope@default must be an integer, found 0.5");
+    let ends = custom(
+        "axes: [a]\naxis_map: a\nparameters: {x: {default: 1, min: -1, max: \"5/2\", doc: \"a number\"}}\n\
+         frequencies: {inv_freq: \"base ^ (-i) * (3 + x)\"}\n",
+    );
+    let ends = ends.get("custom").expect("a scheme");
+    for (value, expected) in [("-1", None), ("5/2", None), ("-1.5", Some("at least -1")), ("3", Some("at most 2.5"))] {
+        let set = [("x".to_owned(), Number::parse(value).expect("a number"))];
+        let found = Parameters::resolve(ends, &set).err().map(|error| error.to_string());
+        let expected = expected.map(|e| format!("parameter `x` of custom@default must be {e}, found {value}"));
+        assert_eq!(found, expected);
+    }
 }

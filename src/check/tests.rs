@@ -192,12 +192,13 @@ fn drifting(call: &mut Call, memory: &mut [u8]) {
 fn every_check_of_rotation_passes_the_embedded_kernel_and_fails_its_own_defect() {
     type Before = fn(&mut Call, &mut [u8]);
     type After = fn(&Call, &mut [u8]);
-    let cases: [(&str, Before, After, &str); 11] = [
+    let cases: [(&str, Before, After, &str); 12] = [
         ("controls", nothing, zeros, "zero"),
         ("controls", nothing, poison, "nothing was written"),
         ("controls", nothing, nans, "every element was written, and is NaN"),
         ("axis-map-probe", swap_axes, nothing_after, "turns with w, the scheme says h"),
         ("frequency-probe", other_base, nothing_after, "the scheme says"),
+        ("frequency-probe", nothing, nans, "pair 0 is (NaN, NaN) after (1, 0) at position 0, the scheme says (1.0"),
         ("pairing-probe", other_pairing, nothing_after, "adjacent"),
         ("pairing-probe", other_way, nothing_after, "opposite sign"),
         ("superposition", nothing, truncated, "differ"),

@@ -294,7 +294,6 @@ impl Number {
             return Dd { hi, lo: 0.0 };
         }
         let lo = match self {
-            Self::Integer(v) if v.unsigned_abs() <= 1 << 53 => 0.0,
             // |hi| <= 2^63, hence an i128.
             Self::Integer(v) => (i128::from(*v) - hi as i128) as f64,
             Self::Ratio(f) => {

@@ -161,7 +161,7 @@ fn integer_power(base: Fraction, power: i128) -> Result<Fraction, NumberError> {
 
 /// The fraction whose degree-th power is `f`, if there is one; for f > 0.
 fn exact_root(f: Fraction, degree: i128) -> Option<Fraction> {
-    let degree = u32::try_from(degree).ok().filter(|d| *d < 128)?;
+    let degree = u32::try_from(degree).ok()?;
     if f.numerator <= 0 {
         return None;
     }

@@ -88,7 +88,7 @@ impl Real {
         }
         let bits = value.to_bits();
         let exponent = ((bits >> 52) & 0x7ff) as i64;
-        let fraction = (bits & ((1 << 52) - 1)) as i64 | (i64::from(exponent != 0) << 52);
+        let fraction = (bits & ((1 << 52) - 1)) as i64 + (i64::from(exponent != 0) << 52);
         Self::from_parts(IBig::from(if value < 0.0 { -fraction } else { fraction }), exponent.max(1) - 1075)
     }
 

@@ -96,11 +96,14 @@ mod tests {
         let mut rng = Rng::new(1);
         assert_eq!([rng.next_u64(), rng.next_u64(), rng.next_u64()], STREAM_OF_ONE);
         assert_eq!(Rng::new(1).fork(7), rng.fork(7), "a fork does not depend on what was drawn");
+        let mut fork = rng.fork(7);
+        assert_eq!([fork.next_u64(), fork.next_u64()], STREAM_OF_FORK_SEVEN);
         assert_ne!(rng.fork(7).next_u64(), rng.fork(8).next_u64());
     }
 
     /// Computed apart, in Python.
     const STREAM_OF_ONE: [u64; 3] = [2_524_196_557_923_833_994, 15_075_057_467_594_707_549, 1_297_038_556_329_946_983];
+    const STREAM_OF_FORK_SEVEN: [u64; 2] = [9_829_334_434_673_617_376, 17_639_236_584_064_340_655];
 
     #[test]
     fn ranges_are_inclusive_and_even() {

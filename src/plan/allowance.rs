@@ -2,8 +2,8 @@
 
 use crate::numeric::DType;
 
-use super::bound::{F64_COST, ScaledValues, Types, UP};
 use super::contract::Fma;
+use super::types::{F64_COST, ScaledValues, Types, UP};
 
 /// A bound, by the reason that each part of it exists for.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -103,4 +103,102 @@ pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
         Fma::Allowed | Fma::Always => operation(p1).max(operation(p2)),
     };
     exact + stores + operation(y) + products
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::contract::Scaling;
+
+    /// f32 throughout, or everything in `narrow` type; outputs are scaled.
+    fn types(storage: DType, operations: DType) -> Types {
+        Types {
+            storage,
+            arithmetic: Some(operations),
+            table: Some(operations),
+            flushes: false,
+            fma: Fma::Allowed,
+            truncates: false,
+            scaling: Scaling::Outputs,
+            scaled: Some(operations),
+        }
+    }
+
+    /// 2^e
+    fn two(e: i32) -> f64 {
+        2f64.powi(e)
+    }
+
+    #[test]
+    fn parts_are_named_and_sorted_and_add_up() {
+        let all = Allowance {
+            angle: 1.0,
+            trig: 2.0,
+            table: 4.0,
+            scaling: 8.0,
+            products: 16.0,
+            sum: 32.0,
+            store: 64.0,
+            reference: 128.0,
+        };
+        let expected = [
+            ("reference", 128.0),
+            ("store", 64.0),
+            ("sum", 32.0),
+            ("products", 16.0),
+            ("scaling", 8.0),
+            ("table", 4.0),
+            ("trig", 2.0),
+            ("angle", 1.0),
+        ];
+        assert_eq!(all.parts(), expected);
+        assert_eq!(all.total(), 255.0);
+    }
+
+    /// 3 (fl(p1) + fl(p2)) with |p1| <= 1/2, |p2| <= 1/4 and the sum 2/3, counted by hand. A half ulp of f32 is 2^-25 in [1/2, 1),
+    /// 2^-26 in [1/4, 1/2) and 2^-23 in [2, 4).
+    #[test]
+    fn what_scaled_outputs_cost_is_counted_by_hand() {
+        let by = ScaledValues { outputs: true, by: 3.0, error: 0.0, power_of_two: false };
+        let mut found = Allowance::default();
+        found.outputs_scaled(&types(DType::F32, DType::F32), &by, (1.5, 0.75), 2.0);
+        let expected = Allowance {
+            products: 3.0 * (two(-25) + two(-26)),
+            sum: 3.0 * two(-25),
+            scaling: two(-23),
+            ..Allowance::default()
+        };
+        assert_eq!(found, expected);
+
+        // The same kernel, storing bf16: the product by 3 is rounded to bf16, and not again.
+        let mut found = Allowance::default();
+        let wide = Types { scaled: Some(DType::F32), ..types(DType::BF16, DType::F32) };
+        found.outputs_scaled(&wide, &by, (1.5, 0.75), 2.0);
+        assert_eq!(found, Allowance { store: two(-7), ..expected });
+
+        // A tensor of bf16 multiplied by 3: the sum is stored before (half an ulp is 2^-9), and the product after (2^-7, f32's
+        // own rounding included).
+        let mut found = Allowance::default();
+        let tensors = Types { scaled: Some(DType::BF16), ..types(DType::BF16, DType::F32) };
+        found.outputs_scaled(&tensors, &by, (1.5, 0.75), 2.0);
+        let scaling = 3.0 * two(-9) + two(-23) + two(-7);
+        assert_eq!(found, Allowance { scaling, ..expected });
+    }
+
+    #[test]
+    fn what_superposition_costs_is_counted_by_hand() {
+        let f32 = types(DType::F32, DType::F32);
+        // y in [1, 2), parts in [1/2, 1) and [1/4, 1/2): each was rounded once.
+        let three = two(-24) + two(-25) + two(-26);
+        assert_eq!(superposition_allowance(&f32, -1.25, 0.75, -0.3), three);
+        // Stored in bf16 as well (2^-8, 2^-9, 2^-10 for the three), the sum in f32, and the larger one of the two products.
+        let stored = types(DType::BF16, DType::F32);
+        let stores = two(-8) + two(-9) + two(-10);
+        assert_eq!(superposition_allowance(&stored, -1.25, 0.75, -0.3), stores + two(-24) + two(-25));
+        let never = Types { fma: Fma::Never, ..stored };
+        assert_eq!(superposition_allowance(&never, -1.25, 0.75, -0.3), stores + two(-24));
+        // f64 inside: 2^-51 of the three, and the stores.
+        let exact = Types { arithmetic: None, ..stored };
+        assert_eq!(superposition_allowance(&exact, -1.25, 0.75, -0.25), stores + two(-51) * 2.25);
+    }
 }

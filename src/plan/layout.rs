@@ -292,24 +292,6 @@ impl LayoutError {
         self.0.column
     }
 
-    /// What was expected.
-    #[must_use]
-    pub fn expected(&self) -> &str {
-        &self.0.expected
-    }
-
-    /// What was found.
-    #[must_use]
-    pub fn found(&self) -> &str {
-        &self.0.found
-    }
-
-    /// A suggestion, where there is one.
-    #[must_use]
-    pub fn help(&self) -> Option<&str> {
-        self.0.help.as_deref()
-    }
-
     /// The part of the text around the mistake, and a line of carets under it.
     #[must_use]
     pub fn excerpt(&self) -> Option<&[String; 2]> {

@@ -31,6 +31,7 @@ pub mod rotation;
 pub mod run;
 pub mod segment;
 pub mod sweep;
+mod types;
 pub mod vectors;
 
 pub use accuracy_points::AccuracyPoint;

@@ -2,7 +2,8 @@
 
 use crate::numeric::DType;
 
-use super::bound::{PairBound, Types, UP};
+use super::bound::{PairBound, Types};
+use super::types::UP;
 
 /// Which infinities and NaN an honest kernel may write, although its inputs are finite.
 pub(super) struct Range<'a> {

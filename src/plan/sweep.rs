@@ -84,3 +84,38 @@ pub fn layouts(extent: Extent) -> Vec<Layout> {
     }
     all.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep that is empty, or lost a kind of layout, would confirm whatever is stated.
+    #[test]
+    fn nothing_is_missing_from_a_sweep() {
+        for (extent, sizes) in [(Extent::Full, 9), (Extent::Thin, 5), (Extent::Small, 3)] {
+            let grids = grids(extent);
+            let count = grids.len();
+            assert_eq!(count, sizes * sizes * sizes);
+            assert!(grids.windows(2).all(|two| {
+                let tokens = |[t, h, w]: [u32; 3]| t * h * w;
+                (tokens(two[0]), two[0]) < (tokens(two[1]), two[1])
+            }));
+            assert_eq!(single_videos(extent).len(), count);
+            let layouts = layouts(extent);
+            // Two of text, one per grid, an image per grid with T = 1, and one more for four of five grids.
+            assert_eq!(layouts.len(), 2 + count + sizes * sizes + (count - count / 5), "{extent:?}");
+            let kinds = |pattern: &str| {
+                let kind = |segment: &Segment| match segment {
+                    Segment::Text(_) => 't',
+                    Segment::Image { .. } => 'i',
+                    Segment::Video { .. } => 'v',
+                };
+                layouts.iter().filter(|l| l.segments().iter().map(kind).collect::<String>() == pattern).count()
+            };
+            // Of the grids number 0, 1, 2, ... those that leave 0, 1, 2, 3 when divided by 5.
+            let every_fifth = |rest: usize| (count + 4 - rest) / 5;
+            let expected = [2, count, sizes * sizes, every_fifth(0), every_fifth(1), every_fifth(2), every_fifth(3)];
+            assert_eq!(["t", "tvt", "tit", "vt", "tvtvt", "tvvt", "titvt"].map(kinds), expected, "{extent:?}");
+        }
+    }
+}

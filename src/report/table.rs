@@ -203,18 +203,19 @@ fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
             b.reasons.iter().for_each(|why| add(why, band));
         }
     }
-    let mut bounds: BTreeMap<&str, usize> = BTreeMap::new();
-    for result in report.results.iter().filter(|r| r.check == "golden") {
-        for why in result.bands.values().filter(|b| b.passed > 0).flat_map(|b| &b.reasons) {
-            *bounds.entry(why).or_default() += 1;
-        }
+    let mut notes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for result in &report.results {
+        let mut said: Vec<&str> = result.bands.values().flat_map(|b| &b.notes).map(String::as_str).collect();
+        said.sort_unstable();
+        said.dedup();
+        said.into_iter().for_each(|note| *notes.entry((&result.check, note)).or_default() += 1);
     }
-    for (why, count) in bounds {
-        writeln!(out, "{}", styled(DIM, &format!("golden: {why} ({count} cases)")))?;
+    let times = |count: usize| if count > 1 { format!(" ({count} groups)") } else { String::new() };
+    for ((what, note), count) in notes {
+        writeln!(out, "{}", styled(DIM, &format!("note: {what}: {note}{}", times(count))))?;
     }
     for ((what, why), count) in reasons {
-        let times = if count > 1 { format!(" ({count} groups)") } else { String::new() };
-        writeln!(out, "{}", styled(DIM, &format!("not judged: {what}: {why}{times}")))?;
+        writeln!(out, "{}", styled(DIM, &format!("not judged: {what}: {why}{}", times(count))))?;
     }
     let free: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.range_not_judged).sum();
     if free > 0 {

@@ -63,6 +63,9 @@ pub struct BandResult {
     pub largest_position: Option<i64>,
     /// Why nothing could be concluded, each reason once.
     pub reasons: Vec<String>,
+    /// What else there is to say of cases in which it held, such as what could not be seen; each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What the cases say of the arithmetic.
     #[serde(skip)]
     pub grade: GradeTally,
@@ -210,8 +213,8 @@ impl CheckResult {
                     entry.worst_place.clone_from(&measure.place);
                 }
                 for note in &measure.notes {
-                    if !entry.reasons.contains(note) {
-                        entry.reasons.push(note.clone());
+                    if !entry.notes.contains(note) {
+                        entry.notes.push(note.clone());
                     }
                 }
             }

@@ -100,10 +100,30 @@ fn measured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Optio
     Some((frequency?, length))
 }
 
+/// A failure where no token tells how fast the pair turns.
+fn unmeasured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Box<Failure> {
+    let axis = judge.axis(head, pair);
+    if axis == NO_AXIS {
+        return Failure::new(format!("pair {pair} is on no axis and must not turn, but it does"));
+    }
+    // Every token that is not at the origin has outputs that are no numbers.
+    let output = |token: usize| judge.output_pair(outputs, 0, token, head, pair);
+    let odd = (0..judge.tokens()).find(|token| !(output(*token).0.is_finite() && output(*token).1.is_finite()));
+    let token = odd.unwrap_or(0);
+    let (position, (first, second)) = (judge.truth().positions[usize::from(axis)][0][token].hi, output(token));
+    let m = judge.truth().plan.attention_scaling;
+    let angle = judge.truth().direction * position * judge.frequency(head, pair);
+    Failure::new(format!(
+        "pair {pair} is ({first}, {second}) after (1, 0) at position {position}, the scheme says ({:.6}, {:.6})",
+        m * angle.cos(),
+        m * angle.sin()
+    ))
+}
+
 fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong: &[usize]) -> Box<Failure> {
     let stated = judge.frequency(head, first);
     let Some((found, length)) = measured(judge, outputs, head, first) else {
-        return Failure::new(format!("pair {first} is on no axis and must not turn, but it does"));
+        return unmeasured(judge, outputs, head, first);
     };
     let mut failure =
         Failure::new(format!("pair {first} turns by {found:.6} per position, the scheme says {stated:.6}"));
