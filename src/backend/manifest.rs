@@ -1,7 +1,6 @@
 //! What a backend says of itself: the JSON that `ropecheck_describe` returns (docs/abi.md). The generator stays inside it.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
@@ -152,20 +151,6 @@ impl Manifest {
     #[must_use]
     pub fn level(&self, level: Level) -> Option<&LevelManifest> {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
-    }
-
-    /// Reads a manifest.
-    ///
-    /// # Errors
-    /// Names the place in the JSON, what was expected and what was found.
-    pub fn parse(json: &str) -> Result<Manifest, ManifestError> {
-        const MAX_BYTES: usize = 1 << 20;
-        if json.len() > MAX_BYTES {
-            return Err(ManifestError(format!("the manifest has {} bytes, more than {MAX_BYTES}", json.len())));
-        }
-        let value: Value =
-            serde_json::from_str(json).map_err(|e| ManifestError(format!("the manifest is not JSON: {e}")))?;
-        super::manifest_json::parse_manifest(&value)
     }
 }
 

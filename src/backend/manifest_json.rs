@@ -43,7 +43,23 @@ const TOP_KEYS: [&str; 26] = [
     "copies",
 ];
 
-pub(super) fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Names the place in the JSON, what was expected and what was found.
+    pub fn parse(json: &str) -> Result<Manifest, ManifestError> {
+        const MAX_BYTES: usize = 1 << 20;
+        if json.len() > MAX_BYTES {
+            return Err(ManifestError(format!("the manifest has {} bytes, more than {MAX_BYTES}", json.len())));
+        }
+        let value: Value =
+            serde_json::from_str(json).map_err(|e| ManifestError(format!("the manifest is not JSON: {e}")))?;
+        parse_manifest(&value)
+    }
+}
+
+fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let top = Object::new("top level", value, &TOP_KEYS)?;
     let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;

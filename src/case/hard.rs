@@ -1,7 +1,7 @@
 //! Contents that rounding finds hard. They follow from how the pairs are turned, so they are made pair by pair.
 
 use super::data::{Data, Tensor, channels_of_pair, uniform};
-use super::prepare::Truth;
+use super::truth::Truth;
 use crate::numeric::{DType, Rng};
 use crate::plan::reference::Turn;
 use crate::spec::model::Pairing;

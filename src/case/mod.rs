@@ -3,6 +3,7 @@
 mod arena;
 pub mod call;
 mod data;
+mod fill;
 mod hard;
 mod place;
 mod prepare;
@@ -10,6 +11,7 @@ mod tables;
 pub mod tensor_file;
 mod terms;
 mod token;
+mod truth;
 mod views;
 mod watch;
 
@@ -18,12 +20,14 @@ use crate::plan::Layout;
 use crate::spec::model::Pairing;
 
 pub use arena::Buffer;
-pub use data::{Data, Tensor, channels_of_pair, fill};
+pub use data::{Data, Tensor, channels_of_pair};
+pub use fill::fill;
 pub use place::{CONVERGENTS, Place};
-pub use prepare::{FLOAT_POISON, HUGE_POISON, PrepareError, Prepared, Truth, prepare, prepare_within};
+pub use prepare::{Prepared, prepare, prepare_within};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};
+pub use truth::{FLOAT_POISON, HUGE_POISON, PrepareError, Truth};
 pub use watch::{Change, Part};
 
 /// How tensors lie in memory.

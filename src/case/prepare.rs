@@ -7,74 +7,12 @@ use super::arena::{Arena, Buffer, read_tensor, write_tensor};
 use super::call::{Call, PositionView, QkView, SchemeRef};
 use super::data::Tensor;
 use super::tables::{cache, cos_sin};
+use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
 use super::{Case, Consume, Level, Place};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::plan::reference::{Turn, position_of};
 use crate::plan::{HeadShape, Layout, Parameters, PlanCache, Positions, RotationPlan, Run};
 use crate::spec::model::Scheme;
-
-/// Why a case cannot be made concrete.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum PrepareError {
-    /// It lies outside what this backend or these types can express; said in the report, never counted as a pass.
-    #[error("{0}")]
-    NotApplicable(String),
-    /// The spec, the parameters or the case itself is wrong.
-    #[error("{0}")]
-    Wrong(String),
-}
-
-/// Cosine and sine of `[row][token][pair]`.
-pub type GivenTables = Vec<Vec<Vec<(f64, f64)>>>;
-
-/// What the answer is judged by. Positions and tables are the numbers that were handed over, exactly.
-#[derive(Debug, Clone)]
-pub struct Truth {
-    /// Rotation plan of the scheme.
-    pub plan: Arc<RotationPlan>,
-    /// Rotated channels.
-    pub rotary_dim: usize,
-    /// First of them.
-    pub rotary_offset: usize,
-    /// Rotated pairs.
-    pub pairs: usize,
-    /// 1 or -1.
-    pub direction: f64,
-    /// Position of `[axis][row][token]`.
-    pub positions: Vec<Vec<Vec<Dd>>>,
-    /// Cosine and sine of `[row][token][pair]` that were handed over, where the backend takes them from the suite.
-    pub given: Option<GivenTables>,
-}
-
-impl Truth {
-    /// Row of the plan's tables for a head of the call; key heads come after query heads.
-    #[must_use]
-    pub fn map_row(&self, head: usize) -> u32 {
-        if self.plan.map_heads <= 1 {
-            return 0;
-        }
-        let (head, q_heads) = (u32::try_from(head).unwrap_or(u32::MAX), self.plan.shape.q_heads);
-        if head < q_heads { self.plan.row_of_q_head(head) } else { self.plan.row_of_k_head(head - q_heads) }
-    }
-
-    /// How the pairs of a token are turned by a row of the plan's tables.
-    #[must_use]
-    pub fn turns(&self, row: usize, token: usize, map_row: u32) -> Vec<Turn> {
-        if let Some(given) = &self.given {
-            let factors = given[row][token].iter();
-            return factors.map(|(cos, sin)| Turn { cos: *cos, sin: self.direction * *sin }).collect();
-        }
-        let positions: Vec<Dd> = self.positions.iter().map(|axis| axis[row][token]).collect();
-        let pairs = self.plan.axes(map_row).iter().zip(self.plan.frequencies(map_row));
-        pairs
-            .map(|(axis, frequency)| {
-                let position = position_of(&positions, *axis);
-                Turn::new(position, *frequency, self.plan.attention_scaling, self.direction > 0.0)
-            })
-            .collect()
-    }
-}
 
 /// A case made concrete.
 #[derive(Debug, Clone)]
@@ -99,12 +37,6 @@ pub struct Prepared {
     pub truth: Option<Truth>,
 }
 
-/// Byte that memory is filled with before inputs are written: a NaN in every float type.
-pub const FLOAT_POISON: u8 = 0xff;
-/// The same for positions: no plausible integer, and a huge float.
-pub const POSITION_POISON: u8 = 0x5a;
-/// Another one: large and finite in every float type, no plausible integer.
-pub const HUGE_POISON: u8 = 0x7a;
 /// Bytes around each row of a sparse tensor that are poisoned.
 const BAND: usize = 4096;
 

@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::call::CosSinView;
-use super::prepare::{FLOAT_POISON, PrepareError, Truth};
+use super::truth::{FLOAT_POISON, PrepareError, Truth};
 use super::{Case, Memory};
 use crate::numeric::{DType, Dd, sincos};
 use crate::plan::NO_AXIS;

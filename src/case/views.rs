@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::call::{ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
-use super::prepare::{POSITION_POISON, Truth};
+use super::truth::{POSITION_POISON, Truth};
 use super::{Alias, Case, Consume, Memory};
 use crate::plan::{Layout, NO_AXIS, Parameters, Segment};
 use crate::spec::model::Scheme;

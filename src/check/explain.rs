@@ -1,7 +1,7 @@
 //! What a failing element looks like to people: where it is, what it should be, why the bound is what it is.
 
 use super::Failure;
-use super::judge::{Element, ElementFailure, Judge};
+use super::judge::{Element, ElementFailure, Judge, OPPOSITE};
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::plan::Layout;
@@ -113,9 +113,6 @@ impl Judge<'_> {
         line
     }
 }
-
-/// Said where only the sign is wrong.
-pub(super) const OPPOSITE: &str = "the value has the right size and the opposite sign";
 
 pub(super) fn shown(dtype: DType, observed: f64) -> String {
     if is_poison(dtype, observed) {

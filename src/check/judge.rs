@@ -6,7 +6,6 @@ mod rows;
 
 use std::sync::Arc;
 
-use super::explain::OPPOSITE;
 use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::numeric::Dd;
@@ -18,6 +17,9 @@ use crate::spec::model::Pairing;
 pub use coverage::Coverage;
 use coverage::observed;
 pub use grade::{ClassTally, GradeTally, MeasuredK};
+
+/// Said where only the sign is wrong.
+pub(super) const OPPOSITE: &str = "the value has the right size and the opposite sign";
 
 /// What a passing case measured.
 #[derive(Debug, Clone, Default, PartialEq)]

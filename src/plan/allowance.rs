@@ -185,6 +185,31 @@ mod tests {
         assert_eq!(found, Allowance { scaling, ..expected });
     }
 
+    /// Errors so far may carry a value into the next binade, before it is multiplied by 3 and after.
+    #[test]
+    fn what_scaled_outputs_cost_counts_the_errors_so_far() {
+        let by = ScaledValues { outputs: true, by: 3.0, error: 0.0, power_of_two: false };
+        let of = |types: &Types, value: f64| {
+            let mut found = Allowance { angle: 0.4, ..Allowance::default() };
+            found.outputs_scaled(types, &by, (1.5, 0.75), value);
+            found
+        };
+        let f32 = types(DType::F32, DType::F32);
+        // 3.3 / 3 is above 1, 2.5 / 3 is not.
+        assert_eq!((of(&f32, 2.9).sum, of(&f32, 2.5).sum), (3.0 * two(-24), 3.0 * two(-25)));
+        // 4.3 is above 4, 3.9 is not.
+        assert_eq!((of(&f32, 3.9).scaling, of(&f32, 3.5).scaling), (two(-22), two(-23)));
+        let wide = Types { scaled: Some(DType::F32), ..types(DType::BF16, DType::F32) };
+        assert_eq!((of(&wide, 3.9).store, of(&wide, 3.5).store), (two(-6), two(-7)));
+        let tensors = Types { scaled: Some(DType::BF16), ..types(DType::BF16, DType::F32) };
+        assert_eq!(of(&tensors, 2.9).scaling, 3.0 * two(-8) + two(-23) + two(-7));
+        assert_eq!(of(&tensors, 2.5).scaling, 3.0 * two(-9) + two(-23) + two(-7));
+        // 3.99 + 3 * 2^-8 is above 4: what is stored before counts as well.
+        let mut found = Allowance::default();
+        found.outputs_scaled(&tensors, &by, (1.5, 0.75), 3.99);
+        assert_eq!(found.scaling, 3.0 * two(-8) + two(-22) + two(-6));
+    }
+
     #[test]
     fn what_superposition_costs_is_counted_by_hand() {
         let f32 = types(DType::F32, DType::F32);

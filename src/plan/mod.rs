@@ -22,6 +22,7 @@ pub mod invariants;
 pub mod judge;
 mod kept;
 pub mod layout;
+mod pair_bound;
 pub mod parameters;
 pub mod positions;
 pub mod properties;

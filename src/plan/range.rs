@@ -2,8 +2,8 @@
 
 use crate::numeric::DType;
 
-use super::bound::{PairBound, Types};
-use super::types::UP;
+use super::pair_bound::PairBound;
+use super::types::{Types, UP};
 
 /// Which infinities and NaN an honest kernel may write, although its inputs are finite.
 pub(super) struct Range<'a> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::arithmetic::Arithmetic;
+use super::elements::put;
 use super::frequencies::{Angles, Exact};
 use super::ideal::odd;
 use super::kernel::Kernel;
@@ -211,12 +212,4 @@ impl<'a> Maker<'a> {
         let last_unrotated = knobs.last_pair_unrotated;
         Kernel::new(qk, scene, &plan, width, pairing, places, arithmetic, angles, last_unrotated, walk).run(memory)
     }
-}
-
-/// Writes the bits of an element at a byte.
-pub(super) fn put(memory: &mut [u8], at: usize, dtype: DType, bits: u64) -> Result<(), String> {
-    let element = memory.get_mut(at..at + dtype.size());
-    let element = element.ok_or_else(|| format!("byte {at} is outside of the memory of the call"))?;
-    dtype.put_bits(element, 0, bits);
-    Ok(())
 }

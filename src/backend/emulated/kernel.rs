@@ -1,7 +1,7 @@
 //! The loops of an emulated kernel over rows, tokens, heads and pairs.
 
 use super::arithmetic::{Arithmetic, Factor};
-use super::call::put;
+use super::elements::{get, put};
 use super::frequencies::Angles;
 use super::places::Places;
 use super::walk::{Action, Fetch, Place, Scene, Side, Walk};
@@ -158,10 +158,4 @@ impl<'a> Kernel<'a> {
         let inside = from.iter().zip(input.shape).all(|(at, size)| *at < size);
         Ok((input, if inside { from } else { [0; 3] }))
     }
-}
-
-fn get(memory: &[u8], view: &TensorView, [row, token, head]: [usize; 3], channel: usize) -> Result<u64, String> {
-    let at = view.at(row, token, head, channel);
-    let element = memory.get(at..at + view.dtype.size()).and_then(|bytes| view.dtype.bits_at(bytes, 0));
-    element.ok_or_else(|| format!("byte {at} is outside of the memory of the call"))
 }

@@ -7,6 +7,7 @@
 pub mod adversarial;
 mod arithmetic;
 mod call;
+mod elements;
 mod frequencies;
 mod functions;
 mod ideal;

@@ -6,7 +6,7 @@ use std::ptr::null_mut;
 
 use libloading::Library;
 
-use super::loaded::{MESSAGE_BYTES, Status, text_of};
+use super::ffi::{MESSAGE_BYTES, Status, text_of};
 
 type Alloc = unsafe extern "C" fn(*mut c_void, usize, *mut *mut c_void, *mut c_char, usize) -> Status;
 type Free = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_char, usize) -> Status;

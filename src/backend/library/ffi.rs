@@ -4,6 +4,17 @@ use std::ffi::{c_char, c_void};
 
 /// The version of the ABI that this suite speaks.
 pub const ABI_VERSION: u32 = 1;
+/// Bytes of a message, its NUL included.
+pub(super) const MESSAGE_BYTES: usize = 1024;
+
+/// What every function of the ABI returns; 0 is well.
+pub(super) type Status = i32;
+
+/// A message up to its NUL.
+pub(super) fn text_of(message: &[u8]) -> String {
+    let end = message.iter().position(|b| *b == 0).unwrap_or(message.len());
+    String::from_utf8_lossy(&message[..end]).trim().to_owned()
+}
 
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -8,19 +8,15 @@ use libloading::Library;
 
 use super::c_call::{Arena, CCall, Keep, c_call};
 use super::device::Device;
-use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, PositionsCall, RotateCall};
+use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, MESSAGE_BYTES, PositionsCall, RotateCall, Status, text_of};
 use crate::backend::Call;
 use crate::case::Level;
 
-pub(super) type Status = i32;
 type AbiVersion = unsafe extern "C" fn() -> u32;
 type Describe = unsafe extern "C" fn() -> *const c_char;
 type Open = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> Status;
 type Close = unsafe extern "C" fn(*mut c_void);
 type Entry<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> Status;
-
-/// Bytes of a message, its NUL included.
-pub(super) const MESSAGE_BYTES: usize = 1024;
 
 /// From ropecheck_open: the machine has no device that the library can run on.
 const NO_DEVICE: Status = 4;
@@ -182,12 +178,6 @@ impl Drop for Loaded {
         // SAFETY: the handle came from ropecheck_open and is closed once.
         unsafe { (self.close)(self.handle) }
     }
-}
-
-/// A message up to its NUL.
-pub(super) fn text_of(message: &[u8]) -> String {
-    let end = message.iter().position(|b| *b == 0).unwrap_or(message.len());
-    String::from_utf8_lossy(&message[..end]).trim().to_owned()
 }
 
 fn status_name(status: Status) -> String {
