@@ -40,6 +40,7 @@ fn the_canonical_text_and_the_json_form_come_back() {
         assert_eq!(Layout::from_json(&layout.to_json()), Ok(layout));
     }
     // 0.29 has no finite binary form, so its canonical form is a fraction.
+    assert_eq!("text:3 image:2x2".parse(), Layout::parse("text:3 image:2x2"));
     assert_eq!(Layout::parse("video:2x1x1@0.29s").expect("a layout").to_string(), "video:2x1x1@29/100s");
     assert_eq!(Layout::parse("video:2x1x1@1s").expect("a layout").to_string(), "video:2x1x1");
 }

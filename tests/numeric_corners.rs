@@ -113,11 +113,19 @@ fn the_bound_of_a_factor_is_the_one_that_is_proved() {
     assert_eq!(sincos_error(1.0, 2f64.powi(40)), 0.5f64.powi(51) + 0.5f64.powi(58));
 }
 
+fn root(degree: i128) -> Number {
+    Number::ratio(1, degree).expect("a fraction")
+}
+
 #[test]
-fn every_root_of_one_is_one() {
-    let root = |n: i128| Number::ratio(1, n).expect("a fraction");
+fn roots_are_exact_where_they_can_be() {
     for n in [2, 3, 127, 128, 129, 1 << 31, 1 << 40] {
         assert_eq!(Number::ONE.pow(&root(n)).expect("a power"), Number::ONE, "degree {n}");
+    }
+    // Roots of more bits than an f64 has.
+    for root in [(1i128 << 62) + 3, (1 << 53) + 1, 3_037_000_499] {
+        let square = Number::ratio(root * root, 1).expect("fits");
+        assert_eq!(square.pow(&self::root(2)).expect("a power").as_ratio(), Some((root, 1)));
     }
     let large = Number::from_i64(1 << 62);
     assert_eq!(large.pow(&root(62)).expect("a power").as_ratio(), Some((2, 1)));

@@ -145,6 +145,12 @@ fn a_map_per_head_has_a_row_for_each_key_value_head() {
     let uneven = HeadShape { head_dim: 16, q_heads: 6, k_heads: 4 };
     let message = RotationPlan::new(scheme, &parameters, uneven).expect_err("6 of 4").to_string();
     assert!(message.contains("multiple of k_heads 4"), "{message}");
+    // Counts may be formulas of both numbers of heads: 4/2 heads on a, 8/8 on b.
+    let map = "axes: [a, b, c]\naxis_map: {per_head: [{heads: \"k_heads/2\", axis: a}, {heads: \"q_heads/8\", axis: b}, {heads: rest, axis: c}]}\n";
+    let library = custom(map);
+    let of_both = library.get("custom").expect("a scheme");
+    let plan = RotationPlan::new(of_both, &Parameters::defaults(of_both).expect("defaults"), shape).expect("a plan");
+    assert_eq!((0..4).map(|row| plan.axes(row)[0]).collect::<Vec<u8>>(), [0, 0, 1, 2]);
     let few = HeadShape { head_dim: 16, q_heads: 1, k_heads: 1 };
     assert!(RotationPlan::new(scheme, &parameters, few).is_err(), "two heads of one");
 }

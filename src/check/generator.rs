@@ -152,7 +152,7 @@ impl Generator<'_> {
         let parameters = Parameters::resolve(self.scheme, self.parameters);
         let (Ok(layout), Ok(parameters)) = (probe, parameters) else { return true };
         crate::plan::positions(self.scheme, &parameters, &layout)
-            .is_ok_and(|p| p.columns().iter().all(|c| c.as_ints().is_some()))
+            .is_ok_and(|p| p.columns().iter().all(|c| c.is_integral()))
     }
 
     /// Whether this backend can be handed cases of these heads.

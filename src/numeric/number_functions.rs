@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use dashu_int::UBig;
+
 use super::ratio::Fraction;
 use super::{Number, NumberError, Real};
 
@@ -166,9 +168,9 @@ fn exact_root(f: Fraction, degree: i128) -> Option<Fraction> {
         return None;
     }
     let root = |v: i128| {
-        // The estimate only chooses candidates; the check is exact.
-        let estimate = (v as f64).powf(1.0 / f64::from(degree)).round() as i128;
-        (estimate - 1..=estimate + 1).find(|r| *r > 0 && r.checked_pow(degree) == Some(v))
+        // Numbers have up to 127 bits, so the roots of higher degrees are those of degree 127: 1, and too small by far.
+        let root = UBig::from(v.unsigned_abs()).nth_root(degree.min(127) as usize);
+        i128::try_from(root).ok().filter(|root| root.checked_pow(degree) == Some(v))
     };
     Fraction::new(root(f.numerator)?, root(f.denominator)?).ok()
 }

@@ -84,6 +84,24 @@ fn powers_are_exact_where_they_can_be() {
 }
 
 #[test]
+fn logarithms_of_nothing_and_less_are_refused() {
+    for value in [0, -1, -1000] {
+        assert!(matches!(Real::from_i128(value).ln(), Err(NumberError::Domain(_))), "{value}");
+    }
+    assert_eq!(Real::from_i128(1).ln().map(|ln| ln.to_f64()), Ok(0.0));
+}
+
+/// A map of numbers is slow otherwise, and works all the same.
+#[test]
+fn hashes_tell_numbers_apart() {
+    use std::hash::BuildHasher;
+    let hasher = std::hash::RandomState::new();
+    let hashes: std::collections::BTreeSet<u64> = (0..100).map(|v| hasher.hash_one(Number::from_i64(v))).collect();
+    assert!(hashes.len() > 90);
+    assert_eq!(hasher.hash_one(n("0.5")), hasher.hash_one(n("1/2")));
+}
+
+#[test]
 fn reals_compare_to_a_hundred_bits_and_exact_numbers_to_all() {
     use Ordering::{Equal, Greater, Less};
     let root = n("2").sqrt().unwrap();

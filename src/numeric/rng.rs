@@ -118,5 +118,9 @@ mod tests {
         assert!((0..100).any(|_| rng.between(i64::MIN, i64::MAX) < 0));
         assert!((0..1000).all(|_| (0.0..1.0).contains(&rng.unit())));
         assert_eq!(rng.choose::<u8>(&[]), None);
+        // 2500 on average, standard deviation 43; six of them.
+        let ones = (0..10_000).filter(|_| rng.one_in(4)).count();
+        assert!(ones.abs_diff(2500) < 260, "{ones}");
+        assert!((0..100).all(|_| rng.one_in(1) && !rng.one_in(0)));
     }
 }

@@ -60,13 +60,10 @@ impl Column {
         }
     }
 
-    /// The integers, if all positions are.
+    /// Whether all positions are integers.
     #[must_use]
-    pub fn as_ints(&self) -> Option<&[i64]> {
-        match self {
-            Column::Int(values) => Some(values),
-            Column::Exact(_) => None,
-        }
+    pub fn is_integral(&self) -> bool {
+        matches!(self, Column::Int(_))
     }
 
     /// Order of two positions; indices beyond the end are equal to each other and above all others.
@@ -120,5 +117,33 @@ impl PartialEq for Column {
             (Column::Int(a), Column::Int(b)) => a == b,
             _ => self.len() == other.len() && (0..self.len()).all(|index| self.get(index) == other.get(index)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_the_same_however_it_is_held() {
+        let numbers = [3, -1, 7].map(Number::from_i64);
+        let column: Column = numbers.iter().cloned().collect();
+        assert!(column.is_integral());
+        let exact = Column::Exact(numbers.to_vec());
+        assert_eq!((column.len(), exact.len()), (3, 3));
+        assert_eq!(column, exact);
+        assert_ne!(column, Column::Exact(numbers[..2].to_vec()));
+        assert_ne!(exact, Column::Int(vec![3, -1, 8]));
+        assert_eq!(exact.to_f64(), [3.0, -1.0, 7.0]);
+        assert_eq!((column.compare(0, 1), column.compare(1, 2)), (Ordering::Greater, Ordering::Less));
+        // Beyond the end is above all others.
+        assert_eq!((exact.compare(2, 3), column.compare(4, 3)), (Ordering::Less, Ordering::Equal));
+
+        let half = Number::parse("1/2").expect("a fraction");
+        let mut column = column;
+        column.push(half.clone());
+        column.push(Number::ONE);
+        assert!(!column.is_integral() && !column.is_empty());
+        assert_eq!(column.to_numbers(), [&numbers[..], &[half, Number::ONE]].concat());
     }
 }

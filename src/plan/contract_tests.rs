@@ -36,6 +36,16 @@ fn steps_are_counted_as_the_proof_says() {
     assert_eq!(k(&pow, &inexact), Some(2.0 + 0.5 * 1e4f64.ln()));
     // Each step: a product, 2 units of pow, and the exponent 2/96, an inexact number in [1/64, 1/32).
     assert_eq!(k(&recurrence, &inexact), Some(31.0 * (3.0 + 1e4f64.ln() / 64.0)));
+    // 2/128 is exact.
+    assert_eq!(k(&recurrence, &exact), Some(3.0 * 3.0));
+    // exp: the logarithm is just below 2 and half of it just below 1, which the kernel's own may reach; both have half ulps
+    // of a unit there. With 2 units of exp, 1 for ln times 1/2, the product, and 1/2 for the base, which is no f32.
+    let exp = rule(steps(0.0, 1.0, 0.0), none, Some(LogBase::Natural));
+    let near = Frequency::power(0.37, (2.0f64 - 2e-7).exp(), 32, 128);
+    assert_eq!(k(&exp, &near), Some(2.0 + 1.0 + 1.0 + 0.5));
+    // Far from the end of a binade: 0.9 is below 1 for the kernel as well.
+    let far = Frequency::power(0.40, 1.8f64.exp(), 32, 128);
+    assert_eq!(k(&exp, &far), Some(2.0 + 1.0 + 0.5 + 0.5));
     // Frequencies 1 and 0 are exact on every way, and so is a table entry that is an f32.
     for way in [&table, &pow, &reciprocal, &recurrence] {
         assert_eq!(k(way, &Frequency::power(1.0, 1e6, 0, 96)), Some(0.0));

@@ -242,3 +242,21 @@ impl RowBound {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_the_first_of_the_largest() {
+        let of = |ratio, label| Tally { ratio, place: Some((label, 0, false)), judged: 2, ..Tally::default() };
+        let mut all = of(0.5, 1);
+        all.merge(&of(0.5, 2));
+        all.merge(&of(0.25, 3));
+        assert_eq!(all, Tally { judged: 6, ..of(0.5, 1) });
+        all.merge(&Tally { range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) });
+        let expected =
+            Tally { judged: 8, range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) };
+        assert_eq!(all, expected);
+    }
+}
