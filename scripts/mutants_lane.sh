@@ -34,7 +34,7 @@ groups=(
   "bound;src/plan/(bound|pair_bound|allowance|judge|range|types|kept|frequency_rule|contract|contract_file|contract_keys|declaration|reference)\.rs;bound_laws bound_is_right contracts_hold golden_accuracy declared_contracts;$lower"
   "layout;src/plan/layout;layout_errors positions_laws;$lower"
   "rotation;src/plan/(rotation|head_sizes|parameters|cache)\.rs;rotation_plans plan_laws;$lower"
-  "positions;src/plan/(positions|run|segment|column|vectors|accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy;$lower"
+  "positions;src/plan/(positions|run|segment|column|vectors|accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy formula_names;$lower"
   "properties;src/plan/(properties|sweep);property_tables;$lower"
   "invariants;src/plan/invariants;what_holds measured_positions;$lower"
   "judge;src/check/;;check::tests::laws check::tests::special check::judge"

@@ -125,3 +125,25 @@ fn unbiased_and_seamless_agree_with_the_invariants_of_the_same_meaning() {
         }
     }
 }
+
+/// A pair with frequency 0 turns by nothing, so it is no slow pair of time.
+#[test]
+fn pairs_that_do_not_turn_are_no_slow_pairs() {
+    let scheme = |time: &str| {
+        let text = format!(
+            "scheme: still\ntitle: a test\nsources: [{{ours: \"a test\"}}]\naxes: [t, h, w]\n\
+             positions: {{video: {{t: \"p + t\", h: \"p + h\", w: \"p + w\", advance: \"max(T, H, W)\"}}}}\n\
+             axis_map: {{sections: {{h: \"floor(R/4)\", w: \"floor(R/4)\", t: rest}}}}\n\
+             frequencies: {{inv_freq: {{t: \"{time}\", h: \"base ^ (-2*i/d)\", w: \"base ^ (-2*i/d)\"}}}}\n\
+             invariants: {{non-negative: holds, continuous-boundary: holds, continuous-entry: holds, \
+             frames-contiguous: holds, degenerates-to-1d: holds, text-equals-1d: holds, no-collision: holds, \
+             unbiased: holds}}\n"
+        );
+        let mut library = library();
+        library.add_text("still.yaml", &text).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+        derive(&library, "still")["frequency-allocation"].clone()
+    };
+    assert!(scheme("base ^ (-2*i/d)").holds);
+    let still = scheme("0");
+    assert!(!still.holds && still.evidence == "at head_dim 128 no pair rotates with t", "{still:?}");
+}

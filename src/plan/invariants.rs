@@ -20,25 +20,6 @@ use judge::Judge;
 
 pub use place::{Place, Violation};
 
-/// Where the schemes that `equals` names are found.
-pub trait Schemes {
-    /// The scheme of this name (or alias) under its default profile.
-    fn scheme(&self, name: &str) -> Option<&Scheme>;
-}
-
-impl Schemes for [Scheme] {
-    fn scheme(&self, name: &str) -> Option<&Scheme> {
-        let named = |scheme: &&Scheme| scheme.name == name || scheme.aliases.iter().any(|alias| alias == name);
-        self.iter().filter(|scheme| scheme.is_default_profile).find(named)
-    }
-}
-
-impl Schemes for Library {
-    fn scheme(&self, name: &str) -> Option<&Scheme> {
-        self.get(name).ok().map(|scheme| &**scheme)
-    }
-}
-
 /// What came of evaluating an invariant on a layout.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -103,9 +84,9 @@ pub enum InvariantError {
     },
 }
 
-/// Evaluates invariants. Holds the schemes they may refer to and the plans they may ask for.
+/// Evaluates invariants. Holds the library whose schemes they may refer to and the plans they may ask for.
 pub struct Checker<'a> {
-    schemes: &'a (dyn Schemes + 'a),
+    library: &'a Library,
     plans: PlanCache,
     shapes: Vec<HeadShape>,
 }
@@ -114,11 +95,11 @@ impl<'a> Checker<'a> {
     /// Head widths that statements about frequencies are judged at, where the scheme allows them.
     pub const HEAD_DIMS: [u32; 4] = [64, 80, 96, 128];
 
-    /// A checker that finds other schemes here.
+    /// A checker that finds other schemes in this library.
     #[must_use]
-    pub fn new(schemes: &'a (dyn Schemes + 'a)) -> Self {
+    pub fn new(library: &'a Library) -> Self {
         let shapes = Self::HEAD_DIMS.map(HeadShape::of_dim).to_vec();
-        Checker { schemes, plans: PlanCache::new(), shapes }
+        Checker { library, plans: PlanCache::new(), shapes }
     }
 
     /// Judges statements about frequencies at these heads instead.
@@ -162,7 +143,7 @@ impl<'a> Checker<'a> {
         }
         let mut judge = Judge { scheme, invariant, parameters, positions, places: 0, first: None };
         match &invariant.claim {
-            Claim::Equals(other) => judge.equals(self.schemes, other)?,
+            Claim::Equals(other) => judge.equals(self.library, other)?,
             Claim::Holds(claim) if invariant.scope == Scope::Frequencies => judge.frequencies(claim, self)?,
             Claim::Holds(claim) => judge.holds(claim)?,
         }

@@ -38,7 +38,7 @@ pub mod vectors;
 pub use accuracy_points::AccuracyPoint;
 pub use cache::PlanCache;
 pub use column::Column;
-pub use invariants::{Checker, InvariantError, Outcome, Place, Schemes, Violation};
+pub use invariants::{Checker, InvariantError, Outcome, Place, Violation};
 pub use layout::{Layout, LayoutError, Segment};
 pub use parameters::{ParameterError, Parameters};
 pub use positions::{Next, Origin, PositionError, Positions};

@@ -45,12 +45,6 @@ pub const PROPERTIES: [Property; 6] = [
 ];
 
 impl Property {
-    /// The property of this id.
-    #[must_use]
-    pub fn get(id: &str) -> Option<&'static Property> {
-        PROPERTIES.iter().find(|property| property.id == id)
-    }
-
     /// Decides the property for a scheme.
     ///
     /// # Errors

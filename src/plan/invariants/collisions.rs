@@ -8,11 +8,12 @@ use crate::plan::positions::Positions;
 use crate::plan::rotation::PlanError;
 use crate::plan::run::positions;
 use crate::plan::segment::{Source, VisualScope};
+use crate::spec::Library;
 use crate::spec::expr::{EvalError, Expr, Name};
 
 use super::judge::Judge;
 use super::scope::{Base, PlaceScope};
-use super::{Checker, InvariantError, Place, Schemes, Violation};
+use super::{Checker, InvariantError, Place, Violation};
 
 impl Judge<'_> {
     pub(super) fn sequence(&mut self, claim: &Expr) -> Result<(), InvariantError> {
@@ -38,7 +39,7 @@ impl Judge<'_> {
     }
 
     /// Every position equals, on each axis, the one axis of another scheme.
-    pub(super) fn equals(&mut self, schemes: &dyn Schemes, other: &str) -> Result<(), InvariantError> {
+    pub(super) fn equals(&mut self, library: &Library, other: &str) -> Result<(), InvariantError> {
         let reference = |problem: String| InvariantError::Reference {
             invariant: self.invariant.id.clone(),
             other: other.to_owned(),
@@ -47,7 +48,7 @@ impl Judge<'_> {
         if !self.applies()? {
             return Ok(());
         }
-        let found = schemes.scheme(other).ok_or_else(|| reference("there is no such scheme".to_owned()))?;
+        let found = library.get(other).map_err(|_| reference("there is no such scheme".to_owned()))?;
         if found.axes.len() != 1 {
             return Err(reference(format!("it has {} axes, not one", found.axes.len())));
         }
