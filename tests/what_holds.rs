@@ -188,3 +188,41 @@ fn a_statement_that_does_not_hold_is_refuted_with_its_place() {
         "segment 1 (video:1x1x2), axis h: `next - max_last_frame == 1` is false with next = 4, max_last_frame = 2"
     );
 }
+
+fn finding_of(more: &str, id: &str) -> Finding {
+    let mut library = library();
+    let text = format!(
+        "scheme: custom\ntitle: a test\nsources: [{{ours: \"a test\"}}]\naxes: [a, b]\n\
+         positions: {{video: {{every: \"p + t\", advance: \"T\"}}}}\n\
+         axis_map: {{per_head: [{{heads: 3, axis: a}}, {{heads: rest, axis: b}}]}}\n\
+         invariants:\n  non-negative: holds\n  continuous-boundary: holds\n  continuous-entry: holds\n\
+        \x20 frames-contiguous: holds\n  degenerates-to-1d: holds\n  text-equals-1d: holds\n\
+        \x20 no-collision: {{fails: \"video:1x1x2\"}}\n  unbiased: holds\n{more}\n"
+    );
+    library.add_text("custom.yaml", &text).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    let scheme = library.get("custom").expect("a scheme").clone();
+    let findings = verify(&Checker::new(&library), &scheme, &layouts(Extent::Small));
+    findings.into_iter().find(|one| one.invariant == id).expect("stated").finding
+}
+
+/// A name without a value, such as the step of a first token, leaves a place out. Nothing else does.
+#[test]
+fn what_cannot_be_evaluated_is_an_error_and_not_left_out() {
+    let holds =
+        finding_of("  steps: {statement: a test, for: text-token, when: \"step > 0\", holds: \"step == 1\"}", "steps");
+    assert!(matches!(holds, Finding::Holds { .. }), "{holds}");
+    for more in ["when: \"1/(T - T) > 0\", holds: \"t >= 0\"", "holds: \"1/(T - T) > 0\""] {
+        let found = finding_of(&format!("  broken: {{statement: a test, for: frame, {more}}}"), "broken");
+        let Finding::Error(error) = &found else { panic!("{more}: {found}") };
+        let text = error.to_string();
+        assert!(text.contains("custom@default on `") && text.contains("frame 0"), "{text}");
+        assert!(!found.is_confirmed());
+    }
+}
+
+#[test]
+fn a_statement_about_frequencies_names_width_and_head() {
+    let found = finding_of("  on-a: {statement: a test, for: frequencies, holds: \"pairs.a > 0\"}", "on-a");
+    let Finding::Refuted { violation, .. } = &found else { panic!("{found}") };
+    assert_eq!(violation.to_string(), "head_dim 64, head 3: `pairs.a > 0` is false with pairs.a = 0");
+}
