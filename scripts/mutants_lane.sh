@@ -37,7 +37,7 @@ groups=(
   "positions;src/plan/(positions|run|segment|column|vectors|accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy formula_names;$lower"
   "properties;src/plan/(properties|sweep);property_tables;$lower"
   "invariants;src/plan/invariants;what_holds measured_positions;$lower"
-  "judge;src/check/;;check::tests::laws check::tests::special check::judge"
+  "judge;src/check/;grades angle_limit what_people_see;--skip numeric:: --skip plan:: --skip spec:: --skip run:: --skip fault:: --skip backend::"
 )
 for group in "${groups[@]}"; do
   IFS=';' read -r name pattern tests filters <<<"$group"

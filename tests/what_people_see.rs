@@ -13,6 +13,24 @@ fn the_property_tables_are_printed_with_witnesses_and_errata() {
     insta::assert_snapshot!("properties", ropecheck(&["properties"]));
 }
 
+/// A verdict holds up to the largest position that was judged, and says so where that is not the declared maximum.
+#[test]
+fn how_far_up_the_positions_a_run_went_is_said() {
+    let run = |check: &str| {
+        ropecheck(&[
+            "check", "host", "--scheme", "rope", "--level", "rotate", "--dtype", "f32", "--cases", "1", "--check",
+            check,
+        ])
+    };
+    let far = run("accuracy");
+    assert!(far.contains("reached   rotate: largest position judged 2147483647: the declared maximum\n"), "{far}");
+    assert!(far.contains("CONFORMANT on levels rotate") && !far.contains("was not reached"), "{far}");
+    // Eighteen tokens.
+    let near = run("golden");
+    assert!(near.contains("largest position judged 17: NOT the declared maximum, 2147483647\n"), "{near}");
+    assert!(near.contains(", rotate up to position 17 (declared max_position 2147483647 was not reached)"), "{near}");
+}
+
 #[test]
 fn the_lists_are_printed() {
     insta::assert_snapshot!("list_schemes", ropecheck(&["list", "schemes"]));

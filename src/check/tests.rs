@@ -199,7 +199,7 @@ fn every_check_of_rotation_passes_the_embedded_kernel_and_fails_its_own_defect()
         ("axis-map-probe", swap_axes, nothing_after, "turns with w, the scheme says h"),
         ("frequency-probe", other_base, nothing_after, "the scheme says"),
         ("frequency-probe", nothing, nans, "pair 0 is (NaN, NaN) after (1, 0) at position 0, the scheme says (1.0"),
-        ("pairing-probe", other_pairing, nothing_after, "adjacent"),
+        ("pairing-probe", other_pairing, nothing_after, "the kernel pairs adjacent, half was asked for"),
         ("pairing-probe", other_way, nothing_after, "opposite sign"),
         ("superposition", nothing, truncated, "differ"),
         ("accuracy", other_way, nothing_after, "allowed"),
