@@ -12,6 +12,8 @@ use ropecheck::numeric::{DType, Dd};
 use ropecheck::plan::bound::{Judgement, PairBound, Types};
 use ropecheck::plan::contract::{Contract, ContractTable, Frequency};
 use ropecheck::plan::contract_file::contracts;
+use ropecheck::plan::declaration::Declaration;
+use ropecheck::plan::judge::{Row, RowBound, Tally};
 
 const FILE: &str = "tests/regressions/bound_laws.txt";
 
@@ -152,5 +154,67 @@ proptest! {
             prop_assert_eq!(judge(outside), Judgement::Fail, "{}", class.name);
             prop_assert!(matches!(judge(inside), Judgement::Pass { .. }), "{}", class.name);
         }
+    }
+
+    /// Rows are judged eight pairs at a time by a lower estimate first. Whatever that settles, the bounds of the elements say as
+    /// well: on both sides of the bound, for every class and way to fuse.
+    #[test]
+    fn a_row_is_judged_as_its_elements_are(
+        pairs in prop::collection::vec((elements(), -1.0f64..1.0, -1.0f64..1.0), 24),
+        one in elements(),
+        far in (0usize..48, prop_oneof![0.0f64..1.0, 1.0f64..3.0]),
+        class in prop::sample::select(TABLE.classes.iter().map(|class| class.name.clone()).collect::<Vec<_>>()),
+        fma in prop::sample::select(vec!["", ",fma=allowed", ",fma=always", ",fma=never"]),
+    ) {
+        let declared = Declaration::parse(&format!("{class}/table{fma}")).expect("a declaration");
+        // Not every class leaves it open.
+        let Ok(contract) = declared.resolve(&TABLE) else { return Ok(()) };
+        let types = Types::new(&contract, one.storage);
+        let mut bound = RowBound::new(types);
+        let mut channels = [const { Vec::new() }; 4];
+        for (index, (element, r, s)) in pairs.iter().enumerate() {
+            let element = Element { storage: one.storage, scaling: one.scaling, ..element.clone() };
+            let (pair, _) = element.bound(&contract, steps(&contract, element.inv_freq));
+            let (a, b) = element.inputs;
+            let (y, z) = pair.turn.apply(a, b);
+            let at = |second: bool, value, partner, r: f64| {
+                // The first element comes near its bound, so that what follows is compared with nearly all of the estimate; most
+                // others are so far inside that the estimate settles them.
+                let far = if far.0 == 2 * index + usize::from(second) { Some(far.1) } else { None };
+                let r = far.or((index == 0).then_some(0.999)).map_or(0.4 * r, |size| size.copysign(r));
+                value + r * pair.allowance(&types, second, (a, b), value, partner).total()
+            };
+            let outputs = [at(false, y, z, *r), at(true, z, y, *s)];
+            for (channel, value) in channels.iter_mut().zip([a, b, outputs[0], outputs[1]]) {
+                channel.push(value);
+            }
+            bound.push(pair);
+        }
+        let [a, b, first, second] = &channels;
+        let mut expected = Tally::default();
+        let mut miss = None;
+        'row: for (pair, one) in bound.pairs().iter().enumerate() {
+            for (is_second, observed) in [(false, first[pair]), (true, second[pair])] {
+                match one.judge(&types, is_second, (a[pair], b[pair]), observed) {
+                    Judgement::Pass { ratio } => {
+                        expected.judged += 1;
+                        if ratio > expected.ratio {
+                            (expected.ratio, expected.place) = (ratio, Some((7, pair, is_second)));
+                        }
+                    }
+                    Judgement::RangeNotJudged => expected.range_not_judged += 1,
+                    Judgement::InputNotFinite => expected.input_not_finite += 1,
+                    Judgement::BeyondAngleLimit => expected.beyond_angle_limit += 1,
+                    Judgement::Fail => {
+                        miss = Some((pair, is_second));
+                        break 'row;
+                    }
+                }
+            }
+        }
+        let mut tally = Tally::default();
+        let found = bound.judge(Row { a, b, first, second }, 7, &mut tally);
+        prop_assert_eq!(found.err().map(|miss| (miss.pair, miss.second)), miss);
+        prop_assert_eq!(tally, expected);
     }
 }
