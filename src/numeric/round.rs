@@ -97,6 +97,22 @@ mod tests {
         }
     }
 
+    /// Normal numbers whose last bit is below the normal range, down to subnormals that keep fewer bits.
+    #[test]
+    fn small_f64_survive() {
+        for high in 1..120u64 {
+            let v = f64::from_bits(high << 52 | 0x000a_bcde_f012_3457);
+            let (m, e) = parts(v);
+            assert_eq!(to_f64(false, m, e, false), v);
+            assert_eq!(to_f64(true, m << 40, e - 40, false), -v);
+        }
+        for lost in 1..52 {
+            let v = f64::from_bits(((1 << 52) - 1) >> lost);
+            let (m, e) = parts(v);
+            assert_eq!(to_f64(false, m << 30, e - 30, false), v);
+        }
+    }
+
     #[test]
     fn ties_go_to_even_and_sticky_breaks_them() {
         let one = 1u128 << 60;
@@ -111,6 +127,11 @@ mod tests {
         assert_eq!(to_f64(false, 1 << 60, -1135, true), 5e-324);
         assert_eq!(to_f64(false, 3 << 60, -1135, false), 1e-323);
         assert_eq!(to_f64(false, 1 << 60, -5000, true), 0.0);
+        // The same with all 128 bits shifted out.
+        assert_eq!(to_f64(false, 1 << 127, -1202, false), 0.0);
+        assert_eq!(to_f64(false, 1 << 127, -1202, true), 5e-324);
+        assert_eq!(to_f64(false, (1 << 127) + 1, -1202, false), 5e-324);
+        assert_eq!(to_f64(false, (1 << 127) - 1, -1202, true), 0.0);
         assert_eq!(to_f64(true, (1 << 54) - 1, 970, false), f64::NEG_INFINITY);
         assert_eq!(to_f64(false, (1 << 53) - 1, 971, false), f64::MAX);
         assert_eq!(to_f64(false, 1, 1 << 40, false), f64::INFINITY);
