@@ -95,6 +95,29 @@ layout, column 7: expected TxHxW, frames, rows and columns, found `4x2`
         ^^^
   help: as in `video:4x2x3@0.5s`";
     assert_eq!(error("video:4x2"), expected);
+    let expected = "\
+layout, column 8: expected a segment, found `,`
+  text:1,,text:2
+         ^";
+    assert_eq!(error("text:1,,text:2"), expected);
+    let expected = "\
+layout, column 10: expected no seconds after image, found `@1s`
+  image:3x5@1s
+           ^^^
+  help: only a video has seconds between frames";
+    assert_eq!(error("image:3x5@1s"), expected);
+    let (shown, marks) = ("x".repeat(36), "^".repeat(36));
+    let long = "x".repeat(37);
+    assert!(
+        error(&format!("{long}:3")).contains(&format!("\n  {shown}…\n  {marks}")),
+        "{}",
+        error(&format!("{long}:3"))
+    );
+    assert!(
+        error(&format!("{shown}:3")).contains(&format!("\n  {shown}:3\n  {marks}")),
+        "{}",
+        error(&format!("{shown}:3"))
+    );
 }
 
 #[test]

@@ -173,9 +173,13 @@ fn a_map_per_head_has_not_too_many_heads() {
     let library = custom("axes: [a]\naxis_map: {per_head: [{heads: rest, axis: a}]}\n");
     let scheme = library.get("custom").expect("a scheme");
     let parameters = Parameters::defaults(scheme).expect("defaults");
-    let shape = HeadShape { head_dim: 32, q_heads: u32::MAX, k_heads: u32::MAX };
-    let error = RotationPlan::new(scheme, &parameters, shape).expect_err("too many");
-    assert!(error.to_string().contains("over all heads"), "{error}");
+    let of = |heads: u32| HeadShape { head_dim: 2048, q_heads: heads, k_heads: heads };
+    // 1024 pairs each: 2^20 in all are taken.
+    assert_eq!(RotationPlan::new(scheme, &parameters, of(1024)).expect("a plan").map_heads, 1024);
+    for heads in [1025, u32::MAX] {
+        let error = RotationPlan::new(scheme, &parameters, of(heads)).expect_err("too many");
+        assert!(error.to_string().contains("over all heads"), "{error}");
+    }
 }
 
 #[test]

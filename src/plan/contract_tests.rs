@@ -54,6 +54,9 @@ fn steps_are_counted_as_the_proof_says() {
     }
     assert_eq!(k(&table, &Frequency::plain(0.25)), Some(0.0));
     assert_eq!(k(&pow, &Frequency::plain(0.25)), None, "no base, no power");
+    for base in [0.0, -2.0, 1.0, f64::INFINITY, f64::NAN] {
+        assert_eq!(k(&pow, &Frequency::power(0.5, base, 3, 128)), None, "no powers of {base}");
+    }
     // A base that is no f32 costs e units more.
     let odd = Frequency::power(0.649, 10_000.1, 3, 128);
     assert!((k(&pow, &odd).unwrap_or(0.0) - 2.0 - 6.0 / 128.0).abs() < 1e-12);
