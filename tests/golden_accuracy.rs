@@ -119,7 +119,9 @@ fn a_reference_that_is_wrong_in_its_last_bits_is_seen() {
         rounded_angles += usize::from(wrong.check().is_err());
         let mut wrong = point.clone();
         wrong.outputs[1].nearest *= 1.0 + 2f64.powi(-24);
-        rounded_outputs += usize::from(wrong.check().is_err());
+        let why = wrong.check().err();
+        assert!(why.iter().all(|why| why.contains(": y' is ") || why.contains(": y' in ")), "{why:?}");
+        rounded_outputs += usize::from(why.is_some());
     }
     assert!(rounded_angles > COUNT / 2, "{rounded_angles}");
     assert!(rounded_outputs > COUNT * 9 / 10, "{rounded_outputs}");
