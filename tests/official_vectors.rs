@@ -72,3 +72,38 @@ fn a_spec_with_one_character_changed_differs() {
     let (differing, all) = differing_after("schemes/videorope.yaml", "floor((W - 1)/2)", "floor((W - 0)/2)");
     assert!(differing > 0 && differing < all, "{differing} of {all}");
 }
+
+/// Each vector with one thing changed: an axis left out, a row left out, a token too few, a number off by one.
+#[test]
+fn a_vector_with_anything_changed_differs() {
+    let library = library();
+    let one = ropecheck::numeric::Number::ONE;
+    let refused = |vector: &OfficialVector, change: &dyn Fn(&mut OfficialVector)| {
+        let mut changed = vector.clone();
+        change(&mut changed);
+        assert!(changed.check(&library).is_err(), "vector {}: {} on {}", vector.index, vector.scheme, vector.layout);
+    };
+    let mut next = 0;
+    for vector in vectors() {
+        for axis in 0..vector.axes.len() {
+            refused(&vector, &|v| drop(v.positions.remove(axis)));
+            refused(&vector, &|v| drop(v.positions[axis].pop()));
+            refused(&vector, &|v| v.positions[axis].push(one.clone()));
+            for token in 0..vector.positions[axis].len() {
+                refused(&vector, &|v| v.positions[axis][token] = v.positions[axis][token].add(&one).expect("small"));
+            }
+            if vector.axes.len() > 1 {
+                refused(&vector, &|v| {
+                    v.axes.remove(axis);
+                    v.positions.remove(axis);
+                });
+                refused(&vector, &|v| v.axes[axis].push('x'));
+            }
+        }
+        if vector.next.is_some() {
+            refused(&vector, &|v| v.next = v.next.as_ref().map(|next| next.add(&one).expect("small")));
+            next += 1;
+        }
+    }
+    assert!(next > 0, "some program says where text goes on");
+}
