@@ -190,10 +190,15 @@ fn a_statement_that_does_not_hold_is_refuted_with_its_place() {
 }
 
 fn finding_of(more: &str, id: &str) -> Finding {
+    finding_with("p + t", more, id)
+}
+
+/// What comes of a statement of a scheme with this formula on both axes of a video.
+fn finding_with(every: &str, more: &str, id: &str) -> Finding {
     let mut library = library();
     let text = format!(
         "scheme: custom\ntitle: a test\nsources: [{{ours: \"a test\"}}]\naxes: [a, b]\n\
-         positions: {{video: {{every: \"p + t\", advance: \"T\"}}}}\n\
+         positions: {{video: {{every: \"{every}\", advance: \"T\"}}}}\n\
          axis_map: {{per_head: [{{heads: 3, axis: a}}, {{heads: rest, axis: b}}]}}\n\
          invariants:\n  non-negative: holds\n  continuous-boundary: holds\n  continuous-entry: holds\n\
         \x20 frames-contiguous: holds\n  degenerates-to-1d: holds\n  text-equals-1d: holds\n\
@@ -225,4 +230,14 @@ fn a_statement_about_frequencies_names_width_and_head() {
     let found = finding_of("  on-a: {statement: a test, for: frequencies, holds: \"pairs.a > 0\"}", "on-a");
     let Finding::Refuted { violation, .. } = &found else { panic!("{found}") };
     assert_eq!(violation.to_string(), "head_dim 64, head 3: `pairs.a > 0` is false with pairs.a = 0");
+}
+
+#[test]
+fn a_position_that_is_not_that_of_another_scheme_is_named() {
+    let found = finding_with("p + 2*t", "", "degenerates-to-1d");
+    let Finding::Refuted { layout, violation } = &found else { panic!("{found}") };
+    assert_eq!(layout.to_string(), "text:13 video:2x1x1 text:2");
+    assert_eq!(violation.place.to_string(), "segment 1 (video:2x1x1), token 14, cell (t, h, w) = (1, 0, 0), axis a");
+    let found = finding_with("p + t", "", "degenerates-to-1d");
+    assert!(matches!(found, Finding::Holds { .. }), "{found}");
 }
