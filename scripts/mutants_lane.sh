@@ -5,7 +5,7 @@
 #
 # SHARD is k/n: every n-th mutant from the k-th on; 0/20, about 155 of them, if not given. FILE has names of mutants, one a line, as
 # `cargo mutants --list` prints them. Needs cargo-mutants (`cargo install cargo-mutants --locked`, some minutes). Takes an hour on two
-# cores; writes target/mutants/report.txt and fails if fewer than 90 % are caught. What is changed at all is in .cargo/mutants.toml.
+# cores; writes target/mutants-lane/report.txt and fails if fewer than 90 % are caught. What is changed at all is in .cargo/mutants.toml.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 what="${1:-0/20}"

@@ -394,22 +394,3 @@ fn nothing_is_judged_by_a_bound_that_is_not_finite() {
         assert_eq!(wide.judge(&types, second, inputs, f64::NAN), Judgement::RangeNotJudged, "{second} {inputs:?}");
     }
 }
-
-/// Cosines and sines that are given: what is kept of them in a narrow table is rounded to it, unless it is a number of it already.
-#[test]
-fn factors_that_are_given_are_rounded_once_where_the_table_is_narrower() {
-    let third = f64::from(1.0f32 / 3.0);
-    for storage in [DType::F16, DType::BF16] {
-        let (wide, cached) =
-            (Types::new(&contract("fused", "table"), storage), Types::new(&contract("cached", "table"), storage));
-        assert_eq!((wide.table, cached.table), (Some(DType::F32), Some(storage)));
-        let of = |types: &Types, cos: f64, sin: f64| PairBound::of_table(types, cos, sin);
-        // Half an ulp in [1/4, 1/2): 2^-13 for f16, 2^-10 for bf16.
-        let half = if storage == DType::F16 { 0.5f64.powi(13) } else { 0.5f64.powi(10) };
-        assert_eq!(of(&cached, third, -0.5).table, [half, 0.0]);
-        assert_eq!(of(&cached, third, -0.5).most, [third + half, 0.5]);
-        assert_eq!(of(&cached, 0.75, third).table, [0.0, half]);
-        assert_eq!(of(&wide, third, third).table, [0.0; 2]);
-        assert_eq!(of(&cached, 0.75, -0.5).table, [0.0; 2]);
-    }
-}

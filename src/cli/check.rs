@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, named, parameter, print};
+use super::{Stop, library, named, parameter, print, print_to};
 use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{BackendFactory, Manifest};
@@ -196,14 +196,7 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
         Format::Json => report::json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
         Format::Junit => report::junit(&report, &again).map_err(|e| Stop::new(ExitCode::Internal, e))?,
     };
-    match &a.output {
-        None => print(&text),
-        Some(path) => {
-            let plain = anstream::adapter::strip_str(&text).to_string();
-            std::fs::write(path, plain)
-                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
-        }
-    }
+    print_to(a.output.as_deref(), &text)?;
     Ok(report.exit())
 }
 

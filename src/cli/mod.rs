@@ -10,7 +10,7 @@ mod selftest;
 mod snapshot;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode as ProcessCode;
 
 use clap::{Parser, Subcommand};
@@ -123,6 +123,16 @@ fn run(command: Command) -> ProcessCode {
 /// Prints to standard output; a reader that has gone away is no error.
 fn print(text: &str) {
     let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Prints, or writes to a file without colours.
+fn print_to(file: Option<&Path>, text: &str) -> Result<(), Stop> {
+    let Some(path) = file else {
+        print(text);
+        return Ok(());
+    };
+    std::fs::write(path, anstream::adapter::strip_str(text).to_string())
+        .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))
 }
 
 /// The embedded schemes and the user's own.

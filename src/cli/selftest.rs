@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, named, print};
+use super::{Stop, library, named, print_to};
 use crate::backend::library::LibraryOptions;
 use crate::case::Level;
 use crate::fault::{self, Fault};
@@ -116,14 +116,7 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
         Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
         Format::Markdown => report::selftest_markdown(&found, &order),
     };
-    match &a.output {
-        None => print(&text),
-        Some(path) => {
-            let plain = anstream::adapter::strip_str(&text).to_string();
-            std::fs::write(path, plain)
-                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
-        }
-    }
+    print_to(a.output.as_deref(), &text)?;
     if a.output.is_some() || a.format != Format::Table {
         for complaint in &found.complaints {
             let _ = std::io::Write::write_all(&mut anstream::stderr(), format!("{complaint}\n").as_bytes());

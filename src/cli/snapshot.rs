@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::check::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, contracts_exist, factory, progress_bar,
 };
-use super::{Stop, library, named, parameter, print};
+use super::{Stop, library, named, parameter, print, print_to};
 use crate::backend::BackendFactory;
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
@@ -352,14 +352,7 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
         Format::Table => shown(&report, &a.files, &a.contract.contract, command == "diff"),
         Format::Json => snapshot_json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
     };
-    match &a.output {
-        None => print(&text),
-        Some(path) => {
-            let plain = anstream::adapter::strip_str(&text).to_string();
-            std::fs::write(path, plain)
-                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
-        }
-    }
+    print_to(a.output.as_deref(), &text)?;
     Ok(code)
 }
 

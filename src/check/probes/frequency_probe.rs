@@ -111,12 +111,9 @@ fn unmeasured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Box
     let odd = (0..judge.tokens()).find(|token| !(output(*token).0.is_finite() && output(*token).1.is_finite()));
     let token = odd.unwrap_or(0);
     let (position, (first, second)) = (judge.truth().positions[usize::from(axis)][0][token].hi, output(token));
-    let m = judge.truth().plan.attention_scaling;
-    let angle = judge.truth().direction * position * judge.frequency(head, pair);
+    let (cos, sin) = judge.bound(0, token, head, pair).turn.apply(1.0, 0.0);
     Failure::new(format!(
-        "pair {pair} is ({first}, {second}) after (1, 0) at position {position}, the scheme says ({:.6}, {:.6})",
-        m * angle.cos(),
-        m * angle.sin()
+        "pair {pair} is ({first}, {second}) after (1, 0) at position {position}, the scheme says ({cos:.6}, {sin:.6})"
     ))
 }
 
