@@ -6,13 +6,13 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ropecheck::backend::host::Host;
 use ropecheck::case::Case;
 use ropecheck::check::{CATALOGUE, Verdict};
-use ropecheck::plan::PlanCache;
+use ropecheck::rotation::PlanCache;
 use ropecheck::run::Context;
 use ropecheck::spec::Library;
 
 fn pipeline(c: &mut Criterion) {
     let library = Library::embedded().expect("the embedded specs load");
-    let contracts = ropecheck::plan::contract_file::contracts().expect("the embedded contracts load");
+    let contracts = ropecheck::contract::contracts().expect("the embedded contracts load");
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };

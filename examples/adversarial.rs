@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ropecheck::backend::emulated::adversarial::{attained, combinations, sweep, terms, worlds};
+use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
-use ropecheck::plan::contract_file::contracts;
 
 /// Tries to break the error bounds.
 #[derive(Parser)]

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use ropecheck::plan::contract::{Contract, Frequency};
-use ropecheck::plan::contract_file::contracts;
+use ropecheck::contract::contracts;
+use ropecheck::contract::{Contract, Frequency};
 
 /// The largest position that any case has.
 pub const LAST: f64 = 2_147_483_647.0;

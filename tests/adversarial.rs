@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use ropecheck::backend::emulated::adversarial::{Combination, World, attained, combinations, sweep, terms, worlds};
+use ropecheck::contract::ContractTable;
+use ropecheck::contract::Declaration;
+use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
-use ropecheck::plan::contract::ContractTable;
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::declaration::Declaration;
 
 static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
 /// Few, because powers in 256 bits take their time; a width that is a power of two, one that is not, and a short one.

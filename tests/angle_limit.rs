@@ -8,7 +8,7 @@ use ropecheck::backend::{Backend, Call, Manifest, Outcome, StartError};
 use ropecheck::case::{Level, channels_of_pair};
 use ropecheck::check::{CATALOGUE, Generator, Group, Verdict};
 use ropecheck::numeric::DType;
-use ropecheck::plan::PlanCache;
+use ropecheck::rotation::PlanCache;
 use ropecheck::run::Context;
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Pairing;
@@ -76,7 +76,7 @@ impl Backend for Beyond {
 /// (passed, failed, not judged, elements beyond the limit) of all cases of a check.
 fn outcome(id: &str, contract: &str, from: f64, garbage: f64) -> (usize, usize, usize, u64) {
     let library = Library::embedded().expect("embedded specs load");
-    let mut contracts = ropecheck::plan::contract_file::contracts().expect("embedded contracts load");
+    let mut contracts = ropecheck::contract::contracts().expect("embedded contracts load");
     contracts.declare(contract).expect("a contract");
     let interrupted = AtomicBool::new(false);
     let context =

@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use ropecheck::backend::emulated::adversarial::{Inputs, World, position, worlds};
 use ropecheck::backend::emulated::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors, Storing};
+use ropecheck::contract::contracts;
+use ropecheck::contract::{Contract, ContractTable, Kept, Scaling, Store};
+use ropecheck::contract::{Judgement, PairBound, Types, superposition_allowance};
+use ropecheck::contract::{Miss, Row, RowBound, Tally};
 use ropecheck::numeric::{DType, Dd, Rng};
-use ropecheck::plan::bound::{Judgement, PairBound, Types, superposition_allowance};
-use ropecheck::plan::contract::{self, Contract, ContractTable, Kept, Scaling};
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::judge::{Miss, Row, RowBound, Tally};
-use ropecheck::plan::reference::Turn;
+use ropecheck::rotation::reference::Turn;
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 const ERRORS: [LibraryErrors; 4] =
@@ -166,7 +166,7 @@ fn a_kernel_that_is_worse_than_declared_is_rejected() {
         run(&kernel, declared, 40, true, &mut rng, &mut Tally::default()).is_err()
     };
     let mut truncating = declared.clone();
-    truncating.class.store = contract::Store::TowardZero;
+    truncating.class.store = Store::TowardZero;
     for storage in [DType::F16, DType::BF16] {
         assert!(rejected(&truncating, &declared, storage, 1.0), "{storage}");
     }

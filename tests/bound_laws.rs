@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use common::laws;
+use ropecheck::contract::Declaration;
+use ropecheck::contract::contracts;
+use ropecheck::contract::{Contract, ContractTable, Frequency};
+use ropecheck::contract::{Judgement, PairBound, Types};
+use ropecheck::contract::{Row, RowBound, Tally};
 use ropecheck::numeric::{DType, Dd};
-use ropecheck::plan::bound::{Judgement, PairBound, Types};
-use ropecheck::plan::contract::{Contract, ContractTable, Frequency};
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::declaration::Declaration;
-use ropecheck::plan::judge::{Row, RowBound, Tally};
 
 const FILE: &str = "tests/regressions/bound_laws.txt";
 

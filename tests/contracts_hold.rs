@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
+use ropecheck::contract::Declaration;
+use ropecheck::contract::contracts;
+use ropecheck::contract::{Contract, ContractTable, Frequency};
+use ropecheck::contract::{Judgement, PairBound, Types};
+use ropecheck::contract::{Row, RowBound, Tally};
 use ropecheck::numeric::{DType, Dd, Real, Rng};
-use ropecheck::plan::bound::{Judgement, PairBound, Types};
-use ropecheck::plan::contract::{Contract, ContractTable, Frequency};
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::declaration::Declaration;
-use ropecheck::plan::judge::{Row, RowBound, Tally};
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 

@@ -8,10 +8,10 @@ use ropecheck::backend::emulated::{
 };
 use ropecheck::backend::manifest::Integers;
 use ropecheck::case::Level;
+use ropecheck::contract::ContractTable;
+use ropecheck::contract::contracts;
 use ropecheck::numeric::{DType, Dd};
-use ropecheck::plan::PlanCache;
-use ropecheck::plan::contract::ContractTable;
-use ropecheck::plan::contract_file::contracts;
+use ropecheck::rotation::PlanCache;
 use ropecheck::run::{CheckResult, Context, Options, groups, run};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Pairing;

@@ -1,7 +1,7 @@
 //! Every name that position formulas may use has the value that docs/spec.md gives it, worked out here apart from the evaluator.
 
 use ropecheck::numeric::Number;
-use ropecheck::plan::{Layout, Parameters, Segment, positions};
+use ropecheck::positions::{Layout, Parameters, Segment, positions};
 use ropecheck::spec::Library;
 
 /// One axis for each name, in text and in videos; some formulas stand twice, with another between.

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 
 use ropecheck::case::tensor_file::TensorFile;
 use ropecheck::check::golden::{self, DTYPES, Files, LAYOUT, SUMS, TOKENS, WIDTHS};
+use ropecheck::contract::contracts;
+use ropecheck::contract::{ContractTable, Frequency};
+use ropecheck::contract::{PairBound, Types};
 use ropecheck::numeric::Number;
-use ropecheck::plan::bound::{PairBound, Types};
-use ropecheck::plan::contract::{ContractTable, Frequency};
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::properties::properties;
-use ropecheck::plan::{HeadShape, Layout, Parameters, RotationPlan, positions};
+use ropecheck::positions::{Layout, Parameters, positions};
+use ropecheck::property::papers::properties;
+use ropecheck::rotation::{HeadShape, RotationPlan};
 use ropecheck::spec::model::{Scheme, Verdict};
 use ropecheck::spec::{Library, model};
 

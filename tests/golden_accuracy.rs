@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use ropecheck::contract::Frequency;
+use ropecheck::contract::contracts;
+use ropecheck::contract::{Judgement, PairBound, Types};
 use ropecheck::numeric::{DType, Number};
-use ropecheck::plan::accuracy_points::{AccuracyPoint, ROUNDED_TO};
-use ropecheck::plan::bound::{Judgement, PairBound, Types};
-use ropecheck::plan::contract::Frequency;
-use ropecheck::plan::contract_file::contracts;
-use ropecheck::plan::{HeadShape, Parameters, RotationPlan};
+use ropecheck::positions::Parameters;
+use ropecheck::rotation::{AccuracyPoint, ROUNDED_TO};
+use ropecheck::rotation::{HeadShape, RotationPlan};
 use ropecheck::run::anchors;
 use ropecheck::spec::Library;
 

@@ -1,8 +1,8 @@
 //! The text form of a layout: what is read, what comes back, and what a mistake is told.
 
 use ropecheck::numeric::Number;
-use ropecheck::plan::layout::{MAX_SEGMENTS, MAX_TOKENS};
-use ropecheck::plan::{Layout, Segment};
+use ropecheck::positions::{Layout, Segment};
+use ropecheck::positions::{MAX_SEGMENTS, MAX_TOKENS};
 
 fn error(text: &str) -> String {
     match Layout::parse(text) {

@@ -1,7 +1,8 @@
 //! Statements of a scheme are judged on positions that came from somewhere else, and a wrong one is found at its place.
 
 use ropecheck::numeric::Number;
-use ropecheck::plan::{Checker, Column, Layout, Next, Outcome, Parameters, PositionError, Positions, positions};
+use ropecheck::positions::{Column, Layout, Next, Parameters, PositionError, Positions, positions};
+use ropecheck::property::{Checker, Outcome};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::{Scheme, Verdict};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ropecheck::plan::OfficialVector;
+use ropecheck::positions::OfficialVector;
 use ropecheck::spec::Library;
 use ropecheck::spec::library::embedded_file;
 

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::{Dd, Number};
-use ropecheck::plan::reference::{Turn, factor_error};
-use ropecheck::plan::{HeadShape, NO_AXIS, Parameters, PlanCache, PlanError, RotationPlan};
+use ropecheck::positions::Parameters;
+use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
+use ropecheck::rotation::{reference::Turn, reference::factor_error};
 use ropecheck::spec::Library;
 
 const FILE: &str = "tests/regressions/plan_laws.txt";

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::Number;
-use ropecheck::plan::{Column, Layout, Next, Parameters, PositionError, Positions, Run, Segment, positions};
+use ropecheck::positions::{Column, Layout, Next, Parameters, PositionError, Positions, Run, Segment, positions};
 use ropecheck::spec::Library;
 use ropecheck::spec::expr::Name;
 use ropecheck::spec::model::{Running, Scheme, Step};

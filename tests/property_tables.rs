@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ropecheck::plan::properties::{Finding, properties};
-use ropecheck::plan::{Outcome, Parameters};
+use ropecheck::positions::Parameters;
+use ropecheck::property::Outcome;
+use ropecheck::property::{papers::Finding, papers::properties};
 use ropecheck::spec::Library;
 
 const VROPE_COLUMNS: [&str; 3] = ["structure", "unbiased", "seamless"];
@@ -109,7 +110,7 @@ fn a_property_that_fails_comes_with_the_smallest_layout_that_shows_it() {
 fn unbiased_and_seamless_agree_with_the_invariants_of_the_same_meaning() {
     // Two independent paths to one truth: the property rules, and the catalogue's formulas on the property's witness.
     let library = library();
-    let checker = ropecheck::plan::Checker::new(&library);
+    let checker = ropecheck::property::Checker::new(&library);
     for scheme in library.schemes() {
         let parameters = Parameters::defaults(scheme).expect("defaults");
         let found = properties(scheme, &parameters).unwrap_or_else(|error| panic!("{}: {error}", scheme.id()));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ropecheck::numeric::Number;
-use ropecheck::plan::{HeadShape, NO_AXIS, ParameterError, Parameters, PlanCache, PlanError, RotationPlan};
+use ropecheck::positions::{ParameterError, Parameters};
+use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
 use ropecheck::spec::Library;
 
 fn library() -> Library {

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ropecheck::plan::invariants::verify::verify;
-use ropecheck::plan::properties::properties;
-use ropecheck::plan::sweep::{Extent, layouts};
-use ropecheck::plan::{Checker, HeadShape, Layout, Parameters, PlanError, RotationPlan, positions};
+use ropecheck::positions::{Layout, Parameters, positions};
+use ropecheck::positions::{sweep::Extent, sweep::layouts};
+use ropecheck::property::Checker;
+use ropecheck::property::invariants::verify::verify;
+use ropecheck::property::papers::properties;
+use ropecheck::rotation::{HeadShape, PlanError, RotationPlan};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Scheme;
 

@@ -3,9 +3,10 @@
 //!
 //! The table is typed here from the papers and the official code; the specs are what is tested.
 
-use ropecheck::plan::invariants::verify::{Finding, verify};
-use ropecheck::plan::sweep::{Extent, layouts};
-use ropecheck::plan::{Checker, Layout, Outcome, Parameters, Positions, positions};
+use ropecheck::positions::{Layout, Parameters, Positions, positions};
+use ropecheck::positions::{sweep::Extent, sweep::layouts};
+use ropecheck::property::{Checker, Outcome};
+use ropecheck::property::{invariants::verify::Finding, invariants::verify::verify};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::{Invariant, Scheme, Verdict};
 

@@ -8,7 +8,8 @@ use ropecheck::case::{Case, Consume, Data, Level, Memory, Place, Strides};
 use ropecheck::check::generator::HeadPreset;
 use ropecheck::check::{Generator, Group};
 use ropecheck::numeric::{DType, Number};
-use ropecheck::plan::{Layout, PlanCache, Segment};
+use ropecheck::positions::{Layout, Segment};
+use ropecheck::rotation::PlanCache;
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Scheme;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use ropecheck::backend::Manifest;
 use ropecheck::case::{Case, Consume, Level, Memory, Place, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
-use ropecheck::plan::PlanCache;
+use ropecheck::rotation::PlanCache;
 
 use crate::world::{CONTRACTS, LIBRARY, with_context};
 

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 
-use ropecheck::plan::{HeadShape, Layout, Parameters, RotationPlan, Run};
+use ropecheck::rotation::{HeadShape, RotationPlan};
+use ropecheck::positions::{Layout, Parameters, Run};
 use ropecheck::spec::SpecErrors;
 use ropecheck::spec::library::embedded_files;
 use ropecheck::spec::model::Scheme;

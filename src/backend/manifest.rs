@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::case::{Alias, Consume, Level, Strides};
+use crate::contract::Declaration;
 use crate::numeric::DType;
-use crate::plan::declaration::Declaration;
 use crate::spec::model::Pairing;
 
 /// Which integers a manifest allows.

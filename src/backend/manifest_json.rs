@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError};
 use super::manifest_values::{Object, choose, choose_list, fail, shown};
 use crate::case::{Alias, Consume, Level, Strides};
+use crate::contract::{Declaration, KEYS};
 use crate::numeric::DType;
-use crate::plan::declaration::{Declaration, KEYS};
 use crate::spec::model::Pairing;
 
 const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];

@@ -3,7 +3,7 @@
 use super::data::{Data, Tensor, channels_of_pair, uniform};
 use super::truth::Truth;
 use crate::numeric::{DType, Rng};
-use crate::plan::reference::Turn;
+use crate::rotation::reference::Turn;
 use crate::spec::model::Pairing;
 
 /// Fills a tensor whose first head is number `first_head` of the call.

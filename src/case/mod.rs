@@ -16,7 +16,7 @@ mod views;
 mod watch;
 
 use crate::numeric::{DType, Number};
-use crate::plan::Layout;
+use crate::positions::Layout;
 use crate::spec::model::Pairing;
 
 pub use arena::Buffer;

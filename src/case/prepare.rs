@@ -11,7 +11,8 @@ use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
 use super::{Case, Consume, Level, Place};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::plan::{HeadShape, Layout, Parameters, PlanCache, Positions, RotationPlan, Run};
+use crate::positions::{Layout, Parameters, Positions, Run};
+use crate::rotation::{HeadShape, PlanCache, RotationPlan};
 use crate::spec::model::Scheme;
 
 /// A case made concrete.

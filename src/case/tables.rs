@@ -5,7 +5,7 @@ use super::call::CosSinView;
 use super::truth::{FLOAT_POISON, PrepareError, Truth};
 use super::{Case, Memory};
 use crate::numeric::{DType, Dd, sincos};
-use crate::plan::NO_AXIS;
+use crate::rotation::NO_AXIS;
 
 /// Cosines and sines of one token, as the storage type holds them.
 fn table_row(truth: &Truth, dtype: DType, b: usize, t: usize) -> Vec<(f64, f64)> {

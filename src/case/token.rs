@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::{Alias, Case, Data, Level, Memory, Place};
 use crate::numeric::{DType, Number};
-use crate::plan::Layout;
+use crate::positions::Layout;
 use crate::spec::model::Pairing;
 
 /// Why a line is not a case.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::numeric::Dd;
-use crate::plan::RotationPlan;
-use crate::plan::reference::{Turn, position_of};
+use crate::rotation::RotationPlan;
+use crate::rotation::{reference::Turn, reference::position_of};
 
 /// Why a case cannot be made concrete.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -5,7 +5,7 @@ use super::generator::{Generator, text};
 use super::judge::Judge;
 use super::{Check, Docs, Gap, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
 use crate::case::{Case, Data, Level};
-use crate::plan::Layout;
+use crate::positions::Layout;
 
 pub(super) struct Accuracy;
 

@@ -3,7 +3,7 @@
 use super::generator::{Generator, HeadPreset, text};
 use crate::case::{Case, Consume, Level, Place};
 use crate::numeric::{DType, Number, Rng};
-use crate::plan::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Parameters, Segment};
 
 /// What lies in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +234,7 @@ pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
             .map_err(|_| "a layout has at most 2^31 tokens".into())
     };
     let parameters = Parameters::resolve(g.scheme, g.parameters).map_err(|e| e.to_string())?;
-    let positions = crate::plan::positions(g.scheme, &parameters, &with(1)?).map_err(|e| e.to_string())?;
+    let positions = crate::positions::positions(g.scheme, &parameters, &with(1)?).map_err(|e| e.to_string())?;
     let mut last = f64::NEG_INFINITY;
     for (axis, column) in positions.columns().iter().enumerate() {
         let next = positions.next().on(axis).map_or(last, Number::to_f64);

@@ -8,7 +8,7 @@ use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
 use crate::case::{Consume, Level, PrepareError, Prepared, prepare};
 use crate::numeric::DType;
-use crate::plan::PlanCache;
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Pairing;
 

@@ -46,7 +46,7 @@ impl Check for Controls {
     }
 }
 
-use crate::plan::Layout;
+use crate::positions::Layout;
 
 /// Every rotated element of tokens whose position is not 0.
 fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iterator<Item = f64> + 'a {

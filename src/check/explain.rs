@@ -3,9 +3,9 @@
 use super::Failure;
 use super::judge::{Element, ElementFailure, Judge, OPPOSITE};
 use crate::case::Level;
+use crate::contract::F32_ROUNDING;
 use crate::numeric::DType;
-use crate::plan::Layout;
-use crate::plan::contract::F32_ROUNDING;
+use crate::positions::Layout;
 
 impl Judge<'_> {
     /// A channel outside the rotary width that did not come back as it was.

@@ -2,8 +2,8 @@
 
 use super::Outputs;
 use super::judge::{Judge, Measure};
+use crate::contract::{Judgement, PairBound};
 use crate::numeric::Dd;
-use crate::plan::bound::{Judgement, PairBound};
 
 /// Whether outputs are those of a stated angle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, Place, Strides};
 use crate::numeric::{DType, Number, Rng};
-use crate::plan::{HeadShape, Layout, Parameters, PlanCache, Segment};
+use crate::positions::{Layout, Parameters, Segment};
+use crate::rotation::{HeadShape, PlanCache};
 use crate::spec::Library;
 use crate::spec::model::{Pairing, Scheme};
 
@@ -151,7 +152,7 @@ impl Generator<'_> {
         let probe = Layout::parse("text:2 video:3x2x3 image:4x3 text:2");
         let parameters = Parameters::resolve(self.scheme, self.parameters);
         let (Ok(layout), Ok(parameters)) = (probe, parameters) else { return true };
-        crate::plan::positions(self.scheme, &parameters, &layout)
+        crate::positions::positions(self.scheme, &parameters, &layout)
             .is_ok_and(|p| p.columns().iter().all(|c| c.is_integral()))
     }
 
@@ -366,7 +367,7 @@ impl Generator<'_> {
     #[must_use]
     pub fn extent(&self, case: &Case, layout: &Layout) -> Option<(i64, i64)> {
         let parameters = Parameters::resolve(self.scheme, &case.parameters).ok()?;
-        let positions = crate::plan::positions(self.scheme, &parameters, layout).ok()?;
+        let positions = crate::positions::positions(self.scheme, &parameters, layout).ok()?;
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for column in positions.columns() {
             for position in (0..column.len()).filter_map(|i| column.get(i)) {
@@ -383,7 +384,7 @@ impl Generator<'_> {
     pub fn text_step(&self) -> i64 {
         let step = || {
             let parameters = Parameters::resolve(self.scheme, self.parameters).ok()?;
-            let positions = crate::plan::positions(self.scheme, &parameters, &text(2)).ok()?;
+            let positions = crate::positions::positions(self.scheme, &parameters, &text(2)).ok()?;
             positions.get(0, 1)?.to_i64()
         };
         step().filter(|step| *step > 0).unwrap_or(1)

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::{Failure, Halt, Outputs, Subject};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
+use crate::contract::{Allowance, Judgement, PairBound, Types};
+use crate::contract::{Contract, Frequency};
 use crate::numeric::Dd;
-use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
-use crate::plan::contract::{Contract, Frequency};
-use crate::plan::{NO_AXIS, RotationPlan};
+use crate::rotation::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
 
 pub use coverage::Coverage;

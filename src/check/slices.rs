@@ -4,7 +4,7 @@ use super::generator::HeadPreset;
 use super::{Failure, Generator, Halt, Measure, Subject, Verdict};
 use crate::case::call::{Call, TensorView};
 use crate::case::{Case, Level, Prepared, Tensor};
-use crate::plan::{Layout, Segment};
+use crate::positions::{Layout, Segment};
 
 /// Tokens `start..start + count` of every row.
 pub(super) fn tokens_of(tensor: &Tensor, start: usize, count: usize) -> Tensor {

@@ -2,9 +2,9 @@
 
 use crate::backend::{Backend, Outcome};
 use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
+use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
-use crate::plan::PlanCache;
-use crate::plan::contract::{Contract, ContractTable};
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Scheme;
 

@@ -13,7 +13,7 @@ use crate::backend::{Backend, Manifest, Outcome, StartError};
 use crate::case::Level;
 use crate::case::call::Call;
 use crate::numeric::DType;
-use crate::plan::PlanCache;
+use crate::rotation::PlanCache;
 use crate::run::Context;
 use crate::spec::Library;
 use crate::spec::model::Pairing;
@@ -56,7 +56,7 @@ impl Backend for Mutant {
 /// How many cases of a check fail and pass, and the first failure's summary.
 pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Backend) -> (usize, usize, String) {
     let library = Library::embedded().expect("embedded specs load");
-    let contracts = crate::plan::contract_file::contracts().expect("embedded contracts load");
+    let contracts = crate::contract::contracts().expect("embedded contracts load");
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };

@@ -13,10 +13,10 @@ use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{BackendFactory, Manifest};
 use crate::case::{Case, Level};
 use crate::check::{Verdict, bands::BANDS};
+use crate::contract::ContractTable;
 use crate::numeric::{DType, Number};
-use crate::plan::PlanCache;
-use crate::plan::contract::ContractTable;
 use crate::report::{self, Again};
+use crate::rotation::PlanCache;
 use crate::run::{self, Context, ExitCode, Options, RunReport, SelectionError};
 use crate::spec::Library;
 
@@ -161,7 +161,7 @@ pub(super) fn all_cores() -> usize {
 
 /// The built-in contracts, and what the user declares in the place of the backend.
 pub(super) fn contracts(options: &ContractArguments) -> Result<ContractTable, Stop> {
-    let contracts = crate::plan::contract_file::contracts();
+    let contracts = crate::contract::contracts();
     let mut contracts = contracts.map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     for text in &options.contract {
         contracts.declare(text).map_err(|why| Stop::usage(format!("--contract {text}: {why}")))?;
@@ -283,7 +283,7 @@ pub(super) fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) ->
 fn parameters_exist(library: &Library, units: &[(crate::check::Group, String)], options: &Options) -> Result<(), Stop> {
     for (group, _) in units {
         if let Ok(scheme) = library.get(&group.scheme) {
-            crate::plan::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
+            crate::positions::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
         }
     }
     Ok(())

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::contract::Settings;
+use crate::contract::{ClassRule, Contract, ContractTable, Frequency, FrequencyRule};
+use crate::contract::{KEYS, Key};
+use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd};
-use crate::plan::bound::{PairBound, Types};
-use crate::plan::contract::{ClassRule, Contract, ContractTable, Frequency, FrequencyRule};
-use crate::plan::contract_keys::{KEYS, Key};
-use crate::plan::declaration::Settings;
 
 /// How a contract is declared, in one line each.
 const DECLARED: &str = "declare it in the manifest, \"contract\": {\"class\": \"fused\", \"frequencies\": \"table\", \"trig_ulps\": 1},\n\

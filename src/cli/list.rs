@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Stop, contracts, library, print};
 use crate::check::CATALOGUE;
-use crate::plan::contract::ContractTable;
+use crate::contract::ContractTable;
 use crate::run::{ExitCode, known_ids};
 use crate::spec::model::{Claim, Scheme, Verdict};
 use crate::spec::{Library, suggest};
@@ -95,7 +95,7 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
 }
 
 fn table() -> Result<ContractTable, Stop> {
-    crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
+    crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
 }
 
 pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Stop, library, parameter, print};
 use crate::numeric::Number;
-use crate::plan::{Layout, Next, Parameters, Positions};
+use crate::positions::{Layout, Next, Parameters, Positions};
 use crate::run::ExitCode;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,7 +42,8 @@ pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, Stop> {
     let scheme = library.get(&a.scheme).map_err(Stop::usage)?;
     let layout = Layout::parse(&a.layout).map_err(Stop::usage)?;
     let parameters = Parameters::resolve(scheme, &a.param).map_err(Stop::usage)?;
-    let positions = crate::plan::positions(scheme, &parameters, &layout).map_err(|e| Stop::new(ExitCode::Spec, e))?;
+    let positions =
+        crate::positions::positions(scheme, &parameters, &layout).map_err(|e| Stop::new(ExitCode::Spec, e))?;
     match a.format {
         Format::Json => {
             let rows: Vec<Vec<Value>> = positions.rows().iter().map(|row| row.iter().map(value).collect()).collect();

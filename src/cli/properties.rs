@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Stop, library, print};
-use crate::plan::Parameters;
-use crate::plan::properties::{Finding, properties as derive};
+use crate::positions::Parameters;
+use crate::property::{papers::Finding, papers::properties as derive};
 use crate::run::ExitCode;
 use crate::spec::{Library, Scheme};
 

@@ -12,8 +12,8 @@ use crate::backend::library::LibraryOptions;
 use crate::case::Level;
 use crate::fault::{self, Fault};
 use crate::numeric::DType;
-use crate::plan::PlanCache;
 use crate::report;
+use crate::rotation::PlanCache;
 use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
 use crate::run::{Context, ExitCode, known_ids};
 use crate::spec::model::Pairing;
@@ -66,7 +66,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
     let library = library(&[])?;
-    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let catalogue = fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let chosen = if a.no_faults { Vec::new() } else { chosen(catalogue, &a.fault)? };
     let order = known_ids(&library);

@@ -13,8 +13,8 @@ use super::{Stop, library, named, parameter, print, print_to};
 use crate::backend::BackendFactory;
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
-use crate::plan::PlanCache;
 use crate::report::{SnapshotReport, snapshot_json, snapshot_table};
+use crate::rotation::PlanCache;
 use crate::run::snapshot::{Comparison, RecordError, Selection, Snapshot, compare, read, record, write};
 use crate::run::{Context, ExitCode, Options};
 
@@ -173,9 +173,9 @@ fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
     };
     for scheme in &options.schemes {
         let scheme = library.get(scheme).map_err(Stop::usage)?;
-        crate::plan::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
+        crate::positions::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
     }
-    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
@@ -373,7 +373,7 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
         ));
     }
     let library = library(&a.files.run.spec)?;
-    let contracts = crate::plan::contract_file::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
     let factory = factory(a.files.backend.as_deref(), &a.files.run)?;

@@ -7,9 +7,9 @@ use super::{Emulation, Fault};
 use crate::backend::emulated::{self, Emulated, Shared, Storing, Trig};
 use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
 use crate::case::call::{Call, PositionView};
+use crate::contract::Declaration;
+use crate::contract::{ContractTable, Procedure};
 use crate::numeric::DType;
-use crate::plan::contract::{ContractTable, Procedure};
-use crate::plan::declaration::Declaration;
 use crate::spec::Library;
 
 /// The emulated kernel with a fault.

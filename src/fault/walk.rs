@@ -140,7 +140,7 @@ impl emulated::Walk for FormulaWalk {
             let pair = index(Some(formula), place, scene, place.pair, pairs);
             axis = plan.axes(0).get(pair).copied().unwrap_or(axis);
         }
-        if axis != crate::plan::NO_AXIS {
+        if axis != crate::rotation::NO_AXIS {
             let own = index(f.axis.as_ref(), place, scene, usize::from(axis), scene.axes);
             axis = u8::try_from(own).unwrap_or(axis);
         }

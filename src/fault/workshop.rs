@@ -9,7 +9,7 @@ use super::{Fault, Injection, SourceEdits, inject, source};
 use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError};
-use crate::plan::contract::ContractTable;
+use crate::contract::ContractTable;
 use crate::spec::Library;
 
 /// What kernels are made with.
@@ -62,7 +62,7 @@ impl<'a> Workshop<'a> {
         let schemes: Vec<String> = self.library.schemes().filter(|s| s.is_default_profile).map(|s| s.id()).collect();
         let pick = |count: usize, shift: usize| (seed as usize).wrapping_add(shift) % count.max(1);
         let classes = self.contracts.classes.iter().enumerate();
-        let one = |(at, class): (usize, &crate::plan::contract::ClassRule)| {
+        let one = |(at, class): (usize, &crate::contract::ClassRule)| {
             let way = self.contracts.frequencies.get(pick(self.contracts.frequencies.len(), 3 * at))?;
             let knobs = Knobs {
                 fused: [Fused::None, Fused::OfCos, Fused::OfSin][pick(3, at)],

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::check::golden;
+use crate::contract::contracts;
 use crate::numeric::{Number, sincos};
-use crate::plan::contract_file::contracts;
-use crate::plan::invariants::verify::verify;
-use crate::plan::{AccuracyPoint, HeadShape, OfficialVector, Parameters, RotationPlan};
-use crate::plan::{Checker, sweep};
+use crate::positions::sweep;
+use crate::positions::{OfficialVector, Parameters};
+use crate::property::Checker;
+use crate::property::invariants::verify::verify;
+use crate::rotation::{AccuracyPoint, HeadShape, RotationPlan};
 use crate::spec::Library;
 
 use super::result::SpecStatements;

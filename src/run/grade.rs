@@ -6,9 +6,9 @@ use super::CheckResult;
 use crate::backend::Manifest;
 use crate::case::Level;
 use crate::check::GradeTally;
+use crate::contract::Types;
+use crate::contract::{Contract, ContractTable};
 use crate::numeric::DType;
-use crate::plan::bound::Types;
-use crate::plan::contract::{Contract, ContractTable};
 
 /// The grade of one level in one storage type, over all schemes.
 #[derive(Debug, Clone, PartialEq, Serialize)]

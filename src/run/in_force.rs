@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::backend::Manifest;
 use crate::case::Level;
+use crate::contract::ContractTable;
+use crate::contract::{Declaration, Settings};
 use crate::numeric::DType;
-use crate::plan::contract::ContractTable;
-use crate::plan::declaration::{Declaration, Settings};
 
 use super::RunReport;
 

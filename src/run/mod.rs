@@ -22,9 +22,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::{Case, Level};
 use crate::check::{CATALOGUE, Check, Gap, Generator, Group, Planned, Schedule, SpecInvariant, Subject, Verdict};
+use crate::contract::ContractTable;
 use crate::numeric::{DType, Number};
-use crate::plan::PlanCache;
-use crate::plan::contract::ContractTable;
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model;
 

@@ -3,7 +3,7 @@
 use crate::backend::Manifest;
 use crate::case::{Alias, Case, Data, Level, Memory, Place};
 use crate::check::{Failure, Verdict};
-use crate::plan::{Layout, Segment};
+use crate::positions::{Layout, Segment};
 
 use super::Context;
 

@@ -7,7 +7,7 @@ use crate::backend::host::Host;
 use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
 use crate::case::call::Call;
 use crate::numeric::DType;
-use crate::plan::PlanCache;
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 
 /// The embedded kernel, which hangs on one storage type if there is one.
@@ -51,7 +51,7 @@ impl BackendFactory for Factory {
 
 fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
     let library = Library::embedded().expect("embedded specs load");
-    let contracts = crate::plan::contract_file::contracts().expect("embedded contracts load");
+    let contracts = crate::contract::contracts().expect("embedded contracts load");
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };

@@ -8,9 +8,9 @@ use super::frequencies::flushed;
 use super::functions::{self, Function, Functions};
 use super::ideal::odd;
 use super::knobs::{Fused, Knobs, Storing, Trig};
+use crate::contract::Types;
+use crate::contract::{Contract, Fma, Scaling};
 use crate::numeric::{DType, Dd};
-use crate::plan::bound::Types;
-use crate::plan::contract::{Contract, Fma, Scaling};
 
 /// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -276,8 +276,8 @@ fn toward_zero(dtype: DType, v: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::contracts;
     use crate::numeric::{Real, Rng};
-    use crate::plan::contract_file::contracts;
 
     fn of(class: &str, storage: DType, knobs: &Knobs) -> Arithmetic {
         let contract = contracts().expect("they load").contract(class, "table").expect("a class");

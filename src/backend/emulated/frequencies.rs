@@ -3,8 +3,8 @@
 use super::functions::{Function, Functions};
 use super::ideal::odd;
 use super::knobs::{Knobs, Rows};
+use crate::contract::{Contract, Procedure};
 use crate::numeric::{DType, Dd};
-use crate::plan::contract::{Contract, Procedure};
 
 /// What the frequencies of one row of pairs are, exactly.
 #[derive(Debug, Clone, Copy)]

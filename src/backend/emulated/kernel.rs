@@ -8,7 +8,7 @@ use super::walk::{Action, Fetch, Place, Scene, Side, Walk};
 use crate::case::call::{QkView, TensorView};
 use crate::case::channels_of_pair;
 use crate::numeric::Dd;
-use crate::plan::{NO_AXIS, RotationPlan};
+use crate::rotation::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
 
 /// One call of level rotate or fused, ready to run.

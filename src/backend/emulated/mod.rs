@@ -27,10 +27,10 @@ use super::host::Host;
 use super::manifest::{ContractName, LevelManifest};
 use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
 use crate::case::{Consume, Level};
+use crate::contract::Declaration;
+use crate::contract::{Contract, ContractTable};
 use crate::numeric::DType;
-use crate::plan::PlanCache;
-use crate::plan::contract::{Contract, ContractTable};
-use crate::plan::declaration::Declaration;
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Scheme;
 

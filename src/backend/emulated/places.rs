@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::case::call::{PositionView, QkView, SegmentRef};
 use crate::numeric::{Dd, Number};
-use crate::plan::{Layout, Parameters, Positions, Run, Segment};
+use crate::positions::{Layout, Parameters, Positions, Run, Segment};
 use crate::spec::model::Scheme;
 
 /// Positions of the tokens of a call by axis, batch row and token.

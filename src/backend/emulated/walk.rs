@@ -2,7 +2,7 @@
 
 use crate::case::Level;
 use crate::numeric::Dd;
-use crate::plan::RotationPlan;
+use crate::rotation::RotationPlan;
 use crate::spec::model::Pairing;
 
 /// Query or key.

@@ -8,11 +8,12 @@ use super::stored::{
 };
 use crate::case::tensor_file::{Stored, TensorFile};
 use crate::case::{Alias, Case, Data, Level, Memory, Place};
+use crate::contract::{Contract, ContractTable, Frequency};
+use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::plan::bound::{PairBound, Types};
-use crate::plan::contract::{Contract, ContractTable, Frequency};
-use crate::plan::reference::position_of;
-use crate::plan::{HeadShape, Layout, Parameters, RotationPlan};
+use crate::positions::{Layout, Parameters};
+use crate::rotation::reference::position_of;
+use crate::rotation::{HeadShape, RotationPlan};
 use crate::spec::Library;
 use crate::spec::model::{Pairing, Scheme};
 
@@ -119,8 +120,8 @@ fn scheme_file(
     golden: &Golden,
 ) -> Result<(TensorFile, BTreeMap<String, String>), String> {
     let parameters = Parameters::defaults(scheme).map_err(|e| e.to_string())?;
-    let found = crate::plan::positions(scheme, &parameters, &layout()).map_err(|e| e.to_string())?;
-    let rows: Vec<Vec<Number>> = found.columns().iter().map(crate::plan::Column::to_numbers).collect();
+    let found = crate::positions::positions(scheme, &parameters, &layout()).map_err(|e| e.to_string())?;
+    let rows: Vec<Vec<Number>> = found.columns().iter().map(crate::positions::Column::to_numbers).collect();
     let next = (0..rows.len()).map(|axis| found.next().on(axis).cloned()).collect::<Option<Vec<_>>>();
     let next = next.ok_or("an axis has no position after the layout")?;
     if rows.iter().any(|row| row.len() != TOKENS) {

@@ -6,11 +6,11 @@ use crate::backend::host::Host;
 use crate::backend::{Backend, Manifest, Outcome, StartError};
 use crate::case::call::Call;
 use crate::check::tests::{Mutant, outcome};
+use crate::contract::Frequency;
+use crate::contract::contracts;
+use crate::contract::{PairBound, Types};
 use crate::numeric::DType;
-use crate::plan::PlanCache;
-use crate::plan::bound::{PairBound, Types};
-use crate::plan::contract::Frequency;
-use crate::plan::contract_file::contracts;
+use crate::rotation::PlanCache;
 use crate::run::Context;
 use crate::spec::Library;
 
@@ -179,7 +179,7 @@ fn other_contracts_and_rounded_positions_are_judged_by_a_bound_of_their_own_and_
     let mut loose = other(|m| {
         for (_, level) in &mut m.levels {
             for (_, contract) in &mut level.contracts {
-                *contract = crate::plan::declaration::Declaration::new("eager", "pow");
+                *contract = crate::contract::Declaration::new("eager", "pow");
             }
         }
     });

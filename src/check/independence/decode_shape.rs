@@ -76,7 +76,7 @@ impl Check for DecodeShape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Layout;
+    use crate::positions::Layout;
 
     #[test]
     fn the_rows_are_of_one_length() {

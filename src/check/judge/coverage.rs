@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::Judge;
 use crate::case::Level;
-use crate::plan::NO_AXIS;
-use crate::plan::bound::{PairBound, Types};
-use crate::plan::judge::Row;
+use crate::contract::Row;
+use crate::contract::{PairBound, Types};
+use crate::rotation::NO_AXIS;
 
 /// Pairs whose angle was observable, by the number of rotated pairs. In JSON: `{"64": "0-55,60"}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What arithmetic a backend turns out to have: the strictest class whose bound it keeps, and the K that its angles need.
 
 use super::{Judge, Subject};
-use crate::plan::NO_AXIS;
-use crate::plan::bound::{Judgement, PairBound, Types};
-use crate::plan::contract::{Contract, Kept};
-use crate::plan::judge::Row;
+use crate::contract::Row;
+use crate::contract::{Contract, Kept};
+use crate::contract::{Judgement, PairBound, Types};
+use crate::rotation::NO_AXIS;
 
 /// Tokens of each batch row that are graded, one head each: a grade needs examples, not everything.
 const GRADED_TOKENS: usize = 32;
@@ -118,7 +118,7 @@ impl Judge<'_> {
             let angle = (position.hi * self.frequency(head, pair)).abs();
             let unit = match self.contract.class.angles {
                 Kept::F64 => f64::EPSILON / 2.0,
-                _ => crate::plan::contract::F32_ROUNDING,
+                _ => crate::contract::F32_ROUNDING,
             };
             if bound.shift >= 1.0 || angle == 0.0 {
                 continue;

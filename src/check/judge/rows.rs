@@ -2,7 +2,7 @@
 
 use super::{Element, ElementFailure, Judge, Measure, observed};
 use crate::check::{Outputs, Verdict};
-use crate::plan::judge::{Row, RowBound, Tally};
+use crate::contract::{Row, RowBound, Tally};
 use crate::spec::model::Pairing;
 
 impl Judge<'_> {

@@ -10,9 +10,10 @@ use crate::case::call::Call;
 use crate::case::{Case, Consume, Data, Level, Prepared, Tensor};
 use crate::check::judge::Judge;
 use crate::check::{Failure, Gap, Generator, Halt, Planned, Schedule, Subject};
+use crate::contract::Judgement;
 use crate::numeric::Dd;
-use crate::plan::bound::Judgement;
-use crate::plan::{Layout, NO_AXIS};
+use crate::positions::Layout;
+use crate::rotation::NO_AXIS;
 
 /// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow, or nothing is
 /// claimed.

@@ -6,7 +6,7 @@ use crate::check::generator::Generator;
 use crate::check::judge::{Judge, on_one_axis};
 use crate::check::{Check, Docs, Gap, Halt, MAP_LEVELS, Planned, Schedule, Subject, Verdict};
 use crate::numeric::Dd;
-use crate::plan::{Layout, Parameters};
+use crate::positions::{Layout, Parameters};
 use crate::spec::model::Claim;
 
 pub(in crate::check) struct DegeneratesTo1d;
@@ -69,7 +69,7 @@ impl Check for DegeneratesTo1d {
             let parameters = Parameters::defaults(other).map_err(|e| Halt::broken(e.to_string()))?;
             let mut rows = Vec::new();
             for layout in &case.layouts {
-                let positions = crate::plan::positions(other, &parameters, layout);
+                let positions = crate::positions::positions(other, &parameters, layout);
                 let positions = positions.map_err(|e| Halt::broken(e.to_string()))?;
                 let start = case.window.map_or(0, |(start, _)| start);
                 let row = (start..start + case.tokens()).map(|t| positions.get(0, t).map_or(Dd::ZERO, |n| n.to_dd()));

@@ -5,8 +5,8 @@ use crate::case::{Case, Data, Level, Place};
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
 use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
-use crate::plan::NO_AXIS;
-use crate::plan::bound::Judgement;
+use crate::contract::Judgement;
+use crate::rotation::NO_AXIS;
 
 pub(in crate::check) struct IdentityAtZero;
 

@@ -5,8 +5,8 @@ use crate::case::{Case, Data, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::{Check, Docs, Halt, Measure, Outputs, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Rng};
-use crate::plan::bound::{PairBound, Types};
 
 pub(in crate::check) struct Linearity;
 

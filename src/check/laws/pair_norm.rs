@@ -6,7 +6,7 @@ use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
 
-use crate::plan::bound::Judgement;
+use crate::contract::Judgement;
 
 pub(in crate::check) struct PairNorm;
 

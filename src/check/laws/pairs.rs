@@ -5,9 +5,9 @@ use crate::case::{Case, Consume, Data, Level, Place, Prepared, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::{Failure, Gap, Halt, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::contract::{Allowance, Judgement, PairBound};
 use crate::numeric::{DType, Rng};
-use crate::plan::bound::{Allowance, Judgement, PairBound};
-use crate::plan::{Layout, Segment};
+use crate::positions::{Layout, Segment};
 
 /// Two cases on small heads: a plain one, and one with other memory, aliasing, direction and position type.
 pub(in crate::check) fn small_cases(

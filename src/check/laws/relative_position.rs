@@ -6,7 +6,7 @@ use crate::check::judge::Judge;
 use crate::check::{
     Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict,
 };
-use crate::plan::{Layout, Segment};
+use crate::positions::{Layout, Segment};
 
 pub(in crate::check) struct RelativePosition;
 

@@ -4,7 +4,7 @@ use crate::case::{Alias, Case, Change, Level, Memory, Part, Place, Prepared, Ten
 use crate::check::generator::{Generator, HeadPreset};
 use crate::check::judge::Judge;
 use crate::check::{Failure, Gap, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
-use crate::plan::Layout;
+use crate::positions::Layout;
 
 /// A few tokens of every kind, twice: enough for every stride to matter.
 const LAYOUT: &str = "text:2 video:1x2x2 text:1";

@@ -6,7 +6,7 @@ use crate::case::{Case, Consume, Level, Place};
 use crate::check::generator::{Generator, text};
 use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::DType;
-use crate::plan::{Layout, Segment};
+use crate::positions::{Layout, Segment};
 
 pub(in crate::check) struct PositionBeyondLimit;
 
@@ -121,9 +121,9 @@ mod tests {
     use crate::backend::BackendFactory as _;
     use crate::backend::emulated::{EmulatedFactory, Emulation, Shared};
     use crate::check::Group;
+    use crate::contract::contracts;
     use crate::numeric::DType;
-    use crate::plan::PlanCache;
-    use crate::plan::contract_file::contracts;
+    use crate::rotation::PlanCache;
     use crate::spec::Library;
     use crate::spec::model::Pairing;
     use std::sync::Arc;

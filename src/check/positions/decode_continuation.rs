@@ -8,7 +8,7 @@ use crate::check::judge::Judge;
 use crate::check::slices::{add, layouts, one_more, presets, while_doing, window};
 use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::Number;
-use crate::plan::Positions;
+use crate::positions::Positions;
 
 pub(in crate::check) struct DecodeContinuation;
 

@@ -4,8 +4,8 @@ use super::measured::measure;
 use crate::case::{Case, Level};
 use crate::check::generator::Generator;
 use crate::check::{Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
-use crate::plan::invariants::{Checker, Outcome, parameters_for};
-use crate::plan::{Layout, Parameters, Positions};
+use crate::positions::{Layout, Parameters, Positions};
+use crate::property::{Checker, Outcome, invariants::parameters_for};
 use crate::spec::model::{self, Invariant, Scope};
 
 /// One stated invariant of one scheme.

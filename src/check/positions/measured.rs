@@ -6,7 +6,8 @@ use crate::check::fit::Fit;
 use crate::check::judge::Judge;
 use crate::check::{Failure, Halt, Subject};
 use crate::numeric::{DType, Dd, Number};
-use crate::plan::{Column, NO_AXIS, Positions};
+use crate::positions::{Column, Positions};
+use crate::rotation::NO_AXIS;
 use crate::spec::model::Scheme;
 
 /// Positions per axis, and what text goes on with, of one batch row.

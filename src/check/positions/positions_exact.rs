@@ -7,7 +7,7 @@ use crate::check::explain::token_name;
 use crate::check::generator::Generator;
 use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::{DType, Number};
-use crate::plan::{Layout, Positions};
+use crate::positions::{Layout, Positions};
 use crate::spec::model::Scheme;
 
 pub(in crate::check) struct PositionsExact;

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn every_layout_is_one() {
         assert_eq!(layouts(&LAYOUTS).len(), LAYOUTS.len());
-        let rows: Vec<u64> = layouts(&BATCH).iter().map(crate::plan::Layout::tokens).collect();
+        let rows: Vec<u64> = layouts(&BATCH).iter().map(crate::positions::Layout::tokens).collect();
         assert_eq!(rows, [8; 3]);
     }
 }

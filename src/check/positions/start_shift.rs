@@ -7,7 +7,7 @@ use crate::check::judge::Judge;
 use crate::check::slices::{layouts, presets, pushed_back};
 use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::{DType, Dd, Number, sincos};
-use crate::plan::reference::factor_error;
+use crate::rotation::reference::factor_error;
 use crate::spec::model::Scheme;
 
 pub(in crate::check) struct StartShift;

@@ -5,7 +5,8 @@ use crate::check::fit::Fit;
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
 use crate::check::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Planned, Schedule, Subject, Verdict};
-use crate::plan::{Layout, NO_AXIS};
+use crate::positions::Layout;
+use crate::rotation::NO_AXIS;
 use crate::spec::model::Scheme;
 
 pub(in crate::check) struct AxisMapProbe;

@@ -7,7 +7,7 @@ use crate::check::judge::Judge;
 use crate::check::{
     Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict,
 };
-use crate::plan::NO_AXIS;
+use crate::rotation::NO_AXIS;
 
 pub(in crate::check) struct FrequencyProbe;
 

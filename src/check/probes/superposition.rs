@@ -4,7 +4,7 @@ use crate::case::{Case, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
-use crate::plan::bound::{Types, superposition_allowance};
+use crate::contract::{Types, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
 

@@ -10,7 +10,7 @@ use crate::check::slices::{
 };
 use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::{DType, Number};
-use crate::plan::Layout;
+use crate::positions::Layout;
 use crate::spec::model::{Pairing, Scheme};
 
 pub(in crate::check) struct NoStickyState;

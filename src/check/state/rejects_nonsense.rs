@@ -7,7 +7,7 @@ use crate::check::generator::{Generator, text};
 use crate::check::slices::presets;
 use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
 use crate::numeric::DType;
-use crate::plan::NO_AXIS;
+use crate::rotation::NO_AXIS;
 
 pub(in crate::check) struct RejectsNonsense;
 

@@ -9,9 +9,10 @@ use crate::backend::{Backend, Manifest, Outcome, StartError};
 use crate::case::call::{Call, PlanView, PositionView, TensorView};
 use crate::case::{Consume, Level};
 use crate::check::{CATALOGUE, Generator, Group, Planned, Verdict};
+use crate::contract::ContractTable;
 use crate::numeric::DType;
-use crate::plan::contract::ContractTable;
-use crate::plan::{Layout, Parameters, PlanCache, Segment, positions};
+use crate::positions::{Layout, Parameters, Segment, positions};
+use crate::rotation::PlanCache;
 use crate::run::Context;
 use crate::spec::Library;
 use crate::spec::model::Pairing;
@@ -118,7 +119,7 @@ impl Backend for Bent {
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().expect("embedded specs load"));
 static CONTRACTS: LazyLock<ContractTable> =
-    LazyLock::new(|| crate::plan::contract_file::contracts().expect("embedded contracts load"));
+    LazyLock::new(|| crate::contract::contracts().expect("embedded contracts load"));
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Shared by all tests: plans take milliseconds each.
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {

@@ -15,8 +15,8 @@ use crate::case::tensor_file::{Kind, Stored};
 use crate::case::{Case, Level, Tensor, pairing_name};
 use crate::check::judge::{Judge, Known};
 use crate::check::{Element, Subject};
+use crate::contract::Judgement;
 use crate::numeric::DType;
-use crate::plan::bound::Judgement;
 
 /// Most changed elements of a case that are held against the reference.
 const MOST_JUDGED: usize = 4096;

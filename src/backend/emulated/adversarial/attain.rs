@@ -4,9 +4,9 @@
 use super::super::{Angles, Arithmetic, Exact, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position};
 use super::world::World;
+use crate::contract::{Allowance, Judgement, PairBound, Types};
+use crate::contract::{ClassRule, Contract, ContractTable, Kept, Procedure, Scaling};
 use crate::numeric::{DType, Dd, Rng};
-use crate::plan::bound::{Allowance, Judgement, PairBound, Types};
-use crate::plan::contract::{ClassRule, Contract, ContractTable, Kept, Procedure, Scaling};
 
 /// A term of the bound, and the kernel that shows it.
 #[derive(Debug, Clone)]

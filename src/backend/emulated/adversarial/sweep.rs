@@ -3,10 +3,10 @@
 use super::super::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position, position_within};
 use super::world::World;
+use crate::contract::Types;
+use crate::contract::{Contract, ContractTable, Fma};
+use crate::contract::{Row, RowBound, Tally};
 use crate::numeric::{DType, Dd, Rng};
-use crate::plan::bound::Types;
-use crate::plan::contract::{Contract, ContractTable, Fma};
-use crate::plan::judge::{Row, RowBound, Tally};
 
 /// Heads of a token: they share its cosines and sines.
 const HEADS: usize = 24;

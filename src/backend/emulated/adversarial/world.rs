@@ -1,7 +1,7 @@
 //! Bases and rotary widths, with the frequencies that they give.
 
+use crate::contract::{Contract, Frequency};
 use crate::numeric::Number;
-use crate::plan::contract::{Contract, Frequency};
 
 /// One base and width.
 #[derive(Debug, Clone)]

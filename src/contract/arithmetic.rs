@@ -1,0 +1,177 @@
+//! The arithmetic that a backend declares, as data: `spec/contracts.yaml` holds the numbers, `docs/numerics.md` the proofs.
+//!
+//! Angle errors are counted in *units*: the relative error of one rounding to the type that angles are computed in.
+
+use crate::numeric::{DType, Dd};
+
+use super::frequency_rule::{Frequency, FrequencyRule};
+use super::kept::Kept;
+use super::kept::unit;
+
+/// The relative error of one rounding to f32, 2^-24.
+pub const F32_ROUNDING: f64 = 1.0 / (1u64 << 24) as f64;
+/// Roundings multiply: K of them err by at most K (1 + SECOND_ORDER) units as long as K <= [`MAX_STEPS`].
+const SECOND_ORDER: f64 = 1.0 / 128.0;
+/// Largest K.
+const MAX_STEPS: f64 = 65_536.0;
+
+/// Whether a product may enter the sum without being rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fma {
+    /// It may.
+    #[default]
+    Allowed,
+    /// One of the two products always does.
+    Always,
+    /// Both are rounded.
+    Never,
+}
+
+/// How values are rounded to a storage type that is narrower than the arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Store {
+    /// To nearest.
+    #[default]
+    Nearest,
+    /// The low bits are dropped.
+    TowardZero,
+}
+
+/// What is multiplied by the attention scaling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scaling {
+    /// Cosine and sine.
+    #[default]
+    Factors,
+    /// The inputs, before they are rotated.
+    Inputs,
+    /// The rotated values.
+    Outputs,
+}
+
+/// What a class of kernels computes in which type.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClassRule {
+    /// Such as `fused`.
+    pub name: String,
+    /// One line.
+    pub doc: String,
+    /// Type of position, frequency and angle.
+    pub angles: Kept,
+    /// Roundings that a position which is no number of that type has been through (1: the conversion).
+    pub position_roundings: f64,
+    /// How cos and sin are kept.
+    pub table: Kept,
+    /// Type of the two products and the sum.
+    pub arithmetic: Kept,
+    /// Ulps of f32 by which sin and cos of the kernel's angle may be wrong (tau), whatever type the angle has.
+    pub trig_ulps: f64,
+    /// Absolute error of sin and cos on top of that (hardware instructions).
+    pub trig_error: f64,
+    /// Largest |angle| in radians for which anything is claimed.
+    pub angle_limit: Option<f64>,
+    /// Whether subnormals may be flushed to zero, on the way in and out of every operation.
+    pub flushes: bool,
+    /// Fused multiply-add.
+    pub fma: Fma,
+    /// Rounding to narrow storage.
+    pub store: Store,
+    /// What the attention scaling is applied to.
+    pub scaling: Scaling,
+    /// In which type; [`ClassRule::scaling_type`] has the default.
+    pub scaled: Option<Kept>,
+}
+
+impl ClassRule {
+    /// The type of the attention scaling and of what has been scaled. Unless declared: exact where what is scaled is, else f32.
+    #[must_use]
+    pub fn scaling_type(&self) -> Kept {
+        let source = if self.scaling == Scaling::Factors { self.table } else { self.arithmetic };
+        self.scaled.unwrap_or(if source == Kept::Exact { Kept::Exact } else { Kept::F32 })
+    }
+}
+
+/// What a backend declares for one storage type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// What is computed in which type.
+    pub class: ClassRule,
+    /// How it comes by its frequencies.
+    pub frequencies: FrequencyRule,
+}
+
+impl Contract {
+    /// A contract.
+    #[must_use]
+    pub fn new(class: ClassRule, frequencies: FrequencyRule) -> Self {
+        Self { class, frequencies }
+    }
+
+    /// Error of a frequency in units of the angles' type; see [`FrequencyRule::steps`].
+    #[must_use]
+    pub fn steps(&self, frequency: &Frequency) -> Option<f64> {
+        self.frequencies.steps(frequency, self.class.angles)
+    }
+
+    /// g before it is capped: how far the kernel's angle may be from position * inv_freq, in radians.
+    ///
+    /// `steps` is [`Contract::steps`], which does not depend on the position.
+    #[must_use]
+    pub fn angle_error(&self, steps: f64, inv_freq: f64, position: Dd) -> f64 {
+        let angle = position.hi * inv_freq;
+        let Some(dtype) = self.class.angles.angles() else { return 0.0 };
+        if position.hi == 0.0 || inv_freq == 0.0 {
+            return 0.0;
+        }
+        let exact_position = position.lo == 0.0 && dtype.holds(position.hi);
+        let mut k = steps;
+        if !exact_position {
+            k += self.class.position_roundings;
+        }
+        let factors_exact = steps == 0.0 && exact_position && dtype.holds(inv_freq);
+        // The product of two f32 is exact in f64; that of two f64 is seen to be exact where its rest is 0.
+        let product_exact = match dtype {
+            DType::F64 => position.times_f64(inv_freq).lo == 0.0,
+            narrow => narrow.holds(angle),
+        };
+        if !(factors_exact && product_exact) {
+            k += 1.0;
+        }
+        if k == 0.0 {
+            return 0.0;
+        }
+        if !(k <= MAX_STEPS && angle.abs() < dtype.max_finite()) {
+            return f64::INFINITY;
+        }
+        // Below the normal range a rounding errs by up to half the smallest subnormal, or by the smallest normal number if
+        // it flushes. Each of the at most `steps` roundings of a recurrence may.
+        let least = if self.class.flushes { dtype.min_normal() } else { dtype.half_ulp(0.0) };
+        let underflow = least * (position.hi.abs() + inv_freq.abs() + 2.0) * steps.max(1.0);
+        angle.abs() * k * (1.0 + SECOND_ORDER) * unit(dtype) + underflow
+    }
+
+    /// The |position| from which on the angle may be wrong by a whole radian, so that only the length of a pair and what
+    /// does not depend on the angle is judged. Where the frequency itself is exact these are the positions that are no
+    /// numbers of the angles' type (elsewhere positions are taken to be such). Infinite for exact angles and for frequency
+    /// 0; `None` as [`FrequencyRule::steps`].
+    #[must_use]
+    pub fn blind_from(&self, frequency: &Frequency) -> Option<f64> {
+        let steps = self.steps(frequency)?;
+        let Some(dtype) = self.class.angles.angles() else { return Some(f64::INFINITY) };
+        let from = |k: f64| 1.0 / (k * (1.0 + SECOND_ORDER) * unit(dtype) * frequency.inv_freq.abs());
+        let exact_until = 1.0 / unit(dtype);
+        let blind = if steps == 0.0 {
+            let inexact = from(1.0 + self.class.position_roundings).max(exact_until);
+            // A power of two times a number of the type is exact; other products are rounded before.
+            let power_of_two = frequency.inv_freq.to_bits().trailing_zeros() >= 52;
+            if power_of_two { inexact } else { inexact.min(from(1.0)) }
+        } else {
+            from(1.0 + steps)
+        };
+        Some(blind)
+    }
+}
+
+#[cfg(test)]
+#[path = "arithmetic_tests.rs"]
+mod tests;

@@ -1,0 +1,327 @@
+//! The parts of a contract that can be declared, each with its name, what it takes and what it means.
+
+use std::fmt;
+
+use serde::ser::{Serialize, Serializer};
+
+use crate::spec::suggest;
+
+use super::arithmetic::Contract;
+use super::arithmetic::Fma;
+use super::arithmetic::Scaling;
+use super::arithmetic::Store;
+use super::frequency_rule::LogBase;
+use super::kept::Kept;
+
+/// A value that a contract declares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// A number.
+    Number(f64),
+    /// `true` or `false`.
+    Truth(bool),
+    /// One of a key's words.
+    Word(&'static str),
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Takes {
+    /// A number from 0 to this.
+    Number(f64),
+    /// `true` or `false`.
+    Truth,
+    /// One of these.
+    Word(&'static [&'static str]),
+}
+
+/// A part of a contract that can be declared.
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// As it is written in YAML, JSON and on the command line (a dot stands for a map in YAML).
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it belongs to the class; else to the way to frequencies.
+    pub of_class: bool,
+    /// One line for kernel authors.
+    pub doc: &'static str,
+    pub(super) get: fn(&Contract) -> Option<Value>,
+    pub(super) set: fn(&mut Contract, Value),
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Most ulps that may be declared: 2^-8 relative, where bf16 itself ends.
+const MOST_ULPS: f64 = 65_536.0;
+/// Most roundings.
+const MOST_ROUNDINGS: f64 = 1024.0;
+
+/// Words of the types that something may be kept in.
+pub const KEPT: [(&str, Kept); 3] = [("exact", Kept::Exact), ("f32", Kept::F32), ("storage", Kept::Storage)];
+/// Words of the types of angles: no bound is derived for less than f32.
+pub const ANGLES: [(&str, Kept); 3] = [("exact", Kept::Exact), ("f64", Kept::F64), ("f32", Kept::F32)];
+/// Words of [`Fma`].
+pub const FMA: [(&str, Fma); 3] = [("allowed", Fma::Allowed), ("always", Fma::Always), ("never", Fma::Never)];
+/// Words of [`Store`].
+pub const STORE: [(&str, Store); 2] = [("nearest", Store::Nearest), ("toward-zero", Store::TowardZero)];
+/// Words of [`Scaling`].
+pub const SCALING: [(&str, Scaling); 3] =
+    [("factors", Scaling::Factors), ("inputs", Scaling::Inputs), ("outputs", Scaling::Outputs)];
+/// Words of a logarithm's base.
+pub const LOGARITHM: [(&str, Option<LogBase>); 3] =
+    [("none", None), ("e", Some(LogBase::Natural)), ("2", Some(LogBase::Two))];
+
+const KEPT_WORDS: &[&str] = &["exact", "f32", "storage"];
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<Value> {
+    words.iter().find(|(_, v)| v == value).map(|(name, _)| Value::Word(name))
+}
+
+/// Writes the meaning of a word; [`Takes::read`] lets no other word through.
+fn put<T: Copy>(place: &mut T, words: &[(&str, T)], value: Value) {
+    if let Value::Word(text) = value
+        && let Some((_, meaning)) = words.iter().find(|(name, _)| *name == text)
+    {
+        *place = *meaning;
+    }
+}
+
+/// A key of the class that takes a number.
+macro_rules! number {
+    ($name:literal, $most:expr, $of_class:literal, $($field:ident).+, $doc:literal) => {
+        Key {
+            name: $name,
+            takes: Takes::Number($most),
+            of_class: $of_class,
+            doc: $doc,
+            get: |c| Some(Value::Number(c.$($field).+)),
+            set: |c, v| if let Value::Number(n) = v { c.$($field).+ = n },
+        }
+    };
+}
+
+/// A key of the class that takes a word.
+macro_rules! words {
+    ($name:literal, $takes:expr, $table:expr, $field:ident, $doc:literal) => {
+        Key {
+            name: $name,
+            takes: Takes::Word($takes),
+            of_class: true,
+            doc: $doc,
+            get: |c| word(&$table, &c.class.$field),
+            set: |c, v| put(&mut c.class.$field, &$table, v),
+        }
+    };
+}
+
+/// Everything that a contract may declare, in the order of reports.
+pub static KEYS: [Key; 20] = [
+    words!("angles", &["exact", "f64", "f32"], ANGLES, angles, "type of position, frequency and their product"),
+    number!(
+        "position_roundings",
+        MOST_ROUNDINGS,
+        true,
+        class.position_roundings,
+        "roundings of a position that the angles' type does not hold"
+    ),
+    words!("table", KEPT_WORDS, KEPT, table, "type that cos and sin are kept in"),
+    words!("arithmetic", KEPT_WORDS, KEPT, arithmetic, "type of the two products and their sum"),
+    number!("trig_ulps", MOST_ULPS, true, class.trig_ulps, "ulps of f32 by which sin and cos of the angle may err"),
+    number!("trig_error", 0.01, true, class.trig_error, "absolute error of sin and cos on top of trig_ulps"),
+    Key {
+        name: "angle_limit",
+        takes: Takes::Number(1e12),
+        of_class: true,
+        doc: "largest |angle| in radians for which anything is claimed; nothing is judged beyond",
+        get: |c| c.class.angle_limit.map(Value::Number),
+        set: |c, v| {
+            if let Value::Number(n) = v {
+                c.class.angle_limit = Some(n);
+            }
+        },
+    },
+    Key {
+        name: "flushes",
+        takes: Takes::Truth,
+        of_class: true,
+        doc: "whether subnormal numbers may become zero",
+        get: |c| Some(Value::Truth(c.class.flushes)),
+        set: |c, v| {
+            if let Value::Truth(t) = v {
+                c.class.flushes = t;
+            }
+        },
+    },
+    words!("fma", &["allowed", "always", "never"], FMA, fma, "whether a product enters the sum unrounded"),
+    words!(
+        "store",
+        &["nearest", "toward-zero"],
+        STORE,
+        store,
+        "rounding to a storage type narrower than the arithmetic"
+    ),
+    words!(
+        "scaling",
+        &["factors", "inputs", "outputs"],
+        SCALING,
+        scaling,
+        "what attention_scaling multiplies: cos and sin, the inputs, or the outputs"
+    ),
+    Key {
+        name: "scaling_type",
+        takes: Takes::Word(KEPT_WORDS),
+        of_class: true,
+        doc: "type of attention_scaling and of what it has multiplied (default: exact where that is exact, else f32)",
+        get: |c| word(&KEPT, &c.class.scaling_type()),
+        set: |c, v| {
+            let mut kept = Kept::F32;
+            put(&mut kept, &KEPT, v);
+            c.class.scaled = Some(kept);
+        },
+    },
+    number!("roundings", MOST_ROUNDINGS, false, frequencies.once.roundings, "roundings of a frequency"),
+    number!("library", MOST_ROUNDINGS, false, frequencies.once.library, "calls of pow, exp or exp2 on the way to it"),
+    number!("exponent", MOST_ROUNDINGS, false, frequencies.once.exponent, "uses of a rounded exponent"),
+    number!("per_index.roundings", MOST_ROUNDINGS, false, frequencies.per_index.roundings, "roundings per pair index"),
+    number!("per_index.library", MOST_ROUNDINGS, false, frequencies.per_index.library, "such calls per pair index"),
+    number!("per_index.exponent", MOST_ROUNDINGS, false, frequencies.per_index.exponent, "such uses per pair index"),
+    Key {
+        name: "logarithm",
+        takes: Takes::Word(&["none", "e", "2"]),
+        of_class: false,
+        doc: "base of the logarithm that is multiplied by the exponent",
+        get: |c| word(&LOGARITHM, &c.frequencies.logarithm),
+        set: |c, v| put(&mut c.frequencies.logarithm, &LOGARITHM, v),
+    },
+    number!("library_ulps", MOST_ULPS, false, frequencies.library_ulps, "ulps by which these functions may err"),
+];
+
+/// The key of a name.
+///
+/// # Errors
+/// If there is none, with the one that may have been meant.
+pub fn key(name: &str) -> Result<&'static Key, String> {
+    KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
+        let known = KEYS.iter().map(|key| key.name);
+        format!("unknown key {name:?}{}", hint(name, known))
+    })
+}
+
+pub(super) fn hint<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
+    suggest(text, known).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
+}
+
+impl Takes {
+    /// A number, if it lies within what is allowed.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn number(self, number: f64) -> Result<Value, String> {
+        match self {
+            Self::Number(most) if (0.0..=most).contains(&number) => Ok(Value::Number(number)),
+            _ => Err(format!("expected {self}, found {number}")),
+        }
+    }
+
+    /// Truth, if that is what it takes.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn truth(self, truth: bool) -> Result<Value, String> {
+        if self == Self::Truth { Ok(Value::Truth(truth)) } else { Err(format!("expected {self}, found {truth}")) }
+    }
+
+    /// One of the words that it takes.
+    ///
+    /// # Errors
+    /// What was expected, and which word may have been meant.
+    pub fn word(self, text: &str) -> Result<Value, String> {
+        let words = if let Self::Word(words) = self { words } else { &[] };
+        let found = words.iter().find(|word| **word == text).map(|word| Value::Word(word));
+        found.ok_or_else(|| format!("expected {self}, found {text:?}{}", hint(text, words.iter().copied())))
+    }
+
+    /// A value from its text.
+    ///
+    /// # Errors
+    /// As the others.
+    pub fn read(self, text: &str) -> Result<Value, String> {
+        match (self, text) {
+            (Self::Truth, "true" | "false") => self.truth(text == "true"),
+            (Self::Number(_), _) if text.parse::<f64>().is_ok() => self.number(text.parse().unwrap_or(f64::NAN)),
+            _ => self.word(text),
+        }
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(most) if *most >= 1e9 => write!(f, "a number from 0 to {most:e}"),
+            Self::Number(most) => write!(f, "a number from 0 to {most}"),
+            Self::Truth => f.write_str("true or false"),
+            Self::Word(words) => write!(f, "one of {}", words.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The shortest digits that come back as the same number.
+            Self::Number(n) if *n != 0.0 && (*n < 1e-4 || *n >= 1e9) => write!(f, "{n:e}"),
+            Self::Number(n) => write!(f, "{n}"),
+            Self::Truth(t) => write!(f, "{t}"),
+            Self::Word(w) => f.write_str(w),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(n) => serializer.serialize_f64(*n),
+            Self::Truth(t) => serializer.serialize_bool(*t),
+            Self::Word(w) => serializer.serialize_str(w),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::contracts;
+
+    #[test]
+    fn every_key_sets_what_it_gets_and_nothing_else() {
+        let table = contracts().expect("no mistakes");
+        let before = table.contract("fast", "exp2").expect("is there");
+        for key in &KEYS {
+            let old = (key.get)(&before).expect("fast/exp2 has them all");
+            let new = match key.takes {
+                Takes::Number(most) => Value::Number(if old == Value::Number(most) { 0.0 } else { most }),
+                Takes::Truth => Value::Truth(old != Value::Truth(true)),
+                Takes::Word(words) => {
+                    Value::Word(words.iter().find(|word| Value::Word(word) != old).expect("more than one"))
+                }
+            };
+            let mut after = before.clone();
+            (key.set)(&mut after, new);
+            assert_eq!((key.get)(&after), Some(new), "{}", key.name);
+            for other in KEYS.iter().filter(|other| *other != key && other.name != "scaling_type") {
+                assert_eq!((other.get)(&after), (other.get)(&before), "{} changed {}", key.name, other.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The arithmetic that a backend declares, the error bound that follows from it, and whether outputs are within that bound.
+//!
+//! `spec/contracts.yaml` holds the numbers, `docs/numerics.md` the derivations.
+
+mod allowance;
+mod arithmetic;
+mod bound;
+mod declaration;
+mod file;
+mod frequency_rule;
+mod kept;
+mod keys;
+mod pair_bound;
+mod range;
+mod rows;
+mod table;
+mod types;
+
+pub use allowance::{Allowance, superposition_allowance};
+pub use arithmetic::{ClassRule, Contract, F32_ROUNDING, Fma, Scaling, Store};
+pub use bound::Judgement;
+pub use declaration::{Declaration, Settings};
+pub use file::contracts;
+pub use frequency_rule::{Frequency, FrequencyRule, LogBase, Procedure, Steps};
+pub use kept::Kept;
+pub use keys::{KEYS, Key, Takes, Value, key};
+pub use pair_bound::PairBound;
+pub use rows::{Miss, Row, RowBound, Tally};
+pub use table::ContractTable;
+pub use types::Types;

@@ -1,0 +1,266 @@
+//! Judging many elements: one row is the rotated pairs of one head of one token.
+//!
+//! Nearly all elements are settled by a lower estimate of their bound that costs a few multiplications and can be computed
+//! for several elements at once; what it cannot settle is judged in full, so that the result is the same.
+
+use crate::numeric::Dd;
+
+use super::allowance::Allowance;
+use super::arithmetic::Contract;
+use super::arithmetic::Fma;
+use super::bound::Judgement;
+use super::pair_bound::PairBound;
+use super::types::Types;
+use crate::rotation::reference::position_of;
+
+/// Elements per step of the loop that settles.
+const STEP: usize = 8;
+
+/// The bounds of all pairs of one token, shared by its heads.
+#[derive(Debug, Clone)]
+pub struct RowBound {
+    types: Types,
+    pairs: Vec<PairBound>,
+    cos: Vec<f64>,
+    sin: Vec<f64>,
+    shift: Vec<f64>,
+    /// Part of the lower estimate per |value|.
+    per_value: Vec<f64>,
+    /// Part of the lower estimate per |input| of cos and of sin.
+    per_cos: Vec<f64>,
+    per_sin: Vec<f64>,
+}
+
+/// What a head of a token took and wrote: as many elements as there are pairs.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// First channel of each pair.
+    pub a: &'a [f64],
+    /// Second channel of each pair.
+    pub b: &'a [f64],
+    /// What the backend wrote for the first.
+    pub first: &'a [f64],
+    /// What the backend wrote for the second.
+    pub second: &'a [f64],
+}
+
+/// The tally of a judgement.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Largest error / bound of what passed.
+    pub ratio: f64,
+    /// Where: the row's `label`, the pair, and whether it was the second output.
+    pub place: Option<(u64, usize, bool)>,
+    /// Elements judged.
+    pub judged: u64,
+    /// Elements whose range was not judged.
+    pub range_not_judged: u64,
+    /// Elements of pairs with an input that is not finite.
+    pub input_not_finite: u64,
+    /// Elements whose angle is beyond what the contract claims anything for.
+    pub beyond_angle_limit: u64,
+}
+
+impl Tally {
+    /// Adds what another part of the same judgement found.
+    pub fn merge(&mut self, other: &Self) {
+        if other.ratio > self.ratio {
+            (self.ratio, self.place) = (other.ratio, other.place);
+        }
+        self.judged += other.judged;
+        self.range_not_judged += other.range_not_judged;
+        self.input_not_finite += other.input_not_finite;
+        self.beyond_angle_limit += other.beyond_angle_limit;
+    }
+}
+
+/// The first element of a row that is not what an honest kernel writes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Miss {
+    /// Pair.
+    pub pair: usize,
+    /// Second output of the pair.
+    pub second: bool,
+    /// What the reference says.
+    pub expected: f64,
+    /// What the backend wrote.
+    pub observed: f64,
+    /// By how much it may differ.
+    pub allowance: Allowance,
+}
+
+impl RowBound {
+    /// Without pairs yet.
+    #[must_use]
+    pub fn new(types: Types) -> Self {
+        let none = Vec::new;
+        Self {
+            types,
+            pairs: Vec::new(),
+            cos: none(),
+            sin: none(),
+            shift: none(),
+            per_value: none(),
+            per_cos: none(),
+            per_sin: none(),
+        }
+    }
+
+    /// The types that it judges with.
+    #[must_use]
+    pub fn types(&self) -> &Types {
+        &self.types
+    }
+
+    /// The bounds pair by pair.
+    #[must_use]
+    pub fn pairs(&self) -> &[PairBound] {
+        &self.pairs
+    }
+
+    /// Forgets the pairs and keeps the memory.
+    pub fn clear(&mut self) {
+        self.pairs.clear();
+        for part in
+            [&mut self.cos, &mut self.sin, &mut self.shift, &mut self.per_value, &mut self.per_cos, &mut self.per_sin]
+        {
+            part.clear();
+        }
+    }
+
+    /// Adds the next pair.
+    pub fn push(&mut self, pair: PairBound) {
+        // A rounding errs by more than |v| 2^-(p+1) at most: the lower estimate of all but the last one.
+        let operation = self.types.arithmetic.map_or(0.0, |dtype| 0.5 * dtype.half_ulp_parts().0);
+        // With one of two products unrounded, the larger rounding is at least the mean of both.
+        let product = if self.types.fma == Fma::Always { 0.5 * operation } else { operation };
+        // Nothing compares with a NaN: where nothing is claimed, nothing is settled.
+        self.cos.push(if pair.beyond_limit { f64::NAN } else { pair.turn.cos });
+        self.sin.push(pair.turn.sin);
+        self.shift.push(pair.shift);
+        self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
+        self.per_cos.push(pair.trig[0] + pair.table[0] + pair.most[0] * product);
+        self.per_sin.push(pair.trig[1] + pair.table[1] + pair.most[1] * product);
+        self.pairs.push(pair);
+    }
+
+    /// The bounds of one token. `steps` holds [`super::contract::Contract::steps`] of each pair; infinite where the
+    /// contract says nothing of it.
+    #[allow(clippy::too_many_arguments)]
+    pub fn fill(
+        &mut self,
+        contract: &Contract,
+        steps: &[f64],
+        inv_freq: &[f64],
+        axis_of_pair: &[u8],
+        positions: &[Dd],
+        scaling: f64,
+        forward: bool,
+    ) {
+        self.clear();
+        for ((steps, inv_freq), axis) in steps.iter().zip(inv_freq).zip(axis_of_pair) {
+            let position = position_of(positions, *axis);
+            self.push(PairBound::new(contract, &self.types, *steps, *inv_freq, position, scaling, forward));
+        }
+    }
+
+    /// Judges a row, which has as many elements as this has pairs (what is beyond either is not looked at).
+    ///
+    /// # Errors
+    /// The first element that fails; `tally` then holds what was judged before it.
+    pub fn judge(&self, row: Row<'_>, label: u64, tally: &mut Tally) -> Result<(), Box<Miss>> {
+        let lengths = [self.pairs.len(), row.a.len(), row.b.len(), row.first.len(), row.second.len()];
+        let count = lengths.into_iter().min().unwrap_or(0);
+        // The last rounding is to the storage type: the store, or else the sum.
+        let (scale, least) = self.types.storage.half_ulp_parts();
+        let mut start = 0;
+        while start < count {
+            let end = (start + STEP).min(count);
+            if end - start == STEP && self.settles(row, start, tally.ratio.min(1.0), scale, least) {
+                tally.judged += 2 * STEP as u64;
+            } else {
+                for pair in start..end {
+                    self.judge_pair(row, pair, label, tally)?;
+                }
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Whether the errors of STEP pairs are all below `ratio` times a lower estimate of their bounds. False for NaN.
+    #[inline]
+    fn settles(&self, row: Row<'_>, start: usize, ratio: f64, scale: f64, least: f64) -> bool {
+        // Slices of one length that is known: no bounds checks inside.
+        let part = |slice: &[f64]| -> Option<[f64; STEP]> { slice.get(start..start + STEP)?.try_into().ok() };
+        let inputs = (part(row.a), part(row.b), part(row.first), part(row.second));
+        let (Some(a), Some(b), Some(first), Some(second)) = inputs else { return false };
+        let (Some(cos), Some(sin), Some(shift)) = (part(&self.cos), part(&self.sin), part(&self.shift)) else {
+            return false;
+        };
+        let tables = (part(&self.per_value), part(&self.per_cos), part(&self.per_sin));
+        let (Some(per_value), Some(per_cos), Some(per_sin)) = tables else { return false };
+        let rounding = |v: f64| {
+            let half_ulp = f64::from_bits(v.to_bits() & (0x7ff << 52)) * scale;
+            // Not f64::max, which is slower for the sake of NaN.
+            if half_ulp > least { half_ulp } else { least }
+        };
+        let mut settled = 0u64;
+        for i in 0..STEP {
+            let y = a[i] * cos[i] - b[i] * sin[i];
+            let z = b[i] * cos[i] + a[i] * sin[i];
+            let (size_a, size_b, size_y, size_z) = (a[i].abs(), b[i].abs(), y.abs(), z.abs());
+            let bound_y =
+                rounding(y) + per_value[i] * size_y + shift[i] * size_z + (size_a * per_cos[i] + size_b * per_sin[i]);
+            let bound_z =
+                rounding(z) + per_value[i] * size_z + shift[i] * size_y + (size_b * per_cos[i] + size_a * per_sin[i]);
+            // Strict, so that an infinite estimate settles nothing that is infinite.
+            let both = ((first[i] - y).abs() < ratio * bound_y) & ((second[i] - z).abs() < ratio * bound_z);
+            settled += u64::from(both);
+        }
+        settled == STEP as u64
+    }
+
+    fn judge_pair(&self, row: Row<'_>, pair: usize, label: u64, tally: &mut Tally) -> Result<(), Box<Miss>> {
+        let bound = &self.pairs[pair];
+        let inputs = (row.a[pair], row.b[pair]);
+        for (second, observed) in [(false, row.first[pair]), (true, row.second[pair])] {
+            match bound.judge(&self.types, second, inputs, observed) {
+                Judgement::Pass { ratio } => {
+                    tally.judged += 1;
+                    if ratio > tally.ratio {
+                        (tally.ratio, tally.place) = (ratio, Some((label, pair, second)));
+                    }
+                }
+                Judgement::RangeNotJudged => tally.range_not_judged += 1,
+                Judgement::InputNotFinite => tally.input_not_finite += 1,
+                Judgement::BeyondAngleLimit => tally.beyond_angle_limit += 1,
+                Judgement::Fail => {
+                    let (y, z) = bound.turn.apply(inputs.0, inputs.1);
+                    let (expected, partner) = if second { (z, y) } else { (y, z) };
+                    let allowance = bound.allowance(&self.types, second, inputs, expected, partner);
+                    return Err(Box::new(Miss { pair, second, expected, observed, allowance }));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merging_keeps_the_first_of_the_largest() {
+        let of = |ratio, label| Tally { ratio, place: Some((label, 0, false)), judged: 2, ..Tally::default() };
+        let mut all = of(0.5, 1);
+        all.merge(&of(0.5, 2));
+        all.merge(&of(0.25, 3));
+        assert_eq!(all, Tally { judged: 6, ..of(0.5, 1) });
+        all.merge(&Tally { range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) });
+        let expected =
+            Tally { judged: 8, range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) };
+        assert_eq!(all, expected);
+    }
+}

@@ -1,0 +1,118 @@
+//! The types of one storage type's arithmetic, and what an operation in them costs.
+
+use crate::numeric::DType;
+
+use super::arithmetic::Contract;
+use super::arithmetic::Fma;
+use super::arithmetic::Scaling;
+use super::arithmetic::Store;
+use super::kept::Kept;
+
+/// What f64 costs where a contract says "exact": 2^-51 of the largest cosine or sine (2^-52 for the function, 2^-53 for its
+/// scaling), and as much of the products (2^-53 for each, 2^-53 for the sum).
+pub(super) const F64_COST: f64 = 1.0 / (1u64 << 51) as f64;
+/// Makes a quotient that was computed in f64 no smaller than it is, so that it lies in no lower binade.
+pub(super) const UP: f64 = 1.0 + 1.0 / (1u64 << 50) as f64;
+
+/// Types that a contract means for one storage type.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Types {
+    /// Type of the tensors.
+    pub storage: DType,
+    /// Type of products and sums; `None`: f64 or better.
+    pub arithmetic: Option<DType>,
+    /// Type of cos and sin; `None`: f64 or better.
+    pub table: Option<DType>,
+    /// Whether subnormals may become zero.
+    pub flushes: bool,
+    /// Fused multiply-add.
+    pub fma: Fma,
+    /// Whether rounding to the storage type drops the low bits, where it is narrower than the arithmetic.
+    pub truncates: bool,
+    /// What is multiplied by the attention scaling.
+    pub scaling: Scaling,
+    /// In which type; `None`: f64 or better.
+    pub scaled: Option<DType>,
+}
+
+impl Types {
+    /// The types of `contract` for tensors of type `storage`.
+    #[must_use]
+    pub fn new(contract: &Contract, storage: DType) -> Self {
+        let class = &contract.class;
+        Self {
+            storage,
+            arithmetic: class.arithmetic.dtype(storage),
+            table: class.table.dtype(storage),
+            flushes: class.flushes,
+            fma: class.fma,
+            // f32 kept in f32 is not rounded again.
+            truncates: class.store == Store::TowardZero && (storage != DType::F32 || class.arithmetic == Kept::Exact),
+            scaling: class.scaling,
+            scaled: class.scaling_type().dtype(storage),
+        }
+    }
+
+    /// Error of one rounding to nearest in `dtype` of a value up to |v|.
+    pub(super) fn rounding(&self, dtype: DType, v: f64) -> f64 {
+        if self.flushes { dtype.half_ulp_flushing(v) } else { dtype.half_ulp(v) }
+    }
+
+    /// Error of rounding a value up to |v| to the storage type, as the contract rounds.
+    pub(super) fn store(&self, v: f64) -> f64 {
+        let nearest = self.storage.half_ulp(v);
+        let error = if self.truncates { 2.0 * nearest } else { nearest };
+        if self.flushes { error.max(self.storage.min_normal()) } else { error }
+    }
+
+    /// Error of one operation in `dtype` whose exact result is up to |v|. Narrow types may be computed in f32 and rounded
+    /// again.
+    pub(super) fn operation_in(&self, dtype: Option<DType>, v: f64) -> f64 {
+        match dtype {
+            None => 0.0,
+            Some(DType::F32) => self.rounding(DType::F32, v),
+            Some(_) => {
+                let wide = self.rounding(DType::F32, v);
+                wide + self.store(v + wide)
+            }
+        }
+    }
+
+    pub(super) fn operation(&self, v: f64) -> f64 {
+        self.operation_in(self.arithmetic, v)
+    }
+
+    /// Type of what was multiplied by the scaling: the narrower one of its type and the arithmetic's.
+    pub(super) fn scaled_result(&self) -> Option<DType> {
+        let narrow = |t: Option<DType>| t.is_some_and(|t| t != DType::F32);
+        if narrow(self.scaled) || narrow(self.arithmetic) { Some(self.storage) } else { self.scaled }
+    }
+
+    /// Whether the sum is rounded again when it is stored.
+    pub(super) fn stores(&self) -> bool {
+        self.arithmetic != Some(self.storage)
+    }
+}
+
+/// How the attention scaling enters where it is not a part of the factors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaledValues {
+    /// It multiplies the outputs, else the inputs.
+    pub outputs: bool,
+    /// |m|
+    pub by: f64,
+    /// How far the kernel's m may be from it.
+    pub error: f64,
+    /// Whether multiplying by it is exact but for subnormals.
+    pub power_of_two: bool,
+}
+
+impl ScaledValues {
+    /// Error of (v + dv) m with |v| + |dv| <= `size`, apart from m |dv|.
+    pub(super) fn cost(&self, types: &Types, size: f64) -> f64 {
+        let product = size * (self.by + self.error);
+        let dtype = types.scaled_result();
+        let f64_cost = if dtype.is_none() { F64_COST * product } else { 0.0 };
+        self.error * size + f64_cost + types.operation_in(dtype, if self.power_of_two { 0.0 } else { product })
+    }
+}

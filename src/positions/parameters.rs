@@ -1,0 +1,229 @@
+//! Values of a scheme's parameters: defaults, overrides, and the checks both must pass.
+
+use std::fmt;
+
+use crate::numeric::Number;
+use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
+use crate::spec::model::{Parameter, Scheme};
+
+/// Values of a scheme's parameters, and the transformer layer (0 unless set).
+///
+/// A parameter whose default needs `R`, `d` or `head_dim` has no value until a rotation plan gives it one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameters {
+    values: Vec<Option<Number>>,
+    /// Which values were set rather than left at their default.
+    set: Vec<bool>,
+    layer: u32,
+}
+
+impl Parameters {
+    /// Defaults, with some of them replaced.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for an unknown name, a name set twice, a value out of range or not an integer where it must
+    /// be one, and for a default that cannot be computed from the values set.
+    pub fn resolve(scheme: &Scheme, overrides: &[(String, Number)]) -> Result<Self, ParameterError> {
+        let count = scheme.parameters.len();
+        let mut parameters = Parameters { values: vec![None; count], set: vec![false; count], layer: 0 };
+        for (name, value) in overrides {
+            let Some(index) = scheme.parameters.iter().position(|parameter| parameter.name == *name) else {
+                return Err(ParameterError::unknown(scheme, name));
+            };
+            if parameters.set[index] {
+                return Err(ParameterError::Twice { scheme: scheme.id(), name: name.clone() });
+            }
+            check(scheme, &scheme.parameters[index], value)?;
+            parameters.values[index] = Some(value.clone());
+            parameters.set[index] = true;
+        }
+        for (index, parameter) in scheme.parameters.iter().enumerate() {
+            if parameters.set[index] || parameter.needs_plan {
+                continue;
+            }
+            let value = parameter.default.number(&parameters).map_err(|error| ParameterError::Default {
+                scheme: scheme.id(),
+                name: parameter.name.clone(),
+                error,
+            })?;
+            check(scheme, parameter, &value)?;
+            parameters.values[index] = Some(value);
+        }
+        Ok(parameters)
+    }
+
+    /// All defaults.
+    ///
+    /// # Errors
+    /// As [`Parameters::resolve`]; a loaded scheme's defaults have passed this already.
+    pub fn defaults(scheme: &Scheme) -> Result<Self, ParameterError> {
+        Self::resolve(scheme, &[])
+    }
+
+    /// These values with some replaced; defaults that depend on them follow.
+    ///
+    /// # Errors
+    /// As [`Parameters::resolve`].
+    pub fn and(&self, scheme: &Scheme, overrides: &[(String, Number)]) -> Result<Self, ParameterError> {
+        let mut all: Vec<(String, Number)> = self.overrides(scheme);
+        all.retain(|(name, _)| !overrides.iter().any(|(other, _)| other == name));
+        all.extend_from_slice(overrides);
+        Ok(Self::resolve(scheme, &all)?.with_layer(self.layer))
+    }
+
+    /// The same values in another transformer layer (only few schemes look at it).
+    #[must_use]
+    pub fn with_layer(mut self, layer: u32) -> Self {
+        self.layer = layer;
+        self
+    }
+
+    /// Transformer layer, from 0.
+    #[must_use]
+    pub fn layer(&self) -> u32 {
+        self.layer
+    }
+
+    /// Value by index in the scheme; `None` beyond the last, or if it needs a rotation plan.
+    #[must_use]
+    pub fn by_index(&self, index: usize) -> Option<&Number> {
+        self.values.get(index).and_then(Option::as_ref)
+    }
+
+    /// Value by name.
+    #[must_use]
+    pub fn get(&self, scheme: &Scheme, name: &str) -> Option<&Number> {
+        scheme.parameters.iter().position(|parameter| parameter.name == name).and_then(|index| self.by_index(index))
+    }
+
+    /// What was set, as it could be passed to [`Parameters::resolve`] again, in the scheme's order.
+    #[must_use]
+    pub fn overrides(&self, scheme: &Scheme) -> Vec<(String, Number)> {
+        let named = scheme.parameters.iter().zip(&self.values).zip(&self.set);
+        named
+            .filter(|(_, set)| **set)
+            .filter_map(|((parameter, value), _)| Some((parameter.name.clone(), value.clone()?)))
+            .collect()
+    }
+
+    /// All values that are known, by name, in the scheme's order.
+    #[must_use]
+    pub fn named(&self, scheme: &Scheme) -> Vec<(String, Number)> {
+        let named = scheme.parameters.iter().zip(&self.values);
+        named.filter_map(|(parameter, value)| Some((parameter.name.clone(), value.clone()?))).collect()
+    }
+}
+
+/// Defaults may use earlier parameters.
+impl Env for Parameters {
+    fn value(&self, name: NameId) -> Result<Number, EvalError> {
+        match name {
+            Name::Param(index) => self.by_index(index).cloned().ok_or(EvalError::NoValue(name)),
+            Name::Layer => Ok(Number::from_i64(i64::from(self.layer))),
+            _ => Err(EvalError::NoValue(name)),
+        }
+    }
+
+    fn over_cells(&self, _fold: Fold, _inner: &Expr) -> Result<Number, EvalError> {
+        Err(EvalError::NoCells)
+    }
+}
+
+/// Whether a value is in the range that the scheme declares for a parameter.
+pub(crate) fn check(scheme: &Scheme, parameter: &Parameter, value: &Number) -> Result<(), ParameterError> {
+    let wrong = |what: String| {
+        Err(ParameterError::Value {
+            scheme: scheme.id(),
+            name: parameter.name.clone(),
+            value: value.to_string(),
+            expected: what,
+        })
+    };
+    if parameter.integer && !value.is_integer() {
+        return wrong("an integer".to_owned());
+    }
+    match (&parameter.min, &parameter.max) {
+        (Some(min), _) if value < min => wrong(format!("at least {min}")),
+        (_, Some(max)) if value > max => wrong(format!("at most {max}")),
+        _ => Ok(()),
+    }
+}
+
+/// Why parameters have no values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParameterError {
+    /// The scheme has no parameter of this name.
+    Unknown {
+        /// Scheme and profile.
+        scheme: String,
+        /// Name that was set.
+        name: String,
+        /// Names there are.
+        known: Vec<String>,
+        /// The one that may have been meant.
+        suggestion: Option<String>,
+    },
+    /// One parameter was set twice.
+    Twice {
+        /// Scheme and profile.
+        scheme: String,
+        /// Name that was set.
+        name: String,
+    },
+    /// The value is not allowed.
+    Value {
+        /// Scheme and profile.
+        scheme: String,
+        /// Name of the parameter.
+        name: String,
+        /// Value found.
+        value: String,
+        /// What is allowed.
+        expected: String,
+    },
+    /// The default cannot be computed.
+    Default {
+        /// Scheme and profile.
+        scheme: String,
+        /// Name of the parameter.
+        name: String,
+        /// Why not.
+        error: EvalError,
+    },
+}
+
+impl ParameterError {
+    fn unknown(scheme: &Scheme, name: &str) -> Self {
+        let known: Vec<String> = scheme.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+        let near = known.iter().map(|other| (strsim::damerau_levenshtein(other, name), other)).min();
+        let suggestion =
+            near.filter(|(distance, other)| *distance <= 1 + other.len() / 4).map(|(_, other)| other.clone());
+        ParameterError::Unknown { scheme: scheme.id(), name: name.to_owned(), known, suggestion }
+    }
+}
+
+impl fmt::Display for ParameterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParameterError::Unknown { scheme, name, known, suggestion } => {
+                write!(f, "{scheme} has no parameter `{name}`")?;
+                if let Some(suggestion) = suggestion {
+                    write!(f, "; did you mean `{suggestion}`?")
+                } else if known.is_empty() {
+                    f.write_str("; it has none")
+                } else {
+                    write!(f, "; it has {}", known.join(", "))
+                }
+            }
+            ParameterError::Twice { scheme, name } => write!(f, "parameter `{name}` of {scheme} is set twice"),
+            ParameterError::Value { scheme, name, value, expected } => {
+                write!(f, "parameter `{name}` of {scheme} must be {expected}, found {value}")
+            }
+            ParameterError::Default { scheme, name, error } => {
+                write!(f, "parameter `{name}` of {scheme} has no default here: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ParameterError {}

@@ -1,0 +1,171 @@
+//! Does a statement of a scheme hold on positions? The positions may come from the scheme itself or from a backend.
+
+mod collisions;
+mod judge;
+mod place;
+mod scope;
+pub mod verify;
+
+use crate::spec::Library;
+use crate::spec::expr::EvalError;
+use crate::spec::model::{Claim, Invariant, Scheme, Scope};
+
+use crate::positions::Layout;
+use crate::positions::ParameterError;
+use crate::positions::Parameters;
+use crate::positions::PositionError;
+use crate::positions::Positions;
+use crate::positions::positions;
+use crate::rotation::HeadShape;
+use crate::rotation::PlanCache;
+use crate::rotation::PlanError;
+use judge::Judge;
+
+pub use place::{Place, Violation};
+
+/// What came of evaluating an invariant on a layout.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It held at every place that could be judged.
+    Holds {
+        /// How many places (and axes of them) were judged, at least 1.
+        places: u64,
+    },
+    /// It did not hold; the first place where.
+    Violated(Box<Violation>),
+    /// The layout has no place that it speaks of.
+    NotApplicable,
+}
+
+impl Outcome {
+    /// Whether it was violated.
+    #[must_use]
+    pub fn is_violated(&self) -> bool {
+        matches!(self, Outcome::Violated(_))
+    }
+}
+
+/// Why an invariant could not be evaluated.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvariantError {
+    /// There are no positions.
+    #[error(transparent)]
+    Positions(#[from] PositionError),
+    /// There are no parameters.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// There is no rotation plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A formula has no value.
+    #[error("invariant {invariant}, {place}: `{formula}`: {error}")]
+    Formula {
+        /// Id of the invariant.
+        invariant: String,
+        /// Where.
+        place: String,
+        /// The formula.
+        formula: String,
+        /// Why not.
+        error: Box<EvalError>,
+    },
+    /// `equals` names a scheme that is not there or has more than one axis.
+    #[error("invariant {invariant} compares with `{other}`: {problem}")]
+    Reference {
+        /// Id of the invariant.
+        invariant: String,
+        /// Name of the other scheme.
+        other: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Only whole positions can be judged.
+    #[error("invariant {invariant} needs the positions of the whole layout, not of a window")]
+    Window {
+        /// Id of the invariant.
+        invariant: String,
+    },
+}
+
+/// Evaluates invariants. Holds the library whose schemes they may refer to and the plans they may ask for.
+pub struct Checker<'a> {
+    library: &'a Library,
+    plans: PlanCache,
+    shapes: Vec<HeadShape>,
+}
+
+impl<'a> Checker<'a> {
+    /// Head widths that statements about frequencies are judged at, where the scheme allows them.
+    pub const HEAD_DIMS: [u32; 4] = [64, 80, 96, 128];
+
+    /// A checker that finds other schemes in this library.
+    #[must_use]
+    pub fn new(library: &'a Library) -> Self {
+        let shapes = Self::HEAD_DIMS.map(HeadShape::of_dim).to_vec();
+        Checker { library, plans: PlanCache::new(), shapes }
+    }
+
+    /// Judges statements about frequencies at these heads instead.
+    #[must_use]
+    pub fn with_shapes(mut self, shapes: Vec<HeadShape>) -> Self {
+        self.shapes = shapes;
+        self
+    }
+
+    /// Evaluates an invariant on the positions that the scheme itself gives a layout, under the parameters that the
+    /// invariant sets.
+    ///
+    /// # Errors
+    /// [`InvariantError`]
+    pub fn evaluate(
+        &self,
+        scheme: &Scheme,
+        invariant: &Invariant,
+        parameters: &Parameters,
+        layout: &Layout,
+    ) -> Result<Outcome, InvariantError> {
+        let parameters = parameters_for(scheme, invariant, parameters)?;
+        let positions = positions(scheme, &parameters, layout)?;
+        self.check(scheme, invariant, &parameters, &positions)
+    }
+
+    /// Evaluates an invariant on positions, wherever they came from. `parameters` are those the positions were made
+    /// under; those that the invariant sets must be among them, see [`parameters_for`].
+    ///
+    /// # Errors
+    /// [`InvariantError`]
+    pub fn check(
+        &self,
+        scheme: &Scheme,
+        invariant: &Invariant,
+        parameters: &Parameters,
+        positions: &Positions,
+    ) -> Result<Outcome, InvariantError> {
+        if !positions.is_whole() {
+            return Err(InvariantError::Window { invariant: invariant.id.clone() });
+        }
+        let mut judge = Judge { scheme, invariant, parameters, positions, places: 0, first: None };
+        match &invariant.claim {
+            Claim::Equals(other) => judge.equals(self.library, other)?,
+            Claim::Holds(claim) if invariant.scope == Scope::Frequencies => judge.frequencies(claim, self)?,
+            Claim::Holds(claim) => judge.holds(claim)?,
+        }
+        Ok(match (judge.first, judge.places) {
+            (Some(violation), _) => Outcome::Violated(Box::new(violation)),
+            (None, 0) => Outcome::NotApplicable,
+            (None, places) => Outcome::Holds { places },
+        })
+    }
+}
+
+/// The parameters with those replaced that an invariant sets for its statement.
+///
+/// # Errors
+/// [`ParameterError`]
+pub fn parameters_for(
+    scheme: &Scheme,
+    invariant: &Invariant,
+    parameters: &Parameters,
+) -> Result<Parameters, ParameterError> {
+    if invariant.with.is_empty() { Ok(parameters.clone()) } else { parameters.and(scheme, &invariant.with) }
+}

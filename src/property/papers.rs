@@ -1,0 +1,103 @@
+//! Properties of a scheme, derived from its positions and its plan by rules that know no scheme by name.
+//!
+//! The rules are those that the papers' tables are about; each is one file, and each gives evidence: a layout and the
+//! numbers that show it.
+
+mod frequency_allocation;
+mod seamless;
+mod spatial_symmetry;
+mod structure;
+mod subject;
+mod temporal_scaling;
+mod unbiased;
+
+use crate::spec::model::Scheme;
+
+use crate::numeric::NumberError;
+use crate::positions::Layout;
+use crate::positions::ParameterError;
+use crate::positions::Parameters;
+use crate::positions::PositionError;
+use crate::rotation::PlanError;
+
+pub use subject::{Role, Subject};
+
+/// A property and the rule that decides it.
+pub struct Property {
+    /// Kebab-case id.
+    pub id: &'static str,
+    /// What it says.
+    pub statement: &'static str,
+    rule: fn(&Subject<'_>) -> Result<Finding, PropertyError>,
+}
+
+/// Every property, in the order in which they are shown.
+pub const PROPERTIES: [Property; 6] = [
+    Property { id: "structure", statement: structure::STATEMENT, rule: structure::decide },
+    Property { id: "unbiased", statement: unbiased::STATEMENT, rule: unbiased::decide },
+    Property { id: "seamless", statement: seamless::STATEMENT, rule: seamless::decide },
+    Property {
+        id: "frequency-allocation",
+        statement: frequency_allocation::STATEMENT,
+        rule: frequency_allocation::decide,
+    },
+    Property { id: "spatial-symmetry", statement: spatial_symmetry::STATEMENT, rule: spatial_symmetry::decide },
+    Property { id: "temporal-scaling", statement: temporal_scaling::STATEMENT, rule: temporal_scaling::decide },
+];
+
+impl Property {
+    /// Decides the property for a scheme.
+    ///
+    /// # Errors
+    /// [`PropertyError`] if the scheme cannot be run.
+    pub fn decide(&self, subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+        (self.rule)(subject)
+    }
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Whether the scheme has the property.
+    pub holds: bool,
+    /// The layout that shows that it has not (the smallest one in the order of the sweep), or an example of why it has.
+    pub witness: Option<Layout>,
+    /// The numbers that show it, in words.
+    pub evidence: String,
+}
+
+impl Finding {
+    fn holds(evidence: String) -> Self {
+        Finding { holds: true, witness: None, evidence }
+    }
+
+    fn fails(witness: &Layout, evidence: String) -> Self {
+        Finding { holds: false, witness: Some(witness.clone()), evidence }
+    }
+}
+
+/// Decides every property for a scheme under some parameters, in the order of [`PROPERTIES`].
+///
+/// # Errors
+/// [`PropertyError`] if the scheme cannot be run.
+pub fn properties(scheme: &Scheme, parameters: &Parameters) -> Result<Vec<(&'static str, Finding)>, PropertyError> {
+    let subject = Subject::new(scheme, parameters)?;
+    PROPERTIES.iter().map(|property| Ok((property.id, property.decide(&subject)?))).collect()
+}
+
+/// Why a property could not be decided.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PropertyError {
+    /// There are no positions.
+    #[error(transparent)]
+    Positions(#[from] PositionError),
+    /// There are no parameters.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// There is no rotation plan at any head width that was tried.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Positions are too large for exact arithmetic.
+    #[error("{0} in arithmetic on positions")]
+    Number(#[from] NumberError),
+}

@@ -1,0 +1,50 @@
+//! Rotation plans that were made before: 64 powers in high precision take milliseconds, and runs use the same few plans.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::spec::model::Scheme;
+
+use super::plan::HeadShape;
+use super::plan::PlanError;
+use super::plan::RotationPlan;
+use crate::positions::Parameters;
+
+/// Plans by scheme text, profile, parameters and heads. Shared between threads.
+#[derive(Debug, Default)]
+pub struct PlanCache {
+    plans: Mutex<BTreeMap<Key, Arc<RotationPlan>>>,
+}
+
+/// Scheme id, digest of its text, what was set, layer, heads.
+type Key = (String, String, String, u32, HeadShape);
+
+impl PlanCache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The plan, made now if it is not there yet.
+    ///
+    /// # Errors
+    /// As [`RotationPlan::new`]; errors are not kept.
+    pub fn plan(
+        &self,
+        scheme: &Scheme,
+        parameters: &Parameters,
+        shape: HeadShape,
+    ) -> Result<Arc<RotationPlan>, PlanError> {
+        let set: Vec<String> =
+            parameters.overrides(scheme).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let key = (scheme.id(), scheme.sha256.clone(), set.join(" "), parameters.layer(), shape);
+        // A thread that panicked while it held the lock cannot have left a half-made entry behind.
+        if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(RotationPlan::new(scheme, parameters, shape)?);
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&plan));
+        Ok(plan)
+    }
+}

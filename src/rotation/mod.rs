@@ -1,0 +1,12 @@
+//! The rotation plan, the normal form that every scheme reduces to: which axis turns which pair at which frequency; and the
+//! reference rotation.
+
+mod accuracy_points;
+mod cache;
+mod head_sizes;
+mod plan;
+pub mod reference;
+
+pub use accuracy_points::{AccuracyPoint, ROUNDED_TO};
+pub use cache::PlanCache;
+pub use plan::{HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS, PlanError, RotationPlan};
