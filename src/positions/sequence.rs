@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use crate::numeric::Number;
 use crate::spec::expr::EvalError;
-use crate::spec::model::{Running, Scheme};
+use crate::spec::model::Running;
 
 use super::column::Column;
-use super::evaluate::Run;
 use super::layout::Layout;
 use super::layout::MAX_MATERIALISED;
-use super::layout::Segment;
-use super::parameters::Parameters;
 use super::segment::SegmentContext;
 
 /// The running position after a sequence.
@@ -180,51 +177,6 @@ impl Positions {
                 + self.contexts.iter().filter(visual).count() as u64,
             first_visual: before.filter(|_| has_visual || earlier_visual).map(|segment| segment.first_visual),
         }
-    }
-
-    /// Positions that came from somewhere else (a backend), with the contexts that the scheme gives this layout, so that
-    /// the scheme's invariants can be evaluated on them. `columns` are whole, axis by axis; `next` is what the source
-    /// says text goes on with after the layout, per axis, if it says so.
-    ///
-    /// What text gets after a visual segment is read from the text token that follows it, or from `next`.
-    ///
-    /// # Errors
-    /// [`PositionError`] if the scheme cannot run on the layout, or the shape does not fit it.
-    pub fn measured(
-        scheme: &Scheme,
-        parameters: &Parameters,
-        layout: &Layout,
-        columns: Vec<Column>,
-        next: Option<Vec<Number>>,
-    ) -> Result<Self, PositionError> {
-        let mut positions = Run::new(scheme, parameters, layout).window(0..0).run()?;
-        let tokens = layout.tokens();
-        let axes = scheme.axes.len();
-        let fits = |column: &Column| column.len() as u64 == tokens;
-        if columns.len() != axes || !columns.iter().all(fits) || next.as_ref().is_some_and(|next| next.len() != axes) {
-            return Err(PositionError::Shape { axes, tokens });
-        }
-        positions.columns = columns;
-        positions.window = 0..tokens;
-        for segment in 0..layout.segments().len() {
-            if !layout.segments()[segment].is_visual() {
-                continue;
-            }
-            let end = layout.token_range(segment).end;
-            positions.resume[segment] = match layout.segments().get(segment + 1) {
-                Some(Segment::Text(_)) => positions.token(end),
-                Some(_) => None,
-                None => next.clone(),
-            };
-        }
-        if let Some(next) = next {
-            let same = next.windows(2).all(|pair| pair[0] == pair[1]);
-            positions.next = match (scheme.running, next.first()) {
-                (Running::Shared, Some(first)) if same => Next::Shared(first.clone()),
-                _ => Next::PerAxis(next),
-            };
-        }
-        Ok(positions)
     }
 }
 
