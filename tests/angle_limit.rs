@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use ropecheck::backend::host::Host;
-use ropecheck::backend::{Backend, Call, Manifest, Outcome, StartError};
+use ropecheck::backend::{Answer, Backend, Call, Manifest, StartError};
 use ropecheck::case::{Level, channels_of_pair};
 use ropecheck::check::{CATALOGUE, Generator, Group, Verdict};
 use ropecheck::numeric::DType;
@@ -59,7 +59,7 @@ impl Backend for Beyond {
         Ok(&mut self.memory[..bytes])
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let bytes = self.memory.len();
         self.host.arena(bytes).expect("memory").copy_from_slice(&self.memory);
         let outcome = self.host.call(call);

@@ -23,7 +23,7 @@ fn f64_angles_are_seen_at_every_position() {
     let contracts = ropecheck::contract::contracts().expect("the contracts load");
     for way in &contracts.frequencies {
         let mut contract = contracts.contract("fused", &way.name).expect("is there");
-        contract.class.angles = ropecheck::contract::Kept::F64;
+        contract.class.angles = ropecheck::contract::Precision::F64;
         for (base, _) in example::BASES {
             for (dim, i) in [64, 96, 128].into_iter().flat_map(|dim| (0..dim / 2).map(move |i| (dim, i))) {
                 let blind = contract.blind_from(&example::frequency(base, i, dim)).expect("has a base");

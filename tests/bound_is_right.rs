@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use ropecheck::backend::emulated::adversarial::{Inputs, World, position, worlds};
-use ropecheck::backend::emulated::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors, Storing};
+use ropecheck::backend::emulated::{
+    Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors, Storing,
+};
 use ropecheck::contract::contracts;
-use ropecheck::contract::{Contract, ContractTable, Kept, Scaling, Store};
+use ropecheck::contract::{Contract, ContractTable, Precision, Scaling, Store};
 use ropecheck::contract::{Judgement, PairBound, Types, superposition_allowance};
-use ropecheck::contract::{Miss, Row, RowBound, Tally};
+use ropecheck::contract::{Miss, PairRow, RowBound, RowTally};
 use ropecheck::numeric::{DType, Dd, Rng};
 use ropecheck::rotation::reference::Turn;
 
@@ -39,7 +41,8 @@ struct Kernel<'a> {
 impl<'a> Kernel<'a> {
     /// `kept` is the arithmetic that the kernel keeps.
     fn new(kept: &Contract, storage: DType, world: &'a World, scaling: f64, knobs: &Knobs) -> Self {
-        let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
+        let exact =
+            ExactFrequencies { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
         Kernel {
             world,
             storage,
@@ -68,7 +71,7 @@ fn run(
     rows: u64,
     forward: bool,
     rng: &mut Rng,
-    tally: &mut Tally,
+    tally: &mut RowTally,
 ) -> Result<(), (Dd, Box<Miss>)> {
     let World { inv_freq, .. } = kernel.world;
     let steps = kernel.world.steps(contract);
@@ -89,7 +92,7 @@ fn run(
             first.push(out.0);
             second.push(out.1);
         }
-        let row = Row { a: &a, b: &b, first: &first, second: &second };
+        let row = PairRow { a: &a, b: &b, first: &first, second: &second };
         let before = tally.clone();
         let result = bound.judge(row, label, tally);
         let mut slowly = before;
@@ -137,7 +140,7 @@ fn both_judgements_of_honest_elements_agree() {
                     contract.class.trig_ulps = 0.5;
                 }
                 let kernel = Kernel::new(&contract, storage, &world, scaling, &knobs);
-                let mut tally = Tally::default();
+                let mut tally = RowTally::default();
                 if let Err((position, miss)) = run(&kernel, &contract, 200, true, &mut rng, &mut tally) {
                     panic!("honest {} {storage} {}, {knobs:?}, position {position:?}: {miss:?}", class.name, rule.name);
                 }
@@ -162,8 +165,8 @@ fn a_kernel_that_is_worse_than_declared_is_rejected() {
     let declared = contract("fused", "table");
     let mut rejected = |kept: &Contract, declared: &Contract, storage, scaling| {
         let kernel = Kernel::new(kept, storage, &world, scaling, &Knobs::default());
-        assert!(run(&kernel, kept, 40, true, &mut rng, &mut Tally::default()).is_ok());
-        run(&kernel, declared, 40, true, &mut rng, &mut Tally::default()).is_err()
+        assert!(run(&kernel, kept, 40, true, &mut rng, &mut RowTally::default()).is_ok());
+        run(&kernel, declared, 40, true, &mut rng, &mut RowTally::default()).is_err()
     };
     let mut truncating = declared.clone();
     truncating.class.store = Store::TowardZero;
@@ -171,7 +174,7 @@ fn a_kernel_that_is_worse_than_declared_is_rejected() {
         assert!(rejected(&truncating, &declared, storage, 1.0), "{storage}");
     }
     let mut wide = declared.clone();
-    wide.class.angles = Kept::F64;
+    wide.class.angles = Precision::F64;
     assert!(rejected(&declared, &wide, DType::F32, 1.0));
     // Where f32 angles prove nothing any more, f64 angles do: all of the first 32 pairs at 2^31 - 1.
     let far = Dd::from_f64(f64::from(i32::MAX));
@@ -182,7 +185,7 @@ fn a_kernel_that_is_worse_than_declared_is_rejected() {
     }
     // Scaling in the storage type is seen where it is not declared.
     let mut scaled = declared.clone();
-    (scaled.class.scaling, scaled.class.scaled) = (Scaling::Inputs, Some(Kept::Storage));
+    (scaled.class.scaling, scaled.class.scaled) = (Scaling::Inputs, Some(Precision::Storage));
     let mut inputs = declared.clone();
     inputs.class.scaling = Scaling::Inputs;
     assert!(rejected(&scaled, &inputs, DType::BF16, 1.3));
@@ -255,7 +258,7 @@ fn kernels_with_bugs_are_rejected() {
     let world = world(1e6, 128);
     let mut judged = |kept: &Contract, contract: &Contract, storage, knobs: &Knobs, forward| {
         let kernel = Kernel::new(kept, storage, &world, 1.0, knobs);
-        run(&kernel, contract, 60, forward, &mut rng, &mut Tally::default()).is_ok()
+        run(&kernel, contract, 60, forward, &mut rng, &mut RowTally::default()).is_ok()
     };
     for (knobs, class, storage) in cases {
         for way in ["table", "pow-reciprocal"] {
@@ -313,12 +316,13 @@ fn nan_and_infinity_pass_only_where_a_kernel_may_overflow() {
     let mut bound = RowBound::new(Types::new(&contract, DType::F32));
     (0..8).for_each(|_| bound.push(judge_one(&contract)));
     let (zero, mut first) = ([0.0; 8], [0.0; 8]);
-    let mut tally = Tally { ratio: 1.0, ..Tally::default() };
-    assert!(bound.judge(Row { a: &zero, b: &zero, first: &first, second: &zero }, 0, &mut tally).is_ok());
+    let mut tally = RowTally { ratio: 1.0, ..RowTally::default() };
+    assert!(bound.judge(PairRow { a: &zero, b: &zero, first: &first, second: &zero }, 0, &mut tally).is_ok());
     assert_eq!(tally.judged, 16);
     first[5] = nan;
-    let miss =
-        bound.judge(Row { a: &zero, b: &zero, first: &first, second: &zero }, 0, &mut tally).expect_err("NaN is not 0");
+    let miss = bound
+        .judge(PairRow { a: &zero, b: &zero, first: &first, second: &zero }, 0, &mut tally)
+        .expect_err("NaN is not 0");
     assert_eq!((miss.pair, miss.second, miss.observed.is_nan()), (5, false, true));
 }
 

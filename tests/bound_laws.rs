@@ -12,7 +12,7 @@ use ropecheck::contract::Declaration;
 use ropecheck::contract::contracts;
 use ropecheck::contract::{Contract, ContractTable, Frequency};
 use ropecheck::contract::{Judgement, PairBound, Types};
-use ropecheck::contract::{Row, RowBound, Tally};
+use ropecheck::contract::{PairRow, RowBound, RowTally};
 use ropecheck::numeric::{DType, Dd};
 
 const FILE: &str = "tests/regressions/bound_laws.txt";
@@ -191,7 +191,7 @@ proptest! {
             bound.push(pair);
         }
         let [a, b, first, second] = &channels;
-        let mut expected = Tally::default();
+        let mut expected = RowTally::default();
         let mut miss = None;
         'row: for (pair, one) in bound.pairs().iter().enumerate() {
             for (is_second, observed) in [(false, first[pair]), (true, second[pair])] {
@@ -212,8 +212,8 @@ proptest! {
                 }
             }
         }
-        let mut tally = Tally::default();
-        let found = bound.judge(Row { a, b, first, second }, 7, &mut tally);
+        let mut tally = RowTally::default();
+        let found = bound.judge(PairRow { a, b, first, second }, 7, &mut tally);
         prop_assert_eq!(found.err().map(|miss| (miss.pair, miss.second)), miss);
         prop_assert_eq!(tally, expected);
     }

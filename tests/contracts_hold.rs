@@ -7,7 +7,7 @@ use ropecheck::contract::Declaration;
 use ropecheck::contract::contracts;
 use ropecheck::contract::{Contract, ContractTable, Frequency};
 use ropecheck::contract::{Judgement, PairBound, Types};
-use ropecheck::contract::{Row, RowBound, Tally};
+use ropecheck::contract::{PairRow, RowBound, RowTally};
 use ropecheck::numeric::{DType, Dd, Real, Rng};
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
@@ -291,16 +291,16 @@ fn beyond_the_angle_limit_nothing_is_judged() {
     let inputs = [1.0; 16];
     let turned: Vec<(f64, f64)> = bound.pairs().iter().map(|pair| pair.turn.apply(1.0, 1.0)).collect();
     let (first, mut second): (Vec<f64>, Vec<f64>) = turned.into_iter().unzip();
-    let mut tally = Tally::default();
+    let mut tally = RowTally::default();
     // Right or wrong, it is not judged.
     for there in [second[5], 1e30] {
         second[5] = there;
-        tally = Tally { ratio: 1.0, ..Tally::default() };
-        let row = Row { a: &inputs, b: &inputs, first: &first, second: &second };
+        tally = RowTally { ratio: 1.0, ..RowTally::default() };
+        let row = PairRow { a: &inputs, b: &inputs, first: &first, second: &second };
         assert!(bound.judge(row, 0, &mut tally).is_ok());
         assert_eq!((tally.judged, tally.beyond_angle_limit), (30, 2));
     }
     second[6] = 1e30;
-    let row = Row { a: &inputs, b: &inputs, first: &first, second: &second };
+    let row = PairRow { a: &inputs, b: &inputs, first: &first, second: &second };
     assert_eq!(bound.judge(row, 0, &mut tally).expect_err("wrong").pair, 6);
 }

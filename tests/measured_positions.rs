@@ -4,7 +4,7 @@ use ropecheck::numeric::Number;
 use ropecheck::positions::{Column, Layout, Next, Parameters, PositionError, Positions, positions};
 use ropecheck::property::{Checker, Outcome};
 use ropecheck::spec::Library;
-use ropecheck::spec::model::{Scheme, Verdict};
+use ropecheck::spec::model::{Scheme, Stated};
 
 fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
@@ -31,7 +31,7 @@ fn violated(library: &Library, name: &str, layout: &str, token: usize, axis: usi
     let parameters = Parameters::defaults(scheme).expect("defaults");
     let positions = measured(scheme, &layout, token, axis);
     let checker = Checker::new(library);
-    let stated = scheme.invariants.iter().filter(|one| matches!(one.verdict, Verdict::Holds) && one.with.is_empty());
+    let stated = scheme.invariants.iter().filter(|one| matches!(one.verdict, Stated::Holds) && one.with.is_empty());
     let outcomes = stated.map(|one| (one, checker.check(scheme, one, &parameters, &positions).expect("an outcome")));
     outcomes
         .filter_map(|(one, outcome)| match outcome {
@@ -73,7 +73,7 @@ fn an_unchanged_copy_violates_nothing() {
         let copy = copy.expect("the same shape");
         for one in scheme.invariants.iter().filter(|one| one.with.is_empty()) {
             let of = |positions| checker.check(scheme, one, &parameters, positions).expect("an outcome").is_violated();
-            if matches!(one.verdict, Verdict::Holds) {
+            if matches!(one.verdict, Stated::Holds) {
                 assert!(!of(&copy), "{} {}", scheme.id(), one.id);
             }
             // Without the position of text after the first video, which stands before an image, less can be judged.

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::Number;
-use ropecheck::positions::{Column, Layout, Next, Parameters, PositionError, Positions, Run, Segment, positions};
+use ropecheck::positions::{
+    Column, Evaluation, Layout, Next, Parameters, PositionError, Positions, Segment, positions,
+};
 use ropecheck::spec::Library;
 use ropecheck::spec::expr::Name;
 use ropecheck::spec::model::{Running, Scheme, Step};
@@ -63,7 +65,7 @@ proptest! {
         for scheme in library().schemes() {
             let parameters = Parameters::defaults(scheme).expect("defaults");
             let whole = run(scheme, &layout);
-            let window = Run::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
+            let window = Evaluation::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
             prop_assert_eq!(window.next(), whole.next());
             prop_assert_eq!(window.contexts(), whole.contexts());
             for (axis, column) in window.columns().iter().enumerate() {
@@ -79,7 +81,7 @@ proptest! {
         for scheme in library().schemes() {
             let parameters = Parameters::defaults(scheme).expect("defaults");
             let head = run(scheme, &first);
-            let tail = Run::new(scheme, &parameters, &second).from(head.origin_after()).run().expect("positions");
+            let tail = Evaluation::new(scheme, &parameters, &second).from(head.origin_after()).run().expect("positions");
             let whole = run(scheme, &both);
             prop_assert_eq!(tail.next(), whole.next(), "{}", scheme.id());
             prop_assert_eq!(tail.origin_after(), whole.origin_after());
@@ -141,7 +143,7 @@ proptest! {
             let mut from = 0u64;
             for size in sizes.iter().copied().chain([u64::MAX]) {
                 let to = from.saturating_add(size).min(layout.tokens());
-                let chunk = Run::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
+                let chunk = Evaluation::new(scheme, &parameters, &layout).window(from..to).run().expect("positions");
                 for (axis, column) in chunk.columns().iter().enumerate() {
                     chunks[axis].extend(column.to_numbers());
                 }
@@ -200,7 +202,7 @@ fn a_window_behind_a_long_prefix_is_cheap() {
     for scheme in library.schemes() {
         let parameters = Parameters::defaults(scheme).expect("defaults");
         let tokens = layout.tokens();
-        let last = Run::new(scheme, &parameters, &layout).window(tokens - 7..tokens).run();
+        let last = Evaluation::new(scheme, &parameters, &layout).window(tokens - 7..tokens).run();
         let last = last.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(last.columns()[0].len(), 7, "{}", scheme.id());
         let whole = positions(scheme, &parameters, &layout);
@@ -214,7 +216,7 @@ fn windows_outside_of_the_layout_are_refused() {
     let scheme = library.get("rope").expect("a scheme");
     let parameters = Parameters::defaults(scheme).expect("defaults");
     let layout = Layout::parse("text:5").expect("a layout");
-    let at = |window| Run::new(scheme, &parameters, &layout).window(window).run();
+    let at = |window| Evaluation::new(scheme, &parameters, &layout).window(window).run();
     assert!(at(5..5).is_ok_and(|positions| positions.column(0).is_some_and(Column::is_empty)));
     #[allow(clippy::reversed_empty_ranges)]
     for window in [3..6, 6..6, 4..3] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ropecheck::positions::Parameters;
 use ropecheck::property::Outcome;
-use ropecheck::property::{papers::Finding, papers::properties};
+use ropecheck::property::{papers::Decision, papers::properties};
 use ropecheck::spec::Library;
 
 const VROPE_COLUMNS: [&str; 3] = ["structure", "unbiased", "seamless"];
@@ -32,7 +32,7 @@ fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn derive(library: &Library, name: &str) -> BTreeMap<&'static str, Finding> {
+fn derive(library: &Library, name: &str) -> BTreeMap<&'static str, Decision> {
     let scheme = library.get(name).unwrap_or_else(|error| panic!("{error}"));
     let parameters = Parameters::defaults(scheme).expect("defaults");
     properties(scheme, &parameters).unwrap_or_else(|error| panic!("{name}: {error}")).into_iter().collect()

@@ -1,7 +1,7 @@
 //! Layouts as text and as JSON: what is read comes back as it was.
 
-use ropecheck::positions::{MAX_SEGMENTS, MAX_TOKENS};
 use ropecheck::positions::{Layout, LayoutError};
+use ropecheck::positions::{MAX_SEGMENTS, MAX_TOKENS};
 
 /// Text; after a first byte of 0x80 or more, JSON.
 pub fn run(data: &[u8]) {

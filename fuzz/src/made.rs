@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 
 use ropecheck::backend::Manifest;
 use ropecheck::backend::manifest::{Integers, LevelManifest};
-use ropecheck::case::{Case, Consume, Data, Level, Memory, Place, Strides};
+use ropecheck::case::{Case, Consume, Data, Level, Memory, PositionSource, Strides};
 use ropecheck::check::generator::HeadPreset;
 use ropecheck::check::{Generator, Group};
 use ropecheck::numeric::{DType, Number};
@@ -68,7 +68,7 @@ pub fn case(u: &mut Unstructured, manifest: &Manifest, library: &Library, plans:
     case.seed = u64::from(u.arbitrary::<u16>()?);
     // What the scheme makes of the layout is not known before.
     let (least, most) = g.limits();
-    if let Place::Layout { shift } = case.place {
+    if let PositionSource::Layout { shift } = case.place {
         for layout in &case.layouts {
             let Some((low, high)) = g.extent(&case, layout) else { return Ok(None) };
             if low + shift < least || high + shift > most {
@@ -210,17 +210,17 @@ fn terms(u: &mut Unstructured, m: &Manifest, offer: &LevelManifest, g: &Generato
     let (low, high) = (u.int_in_range(least..=most.min(near))?, u.int_in_range(0..=most.min(near))?);
     let (low, high) = (low.min(high), low.max(high));
     case.place = match u.int_in_range(0..=5)? {
-        0 => Place::Random { low, high },
-        1 => Place::Span { low, high },
-        2 => Place::QuarterTurns { low, high },
+        0 => PositionSource::Random { low, high },
+        1 => PositionSource::Span { low, high },
+        2 => PositionSource::QuarterTurns { low, high },
         3 if case.position_dtype.is_float() && low < high => {
-            Place::Fractions { low, high, parts: u.int_in_range(2..=1024)? }
+            PositionSource::Fractions { low, high, parts: u.int_in_range(2..=1024)? }
         }
-        4 => Place::Layout { shift: low.clamp(-1 << 31, 1 << 31) },
-        _ => Place::Layout { shift: 0 },
+        4 => PositionSource::Layout { shift: low.clamp(-1 << 31, 1 << 31) },
+        _ => PositionSource::Layout { shift: 0 },
     };
     if case.position_dtype == DType::I32 && (low < -i64::from(i32::MAX) || high > i64::from(i32::MAX)) {
-        case.place = Place::Layout { shift: 0 };
+        case.place = PositionSource::Layout { shift: 0 };
     }
     if !m.batch_layouts && !case.place.is_layout() {
         case.layouts.truncate(1);

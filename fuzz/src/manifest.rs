@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
-use ropecheck::case::{Case, Consume, Level, Memory, Place, Strides};
+use ropecheck::case::{Case, Consume, Level, Memory, PositionSource, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::rotation::PlanCache;
 
@@ -103,8 +103,12 @@ fn inside(m: &Manifest, case: &Case, g: &Generator, beyond: bool) {
         Memory::Spread => Strides::Any,
     };
     assert!(strides <= m.strides, "memory of {}", at());
-    if let (Place::Span { low, high } | Place::Random { low, high } | Place::QuarterTurns { low, high }, false) =
-        (case.place, beyond)
+    if let (
+        PositionSource::Span { low, high }
+        | PositionSource::Random { low, high }
+        | PositionSource::QuarterTurns { low, high },
+        false,
+    ) = (case.place, beyond)
     {
         let (least, most) = g.limits();
         assert!(least <= low && high <= most, "positions of {}", at());

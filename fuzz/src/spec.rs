@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 
+use ropecheck::positions::{Evaluation, Layout, Parameters};
 use ropecheck::rotation::{HeadShape, RotationPlan};
-use ropecheck::positions::{Layout, Parameters, Run};
 use ropecheck::spec::SpecErrors;
 use ropecheck::spec::library::embedded_files;
 use ropecheck::spec::model::Scheme;
@@ -109,7 +109,7 @@ fn used(scheme: &Scheme) {
     let Ok(parameters) = Parameters::defaults(scheme) else { return };
     for text in ["text:2 video:2x2x3@0.5s text:1 image:2x1 text:2", "image:1x1"] {
         let Ok(layout) = Layout::parse(text) else { continue };
-        if let Ok(positions) = Run::new(scheme, &parameters, &layout).run() {
+        if let Ok(positions) = Evaluation::new(scheme, &parameters, &layout).run() {
             assert_eq!(positions.columns().len(), scheme.axes.len());
             assert!(positions.columns().iter().all(|column| column.len() as u64 == layout.tokens()));
         }

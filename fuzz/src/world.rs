@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
-use ropecheck::rotation::PlanCache;
 use ropecheck::contract::ContractTable;
 use ropecheck::contract::contracts;
+use ropecheck::rotation::PlanCache;
 use ropecheck::run::Context;
 use ropecheck::spec::Library;
 

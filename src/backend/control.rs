@@ -1,6 +1,6 @@
 //! Kernels that do nothing useful: a suite that lets one of them pass has lost its right to judge.
 
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
+use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError};
 use crate::backend::host::Host;
 use crate::case::call::TensorView;
 
@@ -82,10 +82,10 @@ impl Backend for Control {
         Ok(&mut self.memory[..bytes])
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
-        let Some(qk) = call.qk().copied() else { return Outcome::Unsupported(String::new()) };
+    fn call(&mut self, call: &Call) -> Answer {
+        let Some(qk) = call.qk().copied() else { return Answer::Unsupported(String::new()) };
         let honest = |inner: &mut Host, memory: &mut Vec<u8>| {
-            let Ok(arena) = inner.arena(memory.len()) else { return Outcome::Internal("no memory".into()) };
+            let Ok(arena) = inner.arena(memory.len()) else { return Answer::Internal("no memory".into()) };
             arena.copy_from_slice(memory);
             let outcome = inner.call(call);
             let bytes = memory.len();
@@ -116,7 +116,7 @@ impl Backend for Control {
                 }
             }
         }
-        Outcome::Ok
+        Answer::Ok
     }
 
     fn memory(&self) -> &[u8] {

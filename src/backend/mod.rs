@@ -20,7 +20,7 @@ pub use timing::{Timed, Timing};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Answer {
     /// The backend says that it did the work.
     Ok,
     /// The backend says that it cannot do this.
@@ -35,25 +35,25 @@ pub enum Outcome {
     TimedOut(String),
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &str| {
             if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
         };
         match self {
-            Outcome::Ok => f.write_str("OK"),
-            Outcome::Unsupported(text) => with(f, "returned UNSUPPORTED for a call inside its manifest", text),
-            Outcome::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
-            Outcome::Internal(text) => with(f, "returned INTERNAL", text),
-            Outcome::Died(text) => with(f, "the backend died", text),
-            Outcome::TimedOut(text) => with(f, "the backend hung", text),
+            Answer::Ok => f.write_str("OK"),
+            Answer::Unsupported(text) => with(f, "returned UNSUPPORTED for a call inside its manifest", text),
+            Answer::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
+            Answer::Internal(text) => with(f, "returned INTERNAL", text),
+            Answer::Died(text) => with(f, "the backend died", text),
+            Answer::TimedOut(text) => with(f, "the backend hung", text),
         }
     }
 }
 
 /// Where a backend that died had touched memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
+pub struct BadAccess {
     /// Byte offset from the start of the arena; may lie outside of it.
     pub offset: i64,
     /// Whether it wrote; `None` where the machine does not say.
@@ -98,19 +98,19 @@ pub trait Backend: Send {
     fn guard(&mut self, _ranges: &[Range<usize>]) {}
 
     /// Where the last call touched memory that it must not, if it died of that.
-    fn fault(&self) -> Option<Fault> {
+    fn fault(&self) -> Option<BadAccess> {
         None
     }
 
     /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
-    fn call(&mut self, call: &Call) -> Outcome;
+    fn call(&mut self, call: &Call) -> Answer;
 
     /// Times one call over the arena, again and again. What the arena holds afterwards is not said.
     ///
     /// # Errors
     /// The outcome of a call that is not OK.
-    fn time(&mut self, _call: &Call, _timing: &Timing) -> Result<Timed, Outcome> {
-        Err(Outcome::Internal("this backend cannot be timed".into()))
+    fn time(&mut self, _call: &Call, _timing: &Timing) -> Result<Timed, Answer> {
+        Err(Answer::Internal("this backend cannot be timed".into()))
     }
 
     /// The arena after the call.

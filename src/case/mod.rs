@@ -5,7 +5,7 @@ pub mod call;
 mod data;
 mod fill;
 mod hard;
-mod place;
+mod position_source;
 mod prepare;
 mod tables;
 pub mod tensor_file;
@@ -22,7 +22,7 @@ use crate::spec::model::Pairing;
 pub use arena::Buffer;
 pub use data::{Data, Tensor, channels_of_pair};
 pub use fill::fill;
-pub use place::{CONVERGENTS, Place};
+pub use position_source::{CONVERGENTS, PositionSource};
 pub use prepare::{Prepared, prepare, prepare_within};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
@@ -83,7 +83,7 @@ pub struct Case {
     /// First token and number of tokens; `None` is all.
     pub window: Option<(u64, u64)>,
     /// Where the tokens are.
-    pub place: Place,
+    pub place: PositionSource,
     /// Type that positions are handed over in.
     pub position_dtype: DType,
     /// Query heads.

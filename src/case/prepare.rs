@@ -9,9 +9,9 @@ use super::data::Tensor;
 use super::tables::{cache, cos_sin};
 use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
-use super::{Case, Consume, Level, Place};
+use super::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::positions::{Layout, Parameters, Positions, Run};
+use crate::positions::{Evaluation, Layout, Parameters, Positions};
 use crate::rotation::{HeadShape, PlanCache, RotationPlan};
 use crate::spec::model::Scheme;
 
@@ -210,7 +210,7 @@ fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<
         return Ok(Vec::new());
     }
     let run = |layout: &Layout| {
-        let mut run = Run::new(scheme, parameters, layout);
+        let mut run = Evaluation::new(scheme, parameters, layout);
         if let Some((start, count)) = case.window {
             run = run.window(start..start.saturating_add(count));
         }
@@ -223,7 +223,7 @@ fn run_layouts(case: &Case, scheme: &Scheme, parameters: &Parameters) -> Result<
 fn handed_positions(case: &Case, axes: usize, rows: &[Positions]) -> Result<Vec<Vec<Vec<Dd>>>, PrepareError> {
     let tokens = case.tokens();
     let shift = match case.place {
-        Place::Layout { shift } => Number::from_i64(shift),
+        PositionSource::Layout { shift } => Number::from_i64(shift),
         place => {
             let rng = Rng::new(case.seed).fork(0x706f_7369);
             let count = usize::try_from(tokens).unwrap_or(usize::MAX);

@@ -23,41 +23,41 @@ const MAX_DIMENSIONS: usize = 8;
 
 /// What an element is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ElementType {
     /// Numbers of a type that tensors can have.
     Number(DType),
     /// Small integers.
     U8,
 }
 
-impl Kind {
-    const ALL: [(Kind, &str, Dtype); 7] = [
-        (Kind::Number(DType::F32), "F32", Dtype::F32),
-        (Kind::Number(DType::F16), "F16", Dtype::F16),
-        (Kind::Number(DType::BF16), "BF16", Dtype::BF16),
-        (Kind::Number(DType::F64), "F64", Dtype::F64),
-        (Kind::Number(DType::I32), "I32", Dtype::I32),
-        (Kind::Number(DType::I64), "I64", Dtype::I64),
-        (Kind::U8, "U8", Dtype::U8),
+impl ElementType {
+    const ALL: [(ElementType, &str, Dtype); 7] = [
+        (ElementType::Number(DType::F32), "F32", Dtype::F32),
+        (ElementType::Number(DType::F16), "F16", Dtype::F16),
+        (ElementType::Number(DType::BF16), "BF16", Dtype::BF16),
+        (ElementType::Number(DType::F64), "F64", Dtype::F64),
+        (ElementType::Number(DType::I32), "I32", Dtype::I32),
+        (ElementType::Number(DType::I64), "I64", Dtype::I64),
+        (ElementType::U8, "U8", Dtype::U8),
     ];
 
     /// Bytes of an element.
     #[must_use]
     pub fn size(self) -> usize {
         match self {
-            Kind::Number(dtype) => dtype.size(),
-            Kind::U8 => 1,
+            ElementType::Number(dtype) => dtype.size(),
+            ElementType::U8 => 1,
         }
     }
 
     /// The name in files.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Kind::ALL.iter().find(|(kind, ..)| *kind == self).map_or("?", |(_, name, _)| name)
+        ElementType::ALL.iter().find(|(kind, ..)| *kind == self).map_or("?", |(_, name, _)| name)
     }
 
     fn dtype(self) -> Dtype {
-        Kind::ALL.iter().find(|(kind, ..)| *kind == self).map_or(Dtype::U8, |(.., dtype)| *dtype)
+        ElementType::ALL.iter().find(|(kind, ..)| *kind == self).map_or(Dtype::U8, |(.., dtype)| *dtype)
     }
 }
 
@@ -65,7 +65,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// What its elements are.
-    pub kind: Kind,
+    pub kind: ElementType,
     /// Elements per dimension.
     pub shape: Vec<usize>,
     /// The elements.
@@ -78,26 +78,26 @@ impl Stored {
     pub fn of(dtype: DType, shape: &[usize], values: &[f64]) -> Self {
         let mut bytes = vec![0; dtype.size() * values.len()];
         dtype.encode_slice(values, &mut bytes);
-        Self { kind: Kind::Number(dtype), shape: shape.to_vec(), bytes }
+        Self { kind: ElementType::Number(dtype), shape: shape.to_vec(), bytes }
     }
 
     /// Integers.
     #[must_use]
     pub fn of_i64(shape: &[usize], values: &[i64]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        Self { kind: Kind::Number(DType::I64), shape: shape.to_vec(), bytes }
+        Self { kind: ElementType::Number(DType::I64), shape: shape.to_vec(), bytes }
     }
 
     /// Small integers.
     #[must_use]
     pub fn of_u8(values: &[u8]) -> Self {
-        Self { kind: Kind::U8, shape: vec![values.len()], bytes: values.to_vec() }
+        Self { kind: ElementType::U8, shape: vec![values.len()], bytes: values.to_vec() }
     }
 
     /// The values of floats of this type; `None` if they are something else.
     #[must_use]
     pub fn floats(&self, dtype: DType) -> Option<Vec<f64>> {
-        if self.kind != Kind::Number(dtype) || !dtype.is_float() {
+        if self.kind != ElementType::Number(dtype) || !dtype.is_float() {
             return None;
         }
         let mut values = vec![0.0; self.bytes.len() / dtype.size()];
@@ -109,7 +109,7 @@ impl Stored {
     #[must_use]
     pub fn integers(&self) -> Option<Vec<i64>> {
         let whole = |chunk: &[u8]| chunk.try_into().map(i64::from_le_bytes).ok();
-        (self.kind == Kind::Number(DType::I64)).then(|| self.bytes.chunks_exact(8).filter_map(whole).collect())
+        (self.kind == ElementType::Number(DType::I64)).then(|| self.bytes.chunks_exact(8).filter_map(whole).collect())
     }
 }
 
@@ -204,9 +204,9 @@ impl TensorFile {
             if start != at {
                 return Err(wrong(place, format!("data from byte {at} on"), format!("from {start}")));
             }
-            let kind = Kind::ALL.iter().find(|(_, known, _)| *known == info.dtype).map(|(kind, ..)| *kind);
+            let kind = ElementType::ALL.iter().find(|(_, known, _)| *known == info.dtype).map(|(kind, ..)| *kind);
             let kind = kind.ok_or_else(|| {
-                let names: Vec<&str> = Kind::ALL.iter().map(|(_, name, _)| *name).collect();
+                let names: Vec<&str> = ElementType::ALL.iter().map(|(_, name, _)| *name).collect();
                 wrong(&place, format!("dtype {}", names.join(", ")), &info.dtype)
             })?;
             if info.shape.len() > MAX_DIMENSIONS {
@@ -233,7 +233,7 @@ impl TensorFile {
     ///
     /// # Errors
     /// If there is none, or it has another kind or shape.
-    pub fn tensor(&self, name: &str, kind: Kind, shape: &[usize]) -> Result<&Stored, TensorFileError> {
+    pub fn tensor(&self, name: &str, kind: ElementType, shape: &[usize]) -> Result<&Stored, TensorFileError> {
         let wanted = format!("a tensor {} {shape:?}", kind.name());
         let stored = self.tensors.get(name).ok_or_else(|| wrong(format!("tensor {name:?}"), &wanted, "none"))?;
         if (stored.kind, stored.shape.as_slice()) == (kind, shape) {

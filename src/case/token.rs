@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Alias, Case, Data, Level, Memory, Place};
+use super::{Alias, Case, Data, Level, Memory, PositionSource};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -112,21 +112,21 @@ fn two<T: FromStr>(key: &str, value: &str, separator: &str) -> Result<(T, T), St
     Ok((number(key, a)?, number(key, b)?))
 }
 
-fn place(key: &str, value: &str) -> Result<Place, String> {
+fn place(key: &str, value: &str) -> Result<PositionSource, String> {
     let place = match key {
-        "shift" => Place::Layout { shift: number(key, value)? },
+        "shift" => PositionSource::Layout { shift: number(key, value)? },
         "fractions" => {
             let (range, parts) =
                 value.split_once('/').ok_or_else(|| format!("{key}={value}: expected LOW..HIGH/PARTS"))?;
             let (low, high) = two(key, range, "..")?;
-            Place::Fractions { low, high, parts: number(key, parts)? }
+            PositionSource::Fractions { low, high, parts: number(key, parts)? }
         }
         _ => {
             let (low, high) = two(key, value, "..")?;
             match key {
-                "random" => Place::Random { low, high },
-                "span" => Place::Span { low, high },
-                _ => Place::QuarterTurns { low, high },
+                "random" => PositionSource::Random { low, high },
+                "span" => PositionSource::Span { low, high },
+                _ => PositionSource::QuarterTurns { low, high },
             }
         }
     };
@@ -151,7 +151,7 @@ fn parse(text: &str) -> Result<Case, String> {
         layouts: Vec::new(),
         packed: false,
         window: None,
-        place: Place::Layout { shift: 0 },
+        place: PositionSource::Layout { shift: 0 },
         position_dtype: DType::I64,
         q_heads: 1,
         k_heads: 1,

@@ -3,7 +3,7 @@
 use super::bands::BANDS;
 use super::generator::{Generator, text};
 use super::judge::Judge;
-use super::{Check, Docs, Gap, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use super::{Check, Docs, Gap, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 use crate::case::{Case, Data, Level};
 use crate::positions::Layout;
 
@@ -72,10 +72,10 @@ impl Check for Accuracy {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut run = || -> Result<Verdict, super::Halt> {
-            let (prepared, outputs) = subject.execute(case)?;
-            let judge = Judge::new(subject, case, &prepared)?;
+            let (prepared, outputs) = harness.execute(case)?;
+            let judge = Judge::new(harness, case, &prepared)?;
             Ok(judge.all(&outputs))
         };
         run().unwrap_or_else(Verdict::from)

@@ -1,13 +1,13 @@
 //! Position bands of `accuracy`, and how a case gets into one.
 
 use super::generator::{Generator, HeadPreset, text};
-use crate::case::{Case, Consume, Level, Place};
+use crate::case::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Layout, Parameters, Segment};
 
 /// What lies in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BandKind {
     /// Integers.
     Range,
     /// Every integer near one of them.
@@ -27,12 +27,12 @@ enum Kind {
 pub struct Band {
     /// Part of case ids.
     pub name: &'static str,
-    kind: Kind,
+    kind: BandKind,
     low: i64,
     high: i64,
 }
 
-const fn band(name: &'static str, kind: Kind, low: i64, high: i64) -> Band {
+const fn band(name: &'static str, kind: BandKind, low: i64, high: i64) -> Band {
     Band { name, kind, low, high }
 }
 
@@ -43,17 +43,17 @@ const END: i64 = i32::MAX as i64;
 
 /// Bands of check `accuracy`, in the order of reports.
 pub const BANDS: [Band; 11] = [
-    band("0..255", Kind::Range, 0, 255),
-    band("256..2047", Kind::Range, 256, 2047),
-    band("2048..32767", Kind::Range, 2048, 32_767),
-    band("32768..131071", Kind::Range, 32_768, 131_071),
-    band("131072..1048575", Kind::Range, 131_072, 1_048_575),
-    band("2^24", Kind::Around, F32_INTEGERS, F32_INTEGERS),
-    band("to-2^31", Kind::Range, F32_INTEGERS + 2, END),
-    band("negative", Kind::Negative, -END, -1),
-    band("fractional", Kind::Fractional, -255, 2047),
-    band("near-half-pi", Kind::QuarterTurns, 1, END),
-    band("max", Kind::Max, 0, i64::MAX),
+    band("0..255", BandKind::Range, 0, 255),
+    band("256..2047", BandKind::Range, 256, 2047),
+    band("2048..32767", BandKind::Range, 2048, 32_767),
+    band("32768..131071", BandKind::Range, 32_768, 131_071),
+    band("131072..1048575", BandKind::Range, 131_072, 1_048_575),
+    band("2^24", BandKind::Around, F32_INTEGERS, F32_INTEGERS),
+    band("to-2^31", BandKind::Range, F32_INTEGERS + 2, END),
+    band("negative", BandKind::Negative, -END, -1),
+    band("fractional", BandKind::Fractional, -255, 2047),
+    band("near-half-pi", BandKind::QuarterTurns, 1, END),
+    band("max", BandKind::Max, 0, i64::MAX),
 ];
 
 /// Most tokens that a backend without token ranges is given for the sake of their positions.
@@ -72,13 +72,13 @@ impl Band {
         let (least, most) = g.limits();
         let declared = g.manifest.max_position <= most;
         let far = if declared { "the manifest's max_position" } else { "the largest position that can be handed over" };
-        if self.kind == Kind::Around && most < self.low - 1 || self.kind == Kind::Range && most < self.low {
+        if self.kind == BandKind::Around && most < self.low - 1 || self.kind == BandKind::Range && most < self.low {
             return Err(format!("{far} is {most}"));
         }
-        if self.kind == Kind::Negative && least >= 0 {
+        if self.kind == BandKind::Negative && least >= 0 {
             return Err(format!("the smallest position that can be handed over is {least}"));
         }
-        if self.low >= 131_072 || self.kind == Kind::Max {
+        if self.low >= 131_072 || self.kind == BandKind::Max {
             small_if_cached(g, case);
         }
         match g.group.level {
@@ -101,44 +101,46 @@ impl Band {
         let rows = if g.manifest.batch_layouts && rng.one_in(2) { 2 } else { 1 };
         case.layouts = vec![text(tokens); rows];
         case.place = match self.kind {
-            Kind::Range => {
+            BandKind::Range => {
                 let (low, high) = (self.low, self.high.min(most));
                 match if even { None } else { self.layout_inside(g, case, (low, high), rng) } {
                     Some(place) => place,
-                    None => Place::Span { low, high },
+                    None => PositionSource::Span { low, high },
                 }
             }
-            Kind::Around if even => {
+            BandKind::Around if even => {
                 case.layouts = vec![text(12)];
-                Place::Layout { shift: (self.low - 6).min(most - 11) }
+                PositionSource::Layout { shift: (self.low - 6).min(most - 11) }
             }
-            Kind::Around => Place::Span { low: self.low - 3, high: (self.low + 3).min(most) },
-            Kind::Negative if even || least >= NEAR_BELOW => Place::Span { low: least.max(NEAR_BELOW), high: -1 },
-            Kind::Negative => Place::Span { low: least.max(self.low), high: NEAR_BELOW - 1 },
-            Kind::Fractional => {
+            BandKind::Around => PositionSource::Span { low: self.low - 3, high: (self.low + 3).min(most) },
+            BandKind::Negative if even || least >= NEAR_BELOW => {
+                PositionSource::Span { low: least.max(NEAR_BELOW), high: -1 }
+            }
+            BandKind::Negative => PositionSource::Span { low: least.max(self.low), high: NEAR_BELOW - 1 },
+            BandKind::Fractional => {
                 let types = float_types(g)?;
                 let which = usize::try_from(index).unwrap_or(0) % types.len().max(1);
                 case.position_dtype = types.get(which).copied().unwrap_or(DType::F64);
                 let parts = if even { 3 } else { 1024 };
-                case.place = Place::Fractions { low: self.low.max(least), high: self.high.min(most), parts };
+                case.place = PositionSource::Fractions { low: self.low.max(least), high: self.high.min(most), parts };
                 return Ok(());
             }
-            Kind::QuarterTurns => {
+            BandKind::QuarterTurns => {
                 case.layouts = vec![text(12)];
-                Place::QuarterTurns { low: self.low, high: self.high.min(most) }
+                PositionSource::QuarterTurns { low: self.low, high: self.high.min(most) }
             }
-            Kind::Max => Place::Span { low: (most - 1000).max(0), high: most },
+            BandKind::Max => PositionSource::Span { low: (most - 1000).max(0), high: most },
         };
         // Every second case as the manifest's types come; the others in a type that holds the numbers meant.
         let ends = match case.place {
-            Place::Span { low, high } | Place::QuarterTurns { low, high } => [low, high],
-            Place::Layout { .. } if self.kind == Kind::Around => [self.low - 1, self.low + 1],
-            Place::Layout { shift } => [shift, shift + ROOM],
+            PositionSource::Span { low, high } | PositionSource::QuarterTurns { low, high } => [low, high],
+            PositionSource::Layout { .. } if self.kind == BandKind::Around => [self.low - 1, self.low + 1],
+            PositionSource::Layout { shift } => [shift, shift + ROOM],
             _ => [0, 0],
         };
         let fits = |d: DType| ends.iter().all(|end| holds(d, *end));
         if !fits(case.position_dtype)
-            && (even || self.kind == Kind::Negative || case.position_dtype == DType::I32)
+            && (even || self.kind == BandKind::Negative || case.position_dtype == DType::I32)
             && let Some(dtype) = g.position_types().into_iter().find(|d| fits(*d))
         {
             case.position_dtype = dtype;
@@ -147,7 +149,13 @@ impl Band {
     }
 
     /// A small layout, moved to somewhere in the band; `None` where it does not fit.
-    fn layout_inside(&self, g: &Generator, case: &mut Case, (low, high): (i64, i64), rng: &mut Rng) -> Option<Place> {
+    fn layout_inside(
+        &self,
+        g: &Generator,
+        case: &mut Case,
+        (low, high): (i64, i64),
+        rng: &mut Rng,
+    ) -> Option<PositionSource> {
         let layout = g.layout(rng);
         let (first, last) = g.extent(case, &layout)?;
         let (from, to) = (low - first, high - last);
@@ -155,7 +163,7 @@ impl Band {
             return None;
         }
         case.layouts = vec![layout];
-        Some(Place::Layout { shift: rng.between(from, to) })
+        Some(PositionSource::Layout { shift: rng.between(from, to) })
     }
 
     /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked for.
@@ -165,13 +173,13 @@ impl Band {
         let reach = if ranges { most } else { most.min((WHOLE - 1).saturating_mul(step)) };
         let whole = || format!("the backend takes no token ranges, and more than {WHOLE} tokens are too many");
         match self.kind {
-            Kind::Negative => Err("a layout has positions below 0 only in schemes that say so".into()),
-            Kind::Fractional => Err("a layout has fractional positions only in schemes that say so".into()),
-            Kind::Range if self.low == 0 => {
+            BandKind::Negative => Err("a layout has positions below 0 only in schemes that say so".into()),
+            BandKind::Fractional => Err("a layout has fractional positions only in schemes that say so".into()),
+            BandKind::Range if self.low == 0 => {
                 case.layouts = vec![g.layout(rng)];
                 Ok(())
             }
-            Kind::Range => {
+            BandKind::Range => {
                 let high = self.high.min(reach);
                 if self.low > high {
                     return Err(whole());
@@ -183,13 +191,13 @@ impl Band {
                 let before = rng.between(self.low / step + 1, (last / step).max(self.low / step + 1));
                 if visual { window(g, case, before, &g.layout(rng)) } else { ending_at(g, case, before, 12) }
             }
-            Kind::Around => {
+            BandKind::Around => {
                 if self.low + 6 > reach {
                     return Err(if self.low + 6 > most { format!("max_position is {most}") } else { whole() });
                 }
                 ending_at(g, case, (self.low + 6) / step, 12)
             }
-            Kind::QuarterTurns => {
+            BandKind::QuarterTurns => {
                 let inside = |p: &&i64| **p <= reach && **p % step == 0;
                 let near: Vec<&i64> = crate::case::CONVERGENTS.iter().filter(inside).collect();
                 let offset = usize::try_from(rng.below(near.len() as u64)).unwrap_or(0);
@@ -198,7 +206,7 @@ impl Band {
                 };
                 ending_at(g, case, **p / step, 5)
             }
-            Kind::Max => {
+            BandKind::Max => {
                 let last = most / step;
                 if most > reach {
                     return Err(whole());

@@ -12,14 +12,14 @@ use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Pairing;
 
-struct Maker {
+struct BandWorld {
     library: Library,
     plans: PlanCache,
 }
 
-impl Maker {
+impl BandWorld {
     fn new() -> Self {
-        Maker { library: Library::embedded().expect("embedded specs load"), plans: PlanCache::new() }
+        BandWorld { library: Library::embedded().expect("embedded specs load"), plans: PlanCache::new() }
     }
 
     fn with<T>(&self, scheme: &str, level: Level, manifest: &Manifest, work: impl FnOnce(&Generator) -> T) -> T {
@@ -78,7 +78,7 @@ fn bands(schedule: &Schedule) -> (BTreeSet<&str>, BTreeSet<&str>) {
 
 #[test]
 fn every_band_has_cases_or_a_reason() {
-    let maker = Maker::new();
+    let maker = BandWorld::new();
     for scheme in ["rope", "m-rope", "tad-rope", "rope-tie", "videorope@official"] {
         for (level, manifest) in [(Level::Rotate, host()), (Level::Apply, host()), (Level::Fused, fused(true))] {
             let schedule = maker.schedule("accuracy", scheme, level, &manifest);
@@ -98,7 +98,7 @@ fn every_band_has_cases_or_a_reason() {
 
 #[test]
 fn positions_stay_inside_the_manifest_and_reach_its_ends() {
-    let maker = Maker::new();
+    let maker = BandWorld::new();
     let all = host().position_dtypes;
     for (most, least, types, reached) in [
         (2_147_483_647, -2_147_483_647, all.clone(), 2_147_483_647.0),
@@ -115,7 +115,7 @@ fn positions_stay_inside_the_manifest_and_reach_its_ends() {
             for planned in maker.schedule("accuracy", scheme, Level::Rotate, &manifest).cases {
                 assert!(types.contains(&planned.case.position_dtype));
                 let (first, last) = maker.ends(&planned, &manifest);
-                // The uneven batch is as it is; `Subject` does not send it where it is outside.
+                // The uneven batch is as it is; `Harness` does not send it where it is outside.
                 if planned.band != "batch" {
                     assert!(first >= least as f64 && last <= most as f64, "{} {}", planned.band, planned.case);
                     (low, high) = (low.min(first), high.max(last));
@@ -130,7 +130,7 @@ fn positions_stay_inside_the_manifest_and_reach_its_ends() {
 
 #[test]
 fn the_bands_are_where_they_say() {
-    let (maker, manifest) = (Maker::new(), host());
+    let (maker, manifest) = (BandWorld::new(), host());
     for scheme in ["rope", "vrope"] {
         for planned in maker.schedule("accuracy", scheme, Level::Rotate, &manifest).cases {
             let (low, high) = maker.ends(&planned, &manifest);
@@ -151,7 +151,7 @@ fn the_bands_are_where_they_say() {
 
 #[test]
 fn a_far_layout_costs_its_window_only() {
-    let maker = Maker::new();
+    let maker = BandWorld::new();
     let manifest = fused(true);
     for (scheme, reached) in [("rope", 2_147_483_647.0), ("m-rope", 2_147_483_647.0), ("tad-rope", 2_147_483_646.0)] {
         let schedule = maker.schedule("accuracy", scheme, Level::Fused, &manifest);
@@ -174,7 +174,7 @@ fn a_far_layout_costs_its_window_only() {
 
 #[test]
 fn every_preset_is_used_and_there_are_few() {
-    let (maker, manifest) = (Maker::new(), host());
+    let (maker, manifest) = (BandWorld::new(), host());
     let seen = |level| {
         let presets = maker.with("rope", level, &manifest, |g| g.heads());
         let schedule = maker.schedule("accuracy", "rope", level, &manifest);
@@ -202,7 +202,7 @@ fn every_preset_is_used_and_there_are_few() {
 
 #[test]
 fn presets_fit_a_narrow_manifest() {
-    let maker = Maker::new();
+    let maker = BandWorld::new();
     let narrow = Manifest {
         head_dims: Integers::List(vec![64, 128]),
         q_heads: Integers::List(vec![8]),
@@ -226,7 +226,7 @@ fn presets_fit_a_narrow_manifest() {
 
 #[test]
 fn the_scaling_of_a_case_is_in_the_truth_and_in_the_call() {
-    let (maker, manifest) = (Maker::new(), host());
+    let (maker, manifest) = (BandWorld::new(), host());
     let schedule = maker.schedule("accuracy", "rope", Level::Rotate, &manifest);
     let scaled = schedule.cases.iter().find(|p| p.case.scaling.is_some()).expect("some are scaled");
     let prepared = maker.prepared(scaled, &manifest).expect("it can be made");
@@ -253,7 +253,7 @@ fn the_smallest_position_has_a_default() {
 
 #[test]
 fn tad_rope_steps_by_two() {
-    let (maker, manifest) = (Maker::new(), host());
+    let (maker, manifest) = (BandWorld::new(), host());
     assert_eq!(maker.with("tad-rope", Level::Rotate, &manifest, |g| g.text_step()), 2);
     assert_eq!(maker.with("rope", Level::Rotate, &manifest, |g| g.text_step()), 1);
 }

@@ -3,7 +3,7 @@
 use super::explain::is_poison;
 use super::generator::Generator;
 use super::judge::Judge;
-use super::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use super::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, TENSOR_LEVELS, Verdict};
 use crate::case::{Alias, Case, Level, Tensor};
 
 pub(super) struct Controls;
@@ -41,8 +41,8 @@ impl Check for Controls {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -87,9 +87,9 @@ fn trivial(judge: &Judge, outputs: &Outputs) -> Option<&'static str> {
     None
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     if rotated(&judge, &outputs.q_out, false).next().is_none() {
         return Err(Halt::not_judged("no pair turns by enough in this case to tell a trivial kernel from a right one"));
     }
@@ -97,7 +97,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         return Ok(Verdict::Fail(Failure::new(format!("the backend behaves as the control kernel {kind}"))));
     }
     let other = Case { seed: case.seed ^ 0x5555, ..case.clone() };
-    let (_, second) = subject.execute(&other)?;
+    let (_, second) = harness.execute(&other)?;
     if second.q_out == outputs.q_out {
         return Ok(Verdict::Fail(Failure::new(
             "the backend behaves as the control kernel stale: another input gives the same output",

@@ -2,7 +2,7 @@
 
 use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
-use crate::case::{Alias, Case, Data, Level, Memory, Place, Strides};
+use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Layout, Parameters, Segment};
 use crate::rotation::{HeadShape, PlanCache};
@@ -121,7 +121,7 @@ impl Generator<'_> {
             layouts,
             packed: false,
             window: None,
-            place: Place::Layout { shift: 0 },
+            place: PositionSource::Layout { shift: 0 },
             position_dtype: self.position_dtype(),
             q_heads: heads.q_heads,
             k_heads: heads.k_heads,

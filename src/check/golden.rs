@@ -10,16 +10,16 @@ use super::generator::{Generator, HeadPreset};
 use super::judge::{Element, Judge};
 use super::positions::measured::measure;
 use super::positions::positions_exact::held;
-use super::{Check, Docs, Failure, Gap, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
-use crate::case::{Alias, Case, Consume, Level, Place, Prepared, Tensor, Truth};
+use super::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
+use crate::case::{Alias, Case, Consume, Level, PositionSource, Prepared, Tensor, Truth};
 use crate::numeric::{Dd, Number};
 use crate::spec::library::embedded_file;
 use crate::spec::model::Scheme;
 
 pub use make::{agree, agree_with, make};
 pub use stored::{
-    CONTRACT, DTYPES, Entry, Expected, FORMAT, Files, Golden, INPUTS, LAYOUT, PAIRS, Provenance, SUMS, TOKENS, WIDTHS,
-    Width, embedded, read, stored,
+    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenEntry, GoldenFiles, INPUTS, LAYOUT, PAIRS, Provenance, SUMS,
+    TOKENS, WIDTHS, Width, embedded, read, stored,
 };
 
 pub(super) struct GoldenCases;
@@ -78,8 +78,8 @@ impl Check for GoldenCases {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -127,25 +127,29 @@ fn heads(g: &Generator, width: u32) -> Option<HeadPreset> {
     [Some(preset(width, None)), wider].into_iter().flatten().find(|heads| g.fits(heads))
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let golden = stored().map_err(Halt::broken)?;
-    let scheme = subject.scheme(case)?;
+    let scheme = harness.scheme(case)?;
     built_in(scheme).map_err(Halt::not_judged)?;
     let entry = golden.schemes.get(&case.scheme);
     let entry = entry.ok_or_else(|| Halt::broken(format!("golden/tensors has no file of {}", case.scheme)))?;
     let plain = case.window.is_none() && !case.packed && case.scaling.is_none() && case.parameters.is_empty();
-    if !plain || case.place != (Place::Layout { shift: 0 }) || case.layouts != [make::layout()] || case.direction != 1 {
+    if !plain
+        || case.place != (PositionSource::Layout { shift: 0 })
+        || case.layouts != [make::layout()]
+        || case.direction != 1
+    {
         return Err(Halt::not_judged("nothing is kept for this case: another layout, place, scaling or parameter"));
     }
     match case.level {
-        Level::Positions => positions(case, subject, entry),
-        _ => tensors(case, subject, golden, entry),
+        Level::Positions => positions(case, harness, entry),
+        _ => tensors(case, harness, golden, entry),
     }
 }
 
-fn positions(case: &Case, subject: &mut Subject, entry: &Entry) -> Result<Verdict, Halt> {
-    let axes = &subject.scheme(case)?.axes;
-    let (rows, _) = measure(case, subject)?;
+fn positions(case: &Case, harness: &mut Harness, entry: &GoldenEntry) -> Result<Verdict, Halt> {
+    let axes = &harness.scheme(case)?.axes;
+    let (rows, _) = measure(case, harness)?;
     let mut result = Measure::default();
     if let Some(row) = rows.first() {
         for (axis, (name, stated)) in axes.iter().zip(&entry.positions).enumerate() {
@@ -181,9 +185,9 @@ fn quarter_turn(head: usize, (first, second): (f64, f64)) -> (f64, f64) {
     }
 }
 
-fn tensors(case: &Case, subject: &mut Subject, golden: &Golden, entry: &Entry) -> Result<Verdict, Halt> {
+fn tensors(case: &Case, harness: &mut Harness, golden: &Golden, entry: &GoldenEntry) -> Result<Verdict, Halt> {
     let dtype = DTYPES.iter().position(|d| *d == case.dtype).ok_or_else(|| Halt::not_judged("no such type is kept"))?;
-    let prepared = subject.prepare(case)?;
+    let prepared = harness.prepare(case)?;
     let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
     if truth.given.is_some() {
         return Err(Halt::not_judged("cosines and sines are supplied by the suite"));
@@ -193,12 +197,12 @@ fn tensors(case: &Case, subject: &mut Subject, golden: &Golden, entry: &Entry) -
     };
     the_same_is_handed_over(case, truth, entry, kept)?;
     let (q, k) = inputs(case, &prepared, truth, golden, dtype);
-    let outputs = subject.run(&prepared, q, k)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    let stored = subject.contracts.contract(CONTRACT.0, CONTRACT.1);
-    let declared = subject.backend.manifest().level(case.level).and_then(|level| level.contract(case.dtype));
-    let declared = subject.contracts.in_force(case.dtype, declared);
-    let comparison = Comparison {
+    let outputs = harness.run(&prepared, q, k)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    let stored = harness.contracts.contract(CONTRACT.0, CONTRACT.1);
+    let declared = harness.backend.manifest().level(case.level).and_then(|level| level.contract(case.dtype));
+    let declared = harness.contracts.in_force(case.dtype, declared);
+    let comparison = GoldenComparison {
         golden,
         entry,
         kept: &kept.expected[dtype],
@@ -211,7 +215,7 @@ fn tensors(case: &Case, subject: &mut Subject, golden: &Golden, entry: &Entry) -
 }
 
 /// What ropecheck hands to the backend must be what the values were recorded from: a backend is not blamed for less.
-fn the_same_is_handed_over(case: &Case, truth: &Truth, entry: &Entry, kept: &Width) -> Result<(), Halt> {
+fn the_same_is_handed_over(case: &Case, truth: &Truth, entry: &GoldenEntry, kept: &Width) -> Result<(), Halt> {
     let differs = |what: String| Err(Halt::broken(format!("{what} of {} is not the golden one", case.scheme)));
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     if truth.plan.map_heads != 1 || truth.plan.axes(0) != kept.axis_of_pair {
@@ -260,9 +264,9 @@ fn inputs(case: &Case, prepared: &Prepared, truth: &Truth, golden: &Golden, dtyp
     (fill(qk.q.shape, 0), qk.k.map_or_else(Tensor::default, |k| fill(k.shape, qk.q_heads)))
 }
 
-struct Comparison<'a> {
+struct GoldenComparison<'a> {
     golden: &'a Golden,
-    entry: &'a Entry,
+    entry: &'a GoldenEntry,
     kept: &'a Expected,
     dtype: usize,
     /// The contract in force.
@@ -272,7 +276,7 @@ struct Comparison<'a> {
     judge: Judge<'a>,
 }
 
-impl Comparison<'_> {
+impl GoldenComparison<'_> {
     fn judge(&self, outputs: &Outputs) -> Verdict {
         let judge = &self.judge;
         let mut measure = Measure::default();

@@ -6,7 +6,7 @@ mod rows;
 
 use std::sync::Arc;
 
-use super::{Failure, Halt, Outputs, Subject};
+use super::{Failure, Halt, Harness, Outputs};
 use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
 use crate::contract::{Allowance, Judgement, PairBound, Types};
 use crate::contract::{Contract, Frequency};
@@ -97,7 +97,7 @@ pub struct Judge<'a> {
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
     /// Classes that are graded.
-    candidates: Vec<grade::Candidate>,
+    candidates: Vec<grade::GradedClass>,
 }
 
 /// Gives every pair one axis whose positions are `rows` (`[row][token]`): the truth of a 1-D scheme.
@@ -131,9 +131,9 @@ impl<'a> Judge<'a> {
     ///
     /// # Errors
     /// If the case has no tensors, or its contract says nothing about the plan's frequencies.
-    pub fn new(subject: &Subject<'_>, case: &'a Case, prepared: &'a Prepared) -> Result<Judge<'a>, Halt> {
+    pub fn new(harness: &Harness<'_>, case: &'a Case, prepared: &'a Prepared) -> Result<Judge<'a>, Halt> {
         let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
-        let contract = subject.contract(case)?;
+        let contract = harness.contract(case)?;
         let types = Types::new(&contract, case.dtype);
         let plan = &truth.plan;
         let mut steps = Vec::new();
@@ -153,8 +153,8 @@ impl<'a> Judge<'a> {
         }
         // Only the check that looks everywhere gives grades.
         let candidates =
-            if case.check == "accuracy" { grade::candidates(subject, &contract, &types) } else { Vec::new() };
-        let scheme = subject.scheme(case)?;
+            if case.check == "accuracy" { grade::candidates(harness, &contract, &types) } else { Vec::new() };
+        let scheme = harness.scheme(case)?;
         Ok(Judge { case, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
     }
 

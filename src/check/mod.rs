@@ -11,6 +11,7 @@ mod explain;
 mod fit;
 pub mod generator;
 pub mod golden;
+mod harness;
 mod independence;
 pub mod judge;
 mod laws;
@@ -20,7 +21,6 @@ mod probes;
 mod slices;
 mod special_values;
 mod state;
-mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -28,9 +28,9 @@ use crate::case::{Case, Level};
 
 pub use fit::Fit;
 pub use generator::{Generator, Group, HeadPreset};
+pub use harness::{Halt, Harness, Outputs};
 pub use judge::{ClassTally, Coverage, Element, ElementFailure, GradeTally, Measure, MeasuredK};
 pub use positions::invariant::SpecInvariant;
-pub use subject::{Halt, Outputs, Subject};
 
 /// What `explain` prints of a check.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ pub trait Check: Sync {
     fn schedule(&self, generator: &Generator) -> Schedule;
 
     /// Runs and judges one case.
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict;
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict;
 }
 
 /// Every check of backends, in the order of reports. Invariants that specs state are added per scheme.

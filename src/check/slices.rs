@@ -1,7 +1,7 @@
 //! Parts of a case: some of its tokens, some of its bytes, a few tokens more.
 
 use super::generator::HeadPreset;
-use super::{Failure, Generator, Halt, Measure, Subject, Verdict};
+use super::{Failure, Generator, Halt, Harness, Measure, Verdict};
 use crate::case::call::{Call, TensorView};
 use crate::case::{Case, Level, Prepared, Tensor};
 use crate::positions::{Layout, Segment};
@@ -48,8 +48,8 @@ pub(super) fn pushed_back(layout: &Layout, n: u32) -> Result<Layout, Halt> {
 }
 
 /// The bytes of every output element of the last call, in order.
-pub(super) fn output_bytes(subject: &Subject, prepared: &Prepared) -> Vec<u8> {
-    let memory = subject.backend.memory();
+pub(super) fn output_bytes(harness: &Harness, prepared: &Prepared) -> Vec<u8> {
+    let memory = harness.backend.memory();
     let mut bytes = Vec::new();
     match &prepared.call {
         Call::Positions { out, next, token_count, scheme, layouts, .. } => {
@@ -133,8 +133,8 @@ pub(super) fn add(measure: &mut Measure, verdict: Verdict) -> Result<(), Halt> {
 }
 
 /// Whether the backend claims that the bits of an output row depend on that row's inputs and position alone.
-pub(super) fn claims_bits(subject: &Subject) -> bool {
-    subject.backend.manifest().bit_stable == Some(true)
+pub(super) fn claims_bits(harness: &Harness) -> bool {
+    harness.backend.manifest().bit_stable == Some(true)
 }
 
 /// Whether two rows hold the same numbers, signs of zero included.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::{CATALOGUE, Check, Generator, Group, Verdict};
 use crate::backend::host::Host;
-use crate::backend::{Backend, Manifest, Outcome, StartError};
+use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::Level;
 use crate::case::call::Call;
 use crate::numeric::DType;
@@ -36,7 +36,7 @@ impl Backend for Mutant {
         Ok(&mut self.memory)
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let mut changed = call.clone();
         (self.before)(&mut changed, &mut self.memory);
         let arena = self.host.arena(self.memory.len()).expect("memory");
@@ -76,7 +76,7 @@ pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Ba
     };
     let (mut failed, mut passed, mut first) = (0, 0, String::new());
     for planned in check.schedule(&generator).cases {
-        match check.judge(&planned.case, &mut context.subject(backend)) {
+        match check.judge(&planned.case, &mut context.harness(backend)) {
             Verdict::Pass(_) => passed += 1,
             Verdict::Fail(failure) => {
                 failed += 1;
@@ -191,8 +191,8 @@ fn drifting(call: &mut Call, memory: &mut [u8]) {
 #[test]
 fn every_check_of_rotation_passes_the_embedded_kernel_and_fails_its_own_defect() {
     type Before = fn(&mut Call, &mut [u8]);
-    type After = fn(&Call, &mut [u8]);
-    let cases: [(&str, Before, After, &str); 12] = [
+    type Spoil = fn(&Call, &mut [u8]);
+    let cases: [(&str, Before, Spoil, &str); 12] = [
         ("controls", nothing, zeros, "zero"),
         ("controls", nothing, poison, "nothing was written"),
         ("controls", nothing, nans, "every element was written, and is NaN"),

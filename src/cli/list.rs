@@ -9,7 +9,7 @@ use super::{Stop, contracts, library, print};
 use crate::check::CATALOGUE;
 use crate::contract::ContractTable;
 use crate::run::{ExitCode, known_ids};
-use crate::spec::model::{Claim, Scheme, Verdict};
+use crate::spec::model::{Claim, Scheme, Stated};
 use crate::spec::{Library, suggest};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -129,8 +129,8 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
     for scheme in library.schemes() {
         for invariant in scheme.invariants.iter().filter(|i| i.id == a.id) {
             let _ = match &invariant.verdict {
-                Verdict::Holds => writeln!(out, "{:28} holds", scheme.id()),
-                Verdict::Fails { witness } => writeln!(out, "{:28} fails, for instance on {witness}", scheme.id()),
+                Stated::Holds => writeln!(out, "{:28} holds", scheme.id()),
+                Stated::Fails { witness } => writeln!(out, "{:28} fails, for instance on {witness}", scheme.id()),
             };
         }
     }
@@ -204,8 +204,8 @@ fn scheme_text(scheme: &Scheme) -> String {
             Claim::Equals(other) => format!("equals {other}"),
         };
         let _ = match &invariant.verdict {
-            Verdict::Holds => writeln!(out, "holds   {}: {claim}", invariant.id),
-            Verdict::Fails { witness } => writeln!(out, "fails   {}: {claim} (witness {witness})", invariant.id),
+            Stated::Holds => writeln!(out, "holds   {}: {claim}", invariant.id),
+            Stated::Fails { witness } => writeln!(out, "fails   {}: {claim} (witness {witness})", invariant.id),
         };
     }
     for erratum in &scheme.errata {

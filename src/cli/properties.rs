@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Stop, library, print};
 use crate::positions::Parameters;
-use crate::property::{papers::Finding, papers::properties as derive};
+use crate::property::{papers::Decision, papers::properties as derive};
 use crate::run::ExitCode;
 use crate::spec::{Library, Scheme};
 
@@ -33,17 +33,17 @@ pub(super) struct PropertiesArguments {
 }
 
 /// One row of a table: the name it is printed under, and what was derived for each column.
-struct Row {
+struct PropertyRow {
     name: String,
     id: String,
-    findings: Vec<(&'static str, Finding)>,
+    findings: Vec<(&'static str, Decision)>,
 }
 
-fn row(library: &Library, name: &str) -> Result<(Row, std::sync::Arc<Scheme>), Stop> {
+fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Scheme>), Stop> {
     let scheme = library.get(name).map_err(Stop::usage)?;
     let parameters = Parameters::defaults(scheme).map_err(|e| Stop::new(ExitCode::Spec, e))?;
     let findings = derive(scheme, &parameters).map_err(|e| Stop::new(ExitCode::Spec, e))?;
-    Ok((Row { name: name.to_owned(), id: scheme.id(), findings }, std::sync::Arc::clone(scheme)))
+    Ok((PropertyRow { name: name.to_owned(), id: scheme.id(), findings }, std::sync::Arc::clone(scheme)))
 }
 
 pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, Stop> {
@@ -90,7 +90,7 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, Stop> {
     Ok(if differs { ExitCode::Spec } else { ExitCode::Conformant })
 }
 
-fn as_json(row: &Row, columns: &[&str]) -> serde_json::Value {
+fn as_json(row: &PropertyRow, columns: &[&str]) -> serde_json::Value {
     let mut findings = serde_json::Map::new();
     for (id, finding) in row.findings.iter().filter(|(id, _)| columns.contains(id)) {
         let witness = finding.witness.as_ref().map(ToString::to_string);
@@ -103,7 +103,7 @@ fn as_json(row: &Row, columns: &[&str]) -> serde_json::Value {
 }
 
 /// Prints rows and the witness of every cross; true if a cell is not what the paper claims.
-fn text(out: &mut String, columns: &[&str], rows: &[Row], claims: &[Option<Vec<bool>>]) -> bool {
+fn text(out: &mut String, columns: &[&str], rows: &[PropertyRow], claims: &[Option<Vec<bool>>]) -> bool {
     let width = rows.iter().map(|r| r.name.len()).max().unwrap_or(6).max(6);
     let _ = write!(out, "{:width$}", "scheme");
     for column in columns {

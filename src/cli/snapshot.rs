@@ -25,11 +25,11 @@ const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("
 #[derive(Debug, Args)]
 pub(super) struct SnapshotArguments {
     #[command(subcommand)]
-    action: Action,
+    action: SnapshotAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum SnapshotAction {
     /// Write a backend's outputs to a file (each case is run twice; what differs from run to run is refused)
     Record(RecordArguments),
     /// Say whether a backend still gives the same bits; writes nothing
@@ -41,7 +41,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct Files {
+struct SnapshotFiles {
     /// The snapshot
     file: PathBuf,
     /// A shared library that exports the C ABI; without one, ropecheck's own kernel
@@ -70,7 +70,7 @@ struct Chosen {
 #[derive(Debug, Args)]
 struct RecordArguments {
     #[command(flatten)]
-    files: Files,
+    files: SnapshotFiles,
     #[command(flatten)]
     chosen: Chosen,
     /// Cases per position band
@@ -90,7 +90,7 @@ struct RecordArguments {
 #[derive(Debug, Args)]
 struct CompareArguments {
     #[command(flatten)]
-    files: Files,
+    files: SnapshotFiles,
     #[command(flatten)]
     chosen: Chosen,
     #[command(flatten)]
@@ -106,7 +106,7 @@ struct CompareArguments {
 #[derive(Debug, Args)]
 struct AcceptArguments {
     #[command(flatten)]
-    files: Files,
+    files: SnapshotFiles,
     /// Also where the environment variable CI is set
     #[arg(long)]
     force: bool,
@@ -124,10 +124,10 @@ pub(super) fn snapshot(a: SnapshotArguments) -> Result<ExitCode, Stop> {
     // A second handler cannot be set; then the default one ends the run, which is no worse.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
     match a.action {
-        Action::Record(a) => make(&a),
-        Action::Verify(a) => look(&a, "verify"),
-        Action::Diff(a) => look(&a, "diff"),
-        Action::Accept(a) => accept(&a),
+        SnapshotAction::Record(a) => make(&a),
+        SnapshotAction::Verify(a) => look(&a, "verify"),
+        SnapshotAction::Diff(a) => look(&a, "diff"),
+        SnapshotAction::Accept(a) => accept(&a),
     }
 }
 
@@ -144,7 +144,7 @@ impl From<RecordError> for Stop {
     }
 }
 
-fn threads(files: &Files) -> usize {
+fn threads(files: &SnapshotFiles) -> usize {
     files.threads.map_or_else(all_cores, |n| n as usize)
 }
 
@@ -200,7 +200,7 @@ fn recorded(
     factory: &dyn BackendFactory,
     context: &Context,
     options: &Options,
-    files: &Files,
+    files: &SnapshotFiles,
 ) -> Result<(Snapshot, std::collections::BTreeMap<String, usize>), Stop> {
     let bar = progress_bar(0, "cases");
     let result = record(factory, context, options, &|done, all| {
@@ -241,7 +241,7 @@ fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
-fn load(files: &Files) -> Result<Snapshot, Stop> {
+fn load(files: &SnapshotFiles) -> Result<Snapshot, Stop> {
     let name = files.file.display();
     let stop = |why: &dyn std::fmt::Display| Stop::new(ExitCode::Spec, format!("{name}: {why}"));
     let size = std::fs::metadata(&files.file).map_err(|e| {
@@ -280,7 +280,7 @@ fn options(selection: &Selection, threads: usize) -> Result<Options, String> {
 }
 
 /// Everything that a comparison is made of.
-struct Compared {
+struct ComparedSnapshots {
     snapshot: Snapshot,
     options: Options,
     comparison: Comparison,
@@ -289,11 +289,11 @@ struct Compared {
 }
 
 fn compared(
-    files: &Files,
+    files: &SnapshotFiles,
     context: &Context,
     factory: &dyn BackendFactory,
     narrowed: &dyn Fn(&Case) -> bool,
-) -> Result<Compared, Stop> {
+) -> Result<ComparedSnapshots, Stop> {
     let snapshot = load(files)?;
     let name = files.file.display();
     let options = options(&snapshot.about.selection, threads(files))
@@ -308,7 +308,7 @@ fn compared(
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    Ok(Compared { snapshot, options, comparison: comparison?, backend, embedded: factory.name() == "host" })
+    Ok(ComparedSnapshots { snapshot, options, comparison: comparison?, backend, embedded: factory.name() == "host" })
 }
 
 /// The exit code of a comparison and its verdict.
@@ -356,7 +356,7 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
     Ok(code)
 }
 
-fn shown(report: &SnapshotReport, files: &Files, contracts: &[String], details: bool) -> String {
+fn shown(report: &SnapshotReport, files: &SnapshotFiles, contracts: &[String], details: bool) -> String {
     let again = files.run.again(files.backend.as_deref(), contracts);
     snapshot_table(report, &files.file.display().to_string(), &again, details)
 }

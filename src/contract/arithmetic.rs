@@ -5,8 +5,8 @@
 use crate::numeric::{DType, Dd};
 
 use super::frequency_rule::{Frequency, FrequencyRule};
-use super::kept::Kept;
-use super::kept::unit;
+use super::precision::Precision;
+use super::precision::unit;
 
 /// The relative error of one rounding to f32, 2^-24.
 pub const F32_ROUNDING: f64 = 1.0 / (1u64 << 24) as f64;
@@ -57,13 +57,13 @@ pub struct ClassRule {
     /// One line.
     pub doc: String,
     /// Type of position, frequency and angle.
-    pub angles: Kept,
+    pub angles: Precision,
     /// Roundings that a position which is no number of that type has been through (1: the conversion).
     pub position_roundings: f64,
     /// How cos and sin are kept.
-    pub table: Kept,
+    pub table: Precision,
     /// Type of the two products and the sum.
-    pub arithmetic: Kept,
+    pub arithmetic: Precision,
     /// Ulps of f32 by which sin and cos of the kernel's angle may be wrong (tau), whatever type the angle has.
     pub trig_ulps: f64,
     /// Absolute error of sin and cos on top of that (hardware instructions).
@@ -79,15 +79,15 @@ pub struct ClassRule {
     /// What the attention scaling is applied to.
     pub scaling: Scaling,
     /// In which type; [`ClassRule::scaling_type`] has the default.
-    pub scaled: Option<Kept>,
+    pub scaled: Option<Precision>,
 }
 
 impl ClassRule {
     /// The type of the attention scaling and of what has been scaled. Unless declared: exact where what is scaled is, else f32.
     #[must_use]
-    pub fn scaling_type(&self) -> Kept {
+    pub fn scaling_type(&self) -> Precision {
         let source = if self.scaling == Scaling::Factors { self.table } else { self.arithmetic };
-        self.scaled.unwrap_or(if source == Kept::Exact { Kept::Exact } else { Kept::F32 })
+        self.scaled.unwrap_or(if source == Precision::Exact { Precision::Exact } else { Precision::F32 })
     }
 }
 

@@ -17,7 +17,7 @@ fn steps(roundings: f64, library: f64, exponent: f64) -> Steps {
     Steps { roundings, library, exponent }
 }
 
-fn contract(angles: Kept, frequencies: FrequencyRule) -> Contract {
+fn contract(angles: Precision, frequencies: FrequencyRule) -> Contract {
     let class = ClassRule { angles, position_roundings: 1.0, trig_ulps: 2.0, ..ClassRule::default() };
     Contract::new(class, frequencies)
 }
@@ -29,7 +29,7 @@ fn steps_are_counted_as_the_proof_says() {
     let pow = rule(steps(0.0, 1.0, 1.0), none, None);
     let reciprocal = rule(steps(1.0, 1.0, 1.0), none, None);
     let recurrence = rule(none, steps(1.0, 1.0, 1.0), None);
-    let k = |way: &FrequencyRule, frequency: &Frequency| way.steps(frequency, Kept::F32);
+    let k = |way: &FrequencyRule, frequency: &Frequency| way.steps(frequency, Precision::F32);
     // e = 2 * 3 / 128 is exact in f32; 2 * 31 / 96 is not, and lies in [1/2, 1).
     let (exact, inexact) = (Frequency::power(0.649, 1e4, 3, 128), Frequency::power(0.0026, 1e4, 31, 96));
     assert_eq!(k(&table, &exact), Some(1.0));
@@ -51,7 +51,7 @@ fn steps_are_counted_as_the_proof_says() {
     for way in [&table, &pow, &reciprocal, &recurrence] {
         assert_eq!(k(way, &Frequency::power(1.0, 1e6, 0, 96)), Some(0.0));
         assert_eq!(k(way, &Frequency::plain(0.0)), Some(0.0));
-        assert_eq!(way.steps(&inexact, Kept::Exact), Some(0.0), "exact angles have no error");
+        assert_eq!(way.steps(&inexact, Precision::Exact), Some(0.0), "exact angles have no error");
     }
     assert_eq!(k(&table, &Frequency::plain(0.25)), Some(0.0));
     assert_eq!(k(&pow, &Frequency::plain(0.25)), None, "no base, no power");
@@ -62,7 +62,7 @@ fn steps_are_counted_as_the_proof_says() {
     let odd = Frequency::power(0.649, 10_000.1, 3, 128);
     assert!((k(&pow, &odd).unwrap_or(0.0) - 2.0 - 6.0 / 128.0).abs() < 1e-12);
     // In f64 the plan's own rounding is a unit; a table is the plan's numbers; every f64 base is exact.
-    let wide = |way: &FrequencyRule, frequency: &Frequency| way.steps(frequency, Kept::F64);
+    let wide = |way: &FrequencyRule, frequency: &Frequency| way.steps(frequency, Precision::F64);
     assert_eq!((wide(&table, &exact), wide(&table, &inexact)), (Some(0.0), Some(0.0)));
     assert_eq!((wide(&pow, &exact), wide(&pow, &odd)), (Some(3.0), Some(3.0)));
     assert_eq!(wide(&pow, &inexact), Some(3.0 + 0.5 * 1e4f64.ln()));
@@ -70,7 +70,7 @@ fn steps_are_counted_as_the_proof_says() {
 
 #[test]
 fn an_angle_that_is_exact_has_no_error() {
-    let contract = contract(Kept::F32, rule(steps(1.0, 0.0, 0.0), Steps::default(), None));
+    let contract = contract(Precision::F32, rule(steps(1.0, 0.0, 0.0), Steps::default(), None));
     let at = |steps: f64, inv_freq: f64, position: Dd| contract.angle_error(steps, inv_freq, position);
     let units = |g: f64, angle: f64| (g / (angle.abs() * F32_ROUNDING)).round();
     assert_eq!(at(0.0, 1.0, Dd::from_f64(16_777_216.0)), 0.0);
@@ -97,7 +97,7 @@ fn an_angle_that_is_exact_has_no_error() {
 
 #[test]
 fn an_f64_angle_errs_by_units_of_f64() {
-    let contract = contract(Kept::F64, rule(steps(1.0, 0.0, 0.0), Steps::default(), None));
+    let contract = contract(Precision::F64, rule(steps(1.0, 0.0, 0.0), Steps::default(), None));
     let at = |steps: f64, inv_freq: f64, position: Dd| contract.angle_error(steps, inv_freq, position);
     let units = |g: f64, angle: f64| (g / (angle.abs() * 2f64.powi(-53))).round();
     // Positions that are no f32 are numbers of f64; the product is exact where it has 53 bits.
@@ -107,7 +107,7 @@ fn an_f64_angle_errs_by_units_of_f64() {
     assert_eq!(units(at(0.0, f, Dd::from_f64(16_777_217.0)), f * 16_777_217.0), 1.0);
     assert_eq!(units(at(0.0, 0.5, Dd::from_ratio(10.0, 3.0)), 5.0 / 3.0), 2.0);
     assert_eq!(units(at(3.0, f, Dd::from_f64(7.0)), f * 7.0), 4.0);
-    let narrow = Contract { class: ClassRule { angles: Kept::F32, ..contract.class.clone() }, ..contract.clone() };
+    let narrow = Contract { class: ClassRule { angles: Precision::F32, ..contract.class.clone() }, ..contract.clone() };
     let frequency = Frequency::power(f, 1e4, 1, 128);
     let (wide, narrow) = (contract.blind_from(&frequency), narrow.blind_from(&frequency));
     assert_eq!(wide, Some(2f64.powi(53)), "positions beyond it are no f64");

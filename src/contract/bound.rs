@@ -2,7 +2,7 @@
 //! `docs/numerics.md` derives every term.
 
 use super::pair_bound::PairBound;
-use super::range::Range;
+use super::range::OverflowRange;
 use super::types::Types;
 
 /// What becomes of one element.
@@ -46,7 +46,7 @@ impl PairBound {
                 return Judgement::Pass { ratio };
             }
         }
-        if Range::new(self, types, second, inputs, value, allowed).may_be(observed) {
+        if OverflowRange::new(self, types, second, inputs, value, allowed).may_be(observed) {
             Judgement::RangeNotJudged
         } else {
             Judgement::Fail

@@ -160,7 +160,7 @@ fn one_of<T: Copy>(node: &Node, values: &[(&str, T)]) -> Result<T, SpecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Fma, Kept, Scaling, Store};
+    use crate::contract::{Fma, Precision, Scaling, Store};
 
     /// The built-in text with one part replaced.
     fn edited(old: &str, new: &str) -> Result<ContractTable, String> {
@@ -180,7 +180,10 @@ mod tests {
         let procedures: Vec<Procedure> = table.frequencies.iter().map(|rule| rule.procedure).collect();
         assert_eq!(procedures, Procedure::ALL.map(|(_, procedure)| procedure));
         let fast = table.contract("fast", "exp2").expect("both are there");
-        assert_eq!((fast.class.angles, fast.class.table, fast.class.arithmetic), (Kept::F32, Kept::F32, Kept::F32));
+        assert_eq!(
+            (fast.class.angles, fast.class.table, fast.class.arithmetic),
+            (Precision::F32, Precision::F32, Precision::F32)
+        );
         assert_eq!((fast.class.trig_ulps, fast.class.trig_error), (2.0, 1e-6));
         assert_eq!((fast.class.angle_limit, fast.class.flushes), (Some(3.2), true));
         assert_eq!((fast.frequencies.logarithm, fast.frequencies.library_ulps), (Some(LogBase::Two), 1.0));
@@ -188,7 +191,7 @@ mod tests {
         let eager = table.contract("eager", "scale").expect("both are there");
         assert_eq!(
             (eager.class.table, eager.class.arithmetic, eager.class.flushes),
-            (Kept::Storage, Kept::Storage, false)
+            (Precision::Storage, Precision::Storage, false)
         );
         assert_eq!(eager.frequencies.per_index, Steps { roundings: 0.0, library: 1.0, exponent: 1.0 });
         assert_eq!(table.contract("eager", "nothing"), None);
@@ -212,7 +215,7 @@ mod tests {
         let mut expected = built_in.clone();
         let fast = &mut expected.classes[4];
         (fast.fma, fast.store, fast.scaling) = (Fma::Never, Store::TowardZero, Scaling::Outputs);
-        (fast.scaled, fast.position_roundings) = (Some(Kept::Storage), 2.0);
+        (fast.scaled, fast.position_roundings) = (Some(Precision::Storage), 2.0);
         assert_eq!(table, expected);
         let table = change("{roundings: 1, library: 1, exponent: 1}", "{roundings: 1, library: 7}");
         let mut expected = built_in;

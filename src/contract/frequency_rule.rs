@@ -3,8 +3,8 @@
 
 use crate::numeric::DType;
 
-use super::kept::Kept;
-use super::kept::unit;
+use super::precision::Precision;
+use super::precision::unit;
 
 /// Base of the logarithm that a frequency is computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl FrequencyRule {
     /// Error of the frequency itself, in units of the type of `angles` (relative, first order). `None` if this way is not
     /// defined for the frequency, because no base is known.
     #[must_use]
-    pub fn steps(&self, frequency: &Frequency, angles: Kept) -> Option<f64> {
+    pub fn steps(&self, frequency: &Frequency, angles: Precision) -> Option<f64> {
         let f = frequency.inv_freq;
         let Some(dtype) = angles.angles() else { return Some(0.0) };
         if f == 0.0 || (f == 1.0 && frequency.exponent.is_none_or(|(num, _)| num == 0)) {

@@ -11,11 +11,11 @@ use super::arithmetic::Fma;
 use super::arithmetic::Scaling;
 use super::arithmetic::Store;
 use super::frequency_rule::LogBase;
-use super::kept::Kept;
+use super::precision::Precision;
 
 /// A value that a contract declares.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
+pub enum Setting {
     /// A number.
     Number(f64),
     /// `true` or `false`.
@@ -46,8 +46,8 @@ pub struct Key {
     pub of_class: bool,
     /// One line for kernel authors.
     pub doc: &'static str,
-    pub(super) get: fn(&Contract) -> Option<Value>,
-    pub(super) set: fn(&mut Contract, Value),
+    pub(super) get: fn(&Contract) -> Option<Setting>,
+    pub(super) set: fn(&mut Contract, Setting),
 }
 
 impl fmt::Debug for Key {
@@ -68,9 +68,11 @@ const MOST_ULPS: f64 = 65_536.0;
 const MOST_ROUNDINGS: f64 = 1024.0;
 
 /// Words of the types that something may be kept in.
-pub const KEPT: [(&str, Kept); 3] = [("exact", Kept::Exact), ("f32", Kept::F32), ("storage", Kept::Storage)];
+pub const KEPT: [(&str, Precision); 3] =
+    [("exact", Precision::Exact), ("f32", Precision::F32), ("storage", Precision::Storage)];
 /// Words of the types of angles: no bound is derived for less than f32.
-pub const ANGLES: [(&str, Kept); 3] = [("exact", Kept::Exact), ("f64", Kept::F64), ("f32", Kept::F32)];
+pub const ANGLES: [(&str, Precision); 3] =
+    [("exact", Precision::Exact), ("f64", Precision::F64), ("f32", Precision::F32)];
 /// Words of [`Fma`].
 pub const FMA: [(&str, Fma); 3] = [("allowed", Fma::Allowed), ("always", Fma::Always), ("never", Fma::Never)];
 /// Words of [`Store`].
@@ -84,13 +86,13 @@ pub const LOGARITHM: [(&str, Option<LogBase>); 3] =
 
 const KEPT_WORDS: &[&str] = &["exact", "f32", "storage"];
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<Value> {
-    words.iter().find(|(_, v)| v == value).map(|(name, _)| Value::Word(name))
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<Setting> {
+    words.iter().find(|(_, v)| v == value).map(|(name, _)| Setting::Word(name))
 }
 
 /// Writes the meaning of a word; [`Takes::read`] lets no other word through.
-fn put<T: Copy>(place: &mut T, words: &[(&str, T)], value: Value) {
-    if let Value::Word(text) = value
+fn put<T: Copy>(place: &mut T, words: &[(&str, T)], value: Setting) {
+    if let Setting::Word(text) = value
         && let Some((_, meaning)) = words.iter().find(|(name, _)| *name == text)
     {
         *place = *meaning;
@@ -105,8 +107,8 @@ macro_rules! number {
             takes: Takes::Number($most),
             of_class: $of_class,
             doc: $doc,
-            get: |c| Some(Value::Number(c.$($field).+)),
-            set: |c, v| if let Value::Number(n) = v { c.$($field).+ = n },
+            get: |c| Some(Setting::Number(c.$($field).+)),
+            set: |c, v| if let Setting::Number(n) = v { c.$($field).+ = n },
         }
     };
 }
@@ -144,9 +146,9 @@ pub static KEYS: [Key; 20] = [
         takes: Takes::Number(1e12),
         of_class: true,
         doc: "largest |angle| in radians for which anything is claimed; nothing is judged beyond",
-        get: |c| c.class.angle_limit.map(Value::Number),
+        get: |c| c.class.angle_limit.map(Setting::Number),
         set: |c, v| {
-            if let Value::Number(n) = v {
+            if let Setting::Number(n) = v {
                 c.class.angle_limit = Some(n);
             }
         },
@@ -156,9 +158,9 @@ pub static KEYS: [Key; 20] = [
         takes: Takes::Truth,
         of_class: true,
         doc: "whether subnormal numbers may become zero",
-        get: |c| Some(Value::Truth(c.class.flushes)),
+        get: |c| Some(Setting::Truth(c.class.flushes)),
         set: |c, v| {
-            if let Value::Truth(t) = v {
+            if let Setting::Truth(t) = v {
                 c.class.flushes = t;
             }
         },
@@ -185,7 +187,7 @@ pub static KEYS: [Key; 20] = [
         doc: "type of attention_scaling and of what it has multiplied (default: exact where that is exact, else f32)",
         get: |c| word(&KEPT, &c.class.scaling_type()),
         set: |c, v| {
-            let mut kept = Kept::F32;
+            let mut kept = Precision::F32;
             put(&mut kept, &KEPT, v);
             c.class.scaled = Some(kept);
         },
@@ -227,9 +229,9 @@ impl Takes {
     ///
     /// # Errors
     /// What was expected.
-    pub fn number(self, number: f64) -> Result<Value, String> {
+    pub fn number(self, number: f64) -> Result<Setting, String> {
         match self {
-            Self::Number(most) if (0.0..=most).contains(&number) => Ok(Value::Number(number)),
+            Self::Number(most) if (0.0..=most).contains(&number) => Ok(Setting::Number(number)),
             _ => Err(format!("expected {self}, found {number}")),
         }
     }
@@ -238,17 +240,17 @@ impl Takes {
     ///
     /// # Errors
     /// What was expected.
-    pub fn truth(self, truth: bool) -> Result<Value, String> {
-        if self == Self::Truth { Ok(Value::Truth(truth)) } else { Err(format!("expected {self}, found {truth}")) }
+    pub fn truth(self, truth: bool) -> Result<Setting, String> {
+        if self == Self::Truth { Ok(Setting::Truth(truth)) } else { Err(format!("expected {self}, found {truth}")) }
     }
 
     /// One of the words that it takes.
     ///
     /// # Errors
     /// What was expected, and which word may have been meant.
-    pub fn word(self, text: &str) -> Result<Value, String> {
+    pub fn word(self, text: &str) -> Result<Setting, String> {
         let words = if let Self::Word(words) = self { words } else { &[] };
-        let found = words.iter().find(|word| **word == text).map(|word| Value::Word(word));
+        let found = words.iter().find(|word| **word == text).map(|word| Setting::Word(word));
         found.ok_or_else(|| format!("expected {self}, found {text:?}{}", hint(text, words.iter().copied())))
     }
 
@@ -256,7 +258,7 @@ impl Takes {
     ///
     /// # Errors
     /// As the others.
-    pub fn read(self, text: &str) -> Result<Value, String> {
+    pub fn read(self, text: &str) -> Result<Setting, String> {
         match (self, text) {
             (Self::Truth, "true" | "false") => self.truth(text == "true"),
             (Self::Number(_), _) if text.parse::<f64>().is_ok() => self.number(text.parse().unwrap_or(f64::NAN)),
@@ -276,7 +278,7 @@ impl fmt::Display for Takes {
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // The shortest digits that come back as the same number.
@@ -288,7 +290,7 @@ impl fmt::Display for Value {
     }
 }
 
-impl Serialize for Value {
+impl Serialize for Setting {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Number(n) => serializer.serialize_f64(*n),
@@ -310,10 +312,10 @@ mod tests {
         for key in &KEYS {
             let old = (key.get)(&before).expect("fast/exp2 has them all");
             let new = match key.takes {
-                Takes::Number(most) => Value::Number(if old == Value::Number(most) { 0.0 } else { most }),
-                Takes::Truth => Value::Truth(old != Value::Truth(true)),
+                Takes::Number(most) => Setting::Number(if old == Setting::Number(most) { 0.0 } else { most }),
+                Takes::Truth => Setting::Truth(old != Setting::Truth(true)),
                 Takes::Word(words) => {
-                    Value::Word(words.iter().find(|word| Value::Word(word) != old).expect("more than one"))
+                    Setting::Word(words.iter().find(|word| Setting::Word(word) != old).expect("more than one"))
                 }
             };
             let mut after = before.clone();

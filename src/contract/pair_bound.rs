@@ -5,7 +5,7 @@ use crate::numeric::{DType, Dd};
 use super::allowance::Allowance;
 use super::arithmetic::Contract;
 use super::arithmetic::Scaling;
-use super::kept::Kept;
+use super::precision::Precision;
 use super::types::F64_COST;
 use super::types::ScaledValues;
 use super::types::Types;
@@ -93,7 +93,7 @@ impl PairBound {
             let mut trig = trig_error(contract, types, size);
             if in_factors && scaling != 1.0 {
                 if types.scaled.is_some_and(|t| t != DType::F32) {
-                    // Kept in the storage type before it is multiplied in it.
+                    // Precision in the storage type before it is multiplied in it.
                     trig += types.store(size + trig);
                 }
                 // (v + trig) (m + error), rounded.
@@ -184,7 +184,7 @@ fn scale_cost(types: &Types, values: &ScaledValues, size: f64) -> f64 {
 /// Error of a library's sine or cosine whose exact value is up to `size` <= 1.
 fn trig_error(contract: &Contract, types: &Types, size: f64) -> f64 {
     let class = &contract.class;
-    let kept = if class.table == Kept::Exact { F64_COST * size } else { 0.0 };
+    let kept = if class.table == Precision::Exact { F64_COST * size } else { 0.0 };
     if class.trig_ulps == 0.0 && class.trig_error == 0.0 {
         return kept;
     }

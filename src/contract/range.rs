@@ -7,12 +7,12 @@ use super::types::Types;
 use super::types::UP;
 
 /// Which infinities and NaN an honest kernel may write, although its inputs are finite.
-pub(super) struct Range<'a> {
+pub(super) struct OverflowRange<'a> {
     types: &'a Types,
     value: f64,
     allowed: f64,
     /// The terms that are summed: which infinities each may be.
-    terms: [Term; 2],
+    terms: [RangeTerm; 2],
     /// Scaled outputs: what one of 1 was before.
     by: f64,
     scales_outputs: bool,
@@ -20,14 +20,14 @@ pub(super) struct Range<'a> {
 
 /// One of the two products.
 #[derive(Debug, Clone, Copy, Default)]
-struct Term {
+struct RangeTerm {
     /// It may be infinite with the sign +, with the sign -.
     infinite: [bool; 2],
     /// It may be infinity times 0.
     nan: bool,
 }
 
-impl<'a> Range<'a> {
+impl<'a> OverflowRange<'a> {
     pub(super) fn new(
         pair: &PairBound,
         types: &'a Types,
@@ -60,9 +60,9 @@ impl<'a> Range<'a> {
             let infinite = infinite_factor || infinite_input || reaches(size * most, types.arithmetic);
             let infinite = infinite && input != 0.0;
             let sign = usize::from((input < 0.0) != (factor < 0.0));
-            let mut term = Term {
+            let mut term = RangeTerm {
                 nan: (infinite_factor && (input == 0.0 || flushed)) || (infinite_input && any_sign),
-                ..Term::default()
+                ..RangeTerm::default()
             };
             term.infinite[sign] = infinite;
             term.infinite[1 - sign] = infinite && any_sign;

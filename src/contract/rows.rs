@@ -33,7 +33,7 @@ pub struct RowBound {
 
 /// What a head of a token took and wrote: as many elements as there are pairs.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct PairRow<'a> {
     /// First channel of each pair.
     pub a: &'a [f64],
     /// Second channel of each pair.
@@ -46,7 +46,7 @@ pub struct Row<'a> {
 
 /// The tally of a judgement.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tally {
+pub struct RowTally {
     /// Largest error / bound of what passed.
     pub ratio: f64,
     /// Where: the row's `label`, the pair, and whether it was the second output.
@@ -61,7 +61,7 @@ pub struct Tally {
     pub beyond_angle_limit: u64,
 }
 
-impl Tally {
+impl RowTally {
     /// Adds what another part of the same judgement found.
     pub fn merge(&mut self, other: &Self) {
         if other.ratio > self.ratio {
@@ -168,7 +168,7 @@ impl RowBound {
     ///
     /// # Errors
     /// The first element that fails; `tally` then holds what was judged before it.
-    pub fn judge(&self, row: Row<'_>, label: u64, tally: &mut Tally) -> Result<(), Box<Miss>> {
+    pub fn judge(&self, row: PairRow<'_>, label: u64, tally: &mut RowTally) -> Result<(), Box<Miss>> {
         let lengths = [self.pairs.len(), row.a.len(), row.b.len(), row.first.len(), row.second.len()];
         let count = lengths.into_iter().min().unwrap_or(0);
         // The last rounding is to the storage type: the store, or else the sum.
@@ -190,7 +190,7 @@ impl RowBound {
 
     /// Whether the errors of STEP pairs are all below `ratio` times a lower estimate of their bounds. False for NaN.
     #[inline]
-    fn settles(&self, row: Row<'_>, start: usize, ratio: f64, scale: f64, least: f64) -> bool {
+    fn settles(&self, row: PairRow<'_>, start: usize, ratio: f64, scale: f64, least: f64) -> bool {
         // Slices of one length that is known: no bounds checks inside.
         let part = |slice: &[f64]| -> Option<[f64; STEP]> { slice.get(start..start + STEP)?.try_into().ok() };
         let inputs = (part(row.a), part(row.b), part(row.first), part(row.second));
@@ -221,7 +221,7 @@ impl RowBound {
         settled == STEP as u64
     }
 
-    fn judge_pair(&self, row: Row<'_>, pair: usize, label: u64, tally: &mut Tally) -> Result<(), Box<Miss>> {
+    fn judge_pair(&self, row: PairRow<'_>, pair: usize, label: u64, tally: &mut RowTally) -> Result<(), Box<Miss>> {
         let bound = &self.pairs[pair];
         let inputs = (row.a[pair], row.b[pair]);
         for (second, observed) in [(false, row.first[pair]), (true, row.second[pair])] {
@@ -253,14 +253,14 @@ mod tests {
 
     #[test]
     fn merging_keeps_the_first_of_the_largest() {
-        let of = |ratio, label| Tally { ratio, place: Some((label, 0, false)), judged: 2, ..Tally::default() };
+        let of = |ratio, label| RowTally { ratio, place: Some((label, 0, false)), judged: 2, ..RowTally::default() };
         let mut all = of(0.5, 1);
         all.merge(&of(0.5, 2));
         all.merge(&of(0.25, 3));
-        assert_eq!(all, Tally { judged: 6, ..of(0.5, 1) });
-        all.merge(&Tally { range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) });
+        assert_eq!(all, RowTally { judged: 6, ..of(0.5, 1) });
+        all.merge(&RowTally { range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) });
         let expected =
-            Tally { judged: 8, range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) };
+            RowTally { judged: 8, range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) };
         assert_eq!(all, expected);
     }
 }

@@ -107,7 +107,7 @@ fn chosen<'a>(what: &str, text: &str, known: impl Iterator<Item = &'a str> + Clo
 mod tests {
     use super::*;
     use crate::contract::contracts;
-    use crate::contract::{Fma, Kept, Settings};
+    use crate::contract::{Fma, Precision, Settings};
 
     #[test]
     fn a_declaration_comes_back_from_its_text_and_is_resolved() {
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(declaration.to_string(), text);
         let contract = declaration.resolve(&table).expect("exists");
         let mut expected = table.contract("cached", "pow").expect("exists");
-        (expected.class.angles, expected.class.trig_ulps, expected.class.trig_error) = (Kept::F64, 1.5, 1e-7);
+        (expected.class.angles, expected.class.trig_ulps, expected.class.trig_error) = (Precision::F64, 1.5, 1e-7);
         (expected.class.flushes, expected.class.fma) = (true, Fma::Never);
         expected.frequencies.per_index.library = 2.0;
         assert_eq!(contract, expected);

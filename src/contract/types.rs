@@ -6,7 +6,7 @@ use super::arithmetic::Contract;
 use super::arithmetic::Fma;
 use super::arithmetic::Scaling;
 use super::arithmetic::Store;
-use super::kept::Kept;
+use super::precision::Precision;
 
 /// What f64 costs where a contract says "exact": 2^-51 of the largest cosine or sine (2^-52 for the function, 2^-53 for its
 /// scaling), and as much of the products (2^-53 for each, 2^-53 for the sum).
@@ -47,7 +47,8 @@ impl Types {
             flushes: class.flushes,
             fma: class.fma,
             // f32 kept in f32 is not rounded again.
-            truncates: class.store == Store::TowardZero && (storage != DType::F32 || class.arithmetic == Kept::Exact),
+            truncates: class.store == Store::TowardZero
+                && (storage != DType::F32 || class.arithmetic == Precision::Exact),
             scaling: class.scaling,
             scaled: class.scaling_type().dtype(storage),
         }

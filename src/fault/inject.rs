@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::walk::FormulaWalk;
-use super::{Emulation, Fault};
+use super::{EmulationChanges, Fault};
 use crate::backend::emulated::{self, Emulated, Shared, Storing, Trig};
-use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
+use crate::backend::{Answer, Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::{Call, PositionView};
 use crate::contract::Declaration;
 use crate::contract::{ContractTable, Procedure};
@@ -18,7 +18,7 @@ use crate::spec::Library;
 /// If the fault does not fit: an unknown key or value, a contract or scheme that does not exist.
 pub(super) fn emulated(
     fault: &Fault,
-    what: &Emulation,
+    what: &EmulationChanges,
     library: &Library,
     shared: &Arc<Shared>,
     contracts: &ContractTable,
@@ -94,7 +94,7 @@ fn set(emulation: &mut emulated::Emulation, key: &str, value: &str, contracts: &
 
 /// What a stateful kernel keeps from an earlier call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum Remembered {
     FirstPositions,
     PreviousPositions,
     FirstScaling,
@@ -103,14 +103,14 @@ enum Kept {
     NarrowestTable,
 }
 
-fn kept(key: &str, value: &str) -> Result<Kept, String> {
+fn kept(key: &str, value: &str) -> Result<Remembered, String> {
     Ok(match (key, value) {
-        ("positions", "first") => Kept::FirstPositions,
-        ("positions", "previous") => Kept::PreviousPositions,
-        ("scaling", "first") => Kept::FirstScaling,
-        ("direction", "first") => Kept::FirstDirection,
-        ("output", "first") => Kept::FirstOutput,
-        ("table", "narrowest") => Kept::NarrowestTable,
+        ("positions", "first") => Remembered::FirstPositions,
+        ("positions", "previous") => Remembered::PreviousPositions,
+        ("scaling", "first") => Remembered::FirstScaling,
+        ("direction", "first") => Remembered::FirstDirection,
+        ("output", "first") => Remembered::FirstOutput,
+        ("table", "narrowest") => Remembered::NarrowestTable,
         _ => return Err(format!("state: {key}: {value}: no kernel keeps that")),
     })
 }
@@ -118,7 +118,7 @@ fn kept(key: &str, value: &str) -> Result<Kept, String> {
 /// Makes a faulty kernel.
 pub(super) struct Faulty {
     emulation: emulated::Emulation,
-    state: Vec<Kept>,
+    state: Vec<Remembered>,
     shared: Arc<Shared>,
 }
 
@@ -139,7 +139,7 @@ impl BackendFactory for Faulty {
 /// A kernel that keeps something from an earlier call.
 struct Stateful {
     inner: Emulated,
-    state: Vec<Kept>,
+    state: Vec<Remembered>,
     bytes: usize,
     /// Earlier calls of each shape: the call, and the memory before and after it.
     seen: Vec<Earlier>,
@@ -180,15 +180,15 @@ impl Stateful {
         };
         if let Some((scaling, direction)) = scaling_and_direction {
             let first = *self.first.get_or_insert((*scaling, *direction));
-            if self.state.contains(&Kept::FirstScaling) {
+            if self.state.contains(&Remembered::FirstScaling) {
                 *scaling = first.0;
             }
-            if self.state.contains(&Kept::FirstDirection) {
+            if self.state.contains(&Remembered::FirstDirection) {
                 *direction = first.1;
             }
         }
         let Some(earlier) = earlier.and_then(|at| self.seen.get(at)) else { return };
-        let stale = [Kept::FirstPositions, Kept::PreviousPositions].iter().any(|k| self.state.contains(k));
+        let stale = [Remembered::FirstPositions, Remembered::PreviousPositions].iter().any(|k| self.state.contains(k));
         if !stale {
             return;
         }
@@ -222,14 +222,14 @@ impl Backend for Stateful {
         self.inner.arena(bytes)
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         /// Most memory of earlier calls that is kept.
         const MOST_BYTES: usize = 1 << 22;
         let earlier = self.seen.iter().position(|e| alike(&e.call, call));
         let before = self.inner.memory().get(..self.bytes).unwrap_or_default().to_vec();
         let mut mine = call.clone();
         self.replaced(&mut mine, earlier);
-        if self.state.contains(&Kept::NarrowestTable)
+        if self.state.contains(&Remembered::NarrowestTable)
             && let Some(dtype) = call.qk().map(|qk| qk.q.dtype)
         {
             let knobs = &mut self.inner.emulation_mut().knobs;
@@ -239,7 +239,7 @@ impl Backend for Stateful {
             }
         }
         let outcome = self.inner.call(&mine);
-        if self.state.contains(&Kept::FirstOutput)
+        if self.state.contains(&Remembered::FirstOutput)
             && let Some(at) = earlier
             && let (Some(qk), Ok(arena)) = (call.qk(), self.inner.arena(self.bytes))
             && let Some(old) = self.seen.get(at).filter(|e| e.after.len() == arena.len())
@@ -252,7 +252,7 @@ impl Backend for Stateful {
                 }
             }
         }
-        let keeps_latest = self.state.contains(&Kept::PreviousPositions);
+        let keeps_latest = self.state.contains(&Remembered::PreviousPositions);
         if before.len() <= MOST_BYTES && (earlier.is_none() || keeps_latest) {
             let after = self.inner.memory().get(..self.bytes).unwrap_or_default().to_vec();
             self.seen.retain(|e| !alike(&e.call, call));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::walk::{NAMES, OwnPairing};
-use super::{Emulation, Fault, Injection, SourceEdits, Walk};
+use super::{EmulationChanges, Fault, IndexFault, Injection, SourceEdits};
 use crate::backend::emulated::Action;
 use crate::case::Level;
 use crate::numeric::DType;
@@ -116,7 +116,7 @@ fn injection(fields: &mut Fields<'_>, sink: &mut Sink) -> Option<Injection> {
                 Some(walk) => Some(Arc::new(walk?)),
                 None => None,
             };
-            Some(Injection::Emulated(Box::new(Emulation { scheme, arithmetic, walk, state })))
+            Some(Injection::Emulated(Box::new(EmulationChanges { scheme, arithmetic, walk, state })))
         }
         None => {
             let error =
@@ -133,7 +133,7 @@ fn words(node: &Node) -> Result<Vec<(String, String)>, SpecError> {
     entries.iter().map(|(key, node)| Ok((key.text.clone(), node.text("a value")?.to_owned()))).collect()
 }
 
-fn walk(node: &Node, sink: &mut Sink) -> Option<Walk> {
+fn walk(node: &Node, sink: &mut Sink) -> Option<IndexFault> {
     let mut fields = sink.take(Fields::new(node, "a walk"))?;
     let names = expr::Names::new("a walk")
         .with_all(NAMES.iter().enumerate().map(|(slot, name)| (*name, expr::Name::Slot(slot))));
@@ -147,7 +147,7 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<Walk> {
         sink.take(parsed)
     };
     const N: Type = Type::Number;
-    let mut walk = Walk {
+    let mut walk = IndexFault {
         row: formula(&mut fields, "row", N),
         token: formula(&mut fields, "token", N),
         axis: formula(&mut fields, "axis", N),

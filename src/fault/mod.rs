@@ -17,7 +17,7 @@ use crate::spec::model::Pairing;
 use crate::spec::yaml::Node;
 
 pub use load::{catalogue, read};
-pub use walk::{OwnPairing, Walk};
+pub use walk::{IndexFault, OwnPairing};
 pub use workshop::{HonestKernel, Workshop};
 
 /// A defect.
@@ -55,20 +55,20 @@ pub struct Fault {
 #[derive(Debug, Clone)]
 pub enum Injection {
     /// Into the emulated backend.
-    Emulated(Box<Emulation>),
+    Emulated(Box<EmulationChanges>),
     /// Into a C kernel, by editing its source.
     Source(SourceEdits),
 }
 
 /// Changes of the emulated backend.
 #[derive(Debug, Clone, Default)]
-pub struct Emulation {
+pub struct EmulationChanges {
     /// Keys laid over the scheme's file.
     pub scheme: Option<Node>,
     /// Changed arithmetic: key and value, such as `angles` and `bf16`.
     pub arithmetic: Vec<(String, String)>,
     /// Changed indices.
-    pub walk: Option<Arc<Walk>>,
+    pub walk: Option<Arc<IndexFault>>,
     /// What is kept from an earlier call: what (such as `positions`), and from which (`first`, `previous`, `narrowest`).
     pub state: Vec<(String, String)>,
 }

@@ -1,6 +1,6 @@
 //! Index mistakes, as formulas over the indices of a kernel's loops.
 
-use crate::backend::emulated::{self, Action, Fetch, Place, Scene, Side};
+use crate::backend::emulated::{self, Action, Fetch, Operand, PairPlace, Scene};
 use crate::case::Level;
 use crate::numeric::Dd;
 use crate::spec::expr::{Expr, Name};
@@ -41,7 +41,7 @@ pub enum OwnPairing {
 
 /// Formulas for what a kernel reads and writes; what is `None` is as it should be.
 #[derive(Debug, Clone, Default)]
-pub struct Walk {
+pub struct IndexFault {
     /// Batch row whose position is used.
     pub row: Option<Expr>,
     /// Token of the layout (level rotate: of the call) whose position is used.
@@ -60,7 +60,7 @@ pub struct Walk {
     pub from_token: Option<Expr>,
     /// Head that the input is read from.
     pub from_head: Option<Expr>,
-    /// Side that the input is read from.
+    /// Operand that the input is read from.
     pub from_side: Option<Expr>,
     /// Where nothing is written.
     pub skip: Option<Expr>,
@@ -80,16 +80,16 @@ pub struct Walk {
     pub tail: Option<Action>,
 }
 
-/// A [`Walk`] on a plan whose axes are known.
+/// A [`IndexFault`] on a plan whose axes are known.
 pub(super) struct FormulaWalk {
-    pub(super) formulas: Walk,
+    pub(super) formulas: IndexFault,
 }
 
 /// Value of a name at a place.
-fn name(place: Place, scene: &Scene<'_>, position: f64, name: Name) -> f64 {
+fn name(place: PairPlace, scene: &Scene<'_>, position: f64, name: Name) -> f64 {
     let Name::Slot(slot) = name else { return f64::NAN };
     let flag = |b: bool| f64::from(u8::from(b));
-    let key = place.side == Side::Key;
+    let key = place.side == Operand::Key;
     match slot {
         0 => place.row as f64,
         1 => place.token as f64,
@@ -114,24 +114,24 @@ fn name(place: Place, scene: &Scene<'_>, position: f64, name: Name) -> f64 {
     }
 }
 
-fn value(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> Option<f64> {
+fn value(formula: Option<&Expr>, place: PairPlace, scene: &Scene<'_>) -> Option<f64> {
     formula.map(|formula| formula.float(&|id| name(place, scene, f64::NAN, id)))
 }
 
 /// The formula as an index, wrapped into `0..limit` so that a fault stays inside memory.
-fn index(formula: Option<&Expr>, place: Place, scene: &Scene<'_>, otherwise: usize, limit: usize) -> usize {
+fn index(formula: Option<&Expr>, place: PairPlace, scene: &Scene<'_>, otherwise: usize, limit: usize) -> usize {
     match value(formula, place, scene) {
         Some(v) if v.is_finite() => (v.floor() as i64).rem_euclid(limit.max(1) as i64) as usize,
         _ => otherwise,
     }
 }
 
-fn holds(formula: Option<&Expr>, place: Place, scene: &Scene<'_>) -> bool {
+fn holds(formula: Option<&Expr>, place: PairPlace, scene: &Scene<'_>) -> bool {
     value(formula, place, scene).is_some_and(|v| v != 0.0)
 }
 
 impl emulated::Walk for FormulaWalk {
-    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+    fn fetch(&self, place: PairPlace, scene: &Scene<'_>) -> Fetch {
         let f = &self.formulas;
         let honest = Fetch::honest(place, scene);
         let pairs = scene.rotary_dim / 2;
@@ -152,32 +152,32 @@ impl emulated::Walk for FormulaWalk {
         }
     }
 
-    fn position(&self, place: Place, scene: &Scene<'_>, position: Dd) -> Dd {
+    fn position(&self, place: PairPlace, scene: &Scene<'_>, position: Dd) -> Dd {
         let Some(offset) = &self.formulas.offset else { return position };
         let by = offset.float(&|id| name(place, scene, position.to_f64(), id));
         if by.is_finite() { position.plus(Dd::from_f64(by)) } else { position }
     }
 
-    fn factors(&self, place: Place, scene: &Scene<'_>) -> (f64, f64) {
+    fn factors(&self, place: PairPlace, scene: &Scene<'_>) -> (f64, f64) {
         let f = &self.formulas;
         let one = |formula: &Option<Expr>| value(formula.as_ref(), place, scene).unwrap_or(1.0);
         (one(&f.cos), one(&f.sin))
     }
 
-    fn input(&self, place: Place, scene: &Scene<'_>) -> (Side, usize, usize, usize) {
+    fn input(&self, place: PairPlace, scene: &Scene<'_>) -> (Operand, usize, usize, usize) {
         let f = &self.formulas;
         let side = match value(f.from_side.as_ref(), place, scene) {
-            Some(1.0) if scene.k_heads > 0 => Side::Key,
-            Some(0.0) => Side::Query,
+            Some(1.0) if scene.k_heads > 0 => Operand::Key,
+            Some(0.0) => Operand::Query,
             _ => place.side,
         };
-        let heads = if side == Side::Key { scene.k_heads } else { scene.q_heads };
+        let heads = if side == Operand::Key { scene.k_heads } else { scene.q_heads };
         let head = index(f.from_head.as_ref(), place, scene, place.head, heads) % heads.max(1);
         let row = index(f.from_row.as_ref(), place, scene, place.row, scene.rows);
         (side, row, index(f.from_token.as_ref(), place, scene, place.token, scene.tokens), head)
     }
 
-    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+    fn action(&self, place: PairPlace, scene: &Scene<'_>) -> Action {
         let f = &self.formulas;
         if holds(f.skip.as_ref(), place, scene) {
             Action::Skip
@@ -190,7 +190,7 @@ impl emulated::Walk for FormulaWalk {
         }
     }
 
-    fn tail(&self, _: Place, _: &Scene<'_>) -> Action {
+    fn tail(&self, _: PairPlace, _: &Scene<'_>) -> Action {
         self.formulas.tail.unwrap_or(Action::Copy)
     }
 

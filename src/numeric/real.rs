@@ -12,7 +12,7 @@ use super::memo::Memo;
 use super::{NumberError, round};
 
 type Binary = FBig<HalfEven, 2>;
-type Outcome = Result<dashu_base::Approximation<Binary, dashu_float::round::Rounding>, dashu_float::FpError>;
+type Rounded = Result<dashu_base::Approximation<Binary, dashu_float::round::Rounding>, dashu_float::FpError>;
 
 /// Bits of a real.
 const PRECISION: usize = 256;
@@ -48,7 +48,7 @@ fn with_constants<T>(work: impl FnOnce(Option<&mut ConstCache>) -> T) -> T {
 }
 
 impl Real {
-    fn checked(outcome: Outcome) -> Result<Self, NumberError> {
+    fn checked(outcome: Rounded) -> Result<Self, NumberError> {
         use dashu_float::FpError;
         let value = match outcome {
             Ok(value) => value.value(),

@@ -26,12 +26,12 @@ use super::sequence::Positions;
 /// # Errors
 /// [`PositionError`] if a formula fails or the layout has more than [`MAX_MATERIALISED`] tokens.
 pub fn positions(scheme: &Scheme, parameters: &Parameters, layout: &Layout) -> Result<Positions, PositionError> {
-    Run::new(scheme, parameters, layout).run()
+    Evaluation::new(scheme, parameters, layout).run()
 }
 
 /// How to run a scheme on a layout: where it begins, and which tokens are wanted.
 #[derive(Debug, Clone)]
-pub struct Run<'a> {
+pub struct Evaluation<'a> {
     scheme: &'a Scheme,
     parameters: &'a Parameters,
     layout: &'a Layout,
@@ -39,11 +39,11 @@ pub struct Run<'a> {
     origin: Origin,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Evaluation<'a> {
     /// The whole layout, from the start of a sequence.
     #[must_use]
     pub fn new(scheme: &'a Scheme, parameters: &'a Parameters, layout: &'a Layout) -> Self {
-        Run { scheme, parameters, layout, window: None, origin: Origin::START }
+        Evaluation { scheme, parameters, layout, window: None, origin: Origin::START }
     }
 
     /// Only these tokens (indices in the layout). What lies before them is skipped without being computed, as far as the
@@ -242,7 +242,7 @@ impl Positions {
         columns: Vec<Column>,
         next: Option<Vec<Number>>,
     ) -> Result<Self, PositionError> {
-        let mut positions = Run::new(scheme, parameters, layout).window(0..0).run()?;
+        let mut positions = Evaluation::new(scheme, parameters, layout).window(0..0).run()?;
         let tokens = layout.tokens();
         let axes = scheme.axes.len();
         let fits = |column: &Column| column.len() as u64 == tokens;

@@ -12,7 +12,7 @@ pub mod sweep;
 mod vectors;
 
 pub use column::Column;
-pub use evaluate::{Run, positions};
+pub use evaluate::{Evaluation, positions};
 pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment};
 pub(crate) use parameters::check;
 pub use parameters::{ParameterError, Parameters};

@@ -21,7 +21,7 @@ use crate::rotation::PlanCache;
 use crate::rotation::PlanError;
 use judge::Judge;
 
-pub use place::{Place, Violation};
+pub use place::{Violation, ViolationPlace};
 
 /// What came of evaluating an invariant on a layout.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,5 +3,5 @@
 pub mod invariants;
 pub mod papers;
 
-pub use invariants::{Checker, InvariantError, Outcome, Place, Violation};
-pub use papers::{Finding, PROPERTIES, Property, properties};
+pub use invariants::{Checker, InvariantError, Outcome, Violation, ViolationPlace};
+pub use papers::{Decision, PROPERTIES, Property, properties};

@@ -28,7 +28,7 @@ pub struct Property {
     pub id: &'static str,
     /// What it says.
     pub statement: &'static str,
-    rule: fn(&Subject<'_>) -> Result<Finding, PropertyError>,
+    rule: fn(&Subject<'_>) -> Result<Decision, PropertyError>,
 }
 
 /// Every property, in the order in which they are shown.
@@ -50,14 +50,14 @@ impl Property {
     ///
     /// # Errors
     /// [`PropertyError`] if the scheme cannot be run.
-    pub fn decide(&self, subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+    pub fn decide(&self, subject: &Subject<'_>) -> Result<Decision, PropertyError> {
         (self.rule)(subject)
     }
 }
 
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct Decision {
     /// Whether the scheme has the property.
     pub holds: bool,
     /// The layout that shows that it has not (the smallest one in the order of the sweep), or an example of why it has.
@@ -66,13 +66,13 @@ pub struct Finding {
     pub evidence: String,
 }
 
-impl Finding {
+impl Decision {
     fn holds(evidence: String) -> Self {
-        Finding { holds: true, witness: None, evidence }
+        Decision { holds: true, witness: None, evidence }
     }
 
     fn fails(witness: &Layout, evidence: String) -> Self {
-        Finding { holds: false, witness: Some(witness.clone()), evidence }
+        Decision { holds: false, witness: Some(witness.clone()), evidence }
     }
 }
 
@@ -80,7 +80,7 @@ impl Finding {
 ///
 /// # Errors
 /// [`PropertyError`] if the scheme cannot be run.
-pub fn properties(scheme: &Scheme, parameters: &Parameters) -> Result<Vec<(&'static str, Finding)>, PropertyError> {
+pub fn properties(scheme: &Scheme, parameters: &Parameters) -> Result<Vec<(&'static str, Decision)>, PropertyError> {
     let subject = Subject::new(scheme, parameters)?;
     PROPERTIES.iter().map(|property| Ok((property.id, property.decide(&subject)?))).collect()
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Again;
 use super::table::{BAD, DIM, GOOD, styled};
-use crate::run::snapshot::{About, Change, Comparison, Direction, GroupKey, Tally};
+use crate::run::snapshot::{About, Comparison, Differences, Direction, GroupKey, OutputChange};
 
 /// Most lines of a list for people; JSON has all.
 const SHOWN: usize = 12;
@@ -124,7 +124,7 @@ fn groups(out: &mut String, report: &SnapshotReport, details: bool) -> std::fmt:
     writeln!(out)
 }
 
-fn group(out: &mut String, width: usize, key: &GroupKey, tally: &Tally, details: bool) -> std::fmt::Result {
+fn group(out: &mut String, width: usize, key: &GroupKey, tally: &Differences, details: bool) -> std::fmt::Result {
     let GroupKey { scheme, level, dtype, pairing, band } = key;
     let largest = tally.largest.map_or("-".to_owned(), |d| d.to_string());
     let moves =
@@ -154,7 +154,7 @@ fn group(out: &mut String, width: usize, key: &GroupKey, tally: &Tally, details:
     Ok(())
 }
 
-fn one(out: &mut String, change: &Change, again: &Again) -> std::fmt::Result {
+fn one(out: &mut String, change: &OutputChange, again: &Again) -> std::fmt::Result {
     writeln!(out, "{} {}", styled(BAD, &change.distance.to_string()), change.place)?;
     writeln!(out, "     was    {}", change.old)?;
     writeln!(out, "     is     {}", change.new)?;

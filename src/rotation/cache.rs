@@ -13,11 +13,11 @@ use crate::positions::Parameters;
 /// Plans by scheme text, profile, parameters and heads. Shared between threads.
 #[derive(Debug, Default)]
 pub struct PlanCache {
-    plans: Mutex<BTreeMap<Key, Arc<RotationPlan>>>,
+    plans: Mutex<BTreeMap<PlanKey, Arc<RotationPlan>>>,
 }
 
 /// Scheme id, digest of its text, what was set, layer, heads.
-type Key = (String, String, String, u32, HeadShape);
+type PlanKey = (String, String, String, u32, HeadShape);
 
 impl PlanCache {
     /// An empty cache.

@@ -2,7 +2,7 @@
 
 use crate::numeric::Number;
 use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
-use crate::spec::model::{AxisMap, Run, Scheme};
+use crate::spec::model::{AxisMap, PairRun, Scheme};
 
 use super::plan::HeadShape;
 use super::plan::NO_AXIS;
@@ -97,7 +97,7 @@ impl HeadSizes<'_> {
         Ok(rows)
     }
 
-    fn row(&self, runs: &[Run]) -> Result<Vec<u8>, PlanError> {
+    fn row(&self, runs: &[PairRun]) -> Result<Vec<u8>, PlanError> {
         let pairs = self.rotary_dim / 2;
         let counts: Vec<Option<&Expr>> = runs.iter().map(|run| run.pairs.as_ref()).collect();
         let mut row = Vec::with_capacity(pairs as usize);

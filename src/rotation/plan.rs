@@ -184,13 +184,13 @@ fn row_of<T>(table: &[T], row: u32, pairs: u32) -> &[T] {
 }
 
 /// A pair of a plan that is being made, and everything its formulas can see.
-struct Pair<'a> {
+struct PairScope<'a> {
     sizes: &'a HeadSizes<'a>,
     /// Index, index within the axis, pairs of the axis.
     at: [u32; 3],
 }
 
-impl Env for Pair<'_> {
+impl Env for PairScope<'_> {
     fn value(&self, name: NameId) -> Result<Number, EvalError> {
         let [i, j, n_axis] = self.at.map(|value| Number::from_i64(i64::from(value)));
         match name {
@@ -235,7 +235,7 @@ fn frequencies(
             frequencies.push(value);
             continue;
         }
-        let value = formula.number(&Pair { sizes, at });
+        let value = formula.number(&PairScope { sizes, at });
         let value = value.map_err(|error| sizes.failed(&format!("inv_freq of pair {i}"), formula, error))?.to_f64();
         if !value.is_finite() || value < 0.0 || (value != 0.0 && value < MIN_FREQUENCY) {
             let what = format!("inv_freq of pair {i} must be 0 or from 2^-100 up and finite, found {value:e}");

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::backend::timing::median;
-use crate::backend::{Backend, Manifest, Outcome, Timing};
+use crate::backend::{Answer, Backend, Manifest, Timing};
 use crate::case::{Alias, Case, Consume, Level, Prepared, prepare_within};
 use crate::check::{Generator, Group, HeadPreset};
 use crate::numeric::{DType, Rng};
@@ -167,12 +167,12 @@ pub fn bench(
     };
     let plans = PlanCache::new();
     for level in &levels {
-        let (scheme, model) = subject(&manifest, *level, &levels, library, options)?;
+        let (scheme, model) = harness(&manifest, *level, &levels, library, options)?;
         for dtype in &dtypes {
             for count in &tokens {
                 progress(&format!("{level} {dtype} {count} tokens"));
                 let what = format!("{level} {} {dtype} {count} tokens", scheme.id());
-                let shape = Shape { level: *level, scheme, model, dtype: *dtype, tokens: *count };
+                let shape = TimedShape { level: *level, scheme, model, dtype: *dtype, tokens: *count };
                 match shape.time(backend, &manifest, library, &plans, options) {
                     Ok((row, device_clock)) => {
                         if device_clock {
@@ -189,7 +189,7 @@ pub fn bench(
 }
 
 /// The scheme that a level is timed on, and the model whose heads it gets.
-fn subject<'a>(
+fn harness<'a>(
     manifest: &Manifest,
     level: Level,
     levels: &[Level],
@@ -227,7 +227,7 @@ fn layout(tokens: u64) -> Option<Layout> {
         .ok()
 }
 
-struct Shape<'a> {
+struct TimedShape<'a> {
     level: Level,
     scheme: &'a Scheme,
     model: &'a ModelPreset,
@@ -235,7 +235,7 @@ struct Shape<'a> {
     tokens: u64,
 }
 
-impl Shape<'_> {
+impl TimedShape<'_> {
     /// One row, and whether the device's clock was used.
     fn time(
         &self,
@@ -277,7 +277,7 @@ impl Shape<'_> {
         let arena = backend.arena(prepared.bytes).map_err(|e| e.to_string())?;
         prepared.write_repeated(arena, &values);
         let timed = backend.time(&prepared.call, &timing).map_err(|outcome| match outcome {
-            Outcome::Ok => "nothing was measured".into(),
+            Answer::Ok => "nothing was measured".into(),
             outcome => outcome.to_string(),
         })?;
         let call = Seconds::of(&timed.calls).ok_or("nothing was measured")?;

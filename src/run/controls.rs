@@ -71,10 +71,10 @@ fn one(
         if kind == ControlKind::Stale {
             // Its first answer is right; the same shapes with other contents must show it.
             control = Control::new(kind);
-            let _ = check.judge(&case, &mut context.subject(&mut control));
+            let _ = check.judge(&case, &mut context.harness(&mut control));
             case.seed ^= 0x5a5a;
         }
-        match check.judge(&case, &mut context.subject(&mut control)) {
+        match check.judge(&case, &mut context.harness(&mut control)) {
             Verdict::Pass(_) => judged += 1,
             Verdict::Fail(failure) if kind == ControlKind::KnownGood => return Err(failure.summary),
             Verdict::Fail(_) => (judged, failed) = (judged + 1, failed + 1),

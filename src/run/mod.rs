@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::{Case, Level};
-use crate::check::{CATALOGUE, Check, Gap, Generator, Group, Planned, Schedule, SpecInvariant, Subject, Verdict};
+use crate::check::{CATALOGUE, Check, Gap, Generator, Group, Harness, Planned, Schedule, SpecInvariant, Verdict};
 use crate::contract::ContractTable;
 use crate::numeric::{DType, Number};
 use crate::rotation::PlanCache;
@@ -79,8 +79,8 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// What a check needs to judge a backend.
-    pub fn subject<'s>(&'s self, backend: &'s mut dyn Backend) -> Subject<'s> {
-        Subject { backend, library: self.library, plans: &self.plans, contracts: self.contracts }
+    pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
+        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts }
     }
 }
 
@@ -110,10 +110,10 @@ impl Item<'_> {
         }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         match self {
-            Item::Check(check) => check.judge(case, subject),
-            Item::Invariant(invariant) => invariant.judge(case, subject),
+            Item::Check(check) => check.judge(case, harness),
+            Item::Invariant(invariant) => invariant.judge(case, harness),
         }
     }
 }
@@ -154,7 +154,7 @@ pub fn replay(case: &Case, backend: &mut dyn Backend, context: &Context) -> Resu
     if backend.manifest().level(case.level).is_none() {
         return Err(format!("the backend has no level {}", case.level));
     }
-    Ok(item.judge(case, &mut context.subject(backend)))
+    Ok(item.judge(case, &mut context.harness(backend)))
 }
 
 /// Hangs after which a run gives up on a backend.
@@ -288,7 +288,7 @@ fn unit(
         let number = numbers.entry(band.clone()).or_default();
         let case_id = result.case_id(band, *number);
         *number += 1;
-        let verdict = item.judge(case, &mut context.subject(backend));
+        let verdict = item.judge(case, &mut context.harness(backend));
         let hung = matches!(&verdict, Verdict::Fail(f) if f.lost_backend && f.summary.contains("hung"));
         let fresh = result.failures.is_empty();
         result.count(band, &verdict);
@@ -296,7 +296,7 @@ fn unit(
             let lost = failure.lost_backend;
             let (small, failure) = if fresh && !hung && !options.first_failure_only {
                 let budget = if lost { 24 } else { 160 };
-                shrink(case, failure, budget, &manifest, context, |c| item.judge(c, &mut context.subject(backend)))
+                shrink(case, failure, budget, &manifest, context, |c| item.judge(c, &mut context.harness(backend)))
             } else {
                 (case.clone(), failure)
             };

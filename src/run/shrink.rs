@@ -1,7 +1,7 @@
 //! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Data, Level, Memory, Place};
+use crate::case::{Alias, Case, Data, Level, Memory, PositionSource};
 use crate::check::{Failure, Verdict};
 use crate::positions::{Layout, Segment};
 
@@ -96,36 +96,42 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
 }
 
 /// Places with fewer or smaller numbers. Each is simpler, so that no chain of them comes back to where it was.
-fn nearer_places(place: Place) -> Vec<Place> {
+fn nearer_places(place: PositionSource) -> Vec<PositionSource> {
     let half = |low: i64, high: i64| low + (high - low) / 2;
     match place {
-        Place::Layout { shift: 0 } => Vec::new(),
-        Place::Layout { shift } => vec![Place::Layout { shift: 0 }, Place::Layout { shift: shift / 2 }],
-        Place::Random { low, high } if high > low => vec![Place::Random { low, high: half(low, high) }],
-        Place::Random { .. } => Vec::new(),
+        PositionSource::Layout { shift: 0 } => Vec::new(),
+        PositionSource::Layout { shift } => {
+            vec![PositionSource::Layout { shift: 0 }, PositionSource::Layout { shift: shift / 2 }]
+        }
+        PositionSource::Random { low, high } if high > low => {
+            vec![PositionSource::Random { low, high: half(low, high) }]
+        }
+        PositionSource::Random { .. } => Vec::new(),
         // One number for all tokens, and that nearer to 0.
-        Place::Span { low, high } if low == high => [low / 2, low - low.signum()]
+        PositionSource::Span { low, high } if low == high => [low / 2, low - low.signum()]
             .into_iter()
             .filter(|v| *v != low)
-            .map(|v| Place::Span { low: v, high: v })
+            .map(|v| PositionSource::Span { low: v, high: v })
             .collect(),
-        Place::Span { low, high } => {
+        PositionSource::Span { low, high } => {
             let ends = [(0, 0), (low, low), (high, high), (low, half(low, high)), (half(low, high) + 1, high)];
             let inside = ends.into_iter().filter(|(a, b)| (low..=high).contains(a) && (*a, *b) != (low, high));
-            let spans = inside.map(|(low, high)| Place::Span { low, high });
-            [Place::Layout { shift: 0 }].into_iter().chain(spans).collect()
+            let spans = inside.map(|(low, high)| PositionSource::Span { low, high });
+            [PositionSource::Layout { shift: 0 }].into_iter().chain(spans).collect()
         }
-        Place::Fractions { low, high, parts } if high - low > 1 => {
-            vec![Place::Layout { shift: 0 }, Place::Fractions { low, high: half(low, high), parts }]
+        PositionSource::Fractions { low, high, parts } if high - low > 1 => {
+            vec![PositionSource::Layout { shift: 0 }, PositionSource::Fractions { low, high: half(low, high), parts }]
         }
-        Place::QuarterTurns { low, high } if high > low => {
+        PositionSource::QuarterTurns { low, high } if high > low => {
             vec![
-                Place::Layout { shift: 0 },
-                Place::Span { low: high, high },
-                Place::QuarterTurns { low, high: half(low, high) },
+                PositionSource::Layout { shift: 0 },
+                PositionSource::Span { low: high, high },
+                PositionSource::QuarterTurns { low, high: half(low, high) },
             ]
         }
-        Place::Fractions { .. } | Place::QuarterTurns { .. } => vec![Place::Layout { shift: 0 }],
+        PositionSource::Fractions { .. } | PositionSource::QuarterTurns { .. } => {
+            vec![PositionSource::Layout { shift: 0 }]
+        }
     }
 }
 

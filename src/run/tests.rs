@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::{CheckResult, Context, Options, groups, run};
 use crate::backend::host::Host;
-use crate::backend::{Backend, BackendFactory, Manifest, Outcome, StartError};
+use crate::backend::{Answer, Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::Call;
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
@@ -25,9 +25,9 @@ impl Backend for Hanging {
         self.host.arena(bytes)
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         match call.qk() {
-            Some(qk) if Some(qk.q.dtype) == self.on => Outcome::TimedOut("no answer".into()),
+            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut("no answer".into()),
             _ => self.host.call(call),
         }
     }

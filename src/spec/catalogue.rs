@@ -28,12 +28,12 @@ pub struct CatalogueEntry {
     pub cannot_catch: String,
     /// Every scheme must state it, as holding or as failing.
     pub required: bool,
-    pub(super) content: Content,
+    pub(super) content: CatalogueContent,
 }
 
 /// What an invariant says, before names are resolved.
 #[derive(Debug, Clone)]
-pub(super) struct Content {
+pub(super) struct CatalogueContent {
     pub scope: Scope,
     pub when: Option<Node>,
     pub claim: ClaimNode,
@@ -130,7 +130,7 @@ pub(super) fn check_id(key: &Key) -> Result<(), SpecError> {
 }
 
 /// `for`, `when`, and one of `holds` and `equals`.
-pub(super) fn content(fields: &mut Fields<'_>) -> Result<Content, SpecError> {
+pub(super) fn content(fields: &mut Fields<'_>) -> Result<CatalogueContent, SpecError> {
     let scope = fields.optional("for");
     let when = fields.optional("when").cloned();
     let claim = match (fields.entry("holds"), fields.entry("equals")) {
@@ -157,5 +157,5 @@ pub(super) fn content(fields: &mut Fields<'_>) -> Result<Content, SpecError> {
             })?
         }
     };
-    Ok(Content { scope, when, claim })
+    Ok(CatalogueContent { scope, when, claim })
 }

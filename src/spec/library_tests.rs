@@ -1,6 +1,6 @@
 use super::*;
 use crate::numeric::Number;
-use crate::spec::model::{AxisMap, Claim, Pairing, Running, Step, Tier, Verdict};
+use crate::spec::model::{AxisMap, Claim, Pairing, Running, Stated, Step, Tier};
 use crate::spec::resolve::{Widths, axis_of_pairs};
 
 fn library() -> Library {
@@ -133,9 +133,9 @@ fn invariants_say_what_they_need() {
     let again = find("degenerates-to-1d-at-delta-1");
     assert!(matches!(&again.claim, Claim::Equals(other) if other == "rope"));
     assert_eq!(again.with.len(), 1);
-    assert!(matches!(again.verdict, Verdict::Holds));
+    assert!(matches!(again.verdict, Stated::Holds));
     assert!(find("temporal-spacing").per_axis && !find("diagonal-layout").per_axis);
-    assert!(matches!(&find("unbiased").verdict, Verdict::Fails { witness } if witness == "video:1x1x2"));
+    assert!(matches!(&find("unbiased").verdict, Stated::Fails { witness } if witness == "video:1x1x2"));
     let text = include_str!("../../spec/schemes/videorope.yaml");
     let line = text.lines().position(|line| line.trim_start().starts_with("temporal-spacing:")).expect("line") + 1;
     assert_eq!(find("temporal-spacing").line, line);

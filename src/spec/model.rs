@@ -170,7 +170,7 @@ pub enum Pairing {
 #[derive(Debug, Clone)]
 pub enum AxisMap {
     /// The same for every head.
-    Shared(Vec<Run>),
+    Shared(Vec<PairRun>),
     /// Groups of key/value heads, in head order; query head q uses the map of kv head floor(q / (q_heads / kv_heads)).
     PerHead(Vec<HeadGroup>),
 }
@@ -181,7 +181,7 @@ pub struct HeadGroup {
     /// How many, over `k_heads`, `q_heads`, `R`, `d`, `head_dim` and parameters; `None` is the rest (at most one).
     pub heads: Option<Expr>,
     /// Their map.
-    pub runs: Vec<Run>,
+    pub runs: Vec<PairRun>,
 }
 
 /// For which numbers of pairs R an axis map is defined: from `min` to `max`, in steps of `multiple_of` counted from 0.
@@ -205,7 +205,7 @@ impl PairLimits {
 
 /// A run of consecutive pairs whose axes repeat with a period.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct PairRun {
     /// How many pairs, over `R`, `d`, `head_dim` and parameters; `None` is the rest (at most one run of a map, not
     /// always the last).
     pub pairs: Option<Expr>,
@@ -229,7 +229,7 @@ pub struct Invariant {
     /// What must hold.
     pub claim: Claim,
     /// Whether the scheme says that it holds or that it fails.
-    pub verdict: Verdict,
+    pub verdict: Stated,
     /// True if `claim` or `when` uses a name that exists once per axis, so that it must hold on each.
     pub per_axis: bool,
     /// Line in the scheme's file, from 1.
@@ -248,7 +248,7 @@ pub enum Claim {
 
 /// What the scheme says of an invariant.
 #[derive(Debug, Clone)]
-pub enum Verdict {
+pub enum Stated {
     /// It holds everywhere.
     Holds,
     /// It fails, and this layout shows it.

@@ -3,7 +3,7 @@
 use crate::numeric::Number;
 
 use super::expr::{Env, EvalError, Expr, Fold, Name};
-use super::model::{HeadGroup, Parameter, Run};
+use super::model::{HeadGroup, PairRun, Parameter};
 
 /// The numbers that maps and frequencies depend on. Also an [`Env`] for them.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ fn sizes(what: &'static str, counts: &[Option<&Expr>], total: usize, env: &dyn E
 ///
 /// # Errors
 /// If a count has no value, is no whole number, or the counts do not add up to R.
-pub fn axis_of_pairs(runs: &[Run], widths: &Widths) -> Result<Vec<Option<usize>>, MapError> {
+pub fn axis_of_pairs(runs: &[PairRun], widths: &Widths) -> Result<Vec<Option<usize>>, MapError> {
     let counts: Vec<Option<&Expr>> = runs.iter().map(|run| run.pairs.as_ref()).collect();
     let sizes = sizes("the runs", &counts, widths.rotary_dim / 2, widths)?;
     let pairs = runs.iter().zip(sizes).flat_map(|(run, size)| run.cycle.iter().copied().cycle().take(size));

@@ -181,20 +181,20 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, SpecError> {
 }
 
 /// A list or map that is not closed yet.
-struct Open {
+struct OpenCollection {
     start: usize,
     flow: bool,
-    content: Content,
+    content: YamlContent,
 }
 
-enum Content {
+enum YamlContent {
     Seq(Vec<Node>),
     Map(Vec<(Key, Node)>, Option<Key>),
 }
 
 struct Builder<'a> {
     file: &'a Arc<SourceFile>,
-    open: Vec<Open>,
+    open: Vec<OpenCollection>,
     root: Option<Node>,
     nodes: usize,
     documents: usize,
@@ -268,17 +268,17 @@ impl Builder<'_> {
                     let message = format!("a spec may nest {MAX_NESTING} levels deep, this one is deeper");
                     return Err(SpecError::new(&self.location(bytes), message));
                 }
-                if let Some(Open { content: Content::Map(_, None), .. }) = self.open.last() {
+                if let Some(OpenCollection { content: YamlContent::Map(_, None), .. }) = self.open.last() {
                     let message = "expected a name as key, found a list or a map";
                     return Err(SpecError::new(&self.location(bytes), message));
                 }
                 let flow = !bytes.is_empty() && matches!(self.file.text.as_bytes().get(bytes.start), Some(b'[' | b'{'));
                 let content = if matches!(event, Event::SequenceStart(..)) {
-                    Content::Seq(Vec::new())
+                    YamlContent::Seq(Vec::new())
                 } else {
-                    Content::Map(Vec::new(), None)
+                    YamlContent::Map(Vec::new(), None)
                 };
-                self.open.push(Open { start: bytes.start, flow, content });
+                self.open.push(OpenCollection { start: bytes.start, flow, content });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(bytes)?,
             _ => {}
@@ -289,11 +289,11 @@ impl Builder<'_> {
     fn close(&mut self, end: Range<usize>) -> Result<(), SpecError> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let (value, last) = match open.content {
-            Content::Seq(items) => {
+            YamlContent::Seq(items) => {
                 let last = items.last().map(|node| node.location.span.end);
                 (Value::Seq(items), last)
             }
-            Content::Map(entries, _) => {
+            YamlContent::Map(entries, _) => {
                 let last = entries.last().map(|(key, node)| node.location.span.end.max(key.location.span.end));
                 (Value::Map(entries), last)
             }
@@ -312,8 +312,8 @@ impl Builder<'_> {
         }
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
-            Some(Content::Seq(items)) => items.push(node),
-            Some(Content::Map(entries, pending)) => match pending.take() {
+            Some(YamlContent::Seq(items)) => items.push(node),
+            Some(YamlContent::Map(entries, pending)) => match pending.take() {
                 Some(key) => entries.push((key, node)),
                 None => {
                     let Value::Scalar { text, .. } = node.value else { return Ok(()) };

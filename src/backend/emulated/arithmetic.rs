@@ -5,7 +5,7 @@
 //! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
 
 use super::frequencies::flushed;
-use super::functions::{self, Function, Functions};
+use super::functions::{self, Functions, LibraryFunction};
 use super::ideal::odd;
 use super::knobs::{Fused, Knobs, Storing, Trig};
 use crate::contract::Types;
@@ -105,7 +105,7 @@ impl Arithmetic {
             let v = self.functions.result(function, argument, exact, self.trig_ulps, self.trig_error);
             flushed(self.knobs.flush, DType::F32, v)
         };
-        (result(Function::Cosine, cos.hi), result(Function::Sine, sin.hi))
+        (result(LibraryFunction::Cosine, cos.hi), result(LibraryFunction::Sine, sin.hi))
     }
 
     /// A factor, scaled and kept in the table's type.

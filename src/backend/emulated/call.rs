@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::arithmetic::Arithmetic;
 use super::elements::put;
-use super::frequencies::{Angles, Exact};
+use super::frequencies::{Angles, ExactFrequencies};
 use super::ideal::odd;
 use super::kernel::Kernel;
 use super::places::{Layouts, Places};
-use super::walk::{Fetch, Place, Scene, Side};
+use super::walk::{Fetch, Operand, PairPlace, Scene};
 use super::{Emulation, Shared};
-use crate::backend::Outcome;
+use crate::backend::Answer;
 use crate::case::Level;
 use crate::case::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef};
 use crate::numeric::{DType, Dd, Number};
@@ -18,7 +18,7 @@ use crate::positions::Parameters;
 use crate::rotation::{HeadShape, RotationPlan};
 use crate::spec::model::Scheme;
 
-pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Call, memory: &mut [u8]) -> Outcome {
+pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Call, memory: &mut [u8]) -> Answer {
     let done = match call {
         Call::Positions { scheme, layouts, token_start, token_count, out, next } => {
             Maker::new(emulation, shared, number, scheme).and_then(|maker| {
@@ -41,11 +41,11 @@ pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Ca
                 let places = Places::of(layouts, maker.scheme.axes.len(), *token_start, packed);
                 maker.rotate((Level::Fused, *token_start), plan, qk, &places, memory)
             }),
-        Call::Apply { .. } => return Outcome::Unsupported("an emulated kernel makes its own cosines and sines".into()),
+        Call::Apply { .. } => return Answer::Unsupported("an emulated kernel makes its own cosines and sines".into()),
     };
     match done {
-        Ok(()) => Outcome::Ok,
-        Err(text) => Outcome::BadArgument(text),
+        Ok(()) => Answer::Ok,
+        Err(text) => Answer::BadArgument(text),
     }
 }
 
@@ -90,7 +90,7 @@ impl<'a> Maker<'a> {
         memory: &mut [u8],
     ) -> Result<(), String> {
         let contract = self.emulation.contracts.first().ok_or("no contract")?;
-        let none = Exact { inv_freq: &[], base: None, rotary_dim: 2 };
+        let none = ExactFrequencies { inv_freq: &[], base: None, rotary_dim: 2 };
         let angles = Angles::new(&contract.1, contract.0, &self.emulation.knobs, none);
         let rounded = |position: Dd, dtype: DType| match angles.position(position) {
             position if dtype.is_float() && dtype != DType::F64 => dtype.encode(odd(position)),
@@ -125,7 +125,7 @@ impl<'a> Maker<'a> {
         for (row, after) in after.iter().enumerate() {
             for (axis, after) in (0u8..).zip(after) {
                 for token in 0..tokens {
-                    let place = Place { side: Side::Query, row, token, head: 0, pair: 0, axis };
+                    let place = PairPlace { side: Operand::Query, row, token, head: 0, pair: 0, axis };
                     let position = match &self.emulation.walk {
                         Some(walk) => {
                             let Fetch { row, token, axis, .. } = walk.fetch(place, &scene);
@@ -205,7 +205,8 @@ impl<'a> Maker<'a> {
         scene.plan = Some(&plan);
         let knobs = &self.emulation.knobs;
         let angles = |row| {
-            let exact = Exact { inv_freq: plan.frequencies(row), base: plan.base, rotary_dim: plan.rotary_dim };
+            let exact =
+                ExactFrequencies { inv_freq: plan.frequencies(row), base: plan.base, rotary_dim: plan.rotary_dim };
             Angles::new(contract, dtype, knobs, exact)
         };
         let angles = (0..plan.map_heads).map(angles).collect();

@@ -1,6 +1,6 @@
 //! How a kernel comes by its frequencies and angles, in the type of its angles.
 
-use super::functions::{Function, Functions};
+use super::functions::{Functions, LibraryFunction};
 use super::ideal::odd;
 use super::knobs::{Knobs, Rows};
 use crate::contract::{Contract, Procedure};
@@ -8,7 +8,7 @@ use crate::numeric::{DType, Dd};
 
 /// What the frequencies of one row of pairs are, exactly.
 #[derive(Debug, Clone, Copy)]
-pub struct Exact<'a> {
+pub struct ExactFrequencies<'a> {
     /// Radians per position of each pair.
     pub inv_freq: &'a [f64],
     /// b, where pair i turns with b^(-2i/d).
@@ -19,7 +19,7 @@ pub struct Exact<'a> {
 
 /// What a kernel keeps of the frequencies: one each, or the step from one to the next.
 #[derive(Debug, Clone)]
-enum Kept {
+enum Stored {
     Each(Vec<f64>),
     Step { step: f64, turns: Vec<bool> },
 }
@@ -27,7 +27,7 @@ enum Kept {
 /// A kernel's frequencies, and what it makes of a position.
 #[derive(Debug, Clone)]
 pub struct Angles {
-    kept: Kept,
+    kept: Stored,
     dtype: Option<DType>,
     flush: bool,
     knobs: Knobs,
@@ -36,9 +36,9 @@ pub struct Angles {
 impl Angles {
     /// Computes the frequencies as the contract says. Where they are no powers of a base they come from a table.
     #[must_use]
-    pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, exact: Exact<'_>) -> Self {
+    pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, exact: ExactFrequencies<'_>) -> Self {
         let dtype = contract.class.angles.dtype(storage);
-        let mut angles = Self { kept: Kept::Each(Vec::new()), dtype, flush: knobs.flush, knobs: knobs.clone() };
+        let mut angles = Self { kept: Stored::Each(Vec::new()), dtype, flush: knobs.flush, knobs: knobs.clone() };
         angles.kept = angles.frequencies(contract, exact);
         angles
     }
@@ -52,8 +52,8 @@ impl Angles {
         narrower.map_or(v, |dtype| dtype.round(v))
     }
 
-    fn frequencies(&self, contract: &Contract, exact: Exact<'_>) -> Kept {
-        let Exact { inv_freq, base, rotary_dim } = exact;
+    fn frequencies(&self, contract: &Contract, exact: ExactFrequencies<'_>) -> Stored {
+        let ExactFrequencies { inv_freq, base, rotary_dim } = exact;
         let narrower = self.knobs.frequency_type;
         let true_base = base;
         let base = base.map(|b| self.knobs.base.unwrap_or(b));
@@ -65,7 +65,7 @@ impl Angles {
                 Some(b) if base != true_base && f != 0.0 => libm::pow(b, -2.0 * i as f64 / d),
                 _ => f,
             };
-            return Kept::Each(inv_freq.iter().enumerate().map(|(i, f)| self.kept(other(i, *f), narrower)).collect());
+            return Stored::Each(inv_freq.iter().enumerate().map(|(i, f)| self.kept(other(i, *f), narrower)).collect());
         };
         let functions = Functions::new(&self.knobs);
         let ulps = rule.library_ulps;
@@ -76,32 +76,32 @@ impl Angles {
         };
         let b = narrow(base);
         let e = |i: usize| narrow(2.0 * i as f64 / d);
-        let step = call(Function::Step, e(1), libm::pow(b, -e(1)));
-        let log = call(Function::Logarithm, b, libm::log(b));
-        let log2 = call(Function::Logarithm, b, libm::log2(b));
+        let step = call(LibraryFunction::Step, e(1), libm::pow(b, -e(1)));
+        let log = call(LibraryFunction::Logarithm, b, libm::log(b));
+        let log2 = call(LibraryFunction::Logarithm, b, libm::log2(b));
         if rule.procedure == Procedure::Recurrence {
             let step = narrower.map_or(step, |dtype| dtype.round(step));
-            return Kept::Step { step, turns: inv_freq.iter().map(|f| *f != 0.0).collect() };
+            return Stored::Step { step, turns: inv_freq.iter().map(|f| *f != 0.0).collect() };
         }
         let one = |i: usize, exact: f64| {
             let e = e(i);
             let f = match rule.procedure {
                 Procedure::Table | Procedure::Recurrence => exact,
-                Procedure::Pow => call(Function::Power, -e, libm::pow(b, -e)),
-                Procedure::PowReciprocal => 1.0 / call(Function::Power, e, libm::pow(b, e)),
+                Procedure::Pow => call(LibraryFunction::Power, -e, libm::pow(b, -e)),
+                Procedure::PowReciprocal => 1.0 / call(LibraryFunction::Power, e, libm::pow(b, e)),
                 Procedure::Exp => {
                     let exponent = narrow(-e * log);
-                    call(Function::Exponential, exponent, libm::exp(exponent))
+                    call(LibraryFunction::Exponential, exponent, libm::exp(exponent))
                 }
                 Procedure::Exp2 => {
                     let exponent = narrow(-e * log2);
-                    call(Function::Exponential, exponent, libm::exp2(exponent))
+                    call(LibraryFunction::Exponential, exponent, libm::exp2(exponent))
                 }
-                Procedure::Scale => call(Function::Power, i as f64, libm::pow(step, i as f64)),
+                Procedure::Scale => call(LibraryFunction::Power, i as f64, libm::pow(step, i as f64)),
             };
             if exact == 0.0 { 0.0 } else { self.kept(f, narrower) }
         };
-        Kept::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
+        Stored::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
     }
 
     /// Whether [`Angles::position`] changes nothing.
@@ -142,14 +142,14 @@ impl Angles {
             Some(_) => self.kept(odd(position), None),
         };
         let angle = match &self.kept {
-            Kept::Each(all) => {
+            Stored::Each(all) => {
                 let f = all.get(pair).copied().unwrap_or(0.0);
                 if exact { position.times_f64(f) } else { Dd::from_f64(self.kept(p * f, None)) }
             }
-            Kept::Step { step, turns } if turns.get(pair) == Some(&true) => {
+            Stored::Step { step, turns } if turns.get(pair) == Some(&true) => {
                 Dd::from_f64((0..pair).fold(p, |angle, _| self.kept(angle * step, None)))
             }
-            Kept::Step { .. } => Dd::ZERO,
+            Stored::Step { .. } => Dd::ZERO,
         };
         match self.knobs.angle_type {
             Some(dtype) => Dd::from_f64(dtype.round(odd(angle))),

@@ -7,7 +7,7 @@ use crate::numeric::{DType, Dd, Rng};
 /// Which function is called: with its argument it decides the error.
 #[derive(Debug, Clone, Copy)]
 #[repr(u64)]
-pub(super) enum Function {
+pub(super) enum LibraryFunction {
     Power = 1,
     Step,
     Exponential,
@@ -30,7 +30,7 @@ impl Functions {
 
     /// A result whose exact value is `exact`, of the argument with these bits: within `ulps` of f32 and `absolute` of it. A
     /// number of f32, unless so few ulps are allowed that there may be none. 0 and 1 are exact.
-    pub(super) fn result(&self, function: Function, argument: u64, exact: f64, ulps: f64, absolute: f64) -> f64 {
+    pub(super) fn result(&self, function: LibraryFunction, argument: u64, exact: f64, ulps: f64, absolute: f64) -> f64 {
         if exact == 0.0 || exact == 1.0 || !exact.is_finite() {
             return exact;
         }
@@ -47,7 +47,7 @@ impl Functions {
     }
 
     /// The same in f64. What comes from libm has used up to an ulp already.
-    pub(super) fn result_f64(&self, function: Function, argument: u64, exact: f64, ulps: f64) -> f64 {
+    pub(super) fn result_f64(&self, function: LibraryFunction, argument: u64, exact: f64, ulps: f64) -> f64 {
         if exact == 0.0 || exact == 1.0 || !exact.is_finite() {
             return exact;
         }
@@ -55,7 +55,7 @@ impl Functions {
     }
 
     /// Which part of the allowed error is taken: -1 to 1.
-    fn error(&self, function: Function, argument: u64) -> f64 {
+    fn error(&self, function: LibraryFunction, argument: u64) -> f64 {
         let random = || self.rng.fork(function as u64).fork(argument);
         match self.errors {
             LibraryErrors::None => 0.0,
@@ -134,18 +134,18 @@ mod tests {
             let mut rng = Rng::new(9);
             for argument in 0..2000 {
                 let exact = rng.unit() + 1e-3;
-                let got = functions.result(Function::Sine, argument, exact, 2.0, 0.0);
+                let got = functions.result(LibraryFunction::Sine, argument, exact, 2.0, 0.0);
                 let error = (got - exact) / (2.0 * DType::F32.half_ulp(exact));
                 assert!((low..=high).contains(&error), "{errors:?}: {error}");
                 assert!(DType::F32.holds(got));
-                assert_eq!(got.to_bits(), functions.result(Function::Sine, argument, exact, 2.0, 0.0).to_bits());
+                assert_eq!(got.to_bits(), functions.result(LibraryFunction::Sine, argument, exact, 2.0, 0.0).to_bits());
                 most = [most[0].min(error), most[1].max(error)];
             }
             assert!(most[0] < low + 0.1 && most[1] > high - 0.1, "{errors:?}: {most:?}");
         }
         let functions = Functions::new(&Knobs { library: LibraryErrors::Up, ..Knobs::default() });
-        assert_eq!(functions.result(Function::Cosine, 0, 1.0, 2.0, 0.0), 1.0);
-        assert_eq!(functions.result(Function::Cosine, 0, 0.3, 0.0, 0.0), 0.3, "no ulp, no rounding");
+        assert_eq!(functions.result(LibraryFunction::Cosine, 0, 1.0, 2.0, 0.0), 1.0);
+        assert_eq!(functions.result(LibraryFunction::Cosine, 0, 0.3, 0.0, 0.0), 0.3, "no ulp, no rounding");
     }
 
     #[test]

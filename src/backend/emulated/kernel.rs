@@ -4,7 +4,7 @@ use super::arithmetic::{Arithmetic, Factor};
 use super::elements::{get, put};
 use super::frequencies::Angles;
 use super::places::Places;
-use super::walk::{Action, Fetch, Place, Scene, Side, Walk};
+use super::walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
 use crate::case::call::{QkView, TensorView};
 use crate::case::channels_of_pair;
 use crate::numeric::Dd;
@@ -48,14 +48,15 @@ impl<'a> Kernel<'a> {
     }
 
     pub(super) fn run(mut self, memory: &mut [u8]) -> Result<(), String> {
-        let heads = (0..self.scene.q_heads).map(|head| (Side::Query, head));
-        let heads: Vec<(Side, usize)> = heads.chain((0..self.scene.k_heads).map(|head| (Side::Key, head))).collect();
+        let heads = (0..self.scene.q_heads).map(|head| (Operand::Query, head));
+        let heads: Vec<(Operand, usize)> =
+            heads.chain((0..self.scene.k_heads).map(|head| (Operand::Key, head))).collect();
         for row in 0..self.scene.rows {
             for token in 0..self.scene.tokens {
-                let place = |side, head| Place { side, row, token, head, pair: 0, axis: NO_AXIS };
+                let place = |side, head| PairPlace { side, row, token, head, pair: 0, axis: NO_AXIS };
                 if self.walk.is_none() {
                     // All heads of a row of the tables turn alike.
-                    self.factors = (0..self.plan.map_heads).map(|r| self.factors(place(Side::Key, 0), r)).collect();
+                    self.factors = (0..self.plan.map_heads).map(|r| self.factors(place(Operand::Key, 0), r)).collect();
                 }
                 for (side, head) in &heads {
                     self.head(place(*side, *head), memory)?;
@@ -66,11 +67,11 @@ impl<'a> Kernel<'a> {
     }
 
     /// The factors of all pairs of a head, by row `r` of the tables.
-    fn factors(&self, head: Place, r: u32) -> Vec<Factor> {
+    fn factors(&self, head: PairPlace, r: u32) -> Vec<Factor> {
         let pairs = self.width / 2;
         let forward = self.scene.direction >= 0;
         let one = |(pair, axis): (usize, &u8)| {
-            let place = Place { pair, axis: *axis, ..head };
+            let place = PairPlace { pair, axis: *axis, ..head };
             let fetch =
                 self.walk.map_or_else(|| Fetch::honest(place, &self.scene), |walk| walk.fetch(place, &self.scene));
             let turned = !(self.last_unrotated && pair + 1 == pairs);
@@ -90,19 +91,19 @@ impl<'a> Kernel<'a> {
         self.plan.axes(r).iter().enumerate().map(one).collect()
     }
 
-    fn tensors(&self, side: Side) -> Result<(TensorView, TensorView), String> {
+    fn tensors(&self, side: Operand) -> Result<(TensorView, TensorView), String> {
         match (side, self.qk.k, self.qk.k_out) {
-            (Side::Query, ..) => Ok((self.qk.q, self.qk.q_out)),
-            (Side::Key, Some(k), Some(k_out)) => Ok((k, k_out)),
+            (Operand::Query, ..) => Ok((self.qk.q, self.qk.q_out)),
+            (Operand::Key, Some(k), Some(k_out)) => Ok((k, k_out)),
             _ => Err("there are key heads, but no k".into()),
         }
     }
 
-    fn head(&self, place: Place, memory: &mut [u8]) -> Result<(), String> {
-        let Place { side, row, token, head, .. } = place;
+    fn head(&self, place: PairPlace, memory: &mut [u8]) -> Result<(), String> {
+        let PairPlace { side, row, token, head, .. } = place;
         let r = match side {
-            Side::Query => self.plan.row_of_q_head(head as u32),
-            Side::Key => self.plan.row_of_k_head(head as u32),
+            Operand::Query => self.plan.row_of_q_head(head as u32),
+            Operand::Key => self.plan.row_of_k_head(head as u32),
         };
         let own;
         let factors = match self.factors.get(r as usize) {
@@ -131,7 +132,7 @@ impl<'a> Kernel<'a> {
             let (first, second) = channels_of_pair(self.pairing, self.width, offset, pair);
             let (a, b) = (get(memory, &input, from, first)?, get(memory, &input, from, second)?);
             let axis = self.plan.axes(r).get(pair).copied().unwrap_or(NO_AXIS);
-            match self.walk.map_or(Action::Turn, |walk| walk.action(Place { pair, axis, ..place }, &self.scene)) {
+            match self.walk.map_or(Action::Turn, |walk| walk.action(PairPlace { pair, axis, ..place }, &self.scene)) {
                 Action::Turn => {
                     let (x, y) = self.arithmetic.turn(dtype.decode(a), dtype.decode(b), factor);
                     written.extend([(first, dtype.encode(x)), (second, dtype.encode(y))]);
@@ -149,10 +150,10 @@ impl<'a> Kernel<'a> {
 
     /// Where the inputs of a head come from: its own place, or that of a fault, which reads the first row if it would leave the
     /// tensor.
-    fn input(&self, place: Place) -> Result<(TensorView, [usize; 3]), String> {
+    fn input(&self, place: PairPlace) -> Result<(TensorView, [usize; 3]), String> {
         let honest = (place.side, place.row, place.token, place.head);
         let (side, row, token, head) = self.walk.map_or(honest, |walk| walk.input(place, &self.scene));
-        let side = if side == Side::Key && self.qk.k.is_none() { Side::Query } else { side };
+        let side = if side == Operand::Key && self.qk.k.is_none() { Operand::Query } else { side };
         let (input, _) = self.tensors(side)?;
         let from = [row, token, head];
         let inside = from.iter().zip(input.shape).all(|(at, size)| *at < size);

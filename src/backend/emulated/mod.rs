@@ -19,13 +19,13 @@ mod walk;
 use std::sync::Arc;
 
 pub use arithmetic::{Arithmetic, Factor};
-pub use frequencies::{Angles, Exact};
+pub use frequencies::{Angles, ExactFrequencies};
 pub use knobs::{Fused, Knobs, LibraryErrors, Rows, Storing, Trig};
-pub use walk::{Action, Fetch, Place, Scene, Side, Walk};
+pub use walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
 
 use super::host::Host;
 use super::manifest::{ContractName, LevelManifest};
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError};
+use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError};
 use crate::case::{Consume, Level};
 use crate::contract::Declaration;
 use crate::contract::{Contract, ContractTable};
@@ -143,7 +143,7 @@ impl Backend for Emulated {
         Ok(&mut self.memory[..bytes])
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let number = self.calls;
         self.calls += 1;
         call::run(&self.emulation, &self.shared, number, call, &mut self.memory)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::case::call::{PositionView, QkView, SegmentRef};
 use crate::numeric::{Dd, Number};
-use crate::positions::{Layout, Parameters, Positions, Run, Segment};
+use crate::positions::{Evaluation, Layout, Parameters, Positions, Segment};
 use crate::spec::model::Scheme;
 
 /// Positions of the tokens of a call by axis, batch row and token.
@@ -37,7 +37,7 @@ impl<'a> Layouts<'a> {
     ) -> Result<Self, String> {
         let layouts: Vec<Layout> = segments.iter().map(|row| layout(row)).collect::<Result<_, _>>()?;
         let run = |layout: &Layout| {
-            let mut run = Run::new(scheme, parameters, layout);
+            let mut run = Evaluation::new(scheme, parameters, layout);
             if let Some((start, count)) = window {
                 run = run.window(start as u64..(start + count) as u64);
             }
@@ -57,7 +57,8 @@ impl<'a> Layouts<'a> {
         let layout = self.layouts.get(row).filter(|layout| (token as u64) < layout.tokens())?;
         let mut others = self.others.borrow_mut();
         let known = others.entry((row, token)).or_insert_with(|| {
-            let run = Run::new(self.scheme, self.parameters, layout).window(token as u64..token as u64 + 1).run();
+            let run =
+                Evaluation::new(self.scheme, self.parameters, layout).window(token as u64..token as u64 + 1).run();
             let position = run.ok().and_then(|positions| positions.token(token as u64));
             position.unwrap_or_default().iter().map(Number::to_dd).collect()
         });

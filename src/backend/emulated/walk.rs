@@ -7,7 +7,7 @@ use crate::spec::model::Pairing;
 
 /// Query or key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum Operand {
     /// q
     Query,
     /// k
@@ -16,9 +16,9 @@ pub enum Side {
 
 /// One pair of one head of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct PairPlace {
     /// q or k.
-    pub side: Side,
+    pub side: Operand,
     /// Batch row.
     pub row: usize,
     /// Token of the call.
@@ -84,7 +84,7 @@ pub struct Fetch {
 impl Fetch {
     /// What an honest kernel reads.
     #[must_use]
-    pub fn honest(place: Place, scene: &Scene<'_>) -> Self {
+    pub fn honest(place: PairPlace, scene: &Scene<'_>) -> Self {
         Fetch { row: place.row, token: scene.start + place.token, axis: place.axis, pair: place.pair }
     }
 }
@@ -106,36 +106,36 @@ pub enum Action {
 /// beyond a tensor or a layout reads as position 0, or as the first row.
 pub trait Walk: Send + Sync {
     /// What a pair's angle is computed from.
-    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+    fn fetch(&self, place: PairPlace, scene: &Scene<'_>) -> Fetch {
         Fetch::honest(place, scene)
     }
 
     /// The position that is used where `position` was read.
-    fn position(&self, place: Place, scene: &Scene<'_>, position: Dd) -> Dd {
+    fn position(&self, place: PairPlace, scene: &Scene<'_>, position: Dd) -> Dd {
         let _ = (place, scene);
         position
     }
 
     /// Factors on the cosine and the sine of a pair.
-    fn factors(&self, place: Place, scene: &Scene<'_>) -> (f64, f64) {
+    fn factors(&self, place: PairPlace, scene: &Scene<'_>) -> (f64, f64) {
         let _ = (place, scene);
         (1.0, 1.0)
     }
 
     /// Where the inputs of a head come from: side, batch row, token of the call, head.
-    fn input(&self, place: Place, scene: &Scene<'_>) -> (Side, usize, usize, usize) {
+    fn input(&self, place: PairPlace, scene: &Scene<'_>) -> (Operand, usize, usize, usize) {
         let _ = scene;
         (place.side, place.row, place.token, place.head)
     }
 
     /// What becomes of a pair.
-    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+    fn action(&self, place: PairPlace, scene: &Scene<'_>) -> Action {
         let _ = (place, scene);
         Action::Turn
     }
 
     /// What becomes of the channels of a head that are not rotated.
-    fn tail(&self, place: Place, scene: &Scene<'_>) -> Action {
+    fn tail(&self, place: PairPlace, scene: &Scene<'_>) -> Action {
         let _ = (place, scene);
         Action::Copy
     }

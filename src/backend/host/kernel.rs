@@ -1,32 +1,32 @@
 //! The embedded kernel's loops: cosines and sines once per token, then every head of the token.
 
 use super::storage::{Bf16, F16, F32, Storage};
-use crate::backend::Outcome;
+use crate::backend::Answer;
 use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, TensorView};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
 const AXIS_NONE: u8 = 255;
 
-pub(super) fn run(call: &Call, memory: &mut [u8]) -> Outcome {
+pub(super) fn run(call: &Call, memory: &mut [u8]) -> Answer {
     match call {
         Call::Rotate { plan, qk, positions, scheme, .. } => {
             let tables = match Tables::read(plan, qk, scheme.axes.len(), memory) {
                 Ok(tables) => tables,
-                Err(text) => return Outcome::BadArgument(text),
+                Err(text) => return Answer::BadArgument(text),
             };
             rotate_all(plan, qk, memory, |memory, b, t, head, cos, sin| {
                 tables.angles(plan, positions, memory, (b, t, head), cos, sin);
             })
         }
         Call::Apply { plan, qk, cos_sin } => match check_width(plan) {
-            Err(text) => Outcome::BadArgument(text),
+            Err(text) => Answer::BadArgument(text),
             Ok(()) => rotate_all(plan, qk, memory, |memory, b, t, _, cos, sin| {
                 given(cos_sin, plan, memory, (b, t), cos, sin);
             }),
         },
         Call::Positions { .. } | Call::Fused { .. } => {
-            Outcome::Unsupported("the embedded kernel has levels rotate and apply".into())
+            Answer::Unsupported("the embedded kernel has levels rotate and apply".into())
         }
     }
 }
@@ -143,7 +143,7 @@ fn rotate_all(
     qk: &QkView,
     memory: &mut [u8],
     mut table: impl FnMut(&[u8], usize, usize, usize, &mut [f32], &mut [f32]),
-) -> Outcome {
+) -> Answer {
     let pairs = plan.rotary_dim / 2;
     let (mut cos, mut sin) = (vec![0.0f32; pairs], vec![0.0f32; pairs]);
     let per_head = plan.axis_of_pair.head_stride != 0 || plan.inv_freq.head_stride != 0;
@@ -157,21 +157,21 @@ fn rotate_all(
                     (Some(k), Some(k_out)) if head >= qk.q_heads => (k, k_out, head - qk.q_heads),
                     _ => (qk.q, qk.q_out, head),
                 };
-                let row = Row { input, output, b, t, h };
+                let row = HeadRow { input, output, b, t, h };
                 match input.dtype {
                     DType::F32 => row.rotate::<F32>(plan, memory, &cos, &sin),
                     DType::F16 => row.rotate::<F16>(plan, memory, &cos, &sin),
                     DType::BF16 => row.rotate::<Bf16>(plan, memory, &cos, &sin),
-                    other => return Outcome::Unsupported(format!("dtype {}", other.name())),
+                    other => return Answer::Unsupported(format!("dtype {}", other.name())),
                 }
             }
         }
     }
-    Outcome::Ok
+    Answer::Ok
 }
 
 /// One head of one token.
-struct Row {
+struct HeadRow {
     input: TensorView,
     output: TensorView,
     b: usize,
@@ -179,7 +179,7 @@ struct Row {
     h: usize,
 }
 
-impl Row {
+impl HeadRow {
     fn rotate<S: Storage>(&self, plan: &PlanView, memory: &mut [u8], cos: &[f32], sin: &[f32]) {
         let pairs = cos.len();
         let (source, target) = (self.input.at(self.b, self.t, self.h, 0), self.output.at(self.b, self.t, self.h, 0));

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
-use super::{Backend, BackendFactory, Call, Manifest, Outcome, StartError, Timed, Timing};
+use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Timed, Timing};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
@@ -96,22 +96,22 @@ impl Backend for Host {
         Ok(&mut self.sparse.insert(map.map_err(why)?)[..])
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let memory = self.sparse.as_deref_mut().unwrap_or(&mut self.memory);
         let (outcome, called) = watched(|| kernel::run(call, memory));
         self.called = called;
         outcome
     }
 
-    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Outcome> {
+    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Answer> {
         if !timing.fits(self.memory.len()) {
-            return Err(Outcome::Internal("the copy does not fit in the arena".into()));
+            return Err(Answer::Internal("the copy does not fit in the arena".into()));
         }
         let calls = timing.sample(|number| {
             let start = Instant::now();
             for _ in 0..number {
                 match kernel::run(call, &mut self.memory) {
-                    Outcome::Ok => {}
+                    Answer::Ok => {}
                     outcome => return Err(outcome),
                 }
             }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
-use crate::backend::{Call, Manifest, Outcome};
+use crate::backend::{Answer, Call, Manifest};
 
 /// The manifest of a library that was opened, if it can be used.
 pub(super) fn accepted(manifest: &str, exports: &[String]) -> Result<Manifest, String> {
@@ -15,26 +15,26 @@ pub(super) fn accepted(manifest: &str, exports: &[String]) -> Result<Manifest, S
 }
 
 /// A status of the ABI.
-pub(super) fn outcome(status: i32, message: String) -> Outcome {
+pub(super) fn outcome(status: i32, message: String) -> Answer {
     match status {
-        0 => Outcome::Ok,
-        1 => Outcome::Unsupported(message),
-        2 => Outcome::BadArgument(message),
-        3 => Outcome::Internal(message),
-        _ => Outcome::Internal(format!("status {status}, which the ABI does not have {message}")),
+        0 => Answer::Ok,
+        1 => Answer::Unsupported(message),
+        2 => Answer::BadArgument(message),
+        3 => Answer::Internal(message),
+        _ => Answer::Internal(format!("status {status}, which the ABI does not have {message}")),
     }
 }
 
 /// What a reply to a call means, and the floating-point control words that came with it; `None` if it is no reply to a call,
 /// so that the worker cannot be used any more.
-pub(super) fn settled(reply: Reply) -> (Outcome, Option<Option<[u64; 2]>>) {
+pub(super) fn settled(reply: Reply) -> (Answer, Option<Option<[u64; 2]>>) {
     match reply {
         Reply::Done { status, message, float, .. } => (outcome(status, message), Some(float)),
         Reply::Open { .. }
         | Reply::Refused { .. }
-        | Reply::Fault { .. }
+        | Reply::BadAccess { .. }
         | Reply::Timed { .. }
-        | Reply::Reserved { .. } => (Outcome::Died("and its worker broke the protocol".into()), None),
+        | Reply::Reserved { .. } => (Answer::Died("and its worker broke the protocol".into()), None),
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn settled(reply: Reply) -> (Outcome, Option<Option<[u64; 2]>>) {
 /// back from a frame of its own as it was.
 #[doc(hidden)]
 #[must_use]
-pub fn answers(mut bytes: &[u8]) -> Vec<Result<Outcome, String>> {
+pub fn answers(mut bytes: &[u8]) -> Vec<Result<Answer, String>> {
     let mut all = Vec::new();
     while let Ok(Some(reply)) = read_frame::<Reply>(&mut bytes) {
         let again = again(&reply).map(|again: Option<Reply>| format!("{again:?}"));
@@ -50,7 +50,7 @@ pub fn answers(mut bytes: &[u8]) -> Vec<Result<Outcome, String>> {
             all.push(Err(format!("{reply:?} came back as {again:?}")));
         }
         all.push(match reply {
-            Reply::Open { manifest, exports, .. } => accepted(&manifest, &exports).map(|_| Outcome::Ok),
+            Reply::Open { manifest, exports, .. } => accepted(&manifest, &exports).map(|_| Answer::Ok),
             other => Ok(settled(other).0),
         });
     }

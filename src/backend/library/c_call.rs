@@ -4,8 +4,8 @@ use std::mem::size_of;
 use std::ptr;
 
 use super::ffi::{
-    ApplyCall, CosSin, CosSinCache, FusedCall, LayoutStruct, Parameter, Plan, PositionTensor, PositionsCall, Qk,
-    RotateCall, Scheme, Segment, Tensor,
+    ApplyCall, CParameter, CScheme, CSegment, CTensor, CosSin, CosSinCache, FusedCall, LayoutStruct, Plan,
+    PositionTensor, PositionsCall, Qk, RotateCall,
 };
 use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TensorView};
 use crate::numeric::DType;
@@ -36,14 +36,14 @@ pub(super) fn dtype_code(dtype: DType) -> i32 {
 pub(super) struct Keep {
     strings: Vec<CString>,
     axes: Vec<*const c_char>,
-    parameters: Vec<Parameter>,
-    segments: Vec<Vec<Segment>>,
+    parameters: Vec<CParameter>,
+    segments: Vec<Vec<CSegment>>,
     layouts: Vec<LayoutStruct>,
 }
 
 /// Turns offsets into pointers, which only the library follows.
 #[derive(Clone, Copy)]
-pub(super) struct Arena {
+pub(super) struct MappedArena {
     /// First byte, where the kernel works: on the device, if the library has one.
     pub(super) base: *mut u8,
     /// First byte in host memory, for what the ABI keeps there.
@@ -54,7 +54,7 @@ pub(super) struct Arena {
     pub(super) stream: *mut c_void,
 }
 
-impl Arena {
+impl MappedArena {
     /// A pointer into the arena; null if the offset lies outside (a library then gets a null it can refuse).
     fn at(self, offset: usize) -> *mut c_void {
         if offset < self.len { self.base.wrapping_add(offset).cast() } else { ptr::null_mut() }
@@ -65,15 +65,15 @@ impl Arena {
         if offset < self.len { self.host.wrapping_add(offset).cast() } else { ptr::null_mut() }
     }
 
-    fn tensor(self, view: Option<&TensorView>) -> Tensor {
+    fn tensor(self, view: Option<&TensorView>) -> CTensor {
         match view {
-            Some(v) => Tensor {
-                struct_size: size::<Tensor>(),
+            Some(v) => CTensor {
+                struct_size: size::<CTensor>(),
                 dtype: dtype_code(v.dtype),
                 data: self.at(v.offset),
                 stride: v.stride.map(long),
             },
-            None => Tensor { struct_size: size::<Tensor>(), dtype: 0, data: ptr::null_mut(), stride: [0; 4] },
+            None => CTensor { struct_size: size::<CTensor>(), dtype: 0, data: ptr::null_mut(), stride: [0; 4] },
         }
     }
 
@@ -160,14 +160,14 @@ impl Keep {
         pointer
     }
 
-    fn scheme(&mut self, v: &SchemeRef) -> Scheme {
+    fn scheme(&mut self, v: &SchemeRef) -> CScheme {
         let (scheme, profile) = (self.string(&v.scheme), self.string(&v.profile));
         self.axes = v.axes.iter().map(|a| self.string(a)).collect();
         self.parameters = v
             .parameters
             .iter()
-            .map(|p| Parameter {
-                struct_size: size::<Parameter>(),
+            .map(|p| CParameter {
+                struct_size: size::<CParameter>(),
                 reserved: 0,
                 name: self.string(&p.name),
                 value: p.value,
@@ -175,8 +175,8 @@ impl Keep {
                 den: p.den,
             })
             .collect();
-        Scheme {
-            struct_size: size::<Scheme>(),
+        CScheme {
+            struct_size: size::<CScheme>(),
             n_axes: i32::try_from(v.axes.len()).unwrap_or(0),
             scheme,
             profile,
@@ -191,8 +191,8 @@ impl Keep {
             .iter()
             .map(|row| {
                 row.iter()
-                    .map(|s| Segment {
-                        struct_size: size::<Segment>(),
+                    .map(|s| CSegment {
+                        struct_size: size::<CSegment>(),
                         kind: s.kind,
                         grid: s.grid,
                         tokens: s.tokens,
@@ -224,7 +224,7 @@ pub(super) enum CCall {
 }
 
 /// Builds the C struct for a call.
-pub(super) fn c_call(call: &Call, arena: Arena, keep: &mut Keep) -> CCall {
+pub(super) fn c_call(call: &Call, arena: MappedArena, keep: &mut Keep) -> CCall {
     let stream = arena.stream;
     match call {
         Call::Positions { scheme, layouts, token_start, token_count, out, next } => CCall::Positions(PositionsCall {

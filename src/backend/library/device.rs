@@ -15,7 +15,7 @@ type Download = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void, us
 type Fill = unsafe extern "C" fn(*mut c_void, *mut c_void, u8, usize, *mut c_char, usize) -> Status;
 type Sync = unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> Status;
 type Stream = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-type Name = unsafe extern "C" fn(*mut c_void) -> *const c_char;
+type NameFn = unsafe extern "C" fn(*mut c_void) -> *const c_char;
 type TimerStop = unsafe extern "C" fn(*mut c_void, *mut f64, *mut c_char, usize) -> Status;
 
 /// Every allocation lies on a multiple of this, by the header.
@@ -112,7 +112,7 @@ impl Device {
         // a NUL-terminated text that lives until close, and is copied at once.
         let (stream, name) = unsafe {
             let stream = library.get::<Stream>(b"ropecheck_stream\0").map_or(null_mut(), |f| f(handle));
-            let name = library.get::<Name>(b"ropecheck_device\0").map_or(std::ptr::null(), |f| f(handle));
+            let name = library.get::<NameFn>(b"ropecheck_device\0").map_or(std::ptr::null(), |f| f(handle));
             let name = (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().chars().take(200).collect());
             (stream, name)
         };

@@ -18,7 +18,7 @@ pub(super) fn text_of(message: &[u8]) -> String {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Segment {
+pub(super) struct CSegment {
     pub(super) struct_size: u32,
     pub(super) kind: i32,
     pub(super) grid: [i64; 3],
@@ -31,13 +31,13 @@ pub(super) struct Segment {
 pub(super) struct LayoutStruct {
     pub(super) struct_size: u32,
     pub(super) reserved: i32,
-    pub(super) segments: *const Segment,
+    pub(super) segments: *const CSegment,
     pub(super) n_segments: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Parameter {
+pub(super) struct CParameter {
     pub(super) struct_size: u32,
     pub(super) reserved: i32,
     pub(super) name: *const c_char,
@@ -48,19 +48,19 @@ pub(super) struct Parameter {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Scheme {
+pub(super) struct CScheme {
     pub(super) struct_size: u32,
     pub(super) n_axes: i32,
     pub(super) scheme: *const c_char,
     pub(super) profile: *const c_char,
     pub(super) axes: *const *const c_char,
-    pub(super) parameters: *const Parameter,
+    pub(super) parameters: *const CParameter,
     pub(super) n_parameters: i64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct Tensor {
+pub(super) struct CTensor {
     pub(super) struct_size: u32,
     pub(super) dtype: i32,
     pub(super) data: *mut c_void,
@@ -128,17 +128,17 @@ pub(super) struct Qk {
     pub(super) tokens: i64,
     pub(super) q_heads: i64,
     pub(super) k_heads: i64,
-    pub(super) q: Tensor,
-    pub(super) k: Tensor,
-    pub(super) q_out: Tensor,
-    pub(super) k_out: Tensor,
+    pub(super) q: CTensor,
+    pub(super) k: CTensor,
+    pub(super) q_out: CTensor,
+    pub(super) k_out: CTensor,
 }
 
 #[repr(C)]
 pub(super) struct PositionsCall {
     pub(super) struct_size: u32,
     pub(super) reserved: i32,
-    pub(super) scheme: Scheme,
+    pub(super) scheme: CScheme,
     pub(super) batch: i64,
     pub(super) layouts: *const LayoutStruct,
     pub(super) token_start: i64,
@@ -152,7 +152,7 @@ pub(super) struct PositionsCall {
 pub(super) struct RotateCall {
     pub(super) struct_size: u32,
     pub(super) reserved: i32,
-    pub(super) scheme: Scheme,
+    pub(super) scheme: CScheme,
     pub(super) plan: Plan,
     pub(super) qk: Qk,
     pub(super) positions: PositionTensor,
@@ -167,7 +167,7 @@ pub(super) struct RotateCall {
 pub(super) struct FusedCall {
     pub(super) struct_size: u32,
     pub(super) reserved: i32,
-    pub(super) scheme: Scheme,
+    pub(super) scheme: CScheme,
     pub(super) plan: Plan,
     pub(super) qk: Qk,
     pub(super) layouts: *const LayoutStruct,
@@ -198,11 +198,11 @@ mod tests {
     /// The numbers are those that the static asserts of `include/ropecheck.h` state for the C side.
     #[test]
     fn the_rust_structs_have_the_sizes_that_the_header_asserts() {
-        assert_eq!(size_of::<Segment>(), 56);
+        assert_eq!(size_of::<CSegment>(), 56);
         assert_eq!(size_of::<LayoutStruct>(), 24);
-        assert_eq!(size_of::<Parameter>(), 40);
-        assert_eq!(size_of::<Scheme>(), 48);
-        assert_eq!(size_of::<Tensor>(), 48);
+        assert_eq!(size_of::<CParameter>(), 40);
+        assert_eq!(size_of::<CScheme>(), 48);
+        assert_eq!(size_of::<CTensor>(), 48);
         assert_eq!(size_of::<PositionTensor>(), 40);
         assert_eq!(size_of::<CosSin>(), 48);
         assert_eq!(size_of::<CosSinCache>(), 32);

@@ -16,17 +16,17 @@ static BYTES: AtomicUsize = AtomicUsize::new(0);
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// Guard pages that stand until this is dropped.
-pub(super) struct Guards<'a> {
+pub(super) struct GuardPages<'a> {
     map: &'a MmapRaw,
     ranges: &'a [(usize, usize)],
 }
 
-impl<'a> Guards<'a> {
+impl<'a> GuardPages<'a> {
     /// Takes all rights from `ranges` of the arena, first byte and last plus one.
     pub(super) fn raise(map: &'a MmapRaw, ranges: &'a [(usize, usize)]) -> io::Result<Self> {
         BASE.store(map.as_mut_ptr() as usize, Ordering::Relaxed);
         BYTES.store(map.len(), Ordering::Relaxed);
-        let guards = Guards { map, ranges };
+        let guards = GuardPages { map, ranges };
         guards.protect(libc::PROT_NONE)?;
         Ok(guards)
     }
@@ -48,14 +48,14 @@ impl<'a> Guards<'a> {
     }
 }
 
-impl Drop for Guards<'_> {
+impl Drop for GuardPages<'_> {
     fn drop(&mut self) {
         // If this fails, the next call dies of it and says so.
         let _ = self.protect(libc::PROT_READ | libc::PROT_WRITE);
     }
 }
 
-/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::Fault` before the process dies of it.
+/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::BadAccess` before the process dies of it.
 /// A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
@@ -192,7 +192,7 @@ mod tests {
             frame.text(b",\"write\":null}}");
             let reply: Reply = read_frame(&mut frame.finish()).unwrap().unwrap();
             let wanted = i64::try_from(number).unwrap() * if negative { -1 } else { 1 };
-            assert!(matches!(reply, Reply::Fault { offset, write: None } if offset == wanted), "{reply:?}");
+            assert!(matches!(reply, Reply::BadAccess { offset, write: None } if offset == wanted), "{reply:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libloading::Library;
 
-use super::c_call::{Arena, CCall, Keep, c_call};
+use super::c_call::{CCall, Keep, MappedArena, c_call};
 use super::device::Device;
 use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, MESSAGE_BYTES, PositionsCall, RotateCall, Status, text_of};
 use crate::backend::Call;
@@ -14,21 +14,21 @@ use crate::case::Level;
 
 type AbiVersion = unsafe extern "C" fn() -> u32;
 type Describe = unsafe extern "C" fn() -> *const c_char;
-type Open = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> Status;
+type OpenFn = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> Status;
 type Close = unsafe extern "C" fn(*mut c_void);
-type Entry<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> Status;
+type EntryPoint<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> Status;
 
 /// From ropecheck_open: the machine has no device that the library can run on.
 const NO_DEVICE: Status = 4;
 
 /// An open library.
-pub(super) struct Loaded {
+pub(super) struct LoadedLibrary {
     handle: *mut c_void,
     close: Close,
-    positions: Option<Entry<PositionsCall>>,
-    rotate: Option<Entry<RotateCall>>,
-    fused: Option<Entry<FusedCall>>,
-    apply: Option<Entry<ApplyCall>>,
+    positions: Option<EntryPoint<PositionsCall>>,
+    rotate: Option<EntryPoint<RotateCall>>,
+    fused: Option<EntryPoint<FusedCall>>,
+    apply: Option<EntryPoint<ApplyCall>>,
     /// The manifest, as text.
     pub(super) manifest: String,
     /// Its device, if it lends one's memory.
@@ -37,9 +37,9 @@ pub(super) struct Loaded {
     _library: Library,
 }
 
-impl Loaded {
+impl LoadedLibrary {
     /// Loads, checks the ABI version, reads the manifest, opens a handle.
-    pub(super) fn open(path: &Path) -> Result<Loaded, String> {
+    pub(super) fn open(path: &Path) -> Result<LoadedLibrary, String> {
         if !path.exists() {
             return Err("there is no such file".into());
         }
@@ -56,7 +56,7 @@ impl Loaded {
             (
                 library.get::<AbiVersion>(b"ropecheck_abi_version\0"),
                 library.get::<Describe>(b"ropecheck_describe\0"),
-                library.get::<Open>(b"ropecheck_open\0"),
+                library.get::<OpenFn>(b"ropecheck_open\0"),
                 library.get::<Close>(b"ropecheck_close\0"),
             )
         };
@@ -107,7 +107,7 @@ impl Loaded {
         let device = Device::of(&library, handle)?;
         // SAFETY: as above; the copied pointers are used only while `library` is loaded, which this struct owns.
         unsafe {
-            Ok(Loaded {
+            Ok(LoadedLibrary {
                 handle,
                 close: *close,
                 positions: library.get(b"ropecheck_positions\0").ok().map(|s| *s),
@@ -132,21 +132,21 @@ impl Loaded {
     }
 
     /// A call as the library will see it.
-    pub(super) fn ready(&self, call: &Call, arena: Arena) -> Ready<'_> {
+    pub(super) fn ready(&self, call: &Call, arena: MappedArena) -> Ready<'_> {
         let mut keep = Keep::default();
         let call = c_call(call, arena, &mut keep);
         Ready { loaded: self, call, _keep: keep }
     }
 
     /// Runs one call; status and message.
-    pub(super) fn call(&self, call: &Call, arena: Arena) -> (Status, String) {
+    pub(super) fn call(&self, call: &Call, arena: MappedArena) -> (Status, String) {
         self.ready(call, arena).run()
     }
 }
 
 /// A call that can be made, once or often. The arena it was made from must be there.
 pub(super) struct Ready<'a> {
-    loaded: &'a Loaded,
+    loaded: &'a LoadedLibrary,
     call: CCall,
     // What the pointers in `call` point to.
     _keep: Keep,
@@ -173,7 +173,7 @@ impl Ready<'_> {
     }
 }
 
-impl Drop for Loaded {
+impl Drop for LoadedLibrary {
     fn drop(&mut self) {
         // SAFETY: the handle came from ropecheck_open and is closed once.
         unsafe { (self.close)(self.handle) }

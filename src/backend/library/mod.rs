@@ -26,7 +26,7 @@ pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
-use super::{Backend, BackendFactory, Call, Fault, Manifest, Outcome, StartError};
+use super::{Answer, Backend, BackendFactory, BadAccess, Call, Manifest, StartError};
 use process::{Silence, Started, Worker};
 use protocol::{Reply, Request};
 use shared::SharedMemory;
@@ -104,7 +104,7 @@ struct LibraryBackend {
     bytes: usize,
     sparse: bool,
     guards: Vec<(usize, usize)>,
-    fault: Option<Fault>,
+    fault: Option<BadAccess>,
     /// Floating-point control words before and after loading, and around the last call.
     load: Option<[u64; 2]>,
     last: Option<[u64; 2]>,
@@ -112,27 +112,27 @@ struct LibraryBackend {
 
 impl LibraryBackend {
     /// Sends a request to the worker, to a fresh one if the last is gone.
-    fn ask(&mut self, request: &Request) -> Result<Reply, Outcome> {
+    fn ask(&mut self, request: &Request) -> Result<Reply, Answer> {
         self.ask_for(request, self.factory.options.timeout)
     }
 
-    fn ask_for(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Outcome> {
+    fn ask_for(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Answer> {
         self.fault = None;
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
             None => match Worker::start(&self.factory, &self.memory) {
                 Ok(started) => started.worker,
-                Err(why) => return Err(Outcome::Died(format!("and could not be started again: {why}"))),
+                Err(why) => return Err(Answer::Died(format!("and could not be started again: {why}"))),
             },
         };
         let mut fault = None;
         let answer = worker.ask(request, timeout, |offset, write| {
-            fault = Some(Fault { offset, write });
+            fault = Some(BadAccess { offset, write });
         });
         self.fault = fault;
         match answer {
-            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
-                Err(Outcome::Died("and its worker broke the protocol".into()))
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::BadAccess { .. }) => {
+                Err(Answer::Died("and its worker broke the protocol".into()))
             }
             Ok(reply) => {
                 // A worker whose device failed has ended.
@@ -145,8 +145,8 @@ impl LibraryBackend {
                 self.worker = (!ended).then_some(worker);
                 Ok(reply)
             }
-            Err(Silence::TimedOut(limit)) => Err(Outcome::TimedOut(format!("no answer within {limit:?}"))),
-            Err(Silence::Died(epitaph)) => Err(Outcome::Died(epitaph)),
+            Err(Silence::TimedOut(limit)) => Err(Answer::TimedOut(format!("no answer within {limit:?}"))),
+            Err(Silence::Died(epitaph)) => Err(Answer::Died(epitaph)),
         }
     }
 
@@ -202,11 +202,11 @@ impl Backend for LibraryBackend {
         self.guards = ranges.iter().map(|r| (r.start, r.end)).collect();
     }
 
-    fn fault(&self) -> Option<Fault> {
+    fn fault(&self) -> Option<BadAccess> {
         self.fault
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let (bytes, sparse, guards) = (self.bytes, self.sparse, self.guards.clone());
         match self.ask(&Request::Call { bytes, guards, sparse, call: Box::new(call.clone()) }) {
             Ok(reply) => {
@@ -221,7 +221,7 @@ impl Backend for LibraryBackend {
         }
     }
 
-    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Outcome> {
+    fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Answer> {
         let request = Request::Time { bytes: self.bytes, call: Box::new(call.clone()), timing: timing.clone() };
         // Two calls, three samples and as many copies at least, each of at most the time of a call; and what the samples may
         // take together.
@@ -231,7 +231,7 @@ impl Backend for LibraryBackend {
             Reply::Timed { result, .. } => result.map_err(|(status, message)| answer::outcome(status, message)),
             _ => {
                 self.worker = None;
-                Err(Outcome::Died("and its worker broke the protocol".into()))
+                Err(Answer::Died("and its worker broke the protocol".into()))
             }
         }
     }

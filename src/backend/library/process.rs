@@ -92,7 +92,7 @@ impl Worker {
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
                 Err("the worker broke the protocol".into())
             }
-            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
+            Ok(Reply::BadAccess { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
             }
@@ -113,7 +113,7 @@ impl Worker {
             return Err(Silence::Died(self.epitaph()));
         }
         let mut reply = self.replies.recv_timeout(timeout);
-        if let Ok(Reply::Fault { offset, write }) = reply {
+        if let Ok(Reply::BadAccess { offset, write }) = reply {
             on_fault(offset, write);
             reply = self.replies.recv_timeout(timeout);
         }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use memmap2::MmapRaw;
 
-use super::c_call::Arena;
+use super::c_call::MappedArena;
 use super::device::{Device, DeviceError};
-use super::loaded::{Loaded, Ready};
+use super::loaded::{LoadedLibrary, Ready};
 use crate::backend::Call;
 use crate::backend::timing::{Timed, Timing};
 
@@ -24,10 +24,10 @@ fn broken(error: DeviceError) -> NotTimed {
 
 /// Times `call`, whose arena is in `map`, and, where there is a device, uploaded to `arena.base`.
 pub(super) fn time(
-    loaded: &Loaded,
+    loaded: &LoadedLibrary,
     call: &Call,
     map: &MmapRaw,
-    arena: Arena,
+    arena: MappedArena,
     timing: &Timing,
 ) -> Result<Timed, NotTimed> {
     if !timing.fits(arena.len) || arena.len > map.len() {
@@ -70,7 +70,7 @@ fn on_host(ready: &Ready, map: &MmapRaw, timing: &Timing) -> Result<Timed, NotTi
     Ok(Timed { calls: samples, copies: timing.sample_copy(from, to), device_clock: false })
 }
 
-fn on_device(device: &Device, ready: &Ready, arena: Arena, timing: &Timing) -> Result<Timed, NotTimed> {
+fn on_device(device: &Device, ready: &Ready, arena: MappedArena, timing: &Timing) -> Result<Timed, NotTimed> {
     let samples = timing.sample(|number| clocked(device, || calls(ready, number)))?;
     let (from, to) = (arena.base.wrapping_add(timing.from.start), arena.base.wrapping_add(timing.to));
     let copies = if device.has_timer() {

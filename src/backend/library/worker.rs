@@ -8,13 +8,13 @@ use std::ptr::null_mut;
 
 use memmap2::MmapRaw;
 
-use super::c_call::Arena;
+use super::c_call::MappedArena;
 use super::device::{Device, DeviceError};
 use super::device_arena::{DeviceArena, download, extents, upload};
 use super::ffi::Status;
 use super::float_control::watched;
-use super::guard::{self, Guards};
-use super::loaded::Loaded;
+use super::guard::{self, GuardPages};
+use super::loaded::LoadedLibrary;
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use super::timing::time;
 use crate::backend::Call;
@@ -37,7 +37,7 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
     let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{arena}"))?;
     guard::report_faults(output.as_raw_fd());
     // Whatever the library does to the floating-point environment is reported, and undone before anything else runs.
-    let (loaded, load) = watched(|| Loaded::open(library));
+    let (loaded, load) = watched(|| LoadedLibrary::open(library));
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(why) => return write_frame(&mut output, &Reply::Refused { why }),
@@ -66,7 +66,7 @@ fn words(watched: Option<[FloatControl; 2]>) -> Option<[u64; 2]> {
 
 /// An open library and the memory of its calls.
 struct Session {
-    loaded: Loaded,
+    loaded: LoadedLibrary,
     memory: File,
     map: Option<MmapRaw>,
     on_device: DeviceArena,
@@ -95,7 +95,7 @@ impl Session {
                             (base, device.stream)
                         }
                     };
-                    let arena = Arena { base, host: map.as_mut_ptr(), len: bytes, stream };
+                    let arena = MappedArena { base, host: map.as_mut_ptr(), len: bytes, stream };
                     time(&self.loaded, &call, map, arena, &timing)
                 })();
                 let broken = matches!(timed, Err((_, true)));
@@ -106,9 +106,9 @@ impl Session {
                 let map = mapped(&mut self.map, &self.memory, bytes)?;
                 let ((status, message), float, broken) = match &self.loaded.device {
                     None => {
-                        let raised = Guards::raise(map, &guards)?;
+                        let raised = GuardPages::raise(map, &guards)?;
                         let base = map.as_mut_ptr();
-                        let arena = Arena { base, host: base, len: bytes, stream: null_mut() };
+                        let arena = MappedArena { base, host: base, len: bytes, stream: null_mut() };
                         let (done, float) = watched(|| self.loaded.call(&call, arena));
                         drop(raised);
                         (done, float, false)
@@ -118,7 +118,7 @@ impl Session {
                         let answer = (|| {
                             let base = self.on_device.reserve(device, bytes, sparse)?;
                             upload(device, base, map, &ranges)?;
-                            let arena = Arena { base, host: map.as_mut_ptr(), len: bytes, stream: device.stream };
+                            let arena = MappedArena { base, host: map.as_mut_ptr(), len: bytes, stream: device.stream };
                             let (done, float) = watched(|| synced(&self.loaded, device, &call, arena));
                             let done = done?;
                             download(device, base, map, &ranges)?;
@@ -153,7 +153,12 @@ fn mapped<'a>(map: &'a mut Option<MmapRaw>, memory: &File, bytes: usize) -> io::
 }
 
 /// A call and everything that it left in the stream. A refusal that only the device could find is the call's answer.
-fn synced(loaded: &Loaded, device: &Device, call: &Call, arena: Arena) -> Result<(Status, String), DeviceError> {
+fn synced(
+    loaded: &LoadedLibrary,
+    device: &Device,
+    call: &Call,
+    arena: MappedArena,
+) -> Result<(Status, String), DeviceError> {
     let (status, message) = loaded.call(call, arena);
     match device.sync() {
         Err(late) if !late.is_refusal() => Err(late),

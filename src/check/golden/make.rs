@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::stored::{
-    CONTRACT, DTYPES, Expected, FORMAT, Files, Golden, INPUTS, LAYOUT, PAIRS, Provenance, SUMS, TOKENS, WIDTHS, Width,
-    read, sha256,
+    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenFiles, INPUTS, LAYOUT, PAIRS, Provenance, SUMS, TOKENS, WIDTHS,
+    Width, read, sha256,
 };
 use crate::case::tensor_file::{Stored, TensorFile};
-use crate::case::{Alias, Case, Data, Level, Memory, Place};
+use crate::case::{Alias, Case, Data, Level, Memory, PositionSource};
 use crate::contract::{Contract, ContractTable, Frequency};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd, Number, Rng};
@@ -20,14 +20,14 @@ use crate::spec::model::{Pairing, Scheme};
 /// How the files are made, for their metadata.
 const MADE: &str = "INSTA_UPDATE=always cargo test --test golden";
 
-/// All files of `golden/tensors/` as the specs of `library` give them. Files of `before` whose tensors do not change keep their
+/// All files of `golden/tensors/` as the specs of `library` give them. GoldenFiles of `before` whose tensors do not change keep their
 /// version and the hash of their spec: it says from what the values were recorded.
 ///
 /// # Errors
 /// If a scheme has no positions on [`LAYOUT`] or no plan for [`WIDTHS`].
-pub fn make(library: &Library, contracts: &ContractTable, before: &Files) -> Result<Files, String> {
+pub fn make(library: &Library, contracts: &ContractTable, before: &GoldenFiles) -> Result<GoldenFiles, String> {
     let contract = contracts.contract(CONTRACT.0, CONTRACT.1).ok_or("the golden contract does not exist")?;
-    let mut files = Files::new();
+    let mut files = GoldenFiles::new();
     let (golden, inputs) = inputs();
     let inputs = kept_or_new(before.get(INPUTS), inputs, provenance(None, String::new(), BTreeMap::new()))?;
     let inputs_sha256 = sha256(&inputs);
@@ -93,7 +93,7 @@ pub(super) fn case(scheme: &str, dtype: DType, width: u32) -> Case {
         layouts: vec![layout()],
         packed: false,
         window: None,
-        place: Place::Layout { shift: 0 },
+        place: PositionSource::Layout { shift: 0 },
         position_dtype: DType::I64,
         q_heads: 1,
         k_heads: 0,
@@ -263,7 +263,7 @@ pub fn agree(golden: &Golden, contract: &Contract, widths: &[u32]) -> Result<usi
 ///
 /// # Errors
 /// As [`agree`], and if they cannot be read.
-pub fn agree_with(files: &Files, contracts: &ContractTable, widths: &[u32]) -> Result<usize, Vec<String>> {
+pub fn agree_with(files: &GoldenFiles, contracts: &ContractTable, widths: &[u32]) -> Result<usize, Vec<String>> {
     let golden = read(files).map_err(|why| vec![why])?;
     let contract = contracts.contract(CONTRACT.0, CONTRACT.1);
     let contract = contract.ok_or_else(|| vec!["the golden contract does not exist".to_owned()])?;

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::case::tensor_file::{Kind, TensorFile, TensorFileError};
+use crate::case::tensor_file::{ElementType, TensorFile, TensorFileError};
 use crate::numeric::{DType, Number};
 
 /// The layout of every golden case: text, a video with T, H and W different from 1 and H from W, an image that is no square.
@@ -81,7 +81,7 @@ pub struct Width {
 
 /// What is kept for one scheme.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct GoldenEntry {
     /// Position of `[axis][token]`.
     pub positions: Vec<Vec<Number>>,
     /// Position of text after the layout, by axis.
@@ -92,7 +92,7 @@ pub struct Entry {
     pub provenance: Provenance,
 }
 
-impl Entry {
+impl GoldenEntry {
     /// What is kept for heads with this many rotated pairs.
     #[must_use]
     pub fn width(&self, pairs: usize) -> Option<&Width> {
@@ -107,7 +107,7 @@ pub struct Golden {
     /// them.
     pub inputs: [Vec<f64>; 3],
     /// By scheme and profile.
-    pub schemes: BTreeMap<String, Entry>,
+    pub schemes: BTreeMap<String, GoldenEntry>,
 }
 
 impl Golden {
@@ -122,12 +122,12 @@ impl Golden {
     }
 }
 
-/// Files by name.
-pub type Files = BTreeMap<String, Vec<u8>>;
+/// GoldenFiles by name.
+pub type GoldenFiles = BTreeMap<String, Vec<u8>>;
 
 /// The files that are compiled in.
 #[must_use]
-pub fn embedded() -> Files {
+pub fn embedded() -> GoldenFiles {
     let name = |file: &include_dir::File| file.path().to_str().map(str::to_owned);
     EMBEDDED.files().filter_map(|file| Some((name(file)?, file.contents().to_vec()))).collect()
 }
@@ -151,7 +151,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// The file, and what is wrong with it.
-pub fn read(files: &Files) -> Result<Golden, String> {
+pub fn read(files: &GoldenFiles) -> Result<Golden, String> {
     let of = |name: &str, why: &dyn std::fmt::Display| format!("golden/tensors/{name}: {why}");
     let sums = files.get(SUMS).ok_or_else(|| of(SUMS, &"it is missing"))?;
     let sums = std::str::from_utf8(sums).map_err(|e| of(SUMS, &e))?;
@@ -198,18 +198,18 @@ fn inputs_of(bytes: &[u8]) -> Result<[Vec<f64>; 3], String> {
 }
 
 fn floats(file: &TensorFile, name: &str, dtype: DType, shape: &[usize]) -> Result<Vec<f64>, TensorFileError> {
-    let stored = file.tensor(name, Kind::Number(dtype), shape)?;
+    let stored = file.tensor(name, ElementType::Number(dtype), shape)?;
     Ok(stored.floats(dtype).unwrap_or_default())
 }
 
 fn fractions(file: &TensorFile, name: &str, shape: &[usize]) -> Result<Vec<Number>, String> {
-    let stored = file.tensor(name, Kind::Number(DType::I64), shape).map_err(|e| e.to_string())?;
+    let stored = file.tensor(name, ElementType::Number(DType::I64), shape).map_err(|e| e.to_string())?;
     let integers = stored.integers().unwrap_or_default();
     let number = |pair: &[i64]| Number::ratio(i128::from(pair[0]), i128::from(pair[1]));
     integers.chunks_exact(2).map(number).collect::<Result<_, _>>().map_err(|e| format!("tensor {name:?}: {e}"))
 }
 
-fn entry(bytes: &[u8]) -> Result<Entry, String> {
+fn entry(bytes: &[u8]) -> Result<GoldenEntry, String> {
     let file = TensorFile::read(bytes).map_err(|e| e.to_string())?;
     let provenance: Provenance =
         serde_json::from_str(&file.metadata).map_err(|e| format!("metadata \"ropecheck\": {e}"))?;
@@ -225,12 +225,12 @@ fn entry(bytes: &[u8]) -> Result<Entry, String> {
         let kept = kept(&file, width).map_err(|e| e.to_string())?;
         widths.push((width, kept));
     }
-    Ok(Entry { positions, next, widths, provenance })
+    Ok(GoldenEntry { positions, next, widths, provenance })
 }
 
 fn kept(file: &TensorFile, width: u32) -> Result<Width, TensorFileError> {
     let pairs = width as usize / 2;
-    let axes = file.tensor(&format!("{width}/axis_of_pair"), Kind::U8, &[pairs])?;
+    let axes = file.tensor(&format!("{width}/axis_of_pair"), ElementType::U8, &[pairs])?;
     let scaling = floats(file, &format!("{width}/attention_scaling"), DType::F64, &[1])?;
     let mut expected: [Expected; 3] = Default::default();
     for (dtype, expected) in DTYPES.into_iter().zip(&mut expected) {

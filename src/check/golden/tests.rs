@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 use super::stored::{CONTRACT, DTYPES, TOKENS, WIDTHS, stored};
 use super::*;
 use crate::backend::host::Host;
-use crate::backend::{Backend, Manifest, Outcome, StartError};
+use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::call::Call;
 use crate::check::tests::{Mutant, outcome};
 use crate::contract::Frequency;
@@ -95,7 +95,7 @@ impl Backend for Other {
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
         self.0.arena(bytes)
     }
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         self.0.call(call)
     }
     fn memory(&self) -> &[u8] {
@@ -134,7 +134,7 @@ fn verdicts(scheme: &str, library: &Library, backend: &mut dyn Backend) -> (Vec<
         parameters: &[],
     };
     let schedule = GoldenCases.schedule(&generator);
-    let judge = |planned: &Planned| GoldenCases.judge(&planned.case, &mut context.subject(backend));
+    let judge = |planned: &Planned| GoldenCases.judge(&planned.case, &mut context.harness(backend));
     (schedule.cases.iter().map(judge).collect(), schedule.gaps.into_iter().map(|gap| gap.why).collect())
 }
 

@@ -5,7 +5,7 @@ use crate::case::{Case, Level};
 use crate::check::accuracy::uneven_rows;
 use crate::check::generator::Generator;
 use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Gap, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Gap, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct BatchIndependence;
 
@@ -48,7 +48,7 @@ impl Check for BatchIndependence {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject, Of::Rows).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness, Of::Rows).unwrap_or_else(Verdict::from)
     }
 }

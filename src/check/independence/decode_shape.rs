@@ -1,11 +1,11 @@
 //! `decode-shape`: many rows of one token each, every row at a position of its own.
 
 use super::head_counts::head_counts;
-use crate::case::{Case, Level, Place};
+use crate::case::{Case, Level, PositionSource};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Gap, Halt, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct DecodeShape;
 
@@ -54,20 +54,20 @@ impl Check for DecodeShape {
                 case.window = Some((LAST, 1));
             } else {
                 case.layouts = vec![crate::check::generator::text(1); ROWS.len()];
-                case.place = Place::Random { low: 0, high: g.max_position().min(4095) };
+                case.place = PositionSource::Random { low: 0, high: g.max_position().min(4095) };
             }
             schedule.cases.push(Planned { band: "-".into(), case });
         }
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut run = || -> Result<Verdict, Halt> {
             if case.batch() < 2 || case.tokens() != 1 {
                 return Err(Halt::not_judged("only a batch of one token per row has this shape"));
             }
-            let (prepared, outputs) = subject.execute(case)?;
-            Ok(Judge::new(subject, case, &prepared)?.all(&outputs))
+            let (prepared, outputs) = harness.execute(case)?;
+            Ok(Judge::new(harness, case, &prepared)?.all(&outputs))
         };
         run().unwrap_or_else(Verdict::from)
     }

@@ -5,7 +5,7 @@ use super::probe::{Of, probe};
 use crate::case::{Case, Level};
 use crate::check::generator::Generator;
 use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct HeadIndependence;
 
@@ -41,7 +41,7 @@ impl Check for HeadIndependence {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject, Of::Heads).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness, Of::Heads).unwrap_or_else(Verdict::from)
     }
 }

@@ -1,10 +1,10 @@
 //! What the three checks of independence share: every second row of the tensors is made NaN or huge, and the others are
 //! judged as if nothing had happened.
 
-use crate::case::{Case, Place, Prepared, Tensor};
+use crate::case::{Case, PositionSource, Prepared, Tensor};
 use crate::check::judge::Judge;
 use crate::check::slices::{add, bits_differ, claims_bits, places, same_bits, while_doing};
-use crate::check::{Halt, Measure, Outputs, Subject, Verdict};
+use crate::check::{Halt, Harness, Measure, Outputs, Verdict};
 
 /// Of what a row must be independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,19 +57,19 @@ pub(in crate::check) fn spoil(row: &mut [f64], turn: usize, largest: f64) {
     }
 }
 
-pub(in crate::check) fn probe(case: &Case, subject: &mut Subject, of: Of) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: Of) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let size = [case.batch(), judge.tokens(), judge.heads()];
     if of.index((size[0], size[1], size[2])) < 2 {
         return Err(Halt::not_judged(format!("the case has no other {}", of.name())));
     }
-    let (q, k) = Subject::inputs(case, &prepared);
+    let (q, k) = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
-    if matches!(case.place, Place::Random { low, high } if low == high) || of != Of::Tokens {
-        equal_rows(&judge, &prepared, subject, of, (&q, &k), &mut measure)?;
+    if matches!(case.place, PositionSource::Random { low, high } if low == high) || of != Of::Tokens {
+        equal_rows(&judge, &prepared, harness, of, (&q, &k), &mut measure)?;
     }
-    let plain = if claims_bits(subject) { Some(subject.run(&prepared, q.clone(), k.clone())?) } else { None };
+    let plain = if claims_bits(harness) { Some(harness.run(&prepared, q.clone(), k.clone())?) } else { None };
     for kept in 0..2 {
         let (mut spoiled_q, mut spoiled_k) = (q.clone(), k.clone());
         change(&judge, &mut spoiled_q, &mut spoiled_k, |at, row| {
@@ -78,7 +78,7 @@ pub(in crate::check) fn probe(case: &Case, subject: &mut Subject, of: Of) -> Res
                 spoil(row, index / 2, case.dtype.max_finite());
             }
         });
-        let outputs = subject.run(&prepared, spoiled_q, spoiled_k)?;
+        let outputs = harness.run(&prepared, spoiled_q, spoiled_k)?;
         for at in places(size).filter(|at| of.index(*at) % 2 == kept) {
             let verdict = judge.row(&outputs, at.0, at.1, at.2, &mut measure);
             let what = || format!("while every second one of the {} holds NaN or huge numbers", of.name());
@@ -121,7 +121,7 @@ fn named(judge: &Judge, (row, token, head): (usize, usize, usize)) -> String {
 fn equal_rows(
     judge: &Judge,
     prepared: &Prepared,
-    subject: &mut Subject,
+    harness: &mut Harness,
     of: Of,
     (q, k): (&Tensor, &Tensor),
     measure: &mut Measure,
@@ -137,9 +137,9 @@ fn equal_rows(
         let from = if h < judge.q_heads() { q.row(b, t, h) } else { k.row(b, t, h - judge.q_heads()) };
         row.copy_from_slice(from);
     });
-    let outputs = subject.run(prepared, equal_q, equal_k)?;
+    let outputs = harness.run(prepared, equal_q, equal_k)?;
     add(measure, while_doing(judge.all(&outputs), || format!("{} of equal input", of.name())))?;
-    if claims_bits(subject) {
+    if claims_bits(harness) {
         let size = [outputs.q_out.shape()[0], judge.tokens(), judge.heads()];
         for at in places(size) {
             if turned_alike(judge, at, first(at)) && !same_output(judge, &outputs, &outputs, at, first(at)) {

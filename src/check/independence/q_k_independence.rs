@@ -6,7 +6,7 @@ use crate::case::{Case, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::slices::{add, layouts, places, while_doing};
-use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct QKIndependence;
 
@@ -46,8 +46,8 @@ impl Check for QKIndependence {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -60,13 +60,13 @@ fn spoiled(tensor: &Tensor, largest: f64) -> Tensor {
     spoiled
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     if case.k_heads == 0 {
         return Err(Halt::not_judged("without keys there is nothing to be independent of"));
     }
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    let (q, k) = Subject::inputs(case, &prepared);
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    let (q, k) = Harness::inputs(case, &prepared);
     let largest = case.dtype.max_finite();
     let zeros = |tensor: &Tensor| Tensor::zeros(tensor.shape());
     let (of_q, of_k) = (0..judge.q_heads(), judge.q_heads()..judge.heads());
@@ -77,7 +77,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         ("keys, while the queries are zero", (zeros(&q), k.clone()), &of_k, Some(&of_q)),
         ("queries, while the keys are zero", (q.clone(), zeros(&k)), &of_q, Some(&of_k)),
     ] {
-        let outputs = subject.run(&prepared, inputs.0, inputs.1)?;
+        let outputs = harness.run(&prepared, inputs.0, inputs.1)?;
         for (row, token) in (0..case.batch()).flat_map(|b| (0..judge.tokens()).map(move |t| (b, t))) {
             for head in judged.clone() {
                 let verdict = judge.row(&outputs, row, token, head, &mut measure);

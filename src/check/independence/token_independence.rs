@@ -1,10 +1,10 @@
 //! `token-independence`: what other tokens hold changes nothing for a token.
 
 use super::probe::{Of, probe};
-use crate::case::{Case, Level, Place};
+use crate::case::{Case, Level, PositionSource};
 use crate::check::generator::Generator;
 use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct TokenIndependence;
 
@@ -38,14 +38,14 @@ impl Check for TokenIndependence {
             schedule.cases.push(Planned { band: "-".into(), case: case.clone() });
             if g.group.level != Level::Fused {
                 let position = rng.between(1, g.max_position().min(2047));
-                case.place = Place::Random { low: position, high: position };
+                case.place = PositionSource::Random { low: position, high: position };
                 schedule.cases.push(Planned { band: "equal".into(), case });
             }
         }
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject, Of::Tokens).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness, Of::Tokens).unwrap_or_else(Verdict::from)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Judge;
 use crate::case::Level;
-use crate::contract::Row;
+use crate::contract::PairRow;
 use crate::contract::{PairBound, Types};
 use crate::rotation::NO_AXIS;
 
@@ -72,7 +72,7 @@ fn ranges(seen: &[bool]) -> String {
 
 /// Whether a pair that was left unturned, or turned by an angle wrong by its own size, would have been seen at this
 /// element: an allowance E hides angle errors up to E / |partner output|.
-pub(super) fn observed(bound: &PairBound, types: &Types, angle: f64, row: Row<'_>, pair: usize) -> bool {
+pub(super) fn observed(bound: &PairBound, types: &Types, angle: f64, row: PairRow<'_>, pair: usize) -> bool {
     let limit = angle.abs().min(1.0);
     if bound.shift >= 1.0 || limit == 0.0 {
         return false;

@@ -1,8 +1,8 @@
 //! What arithmetic a backend turns out to have: the strictest class whose bound it keeps, and the K that its angles need.
 
-use super::{Judge, Subject};
-use crate::contract::Row;
-use crate::contract::{Contract, Kept};
+use super::{Harness, Judge};
+use crate::contract::PairRow;
+use crate::contract::{Contract, Precision};
 use crate::contract::{Judgement, PairBound, Types};
 use crate::rotation::NO_AXIS;
 
@@ -63,24 +63,24 @@ impl GradeTally {
 }
 
 /// A class that a backend might keep.
-pub(super) struct Candidate {
+pub(super) struct GradedClass {
     contract: Contract,
     types: Types,
 }
 
 /// The classes from the strictest to the declared one, each with the declared way to frequencies.
-pub(super) fn candidates(subject: &Subject<'_>, declared: &Contract, types: &Types) -> Vec<Candidate> {
-    let classes = &subject.contracts.classes;
+pub(super) fn candidates(harness: &Harness<'_>, declared: &Contract, types: &Types) -> Vec<GradedClass> {
+    let classes = &harness.contracts.classes;
     let end = classes.iter().position(|c| c.name == declared.class.name).unwrap_or(0);
-    let mut all: Vec<Candidate> = classes[..end]
+    let mut all: Vec<GradedClass> = classes[..end]
         .iter()
         .map(|class| {
             let contract = Contract { class: class.clone(), ..declared.clone() };
             let types = Types::new(&contract, types.storage);
-            Candidate { contract, types }
+            GradedClass { contract, types }
         })
         .collect();
-    all.push(Candidate { contract: declared.clone(), types: *types });
+    all.push(GradedClass { contract: declared.clone(), types: *types });
     all
 }
 
@@ -89,7 +89,7 @@ impl Judge<'_> {
     pub(super) fn grade(
         &self,
         at: (usize, usize, usize),
-        columns: Row<'_>,
+        columns: PairRow<'_>,
         declared: &[PairBound],
         tally: &mut GradeTally,
     ) {
@@ -117,7 +117,7 @@ impl Judge<'_> {
             let position = self.position(axis, row, token);
             let angle = (position.hi * self.frequency(head, pair)).abs();
             let unit = match self.contract.class.angles {
-                Kept::F64 => f64::EPSILON / 2.0,
+                Precision::F64 => f64::EPSILON / 2.0,
                 _ => crate::contract::F32_ROUNDING,
             };
             if bound.shift >= 1.0 || angle == 0.0 {
@@ -147,8 +147,8 @@ impl Judge<'_> {
     fn grade_class(
         &self,
         (row, token, head): (usize, usize, usize),
-        columns: Row<'_>,
-        candidate: &Candidate,
+        columns: PairRow<'_>,
+        candidate: &GradedClass,
         class: &mut ClassTally,
     ) {
         let plan = &self.truth.plan;

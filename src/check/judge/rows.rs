@@ -2,7 +2,7 @@
 
 use super::{Element, ElementFailure, Judge, Measure, observed};
 use crate::check::{Outputs, Verdict};
-use crate::contract::{Row, RowBound, Tally};
+use crate::contract::{PairRow, RowBound, RowTally};
 use crate::spec::model::Pairing;
 
 impl Judge<'_> {
@@ -59,7 +59,7 @@ impl Judge<'_> {
             let columns = match self.case.pairing {
                 Pairing::Half => {
                     let (a, b) = (offset..offset + pairs, offset + pairs..offset + 2 * pairs);
-                    Row { a: &input[a.clone()], b: &input[b.clone()], first: &output[a], second: &output[b] }
+                    PairRow { a: &input[a.clone()], b: &input[b.clone()], first: &output[a], second: &output[b] }
                 }
                 Pairing::Adjacent => {
                     for (column, (source, shift)) in
@@ -69,10 +69,10 @@ impl Judge<'_> {
                         column.extend((0..pairs).map(|i| source[offset + 2 * i + shift]));
                     }
                     let [a, b, first, second] = &gathered;
-                    Row { a, b, first, second }
+                    PairRow { a, b, first, second }
                 }
             };
-            let mut tally = Tally { ratio: measure.worst, ..Tally::default() };
+            let mut tally = RowTally { ratio: measure.worst, ..RowTally::default() };
             if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
                 let (a, b) = self.channels(miss.pair);
                 let failure = ElementFailure {

@@ -5,11 +5,11 @@
 //! and tokens are compared that share some positions and not others.
 
 use super::pairs::{At, exact_up_to};
-use crate::backend::Outcome;
+use crate::backend::Answer;
 use crate::case::call::Call;
 use crate::case::{Case, Consume, Data, Level, Prepared, Tensor};
 use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Generator, Halt, Planned, Schedule, Subject};
+use crate::check::{Failure, Gap, Generator, Halt, Harness, Planned, Schedule};
 use crate::contract::Judgement;
 use crate::numeric::Dd;
 use crate::positions::Layout;
@@ -17,14 +17,14 @@ use crate::rotation::NO_AXIS;
 
 /// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow, or nothing is
 /// claimed.
-pub(in crate::check) type Value = Option<(f64, f64, f64)>;
+pub(in crate::check) type Observed = Option<(f64, f64, f64)>;
 
 /// One token of one run.
 pub(in crate::check) struct Spot {
     /// Of each axis.
     pub(in crate::check) positions: Vec<Dd>,
     /// Of each head and pair, both outputs.
-    pub(in crate::check) values: Vec<[Value; 2]>,
+    pub(in crate::check) values: Vec<[Observed; 2]>,
     /// For people.
     pub(in crate::check) name: String,
 }
@@ -38,7 +38,7 @@ pub(in crate::check) struct Moves {
 }
 
 /// One output of one pair at two spots.
-pub(in crate::check) struct Compared<'a> {
+pub(in crate::check) struct MovedPair<'a> {
     /// The two spots.
     pub(in crate::check) spots: [&'a Spot; 2],
     /// Whether the position on the pair's own axis is the same at both.
@@ -58,7 +58,7 @@ pub(in crate::check) struct Compared<'a> {
     pub(in crate::check) size: f64,
 }
 
-impl Compared<'_> {
+impl MovedPair<'_> {
     /// The positions that differ, such as `h 3 -> 8`.
     pub(in crate::check) fn moved(&self, axes: &[String]) -> String {
         let [one, other] = self.spots;
@@ -75,7 +75,7 @@ impl Moves {
     pub(in crate::check) fn all(
         &self,
         judge: &Judge,
-        mut look: impl FnMut(&Compared) -> Result<(), Box<Failure>>,
+        mut look: impl FnMut(&MovedPair) -> Result<(), Box<Failure>>,
     ) -> Result<(), Box<Failure>> {
         let pairs = judge.truth().pairs;
         for (i, j) in &self.compared {
@@ -88,7 +88,7 @@ impl Moves {
                     let (Some((e1, o1, a1)), Some((e2, o2, a2))) = values else { continue };
                     // Differences in f64, of numbers that may have 53 bits, round by less than this.
                     let rounding = (e1.abs() + e2.abs()) * 2f64.powi(-50);
-                    look(&Compared {
+                    look(&MovedPair {
                         spots: [one, other],
                         shared,
                         head,
@@ -147,30 +147,30 @@ fn moves_alone(level: Level, cache: bool) -> bool {
 }
 
 /// Runs a case and its variants.
-pub(in crate::check) fn run(case: &Case, subject: &mut Subject) -> Result<Moves, Halt> {
-    let level = subject.backend.manifest().level(case.level);
+pub(in crate::check) fn run(case: &Case, harness: &mut Harness) -> Result<Moves, Halt> {
+    let level = harness.backend.manifest().level(case.level);
     let consumes = |what| level.is_some_and(|l| l.consumes(what));
     if consumes(Consume::CosSin) || case.level == Level::Apply {
         return Err(Halt::not_judged("the suite supplies cos and sin, so the backend sees no axis"));
     }
     let cache = consumes(Consume::CosSinCache);
-    let prepared = subject.prepare(case)?;
-    let (q, k) = Subject::inputs(case, &prepared);
+    let prepared = harness.prepare(case)?;
+    let (q, k) = Harness::inputs(case, &prepared);
     if moves_alone(case.level, cache) {
-        moved_alone(case, subject, &prepared, q, k)
+        moved_alone(case, harness, &prepared, q, k)
     } else {
-        alike(case, subject, &prepared, q, k)
+        alike(case, harness, &prepared, q, k)
     }
 }
 
 /// One axis after the other, a little and by about a radian of its slowest pair.
-fn moved_alone(case: &Case, subject: &mut Subject, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
+fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
     let mut moves = Moves { spots: Vec::new(), compared: Vec::new() };
-    let outputs = subject.run(prepared, q.clone(), k.clone())?;
-    let judge = Judge::new(subject, case, prepared)?;
+    let outputs = harness.run(prepared, q.clone(), k.clone())?;
+    let judge = Judge::new(harness, case, prepared)?;
     let tokens = judge.tokens();
     moves.spots = spots(&judge, &outputs);
-    let most = exact_up_to(case.position_dtype, subject.backend.manifest().max_position) as f64;
+    let most = exact_up_to(case.position_dtype, harness.backend.manifest().max_position) as f64;
     for axis in 0..judge.truth().positions.len() {
         for shift in shifts(&judge, axis, most) {
             let mut there = prepared.clone();
@@ -178,8 +178,8 @@ fn moved_alone(case: &Case, subject: &mut Subject, prepared: &Prepared, q: Tenso
             for position in truth.positions[axis].iter_mut().flatten() {
                 *position = Dd::from_f64(case.position_dtype.round(position.hi + shift));
             }
-            let outputs = subject.run_moved(&there, axis, q.clone(), k.clone())?;
-            let judge = Judge::new(subject, case, &there)?;
+            let outputs = harness.run_moved(&there, axis, q.clone(), k.clone())?;
+            let judge = Judge::new(harness, case, &there)?;
             let from = moves.spots.len();
             moves.compared.extend((0..tokens).map(|token| (token, from + token)));
             moves.spots.extend(spots(&judge, &outputs));
@@ -209,9 +209,9 @@ fn shifts(judge: &Judge, axis: usize, most: f64) -> Vec<f64> {
 }
 
 /// All tokens with the input of the first one.
-fn alike(case: &Case, subject: &mut Subject, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
-    let outputs = subject.run(prepared, like_the_first(q), like_the_first(k))?;
-    let judge = Judge::new(subject, case, prepared)?;
+fn alike(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
+    let outputs = harness.run(prepared, like_the_first(q), like_the_first(k))?;
+    let judge = Judge::new(harness, case, prepared)?;
     let spots = spots(&judge, &outputs);
     let axes = judge.truth().positions.len();
     let shared = |i: usize, j: usize| (0..axes).filter(|a| spots[i].positions[*a] == spots[j].positions[*a]).count();
@@ -267,7 +267,7 @@ fn spots(judge: &Judge, outputs: &crate::check::Outputs) -> Vec<Spot> {
     }
 }
 
-impl Subject<'_> {
+impl Harness<'_> {
     /// As `run`, with the positions of one axis in memory replaced by those of the truth.
     fn run_moved(
         &mut self,
@@ -291,7 +291,7 @@ impl Subject<'_> {
         }
         self.backend.guard(&prepared.guards);
         match self.backend.call(&prepared.call) {
-            Outcome::Ok => {
+            Answer::Ok => {
                 let (q_out, k_out) = prepared.read(self.backend.memory());
                 Ok(crate::check::Outputs { q, k, q_out, k_out })
             }

@@ -5,7 +5,7 @@ use super::pairs::failure;
 use crate::case::{Case, Data, Level};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, MAP_LEVELS, Measure, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, MAP_LEVELS, Measure, Schedule, Verdict};
 
 pub(in crate::check) struct AxisSensitivity;
 
@@ -34,15 +34,15 @@ impl Check for AxisSensitivity {
         schedule(g, self.id(), Data::First)
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let moves = run(case, subject)?;
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let moves = run(case, harness)?;
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
     let found = moves.all(&judge, |c| {
         if c.shared || c.expected <= c.allowed {

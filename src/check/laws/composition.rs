@@ -3,7 +3,7 @@
 use super::pairs::{further, second_call, small_cases};
 use crate::case::{Case, Data, Level};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Harness, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct Composition;
 
@@ -36,10 +36,10 @@ impl Check for Composition {
         small_cases(g, self.id(), Data::Mixed, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut probe = || {
             let (second, before) = further(case, FURTHER)?;
-            second_call(subject, case, &second, before, "the second of two calls, on the outputs of the first")
+            second_call(harness, case, &second, before, "the second of two calls, on the outputs of the first")
         };
         probe().unwrap_or_else(Verdict::from)
     }

@@ -4,7 +4,7 @@ use super::text_equals_1d::not_stated;
 use crate::case::{Case, Consume, Data, Level};
 use crate::check::generator::Generator;
 use crate::check::judge::{Judge, on_one_axis};
-use crate::check::{Check, Docs, Gap, Halt, MAP_LEVELS, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, MAP_LEVELS, Planned, Schedule, Verdict};
 use crate::numeric::Dd;
 use crate::positions::{Layout, Parameters};
 use crate::spec::model::Claim;
@@ -54,9 +54,9 @@ impl Check for DegeneratesTo1d {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut run = || -> Result<Verdict, Halt> {
-            let scheme = subject.scheme(case)?;
+            let scheme = harness.scheme(case)?;
             let single = |l: &Layout| l.segments().iter().all(|s| s.grid().is_none_or(|[_, h, w]| h == 1 && w == 1));
             if !case.layouts.iter().all(single) {
                 return Err(Halt::broken("degenerates-to-1d needs frames of one cell"));
@@ -65,7 +65,7 @@ impl Check for DegeneratesTo1d {
             let Some(Claim::Equals(other)) = claim else {
                 return Err(Halt::broken("the scheme does not say which scheme it degenerates to"));
             };
-            let other = subject.library.get(other).map_err(|e| Halt::broken(e.to_string()))?;
+            let other = harness.library.get(other).map_err(|e| Halt::broken(e.to_string()))?;
             let parameters = Parameters::defaults(other).map_err(|e| Halt::broken(e.to_string()))?;
             let mut rows = Vec::new();
             for layout in &case.layouts {
@@ -75,9 +75,9 @@ impl Check for DegeneratesTo1d {
                 let row = (start..start + case.tokens()).map(|t| positions.get(0, t).map_or(Dd::ZERO, |n| n.to_dd()));
                 rows.push(row.collect::<Vec<_>>());
             }
-            let (mut prepared, outputs) = subject.execute(case)?;
+            let (mut prepared, outputs) = harness.execute(case)?;
             on_one_axis(&mut prepared, &rows)?;
-            let judge = Judge::new(subject, case, &prepared)?;
+            let judge = Judge::new(harness, case, &prepared)?;
             Ok(judge.all(&outputs))
         };
         run().unwrap_or_else(Verdict::from)

@@ -1,10 +1,10 @@
 //! `identity-at-zero`: at position 0 nothing turns.
 
 use super::pairs::{failure, small_cases};
-use crate::case::{Case, Data, Level, Place};
+use crate::case::{Case, Data, Level, PositionSource};
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
 use crate::contract::Judgement;
 use crate::rotation::NO_AXIS;
 
@@ -35,19 +35,19 @@ impl Check for IdentityAtZero {
         small_cases(g, self.id(), Data::Mixed, |case, _| {
             case.layouts = vec![text(5)];
             if case.level != Level::Fused {
-                case.place = Place::Random { low: 0, high: 0 };
+                case.place = PositionSource::Random { low: 0, high: 0 };
             }
         })
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let truth = judge.truth();
     let known = judge.contract.class.trig_error == 0.0 || truth.given.is_some();
     let exact = known && truth.plan.attention_scaling == 1.0;

@@ -3,7 +3,7 @@
 use super::pairs::{second_call, small_cases};
 use crate::case::{Case, Data, Level};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Gap, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct Inverse;
 
@@ -37,13 +37,13 @@ impl Check for Inverse {
         small_cases(g, self.id(), Data::Mixed, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut probe = || {
-            if !both(&subject.backend.manifest().directions) {
+            if !both(&harness.backend.manifest().directions) {
                 return Err(Halt::not_judged("the manifest offers one direction only"));
             }
             let back = Case { direction: -case.direction, ..case.clone() };
-            second_call(subject, case, &back, 0, "turned back, from the outputs of the first call")
+            second_call(harness, case, &back, 0, "turned back, from the outputs of the first call")
         };
         probe().unwrap_or_else(Verdict::from)
     }

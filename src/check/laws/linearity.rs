@@ -4,7 +4,7 @@ use super::pairs::{At, failure, small_cases};
 use crate::case::{Case, Data, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Measure, Outputs, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Outputs, Schedule, TENSOR_LEVELS, Verdict};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Rng};
 
@@ -37,8 +37,8 @@ impl Check for Linearity {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -59,14 +59,14 @@ fn times(tensor: &Tensor, factor: f64) -> Tensor {
 }
 
 /// Magnitudes that stay normal in a type, with a binade to spare at either end.
-struct Range {
+struct ResidueRange {
     least: f64,
     most: f64,
 }
 
-impl Range {
-    fn of(dtype: DType) -> Range {
-        Range { least: 2.0 * dtype.min_normal(), most: 0.5 * dtype.max_finite() }
+impl ResidueRange {
+    fn of(dtype: DType) -> ResidueRange {
+        ResidueRange { least: 2.0 * dtype.min_normal(), most: 0.5 * dtype.max_finite() }
     }
 
     /// Whether all of low..=high lies inside, times `factor` too.
@@ -87,9 +87,10 @@ fn stays_normal(
 ) -> bool {
     let (m, factor) = (m.abs(), factor.abs());
     let scales = [m.min(1.0 / m).min(1.0), m.max(1.0 / m).max(1.0)];
-    let storage = Range::of(types.storage);
-    let arithmetic = types.arithmetic.map(Range::of);
-    let arithmetic_holds = |low, high| arithmetic.as_ref().is_none_or(|range: &Range| range.holds(low, high, factor));
+    let storage = ResidueRange::of(types.storage);
+    let arithmetic = types.arithmetic.map(ResidueRange::of);
+    let arithmetic_holds =
+        |low, high| arithmetic.as_ref().is_none_or(|range: &ResidueRange| range.holds(low, high, factor));
     // Inputs are numbers of the storage type, times the factor too; times m they are what a kernel may compute first.
     let input = |x: f64| {
         let (low, high) = (x * scales[0], x * scales[1]);
@@ -115,22 +116,22 @@ fn same(one: &Outputs, other: &Outputs) -> bool {
     bits(&one.q_out) == bits(&other.q_out) && bits(&one.k_out) == bits(&other.k_out)
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    if subject.backend.manifest().bit_stable == Some(false) {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    if harness.backend.manifest().bit_stable == Some(false) {
         return Err(Halt::not_judged("the manifest says that bits may differ (bit_stable: false)"));
     }
-    let (q, k) = Subject::inputs(case, &prepared);
-    let plain = subject.run(&prepared, q.clone(), k.clone())?;
-    let again = subject.run(&prepared, q.clone(), k.clone())?;
+    let (q, k) = Harness::inputs(case, &prepared);
+    let plain = harness.run(&prepared, q.clone(), k.clone())?;
+    let again = harness.run(&prepared, q.clone(), k.clone())?;
     if !same(&plain, &again) {
         return Err(Halt::not_judged("the same call gives other bits when it is repeated"));
     }
     let m = judge.truth().plan.attention_scaling;
     let mut measure = Measure::default();
     for factor in factors(case) {
-        let scaled = subject.run(&prepared, times(&q, factor), times(&k, factor))?;
+        let scaled = harness.run(&prepared, times(&q, factor), times(&k, factor))?;
         let found = judge.every_pair(|at: At, bound| {
             let inputs = judge.inputs_of(&plain, at);
             let sides = judge.sides(&plain, at, bound);

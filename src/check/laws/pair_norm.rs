@@ -1,10 +1,10 @@
 //! `pair-norm`: a pair keeps its length, whatever its angle. Sees what the angle's own error hides far out.
 
 use super::pairs::{exact_up_to, failure, small_cases};
-use crate::case::{Case, Data, Level, Place};
+use crate::case::{Case, Data, Level, PositionSource};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 use crate::contract::Judgement;
 
@@ -41,20 +41,20 @@ impl Check for PairNorm {
             // Far out: fast pairs have lost their angle there, and only the length is left to judge.
             let mut case = g.case(self.id(), vec![crate::check::generator::text(6)], heads, g.rng("far").next_u64());
             let high = exact_up_to(case.position_dtype, g.max_position());
-            case.place = Place::Random { low: high / 2, high };
+            case.place = PositionSource::Random { low: high / 2, high };
             schedule.cases.push(Planned { band: "far".into(), case });
         }
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
 
     let mut measure = Measure::default();
     let mut beyond = 0u64;

@@ -1,10 +1,10 @@
 //! What the laws of rotation and the special values share: small cases, the same sequence further on, and single pairs with
 //! the bounds of their two outputs.
 
-use crate::case::{Case, Consume, Data, Level, Place, Prepared, Tensor};
+use crate::case::{Case, Consume, Data, Level, PositionSource, Prepared, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Halt, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::check::{Failure, Gap, Halt, Harness, Outputs, Planned, Schedule, Verdict};
 use crate::contract::{Allowance, Judgement, PairBound};
 use crate::numeric::{DType, Rng};
 use crate::positions::{Layout, Segment};
@@ -45,8 +45,10 @@ pub(in crate::check) fn further(case: &Case, by: u32) -> Result<(Case, usize), H
     if case.level != Level::Fused {
         let by = i64::from(by);
         later.place = match case.place {
-            Place::Layout { shift } => Place::Layout { shift: shift.saturating_add(by) },
-            Place::Random { low, high } => Place::Random { low: low.saturating_add(by), high: high.saturating_add(by) },
+            PositionSource::Layout { shift } => PositionSource::Layout { shift: shift.saturating_add(by) },
+            PositionSource::Random { low, high } => {
+                PositionSource::Random { low: low.saturating_add(by), high: high.saturating_add(by) }
+            }
             _ => return Err(Halt::broken("this check moves positions, which must be those of a layout or any")),
         };
         return Ok((later, 0));
@@ -66,9 +68,9 @@ pub(in crate::check) fn further(case: &Case, by: u32) -> Result<(Case, usize), H
 }
 
 /// That the manifest allows the tokens of a case that was made longer. (Positions are looked at when it is prepared.)
-fn allowed(subject: &Subject, prepared: &Prepared) -> Result<(), Halt> {
+fn allowed(harness: &Harness, prepared: &Prepared) -> Result<(), Halt> {
     let tokens = prepared.call.qk().map_or(0, |qk| qk.tokens);
-    if i64::try_from(tokens).is_ok_and(|n| n > subject.backend.manifest().max_tokens) {
+    if i64::try_from(tokens).is_ok_and(|n| n > harness.backend.manifest().max_tokens) {
         return Err(Halt::not_judged(format!("{tokens} tokens are more than the manifest's max_tokens")));
     }
     Ok(())
@@ -87,21 +89,21 @@ pub(in crate::check) fn about(verdict: Verdict, what: &str) -> Verdict {
 
 /// A second call on what a first one returned, judged by itself.
 pub(in crate::check) fn second_call(
-    subject: &mut Subject,
+    harness: &mut Harness,
     case: &Case,
     second: &Case,
     before: usize,
     what: &str,
 ) -> Result<Verdict, Halt> {
-    let (first, then) = (subject.prepare(case)?, subject.prepare(second)?);
-    allowed(subject, &then)?;
-    let (q, k) = Subject::inputs(case, &first);
-    let there = subject.run(&first, q, k)?;
+    let (first, then) = (harness.prepare(case)?, harness.prepare(second)?);
+    allowed(harness, &then)?;
+    let (q, k) = Harness::inputs(case, &first);
+    let there = harness.run(&first, q, k)?;
     if !there.q_out.values().iter().any(|v| v.is_finite()) {
         return Err(Halt::not_judged("the first call returned no finite number to go on with"));
     }
-    let outputs = subject.run(&then, there.q_out.pushed_back(before), there.k_out.pushed_back(before))?;
-    let judge = Judge::new(subject, second, &then)?;
+    let outputs = harness.run(&then, there.q_out.pushed_back(before), there.k_out.pushed_back(before))?;
+    let judge = Judge::new(harness, second, &then)?;
     Ok(about(judge.all(&outputs), what))
 }
 
@@ -116,7 +118,7 @@ pub(in crate::check) struct At {
 
 /// One of the two outputs of a pair.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::check) struct Side {
+pub(in crate::check) struct OutputSide {
     pub(in crate::check) channel: usize,
     pub(in crate::check) expected: f64,
     pub(in crate::check) observed: f64,
@@ -156,12 +158,12 @@ impl Judge<'_> {
     }
 
     /// The two outputs of a pair under its bound.
-    pub(in crate::check) fn sides(&self, outputs: &Outputs, at: At, bound: &PairBound) -> [Side; 2] {
+    pub(in crate::check) fn sides(&self, outputs: &Outputs, at: At, bound: &PairBound) -> [OutputSide; 2] {
         let inputs = self.inputs_of(outputs, at);
         let (y, z) = bound.turn.apply(inputs.0, inputs.1);
         let (first, second) = self.output_pair(outputs, at.row, at.token, at.head, at.pair);
         let channels = self.channels(at.pair);
-        let side = |second, channel, expected, partner, observed| Side {
+        let side = |second, channel, expected, partner, observed| OutputSide {
             channel,
             expected,
             observed,

@@ -1,10 +1,10 @@
 //! `relative-position`: the inner product of a rotated query and key depends on the difference of their positions alone.
 
-use crate::case::{Case, Consume, Level, Place, Prepared};
+use crate::case::{Case, Consume, Level, PositionSource, Prepared};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::{
-    Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict,
+    Check, Docs, Failure, Gap, Halt, Harness, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Verdict,
 };
 use crate::positions::{Layout, Segment};
 
@@ -52,8 +52,8 @@ impl Check for RelativePosition {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -62,10 +62,10 @@ impl Check for RelativePosition {
 fn moved(case: &Case) -> Result<(Case, usize), Halt> {
     let mut later = case.clone();
     if case.level == Level::Rotate {
-        let Place::Layout { shift } = case.place else {
+        let PositionSource::Layout { shift } = case.place else {
             return Err(Halt::broken("relative-position needs positions from a layout"));
         };
-        later.place = Place::Layout { shift: shift + i64::from(SHIFT) };
+        later.place = PositionSource::Layout { shift: shift + i64::from(SHIFT) };
         return Ok((later, 0));
     }
     let mut segments = case.layouts.first().map(|l| l.segments().to_vec()).unwrap_or_default();
@@ -77,18 +77,18 @@ fn moved(case: &Case) -> Result<(Case, usize), Halt> {
     Ok((later, SHIFT as usize))
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     if case.k_heads == 0 {
         return Err(Halt::not_judged("without keys there is no inner product"));
     }
     let (later, before) = moved(case)?;
-    let (near, far) = (subject.prepare(case)?, subject.prepare(&later)?);
+    let (near, far) = (harness.prepare(case)?, harness.prepare(&later)?);
     same_differences(&near, &far, before)?;
-    let (q, k) = Subject::inputs(case, &near);
+    let (q, k) = Harness::inputs(case, &near);
     let far_inputs = (q.pushed_back(before), k.pushed_back(before));
-    let here = subject.run(&near, q, k)?;
-    let there = subject.run(&far, far_inputs.0, far_inputs.1)?;
-    let (judge, far_judge) = (Judge::new(subject, case, &near)?, Judge::new(subject, &later, &far)?);
+    let here = harness.run(&near, q, k)?;
+    let there = harness.run(&far, far_inputs.0, far_inputs.1)?;
+    let (judge, far_judge) = (Judge::new(harness, case, &near)?, Judge::new(harness, &later, &far)?);
     let tokens = judge.tokens();
     let group = (case.q_heads / case.k_heads.max(1)).max(1) as usize;
     let mut measure = Measure::default();

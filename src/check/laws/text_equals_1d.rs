@@ -1,9 +1,9 @@
 //! `text-equals-1d`: on text alone, a scheme that says so is 1-D RoPE.
 
-use crate::case::{Case, Consume, Data, Level, Place};
+use crate::case::{Case, Consume, Data, Level, PositionSource};
 use crate::check::generator::{Generator, text};
 use crate::check::judge::{Judge, on_one_axis};
-use crate::check::{Check, Docs, Gap, Halt, MAP_LEVELS, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, MAP_LEVELS, Planned, Schedule, Verdict};
 use crate::numeric::Dd;
 use crate::spec::model;
 
@@ -51,18 +51,18 @@ impl Check for TextEquals1d {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut run = || -> Result<Verdict, Halt> {
             if case.layouts.iter().any(|l| !l.is_text_only()) || !case.place.is_layout() {
                 return Err(Halt::broken("text-equals-1d needs a layout of text alone"));
             }
-            let (mut prepared, outputs) = subject.execute(case)?;
+            let (mut prepared, outputs) = harness.execute(case)?;
             let start = case.window.map_or(0, |(start, _)| start);
-            let shift = if let Place::Layout { shift } = case.place { shift } else { 0 };
+            let shift = if let PositionSource::Layout { shift } = case.place { shift } else { 0 };
             // The index itself, not the scheme's formula for it.
             let index: Vec<Dd> = (0..case.tokens()).map(|t| Dd::from_f64((start + t) as f64 + shift as f64)).collect();
             on_one_axis(&mut prepared, &vec![index; case.batch()])?;
-            let judge = Judge::new(subject, case, &prepared)?;
+            let judge = Judge::new(harness, case, &prepared)?;
             Ok(judge.all(&outputs))
         };
         run().unwrap_or_else(Verdict::from)
@@ -73,8 +73,8 @@ impl Check for TextEquals1d {
 pub(in crate::check) fn not_stated(g: &Generator, id: &str) -> Option<String> {
     let stated = g.scheme.invariants.iter().find(|i| i.id == id);
     match stated.map(|i| &i.verdict) {
-        Some(model::Verdict::Holds) => None,
-        Some(model::Verdict::Fails { .. }) => Some(format!("the scheme states that {id} fails for it")),
+        Some(model::Stated::Holds) => None,
+        Some(model::Stated::Fails { .. }) => Some(format!("the scheme states that {id} fails for it")),
         None => Some(format!("the scheme does not state {id}")),
     }
 }

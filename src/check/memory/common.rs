@@ -1,9 +1,9 @@
 //! What the checks of memory share: plain cases in every kind of memory, and runs whose memory is looked at.
 
-use crate::case::{Alias, Case, Change, Level, Memory, Part, Place, Prepared, Tensor};
+use crate::case::{Alias, Case, Change, Level, Memory, Part, PositionSource, Prepared, Tensor};
 use crate::check::generator::{Generator, HeadPreset};
 use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::check::{Failure, Gap, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
 use crate::positions::Layout;
 
 /// A few tokens of every kind, twice: enough for every stride to matter.
@@ -83,26 +83,26 @@ impl Watched {
 
 /// Runs a case over memory that was filled with `poison`.
 pub(in crate::check) fn watched(
-    subject: &mut Subject,
+    harness: &mut Harness,
     prepared: &mut Prepared,
     (q, k): (Tensor, Tensor),
     poison: u8,
 ) -> Result<Watched, Halt> {
     prepared.poison = poison;
     let before = prepared.image(&q, &k);
-    let outputs = subject.run(prepared, q, k)?;
-    let after = subject.backend.memory();
+    let outputs = harness.run(prepared, q, k)?;
+    let after = harness.backend.memory();
     let mut bits = Vec::new();
     prepared.output_bytes(|range| bits.extend_from_slice(after.get(range).unwrap_or_default()));
     Ok(Watched { outputs, bits, changes: prepared.changes(before, after) })
 }
 
 /// That the backend is right on this case in plain memory: otherwise nothing about memory follows from a wrong result.
-pub(in crate::check) fn sound(subject: &mut Subject, case: &Case) -> Result<(), Halt> {
-    let alias = if subject.backend.manifest().alias.contains(&Alias::Out) { Alias::Out } else { Alias::In };
+pub(in crate::check) fn sound(harness: &mut Harness, case: &Case) -> Result<(), Halt> {
+    let alias = if harness.backend.manifest().alias.contains(&Alias::Out) { Alias::Out } else { Alias::In };
     let plain = Case { memory: Memory::Packed, alias, ..case.clone() };
-    let (prepared, outputs) = subject.execute(&plain)?;
-    match Judge::new(subject, &plain, &prepared)?.all(&outputs) {
+    let (prepared, outputs) = harness.execute(&plain)?;
+    match Judge::new(harness, &plain, &prepared)?.all(&outputs) {
         Verdict::Pass(_) => Ok(()),
         _ => Err(Halt::not_judged("the result is wrong in plain memory already; see the other checks")),
     }
@@ -111,18 +111,18 @@ pub(in crate::check) fn sound(subject: &mut Subject, case: &Case) -> Result<(), 
 /// The same with few tokens and positions of no account.
 pub(in crate::check) fn few(case: &Case) -> Case {
     let layouts = vec![crate::check::generator::text(6)];
-    Case { layouts, window: None, place: Place::Layout { shift: 0 }, ..case.clone() }
+    Case { layouts, window: None, place: PositionSource::Layout { shift: 0 }, ..case.clone() }
 }
 
 /// Judges the outputs, and blames a wrong one on `what`: the backend must be sound.
 pub(in crate::check) fn blame(
-    subject: &Subject,
+    harness: &Harness,
     case: &Case,
     prepared: &Prepared,
     outputs: &Outputs,
     what: &str,
 ) -> Result<Measure, Halt> {
-    match Judge::new(subject, case, prepared)?.all(outputs) {
+    match Judge::new(harness, case, prepared)?.all(outputs) {
         Verdict::Pass(measure) => Ok(measure),
         Verdict::Fail(mut failure) => {
             failure.summary = format!("{what}: {}", failure.summary);
@@ -140,10 +140,10 @@ mod tests {
     use crate::check::tests::{Mutant, nothing, outcome};
     use crate::numeric::DType;
 
-    type After = fn(&Call, &mut [u8]);
+    type Spoil = fn(&Call, &mut [u8]);
 
     /// Keeps the embedded kernel's answer but for one thing.
-    fn with(after: After) -> Mutant {
+    fn with(after: Spoil) -> Mutant {
         Mutant { host: Host::new(), before: nothing, after, memory: Vec::new() }
     }
 
@@ -174,7 +174,7 @@ mod tests {
     /// Without guard pages too: what is written is seen by its bytes, what is read by what it does.
     #[test]
     fn each_check_of_memory_fails_its_own_defect() {
-        let defects: [(&str, After, &str); 10] = [
+        let defects: [(&str, Spoil, &str); 10] = [
             ("guards", |c, m| m[c.qk().unwrap().q_out.offset - 1] ^= 1, "1 element before the start of q"),
             (
                 "guards",

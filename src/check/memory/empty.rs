@@ -1,11 +1,11 @@
 //! `empty`: no tokens, no rows.
 
 use super::common::schedule;
-use crate::backend::Outcome;
+use crate::backend::Answer;
 use crate::case::call::{Call, QkView};
 use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Prepared};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, Verdict};
 
 pub(in crate::check) struct Empty;
 
@@ -35,8 +35,8 @@ impl Check for Empty {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -47,11 +47,11 @@ enum Without {
     Rows,
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let full = subject.prepare(case)?;
-    let (q, k) = Subject::inputs(case, &full);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let full = harness.prepare(case)?;
+    let (q, k) = Harness::inputs(case, &full);
     // To a backend that answers no call at all an empty one proves nothing.
-    subject.call(&full, &q, &k)?;
+    harness.call(&full, &q, &k)?;
     for (what, without) in [("without tokens", Without::Tokens), ("without rows", Without::Rows)] {
         let mut prepared = full.clone();
         prepared.poison = FLOAT_POISON;
@@ -59,17 +59,17 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         let before = prepared.image(&q, &k);
         let call = emptied(&prepared, without);
         let outcome = {
-            let arena = subject.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+            let arena = harness.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
             arena.copy_from_slice(&before);
-            subject.backend.guard(&[]);
-            subject.backend.call(&call)
+            harness.backend.guard(&[]);
+            harness.backend.call(&call)
         };
         match &outcome {
-            Outcome::Ok | Outcome::Unsupported(_) | Outcome::BadArgument(_) => {}
-            _ => return Err(subject.failed(&prepared, &outcome)),
+            Answer::Ok | Answer::Unsupported(_) | Answer::BadArgument(_) => {}
+            _ => return Err(harness.failed(&prepared, &outcome)),
         }
         prepared.call = call;
-        if let Some(change) = prepared.changes(before, subject.backend.memory()).first() {
+        if let Some(change) = prepared.changes(before, harness.backend.memory()).first() {
             return Ok(Verdict::Fail(Failure::new(format!("a call {what} wrote {}", full.place_of(change.at)))));
         }
     }

@@ -3,7 +3,7 @@
 use super::common::{blame, gap, sound, tiny};
 use crate::case::{Case, Level, Memory, Strides};
 use crate::check::generator::{Generator, text};
-use crate::check::{Check, Docs, Halt, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct FarStrides;
 
@@ -53,12 +53,12 @@ impl Check for FarStrides {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let rows = match case.memory {
         Memory::FarRows => case.batch() as u64,
         Memory::FarTokens => case.tokens(),
@@ -67,7 +67,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     if rows < 2 {
         return Err(Halt::not_judged("no two rows of this case are far apart"));
     }
-    sound(subject, case)?;
-    let (prepared, outputs) = subject.execute(case)?;
-    Ok(Verdict::Pass(blame(subject, case, &prepared, &outputs, "with rows 2^31 elements apart")?))
+    sound(harness, case)?;
+    let (prepared, outputs) = harness.execute(case)?;
+    Ok(Verdict::Pass(blame(harness, case, &prepared, &outputs, "with rows 2^31 elements apart")?))
 }

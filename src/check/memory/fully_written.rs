@@ -3,7 +3,7 @@
 use super::common::{gap, schedule, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, Verdict};
 
 pub(in crate::check) struct FullyWritten;
 
@@ -44,19 +44,19 @@ impl Check for FullyWritten {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     if case.alias != Alias::Out {
         return Err(Halt::not_judged("in place, every output holds an input before the call"));
     }
-    let mut prepared = subject.prepare(case)?;
-    let inputs = Subject::inputs(case, &prepared);
-    let first = watched(subject, &mut prepared, inputs.clone(), FLOAT_POISON)?;
-    let second = watched(subject, &mut prepared, inputs, HUGE_POISON)?;
+    let mut prepared = harness.prepare(case)?;
+    let inputs = Harness::inputs(case, &prepared);
+    let first = watched(harness, &mut prepared, inputs.clone(), FLOAT_POISON)?;
+    let second = watched(harness, &mut prepared, inputs, HUGE_POISON)?;
     let size = if case.level == Level::Positions { case.position_dtype.size() } else { case.dtype.size() };
     let untouched = |(a, b): (&[u8], &[u8])| {
         a.iter().all(|byte| *byte == FLOAT_POISON) && b.iter().all(|byte| *byte == HUGE_POISON)

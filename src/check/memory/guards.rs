@@ -3,7 +3,7 @@
 use super::common::{Watched, blame, schedule, sound, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, Verdict};
 
 pub(in crate::check) struct Guards;
 
@@ -38,19 +38,19 @@ impl Check for Guards {
         schedule(self.id(), g, &[Memory::GuardEnd, Memory::GuardStart], &[Alias::Out, Alias::In])
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     if !matches!(case.memory, Memory::GuardEnd | Memory::GuardStart) {
         return Err(Halt::not_judged("the memory of this case has no guards"));
     }
-    let mut prepared = subject.prepare(case)?;
-    let inputs = Subject::inputs(case, &prepared);
-    let first = watched(subject, &mut prepared, inputs.clone(), FLOAT_POISON)?;
-    let second = watched(subject, &mut prepared, inputs, HUGE_POISON)?;
+    let mut prepared = harness.prepare(case)?;
+    let inputs = Harness::inputs(case, &prepared);
+    let first = watched(harness, &mut prepared, inputs.clone(), FLOAT_POISON)?;
+    let second = watched(harness, &mut prepared, inputs, HUGE_POISON)?;
     for run in [&first, &second] {
         if let Some(failure) = run.changed(Part::Outside) {
             return Ok(failure);
@@ -62,9 +62,9 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         }
         Measure { elements: (first.bits.len() / case.position_dtype.size()) as u64, ..Measure::default() }
     } else {
-        compare(case, subject, &prepared, &first, &second)?
+        compare(case, harness, &prepared, &first, &second)?
     };
-    if !subject.backend.has_guards() {
+    if !harness.backend.has_guards() {
         measure.notes.push("reads outside of buffers are not seen: the backend runs without guard pages".into());
     }
     Ok(Verdict::Pass(measure))
@@ -76,16 +76,16 @@ fn differ(what: &str) -> Halt {
 
 fn compare(
     case: &Case,
-    subject: &mut Subject,
+    harness: &mut Harness,
     prepared: &crate::case::Prepared,
     first: &Watched,
     second: &Watched,
 ) -> Result<Measure, Halt> {
-    if first.bits != second.bits && subject.backend.manifest().bit_stable == Some(true) {
+    if first.bits != second.bits && harness.backend.manifest().bit_stable == Some(true) {
         return Err(differ("bits of the result, which the manifest calls stable,"));
     }
     let what = "with other bytes around the buffers";
-    let results = [first, second].map(|run| blame(subject, case, prepared, &run.outputs, what));
+    let results = [first, second].map(|run| blame(harness, case, prepared, &run.outputs, what));
     match results {
         [Ok(measure), Ok(_)] => Ok(measure),
         // Equal and wrong is not about memory.
@@ -93,7 +93,7 @@ fn compare(
             Err(Halt::not_judged("the result is wrong whatever lies around the buffers; see the other checks"))
         }
         [Err(halt), Err(_)] => {
-            sound(subject, case)?;
+            sound(harness, case)?;
             Err(halt)
         }
         // Right with some bytes around, wrong with others: so the others were used.

@@ -4,7 +4,7 @@ use super::common::{blame, gap, schedule, sound, watched};
 use super::strides::offered;
 use crate::case::{Alias, Case, FLOAT_POISON, Level, Part};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct InPlace;
 
@@ -39,32 +39,32 @@ impl Check for InPlace {
         schedule(self.id(), g, offered(g.manifest.strides), &[Alias::In])
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     if case.alias != Alias::In {
         return Err(Halt::not_judged("this case is not in place"));
     }
-    let mut prepared = subject.prepare(case)?;
-    let inputs = Subject::inputs(case, &prepared);
-    let here = watched(subject, &mut prepared, inputs.clone(), FLOAT_POISON)?;
+    let mut prepared = harness.prepare(case)?;
+    let inputs = Harness::inputs(case, &prepared);
+    let here = watched(harness, &mut prepared, inputs.clone(), FLOAT_POISON)?;
     if let Some(failure) = here.changed(Part::Gap) {
         return Ok(failure);
     }
-    let judged = blame(subject, case, &prepared, &here.outputs, "in place");
+    let judged = blame(harness, case, &prepared, &here.outputs, "in place");
     // The same memory, not in place: what is wrong there too is not about places.
     let apart = Case { alias: Alias::Out, ..case.clone() };
     if judged.is_err() {
-        sound(subject, &apart)?;
-        let (prepared, outputs) = subject.execute(&apart)?;
-        blame(subject, &apart, &prepared, &outputs, "out of place")
+        sound(harness, &apart)?;
+        let (prepared, outputs) = harness.execute(&apart)?;
+        blame(harness, &apart, &prepared, &outputs, "out of place")
             .map_err(|_| Halt::not_judged("the result is wrong out of place too; see the other checks"))?;
-    } else if subject.backend.manifest().bit_stable == Some(true) {
-        let mut prepared = subject.prepare(&apart)?;
-        if watched(subject, &mut prepared, inputs, FLOAT_POISON)?.bits != here.bits {
+    } else if harness.backend.manifest().bit_stable == Some(true) {
+        let mut prepared = harness.prepare(&apart)?;
+        if watched(harness, &mut prepared, inputs, FLOAT_POISON)?.bits != here.bits {
             return Ok(Verdict::Fail(Failure::new(
                 "in place gives other bits than out of place, though the manifest calls them stable",
             )));

@@ -3,7 +3,7 @@
 use super::common::{schedule, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Part};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct InputsUntouched;
 
@@ -34,15 +34,15 @@ impl Check for InputsUntouched {
         schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In])
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let mut prepared = subject.prepare(case)?;
-    let inputs = Subject::inputs(case, &prepared);
-    let run = watched(subject, &mut prepared, inputs, FLOAT_POISON)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let mut prepared = harness.prepare(case)?;
+    let inputs = Harness::inputs(case, &prepared);
+    let run = watched(harness, &mut prepared, inputs, FLOAT_POISON)?;
     if let Some(failure) = run.changed(Part::Input) {
         return Ok(failure);
     }

@@ -3,7 +3,7 @@
 use super::common::{blame, few, gap, sound, tiny};
 use crate::case::{Case, Level};
 use crate::check::generator::{Generator, text};
-use crate::check::{Check, Docs, Halt, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct ManyRows;
 
@@ -50,17 +50,17 @@ impl Check for ManyRows {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let rows = case.tokens().saturating_mul(case.batch() as u64);
     if rows < ROWS {
         return Err(Halt::not_judged(format!("{rows} rows are not many")));
     }
-    sound(subject, &few(case))?;
-    let (prepared, outputs) = subject.execute(case)?;
-    Ok(Verdict::Pass(blame(subject, case, &prepared, &outputs, &format!("with {rows} rows"))?))
+    sound(harness, &few(case))?;
+    let (prepared, outputs) = harness.execute(case)?;
+    Ok(Verdict::Pass(blame(harness, case, &prepared, &outputs, &format!("with {rows} rows"))?))
 }

@@ -4,7 +4,7 @@ use super::common::{gap, schedule, sound};
 use crate::case::{Alias, Case, Level, Memory, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
 use crate::numeric::DType;
 
 pub(in crate::check) struct Passthrough;
@@ -45,8 +45,8 @@ impl Check for Passthrough {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -74,20 +74,20 @@ fn fill(tensor: &mut Tensor, tail: &[usize], values: &[f64]) {
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
     let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
     let rotated = truth.rotary_offset..truth.rotary_offset + truth.rotary_dim;
     let tail: Vec<usize> = (0..case.head_dim as usize).filter(|d| !rotated.contains(d)).collect();
     if tail.is_empty() {
         return Err(Halt::not_judged("every channel is rotated"));
     }
-    let values = special(case.dtype, subject.contract(case)?.class.flushes);
-    let (mut q, mut k) = Subject::inputs(case, &prepared);
+    let values = special(case.dtype, harness.contract(case)?.class.flushes);
+    let (mut q, mut k) = Harness::inputs(case, &prepared);
     fill(&mut q, &tail, &values);
     fill(&mut k, &tail, &values);
-    let outputs = subject.run(&prepared, q, k)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+    let outputs = harness.run(&prepared, q, k)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let mut elements = 0;
     for (name, input, output) in [("q_out", &outputs.q, &outputs.q_out), ("k_out", &outputs.k, &outputs.k_out)] {
         let [batch, tokens, heads, _] = input.shape();
@@ -109,7 +109,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         }
     }
     if let Verdict::Fail(mut failure) = judge.all(&outputs) {
-        sound(subject, case)?;
+        sound(harness, case)?;
         failure.summary = format!("with special values outside the rotary width: {}", failure.summary);
         return Ok(Verdict::Fail(failure));
     }

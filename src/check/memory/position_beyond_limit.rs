@@ -1,10 +1,10 @@
 //! `position-beyond-limit`: a position above the manifest's limit is computed rightly or refused.
 
 use super::common::{blame, few, gap, sound, tiny};
-use crate::backend::Outcome;
-use crate::case::{Case, Consume, Level, Place};
+use crate::backend::Answer;
+use crate::case::{Case, Consume, Level, PositionSource};
 use crate::check::generator::{Generator, text};
-use crate::check::{Check, Docs, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::DType;
 use crate::positions::{Layout, Segment};
 
@@ -56,7 +56,7 @@ impl Check for PositionBeyondLimit {
                 return gap(format!("no offered type of positions holds more than max_position, {limit}"));
             };
             case.position_dtype = dtype;
-            case.place = Place::Random { low: limit + 1, high: beyond };
+            case.place = PositionSource::Random { low: limit + 1, high: beyond };
         } else {
             let length = u32::try_from(limit + 1 + i64::from(TOKENS)).ok();
             let Some(length) = length.filter(|n| i64::from(*n) <= g.manifest.max_tokens && g.manifest.token_ranges)
@@ -74,45 +74,45 @@ impl Check for PositionBeyondLimit {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
 /// Whether some token of a case lies beyond the limit.
 fn exceeds(case: &Case, limit: i64) -> bool {
     match case.place {
-        Place::Random { high, .. }
-        | Place::Span { high, .. }
-        | Place::Fractions { high, .. }
-        | Place::QuarterTurns { high, .. } => high > limit,
-        Place::Layout { .. } => {
+        PositionSource::Random { high, .. }
+        | PositionSource::Span { high, .. }
+        | PositionSource::Fractions { high, .. }
+        | PositionSource::QuarterTurns { high, .. } => high > limit,
+        PositionSource::Layout { .. } => {
             let tokens = case.layouts.first().map_or(0, Layout::tokens);
             i64::try_from(tokens).is_ok_and(|n| n > limit)
         }
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let limit = subject.backend.manifest().max_position;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let limit = harness.backend.manifest().max_position;
     if !exceeds(case, limit) {
         return Err(Halt::not_judged("no position of this case is beyond the limit"));
     }
-    sound(subject, &few(case))?;
-    let prepared = subject.prepare_anywhere(case)?;
-    let (q, k) = Subject::inputs(case, &prepared);
-    match subject.answer(&prepared, &q, &k)? {
-        Outcome::Ok => {}
-        Outcome::Unsupported(_) | Outcome::BadArgument(_) => {
+    sound(harness, &few(case))?;
+    let prepared = harness.prepare_anywhere(case)?;
+    let (q, k) = Harness::inputs(case, &prepared);
+    match harness.answer(&prepared, &q, &k)? {
+        Answer::Ok => {}
+        Answer::Unsupported(_) | Answer::BadArgument(_) => {
             let notes = vec!["positions beyond the limit are refused".to_owned()];
             return Ok(Verdict::Pass(Measure { elements: 1, notes, ..Measure::default() }));
         }
-        outcome => return Err(subject.failed(&prepared, &outcome)),
+        outcome => return Err(harness.failed(&prepared, &outcome)),
     }
-    let (q_out, k_out) = prepared.read(subject.backend.memory());
+    let (q_out, k_out) = prepared.read(harness.backend.memory());
     let outputs = crate::check::Outputs { q, k, q_out, k_out };
     let what = format!("beyond max_position {limit}, with status OK");
-    Ok(Verdict::Pass(blame(subject, case, &prepared, &outputs, &what)?))
+    Ok(Verdict::Pass(blame(harness, case, &prepared, &outputs, &what)?))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::common::{blame, gap, schedule, sound, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides as Offer};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Halt, Measure, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct Strides;
 
@@ -48,24 +48,24 @@ impl Check for Strides {
         }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let mut prepared = subject.prepare(case)?;
-    let inputs = Subject::inputs(case, &prepared);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let mut prepared = harness.prepare(case)?;
+    let inputs = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
     for poison in [FLOAT_POISON, HUGE_POISON] {
-        let run = watched(subject, &mut prepared, inputs.clone(), poison)?;
+        let run = watched(harness, &mut prepared, inputs.clone(), poison)?;
         if let Some(failure) = run.changed(Part::Gap) {
             return Ok(failure);
         }
-        match blame(subject, case, &prepared, &run.outputs, "with these strides") {
+        match blame(harness, case, &prepared, &run.outputs, "with these strides") {
             Ok(found) => measure = found,
             Err(halt) => {
-                sound(subject, case)?;
+                sound(harness, case)?;
                 return Err(halt);
             }
         }

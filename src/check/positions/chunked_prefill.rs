@@ -7,7 +7,7 @@ use crate::check::judge::Judge;
 use crate::check::slices::{
     add, bits_differ, claims_bits, layouts, places, presets, same_bits, tokens_of, while_doing, window,
 };
-use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, Verdict};
 
 pub(in crate::check) struct ChunkedPrefill;
 
@@ -50,19 +50,19 @@ impl Check for ChunkedPrefill {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         if case.window.is_some() {
             return Verdict::NotJudged("this check splits whole sequences".into());
         }
-        if case.level != Level::Rotate && !subject.backend.manifest().token_ranges {
+        if case.level != Level::Rotate && !harness.backend.manifest().token_ranges {
             return Verdict::NotJudged(NO_RANGES.into());
         }
         if case.tokens() < 2 {
             return Verdict::NotJudged("one token has no parts".into());
         }
         let verdict = match case.level {
-            Level::Positions => on_positions(case, subject),
-            _ => on_outputs(case, subject),
+            Level::Positions => on_positions(case, harness),
+            _ => on_outputs(case, harness),
         };
         verdict.unwrap_or_else(Verdict::from)
     }
@@ -75,12 +75,12 @@ fn splits(n: u64) -> impl Iterator<Item = (u64, u64)> {
     (1..n).flat_map(move |k| [(0, k), (k, n - k)])
 }
 
-fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let axes = &subject.scheme(case)?.axes;
-    let (whole, _) = measure(case, subject)?;
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let axes = &harness.scheme(case)?.axes;
+    let (whole, _) = measure(case, harness)?;
     let mut measured = Measure::default();
     for (start, count) in splits(case.tokens()) {
-        let (part, _) = measure(&window(case, start, count), subject)?;
+        let (part, _) = measure(&window(case, start, count), harness)?;
         for (row, (whole, part)) in whole.iter().zip(&part).enumerate() {
             for (axis, name) in axes.iter().enumerate() {
                 for token in 0..count {
@@ -110,22 +110,22 @@ fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     Ok(Verdict::Pass(measured))
 }
 
-fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let (q, k) = Subject::inputs(case, &prepared);
-    let whole = subject.run(&prepared, q.clone(), k.clone())?;
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let (q, k) = Harness::inputs(case, &prepared);
+    let whole = harness.run(&prepared, q.clone(), k.clone())?;
     let mut measured = Measure::default();
-    let judge = Judge::new(subject, case, &prepared)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     add(&mut measured, judge.all(&whole))?;
     for (start, count) in splits(case.tokens()) {
         let part = window(case, start, count);
-        let prepared = subject.prepare(&part)?;
-        let judge = Judge::new(subject, &part, &prepared)?;
+        let prepared = harness.prepare(&part)?;
+        let judge = Judge::new(harness, &part, &prepared)?;
         let cut = |tensor| tokens_of(tensor, usize::try_from(start).unwrap_or(0), judge.tokens());
-        let outputs = subject.run(&prepared, cut(&q), cut(&k))?;
+        let outputs = harness.run(&prepared, cut(&q), cut(&k))?;
         let what = || format!("tokens {start}..{} asked for apart", start + count);
         add(&mut measured, while_doing(judge.all(&outputs), what))?;
-        if claims_bits(subject) {
+        if claims_bits(harness) {
             for (row, token, head) in places([case.batch(), judge.tokens(), judge.heads()]) {
                 let there = token + usize::try_from(start).unwrap_or(0);
                 if !same_bits(judge.output_row(&outputs, row, token, head), judge.output_row(&whole, row, there, head))

@@ -6,7 +6,7 @@ use crate::case::{Case, Level};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::slices::{add, layouts, one_more, presets, while_doing, window};
-use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::Number;
 use crate::positions::Positions;
 
@@ -48,13 +48,13 @@ impl Check for DecodeContinuation {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         if case.window.is_some() {
             return Verdict::NotJudged("this check goes on after whole sequences".into());
         }
         let verdict = match case.level {
-            Level::Positions => on_positions(case, subject),
-            _ => on_outputs(case, subject),
+            Level::Positions => on_positions(case, harness),
+            _ => on_outputs(case, harness),
         };
         verdict.unwrap_or_else(Verdict::from)
     }
@@ -74,16 +74,16 @@ fn goes_on<'a>(found: &'a Measured, stated: &'a Positions, axis: usize) -> Optio
     Some([found.next.as_ref()?.get(axis)?, stated.next().on(axis)?])
 }
 
-fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let axes = &subject.scheme(case)?.axes;
-    let alone = subject.backend.manifest().token_ranges;
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let axes = &harness.scheme(case)?.axes;
+    let alone = harness.backend.manifest().token_ranges;
     let mut measured = Measure::default();
-    let mut before = measure(case, subject)?;
+    let mut before = measure(case, harness)?;
     let mut longer = case.clone();
     for index in 0..STEPS {
         let asked;
         (longer, asked) = step(&longer, alone)?;
-        let after = measure(&asked, subject)?;
+        let after = measure(&asked, harness)?;
         for (row, ((found, stated), (was, said))) in
             after.0.iter().zip(&after.1).zip(before.0.iter().zip(&before.1)).enumerate()
         {
@@ -111,8 +111,8 @@ fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
     Ok(Verdict::Pass(measured))
 }
 
-fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let alone = case.level == Level::Rotate || subject.backend.manifest().token_ranges;
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let alone = case.level == Level::Rotate || harness.backend.manifest().token_ranges;
     let mut measured = Measure::default();
     let mut longer = case.clone();
     let mut asked = case.clone();
@@ -120,8 +120,8 @@ fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         if index > 0 {
             (longer, asked) = step(&longer, alone)?;
         }
-        let (prepared, outputs) = subject.execute(&asked)?;
-        let judge = Judge::new(subject, &asked, &prepared)?;
+        let (prepared, outputs) = harness.execute(&asked)?;
+        let judge = Judge::new(harness, &asked, &prepared)?;
         let what = || match index {
             0 => "the prefill".to_owned(),
             _ => format!("the appended token {}", longer.tokens() - 1),

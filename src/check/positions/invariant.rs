@@ -3,7 +3,7 @@
 use super::measured::measure;
 use crate::case::{Case, Level};
 use crate::check::generator::Generator;
-use crate::check::{Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::positions::{Layout, Parameters, Positions};
 use crate::property::{Checker, Outcome, invariants::parameters_for};
 use crate::spec::model::{self, Invariant, Scope};
@@ -31,7 +31,7 @@ impl SpecInvariant<'_> {
     #[must_use]
     pub fn schedule(&self, g: &Generator) -> Schedule {
         let mut schedule = Schedule::default();
-        if !matches!(self.invariant.verdict, model::Verdict::Holds) || self.invariant.scope == Scope::Frequencies {
+        if !matches!(self.invariant.verdict, model::Stated::Holds) || self.invariant.scope == Scope::Frequencies {
             return schedule;
         }
         let mut rng = g.rng(&self.invariant.id);
@@ -60,17 +60,17 @@ impl SpecInvariant<'_> {
 
     /// Judges a case.
     #[must_use]
-    pub fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        self.probe(case, subject).unwrap_or_else(Verdict::from)
+    pub fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        self.probe(case, harness).unwrap_or_else(Verdict::from)
     }
 
-    fn probe(&self, case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-        let scheme = subject.scheme(case)?;
+    fn probe(&self, case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+        let scheme = harness.scheme(case)?;
         let broken = |e: &dyn std::fmt::Display| Halt::broken(e.to_string());
-        let (rows, _) = measure(case, subject)?;
+        let (rows, _) = measure(case, harness)?;
         let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| broken(&e))?;
         let parameters = parameters_for(scheme, self.invariant, &parameters).map_err(|e| broken(&e))?;
-        let checker = Checker::new(subject.library);
+        let checker = Checker::new(harness.library);
         let mut measure = Measure::default();
         for (row, layout) in rows.into_iter().zip(&case.layouts) {
             let positions = Positions::measured(scheme, &parameters, layout, row.columns, row.next);

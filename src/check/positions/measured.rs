@@ -4,7 +4,7 @@ use crate::case::call::{Call, PositionView};
 use crate::case::{Case, Data, Level};
 use crate::check::fit::Fit;
 use crate::check::judge::Judge;
-use crate::check::{Failure, Halt, Subject};
+use crate::check::{Failure, Halt, Harness};
 use crate::numeric::{DType, Dd, Number};
 use crate::positions::{Column, Positions};
 use crate::rotation::NO_AXIS;
@@ -19,10 +19,10 @@ pub(in crate::check) struct Measured {
 }
 
 /// Positions of every batch row of a case, with those of the scheme.
-pub(in crate::check) fn measure(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+pub(in crate::check) fn measure(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
     match case.level {
-        Level::Positions => asked(case, subject),
-        _ => decoded(case, subject),
+        Level::Positions => asked(case, harness),
+        _ => decoded(case, harness),
     }
 }
 
@@ -49,14 +49,14 @@ fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> R
     }
 }
 
-fn asked(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
-    let prepared = subject.prepare(case)?;
-    let scheme = subject.scheme(case)?;
-    subject.call(&prepared, &crate::case::Tensor::default(), &crate::case::Tensor::default())?;
+fn asked(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+    let prepared = harness.prepare(case)?;
+    let scheme = harness.scheme(case)?;
+    harness.call(&prepared, &crate::case::Tensor::default(), &crate::case::Tensor::default())?;
     let Call::Positions { out, next, token_count, .. } = &prepared.call else {
         return Err(Halt::broken("not a call of level positions"));
     };
-    let memory = subject.backend.memory();
+    let memory = harness.backend.memory();
     let mut rows = Vec::new();
     for row in 0..case.batch() {
         let mut columns = Vec::new();
@@ -75,11 +75,11 @@ fn asked(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Posit
 }
 
 /// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit all pairs.
-fn decoded(case: &Case, subject: &mut Subject) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
-    let case = Subject::with_data(case, Data::First);
-    let scheme = subject.scheme(&case)?;
-    let (prepared, outputs) = subject.execute(&case)?;
-    let judge = Judge::new(subject, &case, &prepared)?;
+fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+    let case = Harness::with_data(case, Data::First);
+    let scheme = harness.scheme(&case)?;
+    let (prepared, outputs) = harness.execute(&case)?;
+    let judge = Judge::new(harness, &case, &prepared)?;
     if judge.truth().plan.map_heads > 1 {
         return Err(Halt::not_judged("positions cannot be read off where the axis map differs per head"));
     }

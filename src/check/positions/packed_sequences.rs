@@ -1,10 +1,10 @@
 //! `packed-sequences`: sequences of different lengths in one row are rotated as if each were alone.
 
-use crate::case::{Case, Level, Place};
+use crate::case::{Case, Level, PositionSource};
 use crate::check::generator::{Generator, HeadPreset};
 use crate::check::judge::Judge;
 use crate::check::slices::{add, bits_differ, claims_bits, layouts, places, same_bits, tokens_of, while_doing};
-use crate::check::{Check, Docs, Gap, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct PackedSequences;
 
@@ -45,42 +45,42 @@ impl Check for PackedSequences {
             case.packed = true;
             if index > 0 && g.group.level != Level::Fused {
                 // Every token anywhere: what packed decoding looks like.
-                case.place = Place::Random { low: 0, high: g.max_position().min(4095) };
+                case.place = PositionSource::Random { low: 0, high: g.max_position().min(4095) };
             }
             schedule.cases.push(Planned { band: "-".into(), case });
         }
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        if !subject.backend.manifest().varlen {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        if !harness.backend.manifest().varlen {
             return Verdict::NotJudged(NOT_OFFERED.into());
         }
         if !case.packed {
             return Verdict::NotJudged("the case packs nothing".into());
         }
-        probe(case, subject).unwrap_or_else(Verdict::from)
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
 const NOT_OFFERED: &str = "the manifest does not offer varlen";
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
     add(&mut measure, judge.all(&outputs))?;
-    if !claims_bits(subject) || matches!(case.place, Place::Random { .. }) {
+    if !claims_bits(harness) || matches!(case.place, PositionSource::Random { .. }) {
         return Ok(Verdict::Pass(measure));
     }
     let mut start = 0;
     for (index, layout) in case.layouts.iter().enumerate() {
         let alone = Case { layouts: vec![layout.clone()], packed: false, ..case.clone() };
-        let prepared = subject.prepare(&alone)?;
-        let alone_judge = Judge::new(subject, &alone, &prepared)?;
+        let prepared = harness.prepare(&alone)?;
+        let alone_judge = Judge::new(harness, &alone, &prepared)?;
         let tokens = alone_judge.tokens();
         let cut = |tensor| tokens_of(tensor, start, tokens);
-        let single = subject.run(&prepared, cut(&outputs.q), cut(&outputs.k))?;
+        let single = harness.run(&prepared, cut(&outputs.q), cut(&outputs.k))?;
         add(&mut measure, while_doing(alone_judge.all(&single), || format!("sequence {index} alone")))?;
         for (_, token, head) in places([1, tokens, judge.heads()]) {
             let packed = judge.output_row(&outputs, 0, start + token, head);

@@ -5,7 +5,7 @@ use crate::case::{Case, Level};
 use crate::check::bands::{far, holds};
 use crate::check::explain::token_name;
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::{DType, Number};
 use crate::positions::{Layout, Positions};
 use crate::spec::model::Scheme;
@@ -103,8 +103,8 @@ impl Check for PositionsExact {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -117,9 +117,9 @@ pub(in crate::check) fn held(number: &Number, level: Level, dtype: DType) -> Num
     }
 }
 
-pub(in crate::check) fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let scheme = subject.scheme(case)?;
-    let (rows, expected) = measure(case, subject)?;
+pub(in crate::check) fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let scheme = harness.scheme(case)?;
+    let (rows, expected) = measure(case, harness)?;
     let mut measure = Measure::default();
     for (row, (measured, stated)) in rows.iter().zip(&expected).enumerate() {
         for token in stated.window() {

@@ -5,7 +5,7 @@ use crate::case::{Case, Data, Level};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::slices::{layouts, presets};
-use crate::check::{Check, Docs, Gap, Halt, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Gap, Halt, Harness, Planned, Schedule, Verdict};
 
 pub(in crate::check) struct SeveralSegments;
 
@@ -67,13 +67,13 @@ impl Check for SeveralSegments {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let mut run = || -> Result<Verdict, Halt> {
             if case.level == Level::Positions {
-                return positions_exact::probe(case, subject);
+                return positions_exact::probe(case, harness);
             }
-            let (prepared, outputs) = subject.execute(case)?;
-            Ok(Judge::new(subject, case, &prepared)?.all(&outputs))
+            let (prepared, outputs) = harness.execute(case)?;
+            Ok(Judge::new(harness, case, &prepared)?.all(&outputs))
         };
         run().unwrap_or_else(Verdict::from)
     }

@@ -1,11 +1,11 @@
 //! `start-shift`: more text in front moves every later position as the scheme says.
 
 use super::measured::measure;
-use crate::case::{Case, Data, Level, Place};
+use crate::case::{Case, Data, Level, PositionSource};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::slices::{layouts, presets, pushed_back};
-use crate::check::{Check, Docs, Failure, Gap, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::{DType, Dd, Number, sincos};
 use crate::rotation::reference::factor_error;
 use crate::spec::model::Scheme;
@@ -54,17 +54,17 @@ impl Check for StartShift {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
         let verdict = match case.level {
-            Level::Positions => on_positions(case, subject),
-            _ => on_outputs(case, subject),
+            Level::Positions => on_positions(case, harness),
+            _ => on_outputs(case, harness),
         };
         verdict.unwrap_or_else(Verdict::from)
     }
 }
 
 fn later(case: &Case) -> Result<Case, Halt> {
-    if case.window.is_some() || case.place != (Place::Layout { shift: 0 }) {
+    if case.window.is_some() || case.place != (PositionSource::Layout { shift: 0 }) {
         return Err(Halt::not_judged("this check needs all tokens, where the layout puts them"));
     }
     let layouts = case.layouts.iter().map(|l| pushed_back(l, MORE)).collect::<Result<_, _>>()?;
@@ -96,11 +96,11 @@ fn moved(place: &str, axis: &str, [is, should]: &[Number; 2]) -> Verdict {
     Verdict::Fail(failure)
 }
 
-fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let far = later(case)?;
-    let scheme: &Scheme = subject.scheme(case)?;
-    let (near_rows, near_stated) = measure(case, subject)?;
-    let (far_rows, far_stated) = measure(&far, subject)?;
+    let scheme: &Scheme = harness.scheme(case)?;
+    let (near_rows, near_stated) = measure(case, harness)?;
+    let (far_rows, far_stated) = measure(&far, harness)?;
     let mut measured = Measure::default();
     let missing = || Halt::broken("a token has no position");
     for row in 0..case.batch() {
@@ -132,15 +132,15 @@ fn on_positions(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
 
 /// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the far one. Turning
 /// is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
-fn on_outputs(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let far = later(case)?;
-    let (near_prepared, far_prepared) = (subject.prepare(case)?, subject.prepare(&far)?);
+    let (near_prepared, far_prepared) = (harness.prepare(case)?, harness.prepare(&far)?);
     let (near_judge, far_judge) =
-        (Judge::new(subject, case, &near_prepared)?, Judge::new(subject, &far, &far_prepared)?);
-    let (q, k) = Subject::inputs(case, &near_prepared);
+        (Judge::new(harness, case, &near_prepared)?, Judge::new(harness, &far, &far_prepared)?);
+    let (q, k) = Harness::inputs(case, &near_prepared);
     let (far_q, far_k) = (q.pushed_back(MORE as usize), k.pushed_back(MORE as usize));
-    let near_out = subject.run(&near_prepared, q, k)?;
-    let far_out = subject.run(&far_prepared, far_q, far_k)?;
+    let near_out = harness.run(&near_prepared, q, k)?;
+    let far_out = harness.run(&far_prepared, far_q, far_k)?;
     let mut measured = Measure::default();
     for (row, token) in (0..case.batch()).flat_map(|b| (0..near_judge.tokens()).map(move |t| (b, t))) {
         let later = token + MORE as usize;

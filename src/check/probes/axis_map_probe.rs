@@ -1,10 +1,10 @@
 //! `axis-map-probe`: which axis turns which pair, read off the output.
 
-use crate::case::{Case, Consume, Data, Level, Place};
+use crate::case::{Case, Consume, Data, Level, PositionSource};
 use crate::check::fit::Fit;
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, MAP_LEVELS, Measure, Planned, Schedule, Verdict};
 use crate::positions::Layout;
 use crate::rotation::NO_AXIS;
 use crate::spec::model::Scheme;
@@ -46,7 +46,7 @@ impl Check for AxisMapProbe {
             let mut case = g.case(self.id(), vec![text(6)], preset, rng.next_u64());
             case.data = Data::First;
             if g.group.level == Level::Rotate {
-                case.place = Place::Random { low: 1, high: 1000.min(g.max_position()) };
+                case.place = PositionSource::Random { low: 1, high: 1000.min(g.max_position()) };
             } else if let Ok(layout) = Layout::parse("text:3 video:2x3x4 text:2") {
                 case.layouts = vec![layout];
             }
@@ -55,15 +55,15 @@ impl Check for AxisMapProbe {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let scheme = subject.scheme(case)?;
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let scheme = harness.scheme(case)?;
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let axes = scheme.axes.len();
     let mut measure = Measure::default();
     let mut wrong: Vec<(usize, u8, Vec<u8>)> = Vec::new();

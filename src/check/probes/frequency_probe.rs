@@ -5,7 +5,7 @@ use crate::check::fit::Fit;
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
 use crate::check::{
-    Check, Docs, Failure, Gap, Halt, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Subject, Verdict,
+    Check, Docs, Failure, Gap, Halt, Harness, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Verdict,
 };
 use crate::rotation::NO_AXIS;
 
@@ -53,14 +53,14 @@ impl Check for FrequencyProbe {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
     let heads = if judge.truth().plan.map_heads > 1 { judge.heads() } else { 1 };
     for head in 0..heads {

@@ -3,7 +3,7 @@
 use crate::case::{Case, Data, Level};
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
 
 pub(in crate::check) struct PairingProbe;
 
@@ -39,14 +39,14 @@ impl Check for PairingProbe {
         Schedule { cases: cases.collect(), gaps: Vec::new() }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = subject.execute(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let (prepared, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
     let width = case.head_dim as usize;
     for token in 0..judge.tokens() {

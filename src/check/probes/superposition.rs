@@ -3,7 +3,7 @@
 use crate::case::{Case, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, TENSOR_LEVELS, Verdict};
 use crate::contract::{Types, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
@@ -39,8 +39,8 @@ impl Check for Superposition {
         Schedule { cases: cases.collect(), gaps: Vec::new() }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -57,20 +57,20 @@ fn only(judge: &Judge, tensor: &Tensor, second: bool) -> Tensor {
     silenced
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
     if judge.truth().plan.attention_scaling != 1.0 {
         return Err(Halt::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
     }
-    let types = Types::new(&subject.contract(case)?, case.dtype);
+    let types = Types::new(&harness.contract(case)?, case.dtype);
     if types.truncates {
         return Err(Halt::not_judged("the contract declares a store that does not round to nearest"));
     }
-    let (q, k) = Subject::inputs(case, &prepared);
-    let both = subject.run(&prepared, q.clone(), k.clone())?;
-    let first = subject.run(&prepared, only(&judge, &q, false), only(&judge, &k, false))?;
-    let second = subject.run(&prepared, only(&judge, &q, true), only(&judge, &k, true))?;
+    let (q, k) = Harness::inputs(case, &prepared);
+    let both = harness.run(&prepared, q.clone(), k.clone())?;
+    let first = harness.run(&prepared, only(&judge, &q, false), only(&judge, &k, false))?;
+    let second = harness.run(&prepared, only(&judge, &q, true), only(&judge, &k, true))?;
     let allowance = |y, p1, p2| superposition_allowance(&types, y, p1, p2);
     let mut measure = Measure::default();
     let row = |o: &'_ Outputs, t: usize, h: usize| judge.output_row(o, 0, t, h).to_vec();

@@ -4,7 +4,7 @@ use crate::case::{Case, Data, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
 use crate::numeric::Rng;
 
 pub(in crate::check) struct NanStaysInItsPair;
@@ -34,8 +34,8 @@ impl Check for NanStaysInItsPair {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -56,16 +56,16 @@ fn spoil(judge: &Judge, tensor: &mut Tensor, mut rng: Rng) {
     });
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    let (mut q, mut k) = Subject::inputs(case, &prepared);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    let (mut q, mut k) = Harness::inputs(case, &prepared);
     let rng = Rng::new(case.seed);
     spoil(&judge, &mut q, rng.fork(3));
     spoil(&judge, &mut k, rng.fork(4));
     if q.values().iter().chain(k.values()).all(|v| v.is_finite()) {
         return Err(Halt::not_judged("no pair of this case got a NaN or an infinity"));
     }
-    let outputs = subject.run(&prepared, q, k)?;
+    let outputs = harness.run(&prepared, q, k)?;
     Ok(about(judge.all(&outputs), "other pairs hold NaN and infinities, this one does not"))
 }

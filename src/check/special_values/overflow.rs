@@ -4,7 +4,7 @@ use crate::case::{Case, Data, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
 use crate::numeric::{DType, Rng};
 
 pub(in crate::check) struct Overflow;
@@ -34,8 +34,8 @@ impl Check for Overflow {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -56,14 +56,14 @@ fn large(judge: &Judge, tensor: &mut Tensor, dtype: DType, mut rng: Rng) {
     });
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    let (mut q, mut k) = Subject::inputs(case, &prepared);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    let (mut q, mut k) = Harness::inputs(case, &prepared);
     let rng = Rng::new(case.seed);
     large(&judge, &mut q, case.dtype, rng.fork(3));
     large(&judge, &mut k, case.dtype, rng.fork(4));
-    let outputs = subject.run(&prepared, q, k)?;
+    let outputs = harness.run(&prepared, q, k)?;
     match about(judge.all(&outputs), "inputs near the largest number") {
         Verdict::Pass(measure) if measure.elements == 0 => {
             Err(Halt::not_judged("every element may honestly overflow, or has an angle beyond the contract's limit"))

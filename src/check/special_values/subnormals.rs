@@ -4,7 +4,7 @@ use crate::case::{Case, Data, Level, Tensor};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Schedule, Subject, TENSOR_LEVELS, Verdict};
+use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
 use crate::numeric::{DType, Rng};
 
 pub(in crate::check) struct Subnormals;
@@ -34,8 +34,8 @@ impl Check for Subnormals {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -68,14 +68,14 @@ fn number_kinds(random: f64) -> (u64, u64) {
     KINDS.get(index).copied().unwrap_or((0, 0))
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let judge = Judge::new(subject, case, &prepared)?;
-    let (mut q, mut k) = Subject::inputs(case, &prepared);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let judge = Judge::new(harness, case, &prepared)?;
+    let (mut q, mut k) = Harness::inputs(case, &prepared);
     let rng = Rng::new(case.seed);
     small(&judge, &mut q, case.dtype, rng.fork(3));
     small(&judge, &mut k, case.dtype, rng.fork(4));
-    let outputs = subject.run(&prepared, q, k)?;
+    let outputs = harness.run(&prepared, q, k)?;
     let mut verdict = about(judge.all(&outputs), "numbers around and below the smallest normal one");
     match &mut verdict {
         Verdict::Pass(measure) if judge.types.flushes => {

@@ -4,7 +4,7 @@ use crate::case::{Case, Level};
 use crate::check::generator::{Generator, text};
 use crate::check::judge::Judge;
 use crate::check::slices::{add, element_size, elements_that_differ, layouts, output_bytes, presets, while_doing};
-use crate::check::{Check, Docs, Failure, Halt, Measure, Outputs, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
 
 pub(in crate::check) struct Deterministic;
 
@@ -45,26 +45,26 @@ impl Check for Deterministic {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
-    let (q, k) = Subject::inputs(case, &prepared);
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
+    let (q, k) = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
     let mut first: Option<Vec<u8>> = None;
     for run in 1..=RUNS {
-        subject.call(&prepared, &q, &k)?;
-        let bytes = output_bytes(subject, &prepared);
+        harness.call(&prepared, &q, &k)?;
+        let bytes = output_bytes(harness, &prepared);
         if case.level == Level::Positions {
             // What they must be is for positions-exact to say.
             measure.elements += (bytes.len() / element_size(case)) as u64;
         } else {
-            let (q_out, k_out) = prepared.read(subject.backend.memory());
+            let (q_out, k_out) = prepared.read(harness.backend.memory());
             let outputs = Outputs { q: q.clone(), k: k.clone(), q_out, k_out };
-            let judge = Judge::new(subject, case, &prepared)?;
+            let judge = Judge::new(harness, case, &prepared)?;
             add(&mut measure, while_doing(judge.all(&outputs), || format!("run {run} of the same call")))?;
         }
         let Some(first) = &first else {
@@ -77,7 +77,7 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
         }
         let all = bytes.len() / element_size(case);
         let summary = format!("run {run} of the same call differs from the first in {differ} of {all} elements");
-        if subject.backend.manifest().bit_stable == Some(false) && case.level != Level::Positions {
+        if harness.backend.manifest().bit_stable == Some(false) && case.level != Level::Positions {
             let note = "identical calls differ in bits, which the manifest declares (bit_stable: false)".to_owned();
             if !measure.notes.contains(&note) {
                 measure.notes.push(note);

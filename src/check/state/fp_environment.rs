@@ -4,7 +4,7 @@ use crate::backend::float_environment::Setting;
 use crate::case::{Case, Level, Tensor};
 use crate::check::generator::{Generator, text};
 use crate::check::slices::presets;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
 
 pub(in crate::check) struct FpEnvironment;
 
@@ -37,38 +37,38 @@ impl Check for FpEnvironment {
         Schedule { cases: planned.collect(), gaps: Vec::new() }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
 /// Whether flushing is declared: by the contract of the case, or by any on level positions, which has none.
-fn flushes(case: &Case, subject: &Subject) -> Result<bool, Halt> {
+fn flushes(case: &Case, harness: &Harness) -> Result<bool, Halt> {
     if case.level != Level::Positions {
-        return Ok(subject.contract(case)?.class.flushes);
+        return Ok(harness.contract(case)?.class.flushes);
     }
-    let levels = &subject.backend.manifest().levels;
+    let levels = &harness.backend.manifest().levels;
     let mut declared = levels.iter().flat_map(|(_, level)| &level.contracts).map(|(_, name)| name);
-    Ok(declared.any(|n| subject.contracts.contract(&n.class, &n.frequencies).is_some_and(|c| c.class.flushes)))
+    Ok(declared.any(|n| harness.contracts.contract(&n.class, &n.frequencies).is_some_and(|c| c.class.flushes)))
 }
 
 fn names(settings: &[Setting]) -> String {
     settings.iter().map(Setting::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
     let (q, k) = match case.level {
         Level::Positions => (Tensor::default(), Tensor::default()),
-        _ => Subject::inputs(case, &prepared),
+        _ => Harness::inputs(case, &prepared),
     };
-    subject.call(&prepared, &q, &k)?;
-    let Some(seen) = subject.backend.float_environment() else {
+    harness.call(&prepared, &q, &k)?;
+    let Some(seen) = harness.backend.float_environment() else {
         return Err(Halt::not_judged("the floating-point environment of this backend cannot be seen"));
     };
     let mut measure = Measure { elements: 2, ..Measure::default() };
     let [before, after] = seen.load;
-    let declared = flushes(case, subject)?;
+    let declared = flushes(case, harness)?;
     let (allowed, changed): (Vec<Setting>, Vec<Setting>) =
         after.changes(before).into_iter().partition(|s| declared && s.is_about_subnormals());
     if !allowed.is_empty() {

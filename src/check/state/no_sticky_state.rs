@@ -1,14 +1,14 @@
 //! `no-sticky-state`: a call is right whatever was called before it.
 
 use crate::backend::Manifest;
-use crate::case::{Case, Level, Memory, Place, Strides};
+use crate::case::{Case, Level, Memory, PositionSource, Strides};
 use crate::check::generator::Generator;
 use crate::check::judge::Judge;
 use crate::check::positions::positions_exact;
 use crate::check::slices::{
     add, claims_bits, element_size, elements_that_differ, layouts, output_bytes, presets, while_doing,
 };
-use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::{Pairing, Scheme};
@@ -47,8 +47,8 @@ impl Check for NoStickyState {
         schedule
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -95,7 +95,7 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<Between> {
         });
     }
     if matches!(case.level, Level::Rotate | Level::Apply) && manifest.max_position > 2000 {
-        add("other positions", &|c| c.place = Place::Layout { shift: 1000 });
+        add("other positions", &|c| c.place = PositionSource::Layout { shift: 1000 });
     }
     if manifest.directions.contains(&i64::from(-case.direction)) && tensors {
         add("the other direction", &|c| c.direction = -c.direction);
@@ -111,10 +111,10 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<Between> {
 }
 
 /// Takes what differs and a change of the case.
-type Add<'a> = dyn FnMut(&'static str, &dyn Fn(&mut Case)) + 'a;
+type AddCall<'a> = dyn FnMut(&'static str, &dyn Fn(&mut Case)) + 'a;
 
 /// Other heads: those that most checks use as well, so that their rotation plans are there already.
-fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
+fn heads(case: &Case, manifest: &Manifest, add: &mut AddCall) {
     let other = [(3, 1, 32), (5, 5, 48), (4, 2, 64), (2, 1, case.head_dim), (1, 1, case.head_dim)];
     let offered = other.into_iter().find(|(q, k, dim): &(u32, u32, u32)| {
         (*q, *k, *dim) != (case.q_heads, case.k_heads, case.head_dim)
@@ -140,8 +140,8 @@ fn other_base(case: &Case, manifest: &Manifest) -> Option<Number> {
 }
 
 /// Whether the plan of a call is one that the manifest takes; false as well where there is none.
-fn offered(case: &Case, subject: &Subject, manifest: &Manifest) -> bool {
-    let Ok(prepared) = subject.prepare(case) else { return false };
+fn offered(case: &Case, harness: &Harness, manifest: &Manifest) -> bool {
+    let Ok(prepared) = harness.prepare(case) else { return false };
     if i64::try_from(case.tokens()).is_ok_and(|n| n > manifest.max_tokens) {
         return false;
     }
@@ -153,29 +153,29 @@ fn offered(case: &Case, subject: &Subject, manifest: &Manifest) -> bool {
 }
 
 /// Runs and judges one call.
-fn right(case: &Case, subject: &mut Subject) -> Result<(Verdict, Vec<u8>), Halt> {
+fn right(case: &Case, harness: &mut Harness) -> Result<(Verdict, Vec<u8>), Halt> {
     if case.level == Level::Positions {
-        let verdict = positions_exact::probe(case, subject)?;
-        let prepared = subject.prepare(case)?;
-        return Ok((verdict, output_bytes(subject, &prepared)));
+        let verdict = positions_exact::probe(case, harness)?;
+        let prepared = harness.prepare(case)?;
+        return Ok((verdict, output_bytes(harness, &prepared)));
     }
-    let (prepared, outputs) = subject.execute(case)?;
-    let verdict = Judge::new(subject, case, &prepared)?.all(&outputs);
-    Ok((verdict, output_bytes(subject, &prepared)))
+    let (prepared, outputs) = harness.execute(case)?;
+    let verdict = Judge::new(harness, case, &prepared)?.all(&outputs);
+    Ok((verdict, output_bytes(harness, &prepared)))
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let scheme = subject.scheme(case)?;
-    let manifest = subject.backend.manifest().clone();
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let scheme = harness.scheme(case)?;
+    let manifest = harness.backend.manifest().clone();
     let mut measure = Measure::default();
-    let (verdict, fresh) = right(case, subject)?;
+    let (verdict, fresh) = right(case, harness)?;
     add(&mut measure, while_doing(verdict, || "before any other call".to_owned()))?;
     let mut called = 0;
     for Between { what, case: other } in between(case, scheme, &manifest) {
-        if !offered(&other, subject, &manifest) {
+        if !offered(&other, harness, &manifest) {
             continue;
         }
-        match right(&other, subject).map_or_else(Verdict::from, |(verdict, _)| verdict) {
+        match right(&other, harness).map_or_else(Verdict::from, |(verdict, _)| verdict) {
             Verdict::Fail(failure) if failure.lost_backend => return Ok(Verdict::Fail(failure)),
             // Another type is judged in a group of its own; whether it is right says nothing about state.
             Verdict::Fail(_) if other.dtype != case.dtype => {}
@@ -186,10 +186,10 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             // Outside what the scheme or these types can say: nothing was called.
             Verdict::NotJudged(_) | Verdict::Broken(_) => continue,
         }
-        let (verdict, again) = right(case, subject)?;
+        let (verdict, again) = right(case, harness)?;
         add(&mut measure, while_doing(verdict, || format!("after a call with {what}")))?;
         let differ = elements_that_differ(&fresh, &again, element_size(case));
-        if differ > 0 && claims_bits(subject) {
+        if differ > 0 && claims_bits(harness) {
             let mut failure = Failure::new(format!("after a call with {what}, {differ} elements have other bits"));
             failure.details.push("the values are within their bounds; the manifest claims bit_stable".to_owned());
             return Ok(Verdict::Fail(failure));

@@ -1,11 +1,11 @@
 //! `rejects-nonsense`: a call that no kernel can make sense of is refused, and nothing is written.
 
-use crate::backend::{Call, Outcome};
+use crate::backend::{Answer, Call};
 use crate::case::call::{PlanView, QkView};
 use crate::case::{Case, Consume, Level, Tensor};
 use crate::check::generator::{Generator, text};
 use crate::check::slices::presets;
-use crate::check::{Check, Docs, Failure, Halt, Measure, Planned, Schedule, Subject, Verdict};
+use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
 use crate::numeric::DType;
 use crate::rotation::NO_AXIS;
 
@@ -40,8 +40,8 @@ impl Check for RejectsNonsense {
         Schedule { cases: planned.collect(), gaps: Vec::new() }
     }
 
-    fn judge(&self, case: &Case, subject: &mut Subject) -> Verdict {
-        probe(case, subject).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+        probe(case, harness).unwrap_or_else(Verdict::from)
     }
 }
 
@@ -116,15 +116,15 @@ fn missing_axis(call: &mut Call, arena: &mut [u8]) -> bool {
     true
 }
 
-fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
-    let prepared = subject.prepare(case)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    let prepared = harness.prepare(case)?;
     let (q, k) = match case.level {
         Level::Positions => (Tensor::default(), Tensor::default()),
-        _ => Subject::inputs(case, &prepared),
+        _ => Harness::inputs(case, &prepared),
     };
     // A backend that refuses everything has not understood what is wrong here.
-    subject.call(&prepared, &q, &k)?;
-    let level = subject.backend.manifest().level(case.level);
+    harness.call(&prepared, &q, &k)?;
+    let level = harness.backend.manifest().level(case.level);
     let reads_axes = level.is_some_and(|l| l.consumes(Consume::AxisOfPair));
     let mut measure = Measure::default();
     for (what, spoil) in NONSENSE {
@@ -132,14 +132,14 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             continue;
         }
         let mut call = prepared.call.clone();
-        let arena = subject.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+        let arena = harness.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
         prepared.write(arena, &q, &k);
         if !spoil(&mut call, arena) {
             continue;
         }
         let before = arena.to_vec();
-        let outcome = subject.backend.call(&call);
-        let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+        let outcome = harness.backend.call(&call);
+        let lost_backend = matches!(outcome, Answer::Died(_) | Answer::TimedOut(_));
         let fail = |summary: String| {
             let mut failure = Failure { summary, lost_backend, ..Failure::default() };
             failure
@@ -149,11 +149,11 @@ fn probe(case: &Case, subject: &mut Subject) -> Result<Verdict, Halt> {
             Ok(Verdict::Fail(Box::new(failure)))
         };
         match outcome {
-            Outcome::BadArgument(_) | Outcome::Unsupported(_) => {}
-            Outcome::Ok => return fail(format!("{what} is accepted: the call returned OK")),
+            Answer::BadArgument(_) | Answer::Unsupported(_) => {}
+            Answer::Ok => return fail(format!("{what} is accepted: the call returned OK")),
             other => return fail(format!("{what}: {other}")),
         }
-        let after = subject.backend.memory();
+        let after = harness.backend.memory();
         if let Some(at) = before.iter().zip(after).position(|(a, b)| a != b) {
             let changed = before.iter().zip(after).filter(|(a, b)| a != b).count();
             return fail(format!("{what} is refused, but {changed} bytes were written before that, first at {at}"));

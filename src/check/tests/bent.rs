@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::backend::host::Host;
 use crate::backend::manifest::LevelManifest;
-use crate::backend::{Backend, Manifest, Outcome, StartError};
+use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::call::{Call, PlanView, PositionView, TensorView};
 use crate::case::{Consume, Level};
 use crate::check::{CATALOGUE, Generator, Group, Planned, Verdict};
@@ -101,7 +101,7 @@ impl Backend for Bent {
         Ok(&mut self.memory[..bytes])
     }
 
-    fn call(&mut self, call: &Call) -> Outcome {
+    fn call(&mut self, call: &Call) -> Answer {
         let mut changed = self.with_positions(call);
         (self.before)(&mut changed, &mut self.memory);
         let bytes = self.memory.len();
@@ -133,12 +133,12 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
 pub(super) fn verdict(line: &str, backend: &mut dyn Backend) -> Verdict {
     let case: crate::case::Case = line.parse().expect("a case");
     let check = CATALOGUE.iter().find(|c| c.id() == case.check).expect("in the catalogue");
-    check.judge(&case, &mut CONTEXT.subject(backend))
+    check.judge(&case, &mut CONTEXT.harness(backend))
 }
 
 /// What became of the cases of a check.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct BentFound {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) not_judged: Vec<String>,
@@ -149,7 +149,7 @@ pub(super) struct Found {
     pub(super) why: String,
 }
 
-pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend: &mut dyn Backend) -> Found {
+pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend: &mut dyn Backend) -> BentFound {
     let context = &*CONTEXT;
     let library = context.library;
     let check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
@@ -168,11 +168,11 @@ pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend
         parameters: &[],
     };
     let schedule = check.schedule(&generator);
-    let mut found = Found { gaps: schedule.gaps.len(), ..Found::default() };
+    let mut found = BentFound { gaps: schedule.gaps.len(), ..BentFound::default() };
     for Planned { case, .. } in schedule.cases {
         let again = case.to_string().parse().expect("a case comes back from its line");
         assert_eq!(case, again);
-        match check.judge(&again, &mut context.subject(backend)) {
+        match check.judge(&again, &mut context.harness(backend)) {
             Verdict::Pass(measure) => {
                 found.passed += 1;
                 found.elements += measure.elements;

@@ -1,6 +1,6 @@
 //! The group laws and the metamorphic checks: honest kernels pass them, and each fails a kernel that breaks it.
 
-use super::bent::{Bent, Found, each_output, each_position, judged, plan_of, verdict};
+use super::bent::{Bent, BentFound, each_output, each_position, judged, plan_of, verdict};
 use crate::case::Level;
 use crate::case::call::Call;
 use crate::check::Verdict;
@@ -144,7 +144,7 @@ fn linearity_does_not_judge_bits_that_change_by_themselves() {
         let step = f64::from(u8::from(calls.is_multiple_of(2)));
         each_output(call, memory, |v| v + 2.0 * step * dtype.half_ulp(v));
     });
-    let Found { passed, failed, not_judged, .. } =
+    let BentFound { passed, failed, not_judged, .. } =
         judged("linearity", "rope", Level::Rotate, DType::F32, &mut restless);
     assert_eq!((passed, failed, not_judged.len()), (0, 0, 2));
 }

@@ -13,7 +13,7 @@ use crate::spec::expr::{EvalError, Expr, Name};
 
 use super::judge::Judge;
 use super::scope::{Base, PlaceScope, measured_cells};
-use super::{Checker, InvariantError, Place, Violation};
+use super::{Checker, InvariantError, Violation, ViolationPlace};
 
 impl Judge<'_> {
     pub(super) fn sequence(&mut self, claim: &Expr) -> Result<(), InvariantError> {
@@ -31,7 +31,7 @@ impl Judge<'_> {
                 format!("tokens {a} and {b} are both at ({})", at.join(", "))
             });
         }
-        self.at(claim, &mut scope, Place::default())?;
+        self.at(claim, &mut scope, ViolationPlace::default())?;
         if let Some(violation) = &mut self.first {
             violation.note = note;
         }
@@ -62,7 +62,8 @@ impl Judge<'_> {
                 if value.compare(&expected).is_eq() {
                     continue;
                 }
-                let mut place = Place { token: Some(token), axis: Some(name.clone()), ..Place::default() };
+                let mut place =
+                    ViolationPlace { token: Some(token), axis: Some(name.clone()), ..ViolationPlace::default() };
                 if let Some((segment, k)) = layout.locate(token) {
                     let segment_at = &layout.segments()[segment];
                     place.segment = Some((segment, segment_at.to_string()));
@@ -89,7 +90,7 @@ impl Judge<'_> {
             let Some(visual) = visual else { continue };
             let whole = visual.whole();
             let scope = PlaceScope::new(self.scheme, self.parameters, Base::Cell(&whole));
-            let place = Place::of(index, &context.segment);
+            let place = ViolationPlace::of(index, &context.segment);
             if !when.truth(&scope).map_err(|error| self.error(&place, when, error))? {
                 return Ok(false);
             }
@@ -124,7 +125,7 @@ impl Judge<'_> {
                         .map(|(_, frequency)| *frequency)
                         .collect();
                     scope.set_one(Name::PairsOn(axis), Number::from_i64(on.len() as i64));
-                    let place = Place::default();
+                    let place = ViolationPlace::default();
                     let exact = |value: f64| {
                         Number::from_f64(value).map_err(|error| self.error(&place, claim, EvalError::from(error)))
                     };
@@ -136,7 +137,7 @@ impl Judge<'_> {
                     }
                 }
                 let head = (plan.map_heads > 1).then_some(row);
-                let place = Place { head_dim: Some(shape.head_dim), head, ..Place::default() };
+                let place = ViolationPlace { head_dim: Some(shape.head_dim), head, ..ViolationPlace::default() };
                 self.at(claim, &mut scope, place)?;
             }
         }

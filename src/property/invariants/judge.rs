@@ -9,7 +9,7 @@ use crate::spec::expr::{EvalError, Expr, Name};
 use crate::spec::model::{Invariant, Scheme, Scope};
 
 use super::scope::{Base, PlaceScope, measured_cells};
-use super::{InvariantError, Place, Violation};
+use super::{InvariantError, Violation, ViolationPlace};
 
 /// One evaluation: walks the places of the scope until one is violated.
 pub(super) struct Judge<'a> {
@@ -37,7 +37,7 @@ impl<'a> Judge<'a> {
         &mut self,
         claim: &Expr,
         scope: &mut PlaceScope<'_>,
-        mut place: Place,
+        mut place: ViolationPlace,
     ) -> Result<(), InvariantError> {
         if self.first.is_some() {
             return Ok(());
@@ -71,7 +71,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    pub(super) fn error(&self, place: &Place, formula: &Expr, error: EvalError) -> InvariantError {
+    pub(super) fn error(&self, place: &ViolationPlace, formula: &Expr, error: EvalError) -> InvariantError {
         let place = format!("{} on `{}`, {place}", self.scheme.id(), self.positions.layout());
         let (invariant, formula) = (self.invariant.id.clone(), formula.text().to_owned());
         InvariantError::Formula { invariant, place, formula, error: Box::new(error) }
@@ -86,7 +86,7 @@ impl<'a> Judge<'a> {
             if self.first.is_some() {
                 break;
             }
-            let place = Place::of(index, &context.segment);
+            let place = ViolationPlace::of(index, &context.segment);
             let visual = VisualScope::new(self.scheme, self.parameters, context, measured_cells(positions));
             match (self.invariant.scope, &visual) {
                 (Scope::Token, _) => self.tokens(claim, index, &place, None)?,
@@ -106,7 +106,7 @@ impl<'a> Judge<'a> {
         &mut self,
         claim: &Expr,
         segment: usize,
-        place: &Place,
+        place: &ViolationPlace,
         visual: Option<&VisualScope<'_>>,
     ) -> Result<(), InvariantError> {
         let range = self.positions.layout().token_range(segment);
@@ -114,7 +114,7 @@ impl<'a> Judge<'a> {
         let mut frame = None;
         for token in range.clone() {
             let Some(axes) = self.positions.token(token) else { continue };
-            let mut place = Place { token: Some(token), ..place.clone() };
+            let mut place = ViolationPlace { token: Some(token), ..place.clone() };
             let Some(visual) = visual else {
                 let mut scope = self.scope(Base::Nothing).with_token(token, &axes);
                 self.at(claim, &mut scope, place)?;
@@ -135,14 +135,14 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn text_tokens(&mut self, claim: &Expr, segment: usize, place: &Place) -> Result<(), InvariantError> {
+    fn text_tokens(&mut self, claim: &Expr, segment: usize, place: &ViolationPlace) -> Result<(), InvariantError> {
         let positions = self.positions;
         let range = positions.layout().token_range(segment);
         let Some(context) = positions.contexts().get(segment) else { return Ok(()) };
         let mut previous: Option<Vec<Number>> = None;
         for token in range.clone() {
             let Some(axes) = positions.token(token) else { continue };
-            let place = Place { token: Some(token), ..place.clone() };
+            let place = ViolationPlace { token: Some(token), ..place.clone() };
             let text = TextScope { context, parameters: self.parameters, i: Some(token - range.start) };
             let mut scope = PlaceScope::new(self.scheme, self.parameters, Base::Text(&text)).with_token(token, &axes);
             if let Some(previous) = &previous {
@@ -161,7 +161,7 @@ impl<'a> Judge<'a> {
         &mut self,
         claim: &Expr,
         segment: usize,
-        place: &Place,
+        place: &ViolationPlace,
         visual: &VisualScope<'_>,
     ) -> Result<(), InvariantError> {
         let [frames, ..] = self.positions.layout().segments()[segment].grid().unwrap_or_default();
@@ -172,7 +172,7 @@ impl<'a> Judge<'a> {
             if pairs && next.is_none() {
                 break;
             }
-            let place = Place { frame: Some(t), ..place.clone() };
+            let place = ViolationPlace { frame: Some(t), ..place.clone() };
             let frame = visual.frame(t);
             let in_frame = visual.in_frame(&frame);
             let base = Base::Frame { whole: &in_frame, visual, frame: &frame };
@@ -196,7 +196,7 @@ impl<'a> Judge<'a> {
         &mut self,
         claim: &Expr,
         segment: usize,
-        place: &Place,
+        place: &ViolationPlace,
         visual: &VisualScope<'_>,
     ) -> Result<(), InvariantError> {
         let layout = self.positions.layout();

@@ -7,7 +7,7 @@ use crate::positions::Segment;
 
 /// A place in a sequence.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Place {
+pub struct ViolationPlace {
     /// Index of the segment, and its text form.
     pub segment: Option<(usize, String)>,
     /// Raw index of the token.
@@ -24,13 +24,13 @@ pub struct Place {
     pub head: Option<u32>,
 }
 
-impl Place {
+impl ViolationPlace {
     pub(super) fn of(index: usize, segment: &Segment) -> Self {
-        Place { segment: Some((index, segment.to_string())), ..Place::default() }
+        ViolationPlace { segment: Some((index, segment.to_string())), ..ViolationPlace::default() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ViolationPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some((index, text)) = &self.segment {
@@ -62,7 +62,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
     /// Where.
-    pub place: Place,
+    pub place: ViolationPlace,
     /// The condition that was false.
     pub formula: String,
     /// The names it uses, with their values there.

@@ -6,13 +6,13 @@ use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::positions;
 use crate::positions::{Layout, LayoutError};
-use crate::spec::model::{Invariant, Scheme, Verdict};
+use crate::spec::model::{Invariant, Scheme, Stated};
 
 use super::{Checker, InvariantError, Outcome, Violation, parameters_for};
 
 /// What came of testing one statement.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
+pub enum Verification {
     /// It says that it holds, and did on every layout that has a place for it.
     Holds {
         /// Layouts that had one, at least 1.
@@ -50,29 +50,31 @@ pub enum Finding {
     Error(InvariantError),
 }
 
-impl Finding {
+impl Verification {
     /// Whether the scheme's statement was borne out.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        matches!(self, Finding::Holds { .. } | Finding::Fails { .. })
+        matches!(self, Verification::Holds { .. } | Verification::Fails { .. })
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Finding::Holds { layouts } => write!(f, "holds on {layouts} layouts"),
-            Finding::Fails { witness, violation } => write!(f, "fails on `{witness}`: {violation}"),
-            Finding::Refuted { layout, violation } => {
+            Verification::Holds { layouts } => write!(f, "holds on {layouts} layouts"),
+            Verification::Fails { witness, violation } => write!(f, "fails on `{witness}`: {violation}"),
+            Verification::Refuted { layout, violation } => {
                 write!(f, "is said to hold, but fails on `{layout}`: {violation}")
             }
-            Finding::WitnessHolds { witness } => write!(f, "is said to fail, but holds on its witness `{witness}`"),
-            Finding::WitnessSilent { witness } => {
+            Verification::WitnessHolds { witness } => {
+                write!(f, "is said to fail, but holds on its witness `{witness}`")
+            }
+            Verification::WitnessSilent { witness } => {
                 write!(f, "is said to fail, but its witness `{witness}` has no place that it speaks of")
             }
-            Finding::Untested => f.write_str("was not tested: no layout has a place that it speaks of"),
-            Finding::BadWitness(error) => write!(f, "has a witness that is no layout: {error}"),
-            Finding::Error(error) => write!(f, "could not be evaluated: {error}"),
+            Verification::Untested => f.write_str("was not tested: no layout has a place that it speaks of"),
+            Verification::BadWitness(error) => write!(f, "has a witness that is no layout: {error}"),
+            Verification::Error(error) => write!(f, "could not be evaluated: {error}"),
         }
     }
 }
@@ -87,7 +89,7 @@ pub struct Verified {
     /// Line in the scheme's file, from 1.
     pub line: usize,
     /// What came of it.
-    pub finding: Finding,
+    pub finding: Verification,
 }
 
 /// Tests every statement of a scheme. Those that hold are tested on `layouts`, those that fail on their witness.
@@ -99,8 +101,8 @@ pub fn verify(checker: &Checker<'_>, scheme: &Scheme, layouts: &[Layout]) -> Vec
         invariant: invariant.id.clone(),
         line: invariant.line,
         finding: match &invariant.verdict {
-            Verdict::Holds => holds(checker, scheme, invariant, &runs).unwrap_or_else(Finding::Error),
-            Verdict::Fails { witness } => fails(checker, scheme, invariant, witness),
+            Stated::Holds => holds(checker, scheme, invariant, &runs).unwrap_or_else(Verification::Error),
+            Stated::Fails { witness } => fails(checker, scheme, invariant, witness),
         },
     };
     scheme.invariants.iter().map(one).collect()
@@ -128,7 +130,7 @@ fn holds(
     scheme: &Scheme,
     invariant: &Invariant,
     runs: &Runs<'_>,
-) -> Result<Finding, InvariantError> {
+) -> Result<Verification, InvariantError> {
     let (defaults, known) = runs.defaults.as_ref().map_err(Clone::clone)?;
     let parameters = parameters_for(scheme, invariant, defaults)?;
     let mut judged = 0;
@@ -144,26 +146,26 @@ fn holds(
             Outcome::Holds { .. } => judged += 1,
             Outcome::NotApplicable => {}
             Outcome::Violated(violation) => {
-                return Ok(Finding::Refuted { layout: layout.clone(), violation: *violation });
+                return Ok(Verification::Refuted { layout: layout.clone(), violation: *violation });
             }
         }
     }
-    Ok(if judged == 0 { Finding::Untested } else { Finding::Holds { layouts: judged } })
+    Ok(if judged == 0 { Verification::Untested } else { Verification::Holds { layouts: judged } })
 }
 
-fn fails(checker: &Checker<'_>, scheme: &Scheme, invariant: &Invariant, witness: &str) -> Finding {
+fn fails(checker: &Checker<'_>, scheme: &Scheme, invariant: &Invariant, witness: &str) -> Verification {
     let witness = match Layout::parse(witness) {
         Ok(witness) => witness,
-        Err(error) => return Finding::BadWitness(error),
+        Err(error) => return Verification::BadWitness(error),
     };
     let parameters = match Parameters::defaults(scheme) {
         Ok(parameters) => parameters,
-        Err(error) => return Finding::Error(error.into()),
+        Err(error) => return Verification::Error(error.into()),
     };
     match checker.evaluate(scheme, invariant, &parameters, &witness) {
-        Ok(Outcome::Violated(violation)) => Finding::Fails { witness, violation: *violation },
-        Ok(Outcome::Holds { .. }) => Finding::WitnessHolds { witness },
-        Ok(Outcome::NotApplicable) => Finding::WitnessSilent { witness },
-        Err(error) => Finding::Error(error),
+        Ok(Outcome::Violated(violation)) => Verification::Fails { witness, violation: *violation },
+        Ok(Outcome::Holds { .. }) => Verification::WitnessHolds { witness },
+        Ok(Outcome::NotApplicable) => Verification::WitnessSilent { witness },
+        Err(error) => Verification::Error(error),
     }
 }

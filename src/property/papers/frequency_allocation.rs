@@ -4,7 +4,7 @@ use crate::rotation::PlanCache;
 use crate::rotation::{HeadShape, NO_AXIS, PlanError, RotationPlan};
 
 use super::subject::{Role, Subject};
-use super::{Finding, PropertyError};
+use super::{Decision, PropertyError};
 
 pub(super) const STATEMENT: &str =
     "There is a temporal axis, there are other pairs, and each temporal pair is slower than every other pair.";
@@ -12,7 +12,7 @@ pub(super) const STATEMENT: &str =
 /// Head widths that are tried; those that the scheme is not defined for are left out.
 const HEAD_DIMS: [u32; 6] = [128, 64, 80, 96, 160, 256];
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let temporal = subject.axes(Role::Temporal);
     if temporal.is_empty() {
         let spatial = subject.axes(Role::Spatial);
@@ -21,7 +21,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
             names if names.is_empty() => "no axis varies between frames".to_owned(),
             names => format!("there is no temporal axis; inside a frame vary: {names}"),
         };
-        return Ok(Finding { holds: false, witness, evidence });
+        return Ok(Decision { holds: false, witness, evidence });
     }
     let plans = PlanCache::new();
     let mut tried = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
         };
         if let Some(evidence) = problem(subject, &plan, &temporal) {
             let witness = temporal.first().and_then(|&axis| subject.shown_by(axis)).cloned();
-            return Ok(Finding { holds: false, witness, evidence });
+            return Ok(Decision { holds: false, witness, evidence });
         }
         tried.push(head_dim.to_string());
     }
@@ -45,14 +45,14 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
         Some(error) if tried.is_empty() => Err(error.into()),
         _ => {
             let axes = subject.names(&temporal);
-            Ok(Finding::holds(format!("pairs of {axes} are the slowest at head_dim {}", tried.join(", "))))
+            Ok(Decision::holds(format!("pairs of {axes} are the slowest at head_dim {}", tried.join(", "))))
         }
     }
 }
 
 /// A pair that rotates: its index, axis and frequency.
 #[derive(Clone, Copy)]
-struct Pair {
+struct FrequencyPair {
     index: usize,
     axis: usize,
     frequency: f64,
@@ -64,9 +64,10 @@ fn problem(subject: &Subject<'_>, plan: &RotationPlan, temporal: &[usize]) -> Op
     let turning = pairs.filter(|(_, (axis, frequency))| **axis != NO_AXIS && **frequency > 0.0);
     let turning = turning.map(|(at, (axis, frequency))| {
         let index = at % plan.pairs as usize;
-        Pair { index, axis: usize::from(*axis), frequency: *frequency }
+        FrequencyPair { index, axis: usize::from(*axis), frequency: *frequency }
     });
-    let (time, rest): (Vec<Pair>, Vec<Pair>) = turning.partition(|pair| temporal.contains(&pair.axis));
+    let (time, rest): (Vec<FrequencyPair>, Vec<FrequencyPair>) =
+        turning.partition(|pair| temporal.contains(&pair.axis));
     let head_dim = plan.shape.head_dim;
     let fastest = time.iter().copied().reduce(|a, b| if b.frequency > a.frequency { b } else { a });
     let slowest = rest.iter().copied().reduce(|a, b| if b.frequency < a.frequency { b } else { a });

@@ -3,12 +3,12 @@
 use crate::numeric::Number;
 
 use super::subject::{Subject, VIDEO};
-use super::{Finding, PropertyError};
+use super::{Decision, PropertyError};
 
 pub(super) const STATEMENT: &str =
     "On every axis, the next text position minus the last frame's largest position is 1, whatever T, H and W are.";
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     for video in &subject.videos {
         let Some(next) = video.positions.resume_after(VIDEO) else { continue };
         for (axis, next) in next.iter().enumerate() {
@@ -17,9 +17,9 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
             if gap.compare(&Number::ONE).is_ne() {
                 let axis = subject.names(&[axis]);
                 let evidence = format!("on axis {axis} the last frame ends at {last} and text goes on at {next}");
-                return Ok(Finding::fails(video.layout(), evidence));
+                return Ok(Decision::fails(video.layout(), evidence));
             }
         }
     }
-    Ok(Finding::holds(format!("a step of 1 on every axis, {}", subject.extent.describe())))
+    Ok(Decision::holds(format!("a step of 1 on every axis, {}", subject.extent.describe())))
 }

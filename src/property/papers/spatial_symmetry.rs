@@ -3,12 +3,12 @@
 use crate::numeric::Number;
 
 use super::subject::{Role, Subject, Video};
-use super::{Finding, PropertyError, structure};
+use super::{Decision, PropertyError, structure};
 
 pub(super) const STATEMENT: &str = "Structure holds, and the centre of a frame is the same on every spatial axis to \
                                     within half a cell, whatever H and W are.";
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let structure = structure::decide(subject)?;
     if !structure.holds {
         return Ok(structure);
@@ -35,13 +35,13 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
                         twice.div(&two)?,
                         subject.names(&[axis])
                     );
-                    return Ok(Finding::fails(video.layout(), evidence));
+                    return Ok(Decision::fails(video.layout(), evidence));
                 }
             }
         }
     }
     let axes = subject.names(&spatial);
-    Ok(Finding::holds(format!("one centre on the axes {axes}, {}", subject.extent.describe())))
+    Ok(Decision::holds(format!("one centre on the axes {axes}, {}", subject.extent.describe())))
 }
 
 /// Largest step between neighbouring cells of a frame on any of the axes; 1 where there are no neighbours.

@@ -3,12 +3,12 @@
 use crate::numeric::Number;
 
 use super::subject::{Subject, Video, show};
-use super::{Finding, PropertyError};
+use super::{Decision, PropertyError};
 
 pub(super) const STATEMENT: &str =
     "Within a frame, positions vary with row and column with rank 2; a flattened index has rank 1, a shared one 0.";
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let mut frames = 0u64;
     for video in subject.videos.iter().filter(|video| video.grid[1] > 1 && video.grid[2] > 1) {
         for t in 0..video.grid[0] {
@@ -21,12 +21,12 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
                     cell(0, 1),
                     cell(1, 0)
                 );
-                return Ok(Finding::fails(video.layout(), evidence));
+                return Ok(Decision::fails(video.layout(), evidence));
             }
             frames += 1;
         }
     }
-    Ok(Finding::holds(format!("rank 2 or more in {frames} frames, {}", subject.extent.describe())))
+    Ok(Decision::holds(format!("rank 2 or more in {frames} frames, {}", subject.extent.describe())))
 }
 
 /// Rank of the differences between the cells of a frame, up to 2: two differences are of rank 2 exactly if some minor

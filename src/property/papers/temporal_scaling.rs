@@ -7,12 +7,12 @@ use crate::spec::expr::{Expr, Name};
 use crate::spec::model::{Scheme, Step};
 
 use super::subject::{Subject, Video, videos};
-use super::{Finding, PropertyError};
+use super::{Decision, PropertyError};
 
 pub(super) const STATEMENT: &str =
     "A declared parameter changes the step between frames and not the steps between cells of a frame.";
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let scheme = subject.scheme;
     // Several parameters are tried at several values: fewer grids are enough.
     let extent = if subject.extent == Extent::Full { Extent::Thin } else { subject.extent };
@@ -33,7 +33,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
             if let Some(moved) = scales(&before, &after)? {
                 let name = &parameter.name;
                 let evidence = format!("with {name} = {other} instead of {value} {moved}; steps inside a frame stay");
-                return Ok(Finding::holds(evidence));
+                return Ok(Decision::holds(evidence));
             }
         }
         tried.push(parameter.name.as_str());
@@ -43,7 +43,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
     } else {
         format!("no parameter changes the steps between frames alone (tried {})", tried.join(", "))
     };
-    Ok(Finding { holds: false, witness: None, evidence })
+    Ok(Decision { holds: false, witness: None, evidence })
 }
 
 /// Values to compare with.

@@ -3,12 +3,12 @@
 use crate::numeric::Number;
 
 use super::subject::{Subject, VIDEO};
-use super::{Finding, PropertyError};
+use super::{Decision, PropertyError};
 
 pub(super) const STATEMENT: &str =
     "From any later text token, the distance averaged over the axes is the same for every cell of a frame.";
 
-pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
+pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let axes = Number::from_i64(i64::try_from(subject.scheme.axes.len()).unwrap_or(i64::MAX));
     for video in &subject.videos {
         for token in video.layout().token_range(VIDEO + 1) {
@@ -30,12 +30,12 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Finding, PropertyError> {
                         first.div(&axes)?,
                         distance.div(&axes)?
                     );
-                    return Ok(Finding::fails(video.layout(), evidence));
+                    return Ok(Decision::fails(video.layout(), evidence));
                 }
             }
         }
     }
-    Ok(Finding::holds(format!("the same mean distance in every frame, {}", subject.extent.describe())))
+    Ok(Decision::holds(format!("the same mean distance in every frame, {}", subject.extent.describe())))
 }
 
 fn distance(a: &[Number], b: &[Number]) -> Result<Number, PropertyError> {

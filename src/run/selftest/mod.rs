@@ -43,7 +43,7 @@ pub struct Kill {
 
 /// One fault in one storage type.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Outcome {
+pub struct DtypeResult {
     /// Storage type.
     pub dtype: String,
     /// The checks that killed it, in the order of the catalogue.
@@ -74,7 +74,7 @@ pub struct FaultResult {
     /// The proof that it is no defect.
     pub equal: Option<String>,
     /// By storage type.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<DtypeResult>,
 }
 
 impl FaultResult {
@@ -215,7 +215,7 @@ pub fn faults(
         });
         match tried {
             Ok(found) => found.outcome(dtype),
-            Err(why) => Outcome { dtype: dtype.name().to_owned(), not_run: Some(why), ..Outcome::default() },
+            Err(why) => DtypeResult { dtype: dtype.name().to_owned(), not_run: Some(why), ..DtypeResult::default() },
         }
     });
     let mut results: Vec<FaultResult> = all
@@ -303,7 +303,7 @@ struct Selected {
 
 /// What one run found.
 #[derive(Default)]
-struct Found {
+struct Killers {
     /// Cases until the first failure, by check, in the order of the run.
     kills: Vec<Kill>,
     spared: Vec<String>,
@@ -311,10 +311,10 @@ struct Found {
     passed: u64,
 }
 
-impl Found {
-    fn outcome(self, dtype: DType) -> Outcome {
+impl Killers {
+    fn outcome(self, dtype: DType) -> DtypeResult {
         let said = self.failures.first().map(|(check, why)| format!("{check}: {why}")).unwrap_or_default();
-        Outcome { dtype: dtype.name().to_owned(), kills: self.kills, spared: self.spared, not_run: None, said }
+        DtypeResult { dtype: dtype.name().to_owned(), kills: self.kills, spared: self.spared, not_run: None, said }
     }
 }
 
@@ -324,7 +324,7 @@ fn judge(
     selected: &Selected,
     context: &Context,
     options: &SelfTestOptions,
-) -> Result<Found, String> {
+) -> Result<Killers, String> {
     let manifest = factory.start().map_err(|e| e.to_string())?.manifest().clone();
     let run_options = Options {
         schemes: selected.schemes.clone(),
@@ -347,7 +347,7 @@ fn judge(
         (group.level == Level::Apply || selected.schemes.iter().any(bare)) && pairing
     });
     let (_, results) = run(factory, context, &run_options, &units, &|_, _| ()).map_err(|e| e.to_string())?;
-    let mut found = Found::default();
+    let mut found = Killers::default();
     let mut cases: BTreeMap<String, u64> = BTreeMap::new();
     let mut killed: Vec<String> = Vec::new();
     let mut spared: Vec<String> = Vec::new();

@@ -6,15 +6,15 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::super::{Context, Options, digest_of};
-use super::file::{About, Outputs, Snapshot};
+use super::file::{About, Snapshot, StoredOutputs};
 use super::offered::offered;
 use super::record::{RecordError, Recorded, plan, run_all};
 use super::values::{Distance, distance, shown};
 use crate::backend::{Backend, BackendFactory};
-use crate::case::tensor_file::{Kind, Stored};
+use crate::case::tensor_file::{ElementType, Stored};
 use crate::case::{Case, Level, Tensor, pairing_name};
 use crate::check::judge::{Judge, Known};
-use crate::check::{Element, Subject};
+use crate::check::{Element, Harness};
 use crate::contract::Judgement;
 use crate::numeric::DType;
 
@@ -61,7 +61,7 @@ pub struct PairTally {
 
 /// What changed in a group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Tally {
+pub struct Differences {
     /// Cases compared.
     pub cases: u64,
     /// Elements compared.
@@ -84,7 +84,7 @@ pub struct Tally {
 
 /// One element that changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
+pub struct OutputChange {
     /// Id of the case.
     pub id: String,
     /// The case, as `replay` takes it.
@@ -117,9 +117,9 @@ pub struct Comparison {
     /// Of these, those that now differ from run to run.
     pub unstable: Vec<String>,
     /// By group; only those in which something changed.
-    pub groups: Vec<(GroupKey, Tally)>,
+    pub groups: Vec<(GroupKey, Differences)>,
     /// The largest changes, largest first, at most one of each case.
-    pub largest: Vec<Change>,
+    pub largest: Vec<OutputChange>,
     /// Cases of the snapshot that can no longer be asked for, and why.
     pub gone: Vec<(String, String)>,
     /// Cases that the backend no longer answers, and what happened.
@@ -169,7 +169,7 @@ pub fn compare(
         let new = now.cases.into_iter().filter(|(_, case)| narrowed(case) && !kept.contains(&case.to_string()));
         found.new = new.map(|(id, _)| id).collect();
     }
-    let mut asked: Vec<(&str, &Case, &Outputs)> = Vec::new();
+    let mut asked: Vec<(&str, &Case, &StoredOutputs)> = Vec::new();
     for (entry, (case, outputs)) in snapshot.about.cases.iter().zip(&snapshot.cases) {
         if !narrowed(case) {
             found.left_out += 1;
@@ -185,10 +185,10 @@ pub fn compare(
     if context.interrupted.load(Ordering::Relaxed) {
         return Err(RecordError::Interrupted);
     }
-    let mut groups: BTreeMap<GroupKey, Tally> = BTreeMap::new();
+    let mut groups: BTreeMap<GroupKey, Differences> = BTreeMap::new();
     for ((id, case, old), result) in asked.into_iter().zip(results) {
         let new = match result {
-            Recorded::Outputs(new) => new,
+            Recorded::StoredOutputs(new) => new,
             Recorded::NotAsked(why) => {
                 found.gone.push((id.to_owned(), why));
                 continue;
@@ -206,7 +206,7 @@ pub fn compare(
             continue;
         }
         found.changed.push(id.to_owned());
-        if super::record::outputs(case, &mut *backend, context) != Recorded::Outputs(new.clone()) {
+        if super::record::outputs(case, &mut *backend, context) != Recorded::StoredOutputs(new.clone()) {
             found.unstable.push(id.to_owned());
         }
         if old.iter().zip(&new).any(|(a, b)| (a.1.kind, &a.1.shape) != (b.1.kind, &b.1.shape)) || old.len() != new.len()
@@ -249,14 +249,14 @@ fn key(id: &str, case: &Case) -> GroupKey {
 struct CaseChanges<'a> {
     id: &'a str,
     case: &'a Case,
-    old: &'a Outputs,
-    new: &'a Outputs,
-    tally: &'a mut Tally,
-    largest: Option<Change>,
+    old: &'a StoredOutputs,
+    new: &'a StoredOutputs,
+    tally: &'a mut Differences,
+    largest: Option<OutputChange>,
 }
 
 /// What is known of an element beside its bits.
-struct Around {
+struct DifferencePlace {
     place: String,
     part: String,
     known: Option<(Known, f64)>,
@@ -264,17 +264,17 @@ struct Around {
 
 impl CaseChanges<'_> {
     fn find(&mut self, context: &Context, backend: &mut dyn Backend) {
-        let subject = context.subject(backend);
-        let judged = self.judged(&subject);
-        let prepared = subject.prepare(self.case).ok();
+        let harness = context.harness(backend);
+        let judged = self.judged(&harness);
+        let prepared = harness.prepare(self.case).ok();
         let judge = match (&judged, &prepared) {
-            (Some(_), Some(prepared)) => Judge::new(&subject, self.case, prepared).ok(),
+            (Some(_), Some(prepared)) => Judge::new(&harness, self.case, prepared).ok(),
             _ => None,
         };
         let mut left = MOST_JUDGED;
         for (name, old) in self.old {
             let Some(new) = self.new.get(name) else { continue };
-            let Kind::Number(dtype) = new.kind else { continue };
+            let ElementType::Number(dtype) = new.kind else { continue };
             let count = new.bytes.len() / dtype.size();
             for index in 0..count {
                 let (Some(was), Some(is)) = (dtype.bits_at(&old.bytes, index), dtype.bits_at(&new.bytes, index)) else {
@@ -295,12 +295,12 @@ impl CaseChanges<'_> {
     }
 
     /// Inputs and new outputs as values.
-    fn judged(&self, subject: &Subject) -> Option<crate::check::Outputs> {
+    fn judged(&self, harness: &Harness) -> Option<crate::check::Outputs> {
         if self.case.level == Level::Positions {
             return None;
         }
-        let prepared = subject.prepare(self.case).ok()?;
-        let (q, k) = Subject::inputs(self.case, &prepared);
+        let prepared = harness.prepare(self.case).ok()?;
+        let (q, k) = Harness::inputs(self.case, &prepared);
         let values = |name: &str| -> Tensor {
             let Some(stored) = self.new.get(name) else { return Tensor::default() };
             let Ok(shape) = <[usize; 4]>::try_from(stored.shape.as_slice()) else { return Tensor::default() };
@@ -319,7 +319,7 @@ impl CaseChanges<'_> {
         new: &Stored,
         index: usize,
         held: bool,
-    ) -> Around {
+    ) -> DifferencePlace {
         let [_, tokens, heads, channels] = <[usize; 4]>::try_from(new.shape.as_slice()).unwrap_or([1; 4]);
         let (rest, channel) = (index / channels.max(1), index % channels.max(1));
         let (rest, head) = (rest / heads.max(1), rest % heads.max(1));
@@ -329,10 +329,10 @@ impl CaseChanges<'_> {
         let element = Element { row, token, head, channel };
         let observed = judge.output_row(outputs, row, token, head)[channel];
         let known = held.then(|| (judge.known(outputs, element, observed), observed));
-        Around { place: judge.place(row, token, head, channel), part, known }
+        DifferencePlace { place: judge.place(row, token, head, channel), part, known }
     }
 
-    fn position_element(&self, context: &Context, name: &str, new: &Stored, index: usize) -> Around {
+    fn position_element(&self, context: &Context, name: &str, new: &Stored, index: usize) -> DifferencePlace {
         let [_, rows, tokens] = <[usize; 3]>::try_from(new.shape.as_slice()).unwrap_or([1; 3]);
         let (rest, token) = (index / tokens.max(1), index % tokens.max(1));
         let (axis, row) = (rest / rows.max(1), rest % rows.max(1));
@@ -341,10 +341,10 @@ impl CaseChanges<'_> {
         let start = self.case.window.map_or(0, |(start, _)| start);
         let what =
             if name == "next" { "text after the layout".to_owned() } else { format!("token {}", start + token as u64) };
-        Around { place: format!("row {row}, {what}, {part}"), part, known: None }
+        DifferencePlace { place: format!("row {row}, {what}, {part}"), part, known: None }
     }
 
-    fn count(&mut self, dtype: DType, (was, is): (u64, u64), about: Around) {
+    fn count(&mut self, dtype: DType, (was, is): (u64, u64), about: DifferencePlace) {
         let distance = distance(dtype, was, is);
         let (mut direction, mut within, mut reference) = (None, None, None);
         if let Some((known, now)) = about.known {
@@ -376,7 +376,7 @@ impl CaseChanges<'_> {
         pair.changed += 1;
         pair.largest = pair.largest.max(Some(distance));
         if self.largest.as_ref().is_none_or(|largest| largest.distance < distance) {
-            self.largest = Some(Change {
+            self.largest = Some(OutputChange {
                 id: self.id.to_owned(),
                 case: self.case.to_string(),
                 place: about.place,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Manifest;
 use crate::case::Case;
-use crate::case::tensor_file::{Kind, Stored, TensorFile};
+use crate::case::tensor_file::{ElementType, Stored, TensorFile};
 
 /// Version of the form of these files.
 pub const FORMAT: u32 = 1;
@@ -71,8 +71,8 @@ impl About {
     }
 }
 
-/// Outputs of one case by name: `q` and `k`, or `positions` and `next`.
-pub type Outputs = BTreeMap<String, Stored>;
+/// StoredOutputs of one case by name: `q` and `k`, or `positions` and `next`.
+pub type StoredOutputs = BTreeMap<String, Stored>;
 
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +80,7 @@ pub struct Snapshot {
     /// What it says of itself.
     pub about: About,
     /// Cases with their outputs, in the order of [`About::cases`].
-    pub cases: Vec<(Case, Outputs)>,
+    pub cases: Vec<(Case, StoredOutputs)>,
 }
 
 /// Why bytes are no snapshot.
@@ -129,7 +129,7 @@ pub fn read(bytes: &[u8]) -> Result<Snapshot, SnapshotError> {
             _ if case.k_heads == 0 => &["q"],
             _ => &["q", "k"],
         };
-        let mut outputs = Outputs::new();
+        let mut outputs = StoredOutputs::new();
         for name in names {
             let stored = file.tensors.remove(&format!("{id}/{name}"));
             let stored =
@@ -159,7 +159,7 @@ fn fits(case: &Case, name: &str, stored: &Stored) -> Result<(), String> {
     // The first dimension of positions is the axes, which are the scheme's affair.
     let axes = usize::from(case.level == crate::case::Level::Positions);
     let found = (stored.shape.len() == wanted.len() + axes).then(|| &stored.shape[axes..]);
-    if stored.kind != Kind::Number(dtype) || found != Some(&wanted[..]) {
+    if stored.kind != ElementType::Number(dtype) || found != Some(&wanted[..]) {
         let found = format!("{} {:?}", stored.kind.name(), stored.shape);
         return Err(format!("expected {dtype} of {wanted:?}, found {found}"));
     }
@@ -176,7 +176,7 @@ mod tests {
     fn snapshot() -> Snapshot {
         let case: Case = CASE.parse().unwrap();
         let q = Stored::of(crate::numeric::DType::BF16, &[1, 2, 1, 2], &[1.0, -0.0, f64::NAN, 3.0]);
-        let outputs = Outputs::from([("q".to_owned(), q.clone()), ("k".to_owned(), q)]);
+        let outputs = StoredOutputs::from([("q".to_owned(), q.clone()), ("k".to_owned(), q)]);
         let about = About {
             format: FORMAT,
             ropecheck: "0.0.0".into(),

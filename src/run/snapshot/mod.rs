@@ -8,7 +8,7 @@ mod offered;
 mod record;
 mod values;
 
-pub use compare::{Change, Comparison, Direction, GroupKey, PairTally, Tally, compare};
-pub use file::{About, Entry, FORMAT, MAX_CASES, Outputs, Selection, Snapshot, SnapshotError, read, write};
-pub use record::{MOST_ELEMENTS, Planned, RecordError, Recorded, outputs, plan, record};
+pub use compare::{Comparison, Differences, Direction, GroupKey, OutputChange, PairTally, compare};
+pub use file::{About, Entry, FORMAT, MAX_CASES, Selection, Snapshot, SnapshotError, StoredOutputs, read, write};
+pub use record::{MOST_ELEMENTS, PlannedSnapshot, RecordError, Recorded, outputs, plan, record};
 pub use values::{Distance, distance};

@@ -1,7 +1,7 @@
 //! Whether a manifest still offers what a recorded case asks for.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Level, Memory, Place, Strides, pairing_name};
+use crate::case::{Alias, Case, Level, Memory, PositionSource, Strides, pairing_name};
 use crate::spec::Library;
 
 /// Whether a case lies inside a manifest, as far as that shows in the case.
@@ -45,7 +45,10 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
         (manifest.directions.contains(&i64::from(case.direction)), format!("direction {}", case.direction)),
         (manifest.alias.contains(&case.alias), alias(case.alias).to_owned()),
         (strides(manifest.strides, case.memory), "tensors with such strides".to_owned()),
-        (!matches!(case.place, Place::Layout { shift } if shift > manifest.max_position), "such positions".to_owned()),
+        (
+            !matches!(case.place, PositionSource::Layout { shift } if shift > manifest.max_position),
+            "such positions".to_owned(),
+        ),
     ] {
         if !ok {
             return no(what);

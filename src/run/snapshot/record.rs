@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::{Context, Options, SelectionError, digest_of, groups, lock};
-use super::file::{About, Entry, FORMAT, MAX_CASES, Outputs, Selection, Snapshot};
+use super::file::{About, Entry, FORMAT, MAX_CASES, Selection, Snapshot, StoredOutputs};
 use crate::backend::manifest::Integers;
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::{Call, PositionView, TensorView};
-use crate::case::tensor_file::{Kind, Stored};
+use crate::case::tensor_file::{ElementType, Stored};
 use crate::case::{Case, Level, Tensor};
-use crate::check::{CATALOGUE, Generator, Subject, Verdict};
+use crate::check::{CATALOGUE, Generator, Harness, Verdict};
 
 /// Most elements of a case that is recorded: snapshots are files that are kept beside a kernel.
 pub const MOST_ELEMENTS: usize = 65_536;
@@ -20,7 +20,7 @@ const MANY_ELEMENTS: usize = 4096;
 
 /// The cases of a selection.
 #[derive(Debug, Clone, Default)]
-pub struct Planned {
+pub struct PlannedSnapshot {
     /// Ids and cases.
     pub cases: Vec<(String, Case)>,
     /// What is left out, and how many cases that are.
@@ -32,8 +32,8 @@ pub struct Planned {
 ///
 /// # Errors
 /// [`SelectionError`]
-pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result<Planned, SelectionError> {
-    let mut planned = Planned::default();
+pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result<PlannedSnapshot, SelectionError> {
+    let mut planned = PlannedSnapshot::default();
     let options = Options { checks: vec!["accuracy".into(), "positions-exact".into()], ..options.clone() };
     for (group, id) in groups(manifest, context.library, &options)? {
         let wanted = if group.level == Level::Positions { "positions-exact" } else { "accuracy" };
@@ -100,7 +100,7 @@ fn elements(case: &Case, axes: usize) -> usize {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recorded {
     /// The bits of its outputs.
-    Outputs(Outputs),
+    StoredOutputs(StoredOutputs),
     /// It cannot be asked for; why.
     NotAsked(String),
     /// The backend did not answer OK; what happened.
@@ -118,7 +118,7 @@ fn bits(memory: &[u8], view: &TensorView) -> Stored {
             bytes.extend_from_slice(&memory[at..at + size]);
         }
     }
-    Stored { kind: Kind::Number(view.dtype), shape: view.shape.to_vec(), bytes }
+    Stored { kind: ElementType::Number(view.dtype), shape: view.shape.to_vec(), bytes }
 }
 
 fn position_bits(memory: &[u8], view: &PositionView, shape: [usize; 3]) -> Stored {
@@ -130,22 +130,22 @@ fn position_bits(memory: &[u8], view: &PositionView, shape: [usize; 3]) -> Store
             bytes.extend_from_slice(&memory[at..at + size]);
         }
     }
-    Stored { kind: Kind::Number(view.dtype), shape: shape.to_vec(), bytes }
+    Stored { kind: ElementType::Number(view.dtype), shape: shape.to_vec(), bytes }
 }
 
 /// Runs one case.
 pub fn outputs(case: &Case, backend: &mut dyn Backend, context: &Context) -> Recorded {
-    let mut subject = context.subject(backend);
+    let mut harness = context.harness(backend);
     let mut run = || {
-        let prepared = subject.prepare(case)?;
-        let axes = subject.scheme(case)?.axes.len();
+        let prepared = harness.prepare(case)?;
+        let axes = harness.scheme(case)?.axes.len();
         let (q, k) = match case.level {
             Level::Positions => (Tensor::default(), Tensor::default()),
-            _ => Subject::inputs(case, &prepared),
+            _ => Harness::inputs(case, &prepared),
         };
-        subject.call(&prepared, &q, &k)?;
-        let memory = subject.backend.memory();
-        let mut all = Outputs::new();
+        harness.call(&prepared, &q, &k)?;
+        let memory = harness.backend.memory();
+        let mut all = StoredOutputs::new();
         if let Some(qk) = prepared.call.qk() {
             all.insert("q".into(), bits(memory, &qk.q_out));
             if let Some(k) = &qk.k_out {
@@ -159,7 +159,7 @@ pub fn outputs(case: &Case, backend: &mut dyn Backend, context: &Context) -> Rec
         Ok(all)
     };
     match run().map_err(|halt: crate::check::Halt| Verdict::from(halt)) {
-        Ok(all) => Recorded::Outputs(all),
+        Ok(all) => Recorded::StoredOutputs(all),
         Err(Verdict::Fail(failure)) => Recorded::Failed(failure.summary),
         Err(Verdict::NotJudged(why) | Verdict::Broken(why)) => Recorded::NotAsked(why),
         Err(Verdict::Pass(_)) => Recorded::NotAsked("nothing came back".into()),
@@ -264,7 +264,7 @@ pub fn record(
         let why = "its manifest says `bit_stable: false`: identical calls may differ in bits, so a snapshot would change by itself";
         return Err(RecordError::Nothing(why.into()));
     }
-    let Planned { cases, mut left_out } = plan(&manifest, context, options)?;
+    let PlannedSnapshot { cases, mut left_out } = plan(&manifest, context, options)?;
     let all: Vec<&Case> = cases.iter().map(|(_, case)| case).collect();
     let twice = 2 * all.len();
     let first = run_all(&all, factory, context, options.threads, &|done| progress(done, twice))?;
@@ -292,12 +292,12 @@ pub fn record(
     let mut kept = Vec::new();
     for (((id, case), first), second) in cases.into_iter().zip(first).zip(second) {
         match (first, second) {
-            (Recorded::Outputs(first), Recorded::Outputs(second)) if first == second => {
+            (Recorded::StoredOutputs(first), Recorded::StoredOutputs(second)) if first == second => {
                 about.specs.insert(case.scheme.clone(), digest_of(context.library, &case.scheme));
                 about.cases.push(Entry { id, case: case.to_string() });
                 kept.push((case, first));
             }
-            (Recorded::Outputs(_), Recorded::Outputs(_)) => {
+            (Recorded::StoredOutputs(_), Recorded::StoredOutputs(_)) => {
                 return Err(RecordError::Unfit(format!(
                     "two runs of the same case gave different bits, so a snapshot would change by itself: {id}\n\
                      `ropecheck check --check deterministic` looks closer"

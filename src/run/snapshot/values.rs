@@ -14,7 +14,7 @@ pub enum Distance {
     NotFinite,
     /// A NaN where there was a number, or the other way round.
     Nan,
-    /// Outputs of another shape or type.
+    /// StoredOutputs of another shape or type.
     Shape,
 }
 

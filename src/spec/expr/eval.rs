@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::numeric::{Number, NumberError};
 
 use super::names::Name;
-use super::tree::{Arithmetic, Compare, Function, Node, Op};
+use super::tree::{Compare, ExprNode, Function, Op, Operator};
 use super::{Env, EvalError, Expr, Fold};
 
 /// An environment without names, to fold operations on literals.
@@ -23,26 +23,26 @@ impl Env for Nothing {
 
 /// Whether an operation has only literals as parts (a literal itself needs no folding).
 pub(super) fn is_constant(op: &Op) -> bool {
-    let literal = |node: &Node| matches!(node.op, Op::Number(_));
+    let literal = |node: &ExprNode| matches!(node.op, Op::Number(_));
     match op {
         Op::Negate(part) => literal(part),
-        Op::Arithmetic(_, parts) => parts.iter().all(literal),
+        Op::Operator(_, parts) => parts.iter().all(literal),
         Op::Call(_, parts) => parts.iter().all(literal),
         _ => false,
     }
 }
 
-fn failed(error: NumberError, node: &Node, text: &str) -> EvalError {
+fn failed(error: NumberError, node: &ExprNode, text: &str) -> EvalError {
     EvalError::Number { error, part: node.part(text).to_owned() }
 }
 
 /// Value of a node that yields a number. `text` is the text that the node's span counts in.
-pub(super) fn number(node: &Node, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
+pub(super) fn number(node: &ExprNode, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
     match &node.op {
         Op::Number(value) => Ok(value.clone()),
         Op::Name(name) => env.value(*name),
         Op::Negate(part) => Ok(number(part, text, env)?.neg()),
-        Op::Arithmetic(operator, parts) => {
+        Op::Operator(operator, parts) => {
             let a = number(&parts[0], text, env)?;
             let b = number(&parts[1], text, env)?;
             arithmetic(*operator, &a, &b).map_err(|error| failed(error, node, text))
@@ -61,7 +61,7 @@ pub(super) fn number(node: &Node, text: &str, env: &dyn Env) -> Result<Number, E
 }
 
 /// Value of a node that yields a condition. `&&` and `||` stop as soon as the answer is known.
-pub(super) fn truth(node: &Node, text: &str, env: &dyn Env) -> Result<bool, EvalError> {
+pub(super) fn truth(node: &ExprNode, text: &str, env: &dyn Env) -> Result<bool, EvalError> {
     match &node.op {
         Op::Not(part) => Ok(!truth(part, text, env)?),
         Op::And(parts) => Ok(truth(&parts[0], text, env)? && truth(&parts[1], text, env)?),
@@ -81,18 +81,24 @@ pub(super) fn truth(node: &Node, text: &str, env: &dyn Env) -> Result<bool, Eval
     }
 }
 
-fn arithmetic(operator: Arithmetic, a: &Number, b: &Number) -> Result<Number, NumberError> {
+fn arithmetic(operator: Operator, a: &Number, b: &Number) -> Result<Number, NumberError> {
     match operator {
-        Arithmetic::Add => a.add(b),
-        Arithmetic::Subtract => a.sub(b),
-        Arithmetic::Multiply => a.mul(b),
-        Arithmetic::Divide => a.div(b),
-        Arithmetic::Remainder => a.rem(b),
-        Arithmetic::Power => a.pow(b),
+        Operator::Add => a.add(b),
+        Operator::Subtract => a.sub(b),
+        Operator::Multiply => a.mul(b),
+        Operator::Divide => a.div(b),
+        Operator::Remainder => a.rem(b),
+        Operator::Power => a.pow(b),
     }
 }
 
-fn call(function: Function, parts: &[Node], node: &Node, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
+fn call(
+    function: Function,
+    parts: &[ExprNode],
+    node: &ExprNode,
+    text: &str,
+    env: &dyn Env,
+) -> Result<Number, EvalError> {
     let [first, rest @ ..] = parts else { return Err(EvalError::Type(node.part(text).to_owned())) };
     let first = number(first, text, env)?;
     let result = match function {

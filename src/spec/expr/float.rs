@@ -1,25 +1,25 @@
 //! Quick evaluation in f64, for formulas over small integers that run once per element. Not for specs, which are exact.
 
 use super::names::Name;
-use super::tree::{Arithmetic, Compare, Function, Node, Op};
+use super::tree::{Compare, ExprNode, Function, Op, Operator};
 
 /// Value of a node; conditions are 0 or 1. NaN where there is none.
-pub(super) fn value(node: &Node, name: &dyn Fn(Name) -> f64) -> f64 {
+pub(super) fn value(node: &ExprNode, name: &dyn Fn(Name) -> f64) -> f64 {
     let truth = |condition: bool| f64::from(u8::from(condition));
     match &node.op {
         Op::Number(number) => number.to_f64(),
         Op::Name(id) => name(*id),
         Op::Negate(part) => -value(part, name),
         Op::Not(part) => truth(value(part, name) == 0.0),
-        Op::Arithmetic(operator, parts) => {
+        Op::Operator(operator, parts) => {
             let (a, b) = (value(&parts[0], name), value(&parts[1], name));
             match operator {
-                Arithmetic::Add => a + b,
-                Arithmetic::Subtract => a - b,
-                Arithmetic::Multiply => a * b,
-                Arithmetic::Divide => a / b,
-                Arithmetic::Remainder => a - b * (a / b).floor(),
-                Arithmetic::Power => libm::pow(a, b),
+                Operator::Add => a + b,
+                Operator::Subtract => a - b,
+                Operator::Multiply => a * b,
+                Operator::Divide => a / b,
+                Operator::Remainder => a - b * (a / b).floor(),
+                Operator::Power => libm::pow(a, b),
             }
         }
         Op::Compare(operator, parts) => {
@@ -41,7 +41,7 @@ pub(super) fn value(node: &Node, name: &dyn Fn(Name) -> f64) -> f64 {
     }
 }
 
-fn call(function: Function, parts: &[Node], name: &dyn Fn(Name) -> f64) -> f64 {
+fn call(function: Function, parts: &[ExprNode], name: &dyn Fn(Name) -> f64) -> f64 {
     let mut values = parts.iter().map(|part| value(part, name));
     let first = values.next().unwrap_or(f64::NAN);
     match function {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::ExprError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `12`, `0.25`, `1e6`.
     Literal,
     /// `name` or `axis.name`.
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub start: usize,
     pub end: usize,
 }
@@ -46,7 +46,7 @@ impl Token {
     /// The token for a message: its text in backticks, or "the end of the formula".
     pub(super) fn found(&self, text: &str) -> String {
         match self.kind {
-            Kind::End => "the end of the formula".to_owned(),
+            TokenKind::End => "the end of the formula".to_owned(),
             _ => format!("`{}`", &text[self.span()]),
         }
     }
@@ -56,7 +56,7 @@ fn error(message: impl Into<String>, span: Range<usize>) -> ExprError {
     ExprError { message: message.into(), span, notes: Vec::new(), suggestion: None }
 }
 
-/// Splits a formula into tokens; the last is always [`Kind::End`].
+/// Splits a formula into tokens; the last is always [`TokenKind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExprError> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
@@ -71,51 +71,56 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExprError> {
             }
             b'0'..=b'9' | b'.' => {
                 at = literal(text, at)?;
-                Kind::Literal
+                TokenKind::Literal
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 at = word(bytes, at);
-                Kind::Word
+                TokenKind::Word
             }
-            b'=' if two == b"==" => Kind::Equal,
-            b'!' if two == b"!=" => Kind::NotEqual,
-            b'<' if two == b"<=" => Kind::LessEqual,
-            b'>' if two == b">=" => Kind::GreaterEqual,
-            b'&' if two == b"&&" => Kind::And,
-            b'|' if two == b"||" => Kind::Or,
-            b'+' => Kind::Plus,
-            b'-' => Kind::Minus,
+            b'=' if two == b"==" => TokenKind::Equal,
+            b'!' if two == b"!=" => TokenKind::NotEqual,
+            b'<' if two == b"<=" => TokenKind::LessEqual,
+            b'>' if two == b">=" => TokenKind::GreaterEqual,
+            b'&' if two == b"&&" => TokenKind::And,
+            b'|' if two == b"||" => TokenKind::Or,
+            b'+' => TokenKind::Plus,
+            b'-' => TokenKind::Minus,
             b'*' if two == b"**" => {
                 let mut wrong = error("`**` is not an operator", at..at + 2);
                 wrong.suggestion = Some("^".to_owned());
                 return Err(wrong);
             }
-            b'*' => Kind::Star,
+            b'*' => TokenKind::Star,
             b'/' if two == b"//" => {
                 let mut wrong = error("`//` is not an operator", at..at + 2);
                 wrong.notes.push("write floor(a / b)".to_owned());
                 return Err(wrong);
             }
-            b'/' => Kind::Slash,
-            b'%' => Kind::Percent,
-            b'^' => Kind::Caret,
-            b'<' => Kind::Less,
-            b'>' => Kind::Greater,
-            b'!' => Kind::Not,
-            b'(' => Kind::Open,
-            b')' => Kind::Close,
-            b',' => Kind::Comma,
+            b'/' => TokenKind::Slash,
+            b'%' => TokenKind::Percent,
+            b'^' => TokenKind::Caret,
+            b'<' => TokenKind::Less,
+            b'>' => TokenKind::Greater,
+            b'!' => TokenKind::Not,
+            b'(' => TokenKind::Open,
+            b')' => TokenKind::Close,
+            b',' => TokenKind::Comma,
             other => return Err(unexpected(text, at, other)),
         };
         if at == start {
             at += match kind {
-                Kind::Equal | Kind::NotEqual | Kind::LessEqual | Kind::GreaterEqual | Kind::And | Kind::Or => 2,
+                TokenKind::Equal
+                | TokenKind::NotEqual
+                | TokenKind::LessEqual
+                | TokenKind::GreaterEqual
+                | TokenKind::And
+                | TokenKind::Or => 2,
                 _ => 1,
             };
         }
         tokens.push(Token { kind, start, end: at });
     }
-    tokens.push(Token { kind: Kind::End, start: text.len(), end: text.len() });
+    tokens.push(Token { kind: TokenKind::End, start: text.len(), end: text.len() });
     Ok(tokens)
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::numeric::{Number, NumberError};
 
 pub use names::{Name, NameId, Names};
-use tree::Node;
+use tree::ExprNode;
 
 /// Longest formula, in bytes.
 pub const MAX_LENGTH: usize = 4096;
@@ -53,7 +53,7 @@ pub struct Expr {
     source: Arc<str>,
     /// The part of `source` that is this formula: all of it, but for the inside of a fold over cells.
     part: Range<usize>,
-    root: Arc<Node>,
+    root: Arc<ExprNode>,
     names: Arc<[Name]>,
     /// The names that stand outside of folds over cells.
     outer: Arc<[Name]>,
@@ -79,7 +79,7 @@ pub trait Env {
 /// Why a formula has no value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EvalError {
-    /// Arithmetic failed.
+    /// Operator failed.
     #[error("{error} in `{part}`")]
     Number {
         /// What failed.
@@ -125,7 +125,7 @@ pub struct ExprError {
 #[must_use]
 pub fn words(text: &str) -> Vec<&str> {
     let tokens = lexer::tokens(text).unwrap_or_default();
-    tokens.iter().filter(|token| token.kind == lexer::Kind::Word).map(|token| &text[token.span()]).collect()
+    tokens.iter().filter(|token| token.kind == lexer::TokenKind::Word).map(|token| &text[token.span()]).collect()
 }
 
 impl Expr {

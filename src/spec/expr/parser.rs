@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::numeric::Number;
 
 use super::eval;
-use super::lexer::{self, Kind, Token};
+use super::lexer::{self, Token, TokenKind};
 use super::names::{Name, Names};
-use super::tree::{Arithmetic, Compare, Function, Node, Op};
+use super::tree::{Compare, ExprNode, Function, Op, Operator};
 use super::{Expr, ExprError, Fold, MAX_DEPTH, MAX_LENGTH, Type};
 
 /// How tightly an operator binds; `^` binds tighter than a sign, so -2^2 is -4.
@@ -21,8 +21,8 @@ const SIGN: u8 = 6;
 const POWER: u8 = 7;
 
 /// A tree under construction.
-struct Part {
-    node: Node,
+struct Fragment {
+    node: ExprNode,
     ty: Type,
     depth: usize,
 }
@@ -69,12 +69,12 @@ pub(super) fn parse(text: &str, names: &Names, expected: Type) -> Result<Expr, E
         real: false,
         in_cells: false,
     };
-    if parser.peek().kind == Kind::End {
+    if parser.peek().kind == TokenKind::End {
         return Err(error("expected a formula, found nothing", 0..text.len()));
     }
     let part = parser.expression(0)?;
     let rest = parser.peek();
-    if rest.kind != Kind::End {
+    if rest.kind != TokenKind::End {
         return Err(parser.unexpected("an operator or the end of the formula", rest));
     }
     parser.expect_type(&part, expected)?;
@@ -82,7 +82,7 @@ pub(super) fn parse(text: &str, names: &Names, expected: Type) -> Result<Expr, E
 }
 
 impl Parser<'_> {
-    fn finish(&mut self, part: Part, text: &str) -> Expr {
+    fn finish(&mut self, part: Fragment, text: &str) -> Expr {
         let sorted = |mut names: Vec<Name>| {
             names.sort_unstable();
             names.dedup();
@@ -117,7 +117,7 @@ impl Parser<'_> {
         error(format!("expected {expected}, found {}", token.found(self.text)), token.span())
     }
 
-    fn expect_type(&self, part: &Part, expected: Type) -> Result<(), ExprError> {
+    fn expect_type(&self, part: &Fragment, expected: Type) -> Result<(), ExprError> {
         if part.ty == expected {
             return Ok(());
         }
@@ -128,22 +128,22 @@ impl Parser<'_> {
     }
 
     /// Wraps an operation, keeps the tree shallow, and folds it if all its parts are literals.
-    fn node(&self, op: Op, span: Range<usize>, ty: Type, parts_depth: usize) -> Result<Part, ExprError> {
+    fn node(&self, op: Op, span: Range<usize>, ty: Type, parts_depth: usize) -> Result<Fragment, ExprError> {
         let depth = parts_depth + 1;
         if depth > MAX_DEPTH {
             return Err(error(format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper"), span));
         }
-        let mut node = Node { op, start: span.start as u32, end: span.end as u32 };
+        let mut node = ExprNode { op, start: span.start as u32, end: span.end as u32 };
         if ty == Type::Number && eval::is_constant(&node.op) {
             match eval::number(&node, self.text, &eval::Nothing) {
                 Ok(value) => node.op = Op::Number(value),
                 Err(problem) => return Err(error(format!("this has no value: {problem}"), span)),
             }
         }
-        Ok(Part { node, ty, depth })
+        Ok(Fragment { node, ty, depth })
     }
 
-    fn expression(&mut self, least: u8) -> Result<Part, ExprError> {
+    fn expression(&mut self, least: u8) -> Result<Fragment, ExprError> {
         self.nesting += 1;
         if self.nesting > MAX_DEPTH {
             let message = format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper");
@@ -153,14 +153,17 @@ impl Parser<'_> {
         loop {
             let token = self.peek();
             let binding = match token.kind {
-                Kind::Or => OR,
-                Kind::And => AND,
-                Kind::Equal | Kind::NotEqual | Kind::Less | Kind::LessEqual | Kind::Greater | Kind::GreaterEqual => {
-                    COMPARE
-                }
-                Kind::Plus | Kind::Minus => SUM,
-                Kind::Star | Kind::Slash | Kind::Percent => PRODUCT,
-                Kind::Caret => POWER,
+                TokenKind::Or => OR,
+                TokenKind::And => AND,
+                TokenKind::Equal
+                | TokenKind::NotEqual
+                | TokenKind::Less
+                | TokenKind::LessEqual
+                | TokenKind::Greater
+                | TokenKind::GreaterEqual => COMPARE,
+                TokenKind::Plus | TokenKind::Minus => SUM,
+                TokenKind::Star | TokenKind::Slash | TokenKind::Percent => PRODUCT,
+                TokenKind::Caret => POWER,
                 _ => break,
             };
             if binding < least {
@@ -175,7 +178,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn binary(&mut self, token: Token, binding: u8, left: Part, right: Part) -> Result<Part, ExprError> {
+    fn binary(&mut self, token: Token, binding: u8, left: Fragment, right: Fragment) -> Result<Fragment, ExprError> {
         let span = left.node.span().start..right.node.span().end;
         let depth = left.depth.max(right.depth);
         if binding == COMPARE && (left.ty, right.ty) == (Type::Boolean, Type::Number) {
@@ -191,65 +194,65 @@ impl Parser<'_> {
         }
         let both = Box::new([left.node, right.node]);
         let (op, ty) = match token.kind {
-            Kind::Or => (Op::Or(both), Type::Boolean),
-            Kind::And => (Op::And(both), Type::Boolean),
-            Kind::Equal => (Op::Compare(Compare::Equal, both), Type::Boolean),
-            Kind::NotEqual => (Op::Compare(Compare::NotEqual, both), Type::Boolean),
-            Kind::Less => (Op::Compare(Compare::Less, both), Type::Boolean),
-            Kind::LessEqual => (Op::Compare(Compare::LessEqual, both), Type::Boolean),
-            Kind::Greater => (Op::Compare(Compare::Greater, both), Type::Boolean),
-            Kind::GreaterEqual => (Op::Compare(Compare::GreaterEqual, both), Type::Boolean),
-            Kind::Plus => (Op::Arithmetic(Arithmetic::Add, both), Type::Number),
-            Kind::Minus => (Op::Arithmetic(Arithmetic::Subtract, both), Type::Number),
-            Kind::Star => (Op::Arithmetic(Arithmetic::Multiply, both), Type::Number),
-            Kind::Slash => (Op::Arithmetic(Arithmetic::Divide, both), Type::Number),
-            Kind::Percent => (Op::Arithmetic(Arithmetic::Remainder, both), Type::Number),
-            _ => (Op::Arithmetic(Arithmetic::Power, both), Type::Number),
+            TokenKind::Or => (Op::Or(both), Type::Boolean),
+            TokenKind::And => (Op::And(both), Type::Boolean),
+            TokenKind::Equal => (Op::Compare(Compare::Equal, both), Type::Boolean),
+            TokenKind::NotEqual => (Op::Compare(Compare::NotEqual, both), Type::Boolean),
+            TokenKind::Less => (Op::Compare(Compare::Less, both), Type::Boolean),
+            TokenKind::LessEqual => (Op::Compare(Compare::LessEqual, both), Type::Boolean),
+            TokenKind::Greater => (Op::Compare(Compare::Greater, both), Type::Boolean),
+            TokenKind::GreaterEqual => (Op::Compare(Compare::GreaterEqual, both), Type::Boolean),
+            TokenKind::Plus => (Op::Operator(Operator::Add, both), Type::Number),
+            TokenKind::Minus => (Op::Operator(Operator::Subtract, both), Type::Number),
+            TokenKind::Star => (Op::Operator(Operator::Multiply, both), Type::Number),
+            TokenKind::Slash => (Op::Operator(Operator::Divide, both), Type::Number),
+            TokenKind::Percent => (Op::Operator(Operator::Remainder, both), Type::Number),
+            _ => (Op::Operator(Operator::Power, both), Type::Number),
         };
         self.node(op, span, ty, depth)
     }
 
     /// A literal, a name, a call, something in parentheses, or one of these with a sign or `!` before it.
-    fn operand(&mut self) -> Result<Part, ExprError> {
+    fn operand(&mut self) -> Result<Fragment, ExprError> {
         let token = self.take();
         match token.kind {
-            Kind::Literal => {
+            TokenKind::Literal => {
                 let value = Number::parse(&self.text[token.span()])
                     .map_err(|problem| error(format!("this number cannot be used: {problem}"), token.span()))?;
                 self.node(Op::Number(value), token.span(), Type::Number, 0)
             }
-            Kind::Minus | Kind::Plus => {
+            TokenKind::Minus | TokenKind::Plus => {
                 let part = self.expression(SIGN)?;
                 self.expect_type(&part, Type::Number)?;
                 let span = token.start..part.node.span().end;
-                if token.kind == Kind::Plus {
-                    return Ok(Part { node: Node { start: token.start as u32, ..part.node }, ..part });
+                if token.kind == TokenKind::Plus {
+                    return Ok(Fragment { node: ExprNode { start: token.start as u32, ..part.node }, ..part });
                 }
                 self.node(Op::Negate(Box::new(part.node)), span, Type::Number, part.depth)
             }
-            Kind::Not => {
+            TokenKind::Not => {
                 // `!` binds like a sign: !a && b is (!a) && b.
                 let part = self.expression(SIGN)?;
                 self.expect_type(&part, Type::Boolean)?;
                 let span = token.start..part.node.span().end;
                 self.node(Op::Not(Box::new(part.node)), span, Type::Boolean, part.depth)
             }
-            Kind::Open => {
+            TokenKind::Open => {
                 let mut part = self.expression(0)?;
                 let close = self.close(token)?;
                 part.node.start = token.start as u32;
                 part.node.end = close.end as u32;
                 Ok(part)
             }
-            Kind::Word if self.peek().kind == Kind::Open => self.call(token),
-            Kind::Word => self.name(token),
+            TokenKind::Word if self.peek().kind == TokenKind::Open => self.call(token),
+            TokenKind::Word => self.name(token),
             _ => Err(self.unexpected("a number, a name or `(`", token)),
         }
     }
 
     fn close(&mut self, open: Token) -> Result<Token, ExprError> {
         let token = self.take();
-        if token.kind == Kind::Close {
+        if token.kind == TokenKind::Close {
             return Ok(token);
         }
         let mut wrong = self.unexpected("`)`", token);
@@ -257,7 +260,7 @@ impl Parser<'_> {
         Err(wrong)
     }
 
-    fn name(&mut self, token: Token) -> Result<Part, ExprError> {
+    fn name(&mut self, token: Token) -> Result<Fragment, ExprError> {
         let word = &self.text[token.span()];
         if let Some(name) = self.names.get(word, self.in_cells) {
             self.used.push(name);
@@ -297,7 +300,7 @@ impl Parser<'_> {
         wrong
     }
 
-    fn call(&mut self, word: Token) -> Result<Part, ExprError> {
+    fn call(&mut self, word: Token) -> Result<Fragment, ExprError> {
         let open = self.take();
         let name = &self.text[word.span()];
         if let "cells_min" | "cells_max" = name {
@@ -317,10 +320,10 @@ impl Parser<'_> {
             return Err(wrong);
         }
         let mut parts = Vec::new();
-        if self.peek().kind != Kind::Close {
+        if self.peek().kind != TokenKind::Close {
             loop {
                 parts.push(self.expression(0)?);
-                if self.peek().kind != Kind::Comma {
+                if self.peek().kind != TokenKind::Comma {
                     break;
                 }
                 self.take();
@@ -342,8 +345,8 @@ impl Parser<'_> {
             let condition = function.is_none() && at == 0;
             self.expect_type(part, if condition { Type::Boolean } else { Type::Number })?;
         }
-        let nodes: Vec<Node> = parts.into_iter().map(|part| part.node).collect();
-        let op = match (function, <[Node; 3]>::try_from(nodes)) {
+        let nodes: Vec<ExprNode> = parts.into_iter().map(|part| part.node).collect();
+        let op = match (function, <[ExprNode; 3]>::try_from(nodes)) {
             (None, Ok(three)) => Op::If(Box::new(three)),
             (Some(function), Ok(three)) => self.function(function, Vec::from(three)),
             (Some(function), Err(nodes)) => self.function(function, nodes),
@@ -352,12 +355,12 @@ impl Parser<'_> {
         self.node(op, span, Type::Number, depth)
     }
 
-    fn function(&mut self, function: Function, nodes: Vec<Node>) -> Op {
+    fn function(&mut self, function: Function, nodes: Vec<ExprNode>) -> Op {
         self.real |= function.is_real();
         Op::Call(function, nodes.into_boxed_slice())
     }
 
-    fn cells(&mut self, word: Token, open: Token, fold: Fold) -> Result<Part, ExprError> {
+    fn cells(&mut self, word: Token, open: Token, fold: Fold) -> Result<Fragment, ExprError> {
         let name = &self.text[word.span()];
         if !self.names.has_cells() {
             return Err(error(format!("`{name}` cannot be used in {}", self.names.place()), word.span()));

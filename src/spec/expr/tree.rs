@@ -9,13 +9,13 @@ use super::{Expr, Fold};
 
 /// A node and the bytes of the formula that it came from.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(super) struct ExprNode {
     pub op: Op,
     pub start: u32,
     pub end: u32,
 }
 
-impl Node {
+impl ExprNode {
     pub(super) fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -30,20 +30,20 @@ impl Node {
 pub(super) enum Op {
     Number(Number),
     Name(Name),
-    Negate(Box<Node>),
-    Not(Box<Node>),
-    Arithmetic(Arithmetic, Box<[Node; 2]>),
-    Compare(Compare, Box<[Node; 2]>),
-    And(Box<[Node; 2]>),
-    Or(Box<[Node; 2]>),
-    Call(Function, Box<[Node]>),
+    Negate(Box<ExprNode>),
+    Not(Box<ExprNode>),
+    Operator(Operator, Box<[ExprNode; 2]>),
+    Compare(Compare, Box<[ExprNode; 2]>),
+    And(Box<[ExprNode; 2]>),
+    Or(Box<[ExprNode; 2]>),
+    Call(Function, Box<[ExprNode]>),
     /// condition, value if true, value if false: numbers.
-    If(Box<[Node; 3]>),
+    If(Box<[ExprNode; 3]>),
     Cells(Fold, Box<Expr>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Arithmetic {
+pub(super) enum Operator {
     Add,
     Subtract,
     Multiply,

@@ -6,18 +6,18 @@ use crate::numeric::Number;
 use crate::spec::diagnostic::{Sink, SpecError, closest};
 use crate::spec::expr::{Expr, Names, Type};
 use crate::spec::fields::Fields;
-use crate::spec::model::{AxisMap, HeadGroup, PairLimits, Run};
+use crate::spec::model::{AxisMap, HeadGroup, PairLimits, PairRun};
 use crate::spec::yaml::{Node, Value};
 
 use super::formula::number;
-use super::offer::Context;
+use super::offer::OfferContext;
 
 /// Most runs of a map, and most groups of heads: each is tried at every width.
 const MAX_PARTS: usize = 256;
 const FORMS: [&str; 5] = ["cycle", "blocks", "sections", "list", "runs"];
 
 /// Reads `axis_map`.
-pub(super) fn load(node: &Node, context: &Context<'_>, sink: &mut Sink) -> Option<AxisMap> {
+pub(super) fn load(node: &Node, context: &OfferContext<'_>, sink: &mut Sink) -> Option<AxisMap> {
     let Some(groups) = node.get("per_head") else {
         return sink.take(runs(node, context, "`axis_map`")).map(AxisMap::Shared);
     };
@@ -42,7 +42,7 @@ fn parts<'a>(node: &'a Node, what: &str) -> Result<&'a [Node], SpecError> {
     }
 }
 
-fn group(node: &Node, context: &Context<'_>) -> Result<HeadGroup, SpecError> {
+fn group(node: &Node, context: &OfferContext<'_>) -> Result<HeadGroup, SpecError> {
     let place = "a group of heads";
     let heads = Fields::new(node, place)?.required("heads")?;
     let heads = count(heads, &context.heads())?;
@@ -57,9 +57,9 @@ fn count(node: &Node, names: &Names) -> Result<Option<Expr>, SpecError> {
     number(node, names).map(Some)
 }
 
-fn runs(node: &Node, context: &Context<'_>, place: &str) -> Result<Vec<Run>, SpecError> {
+fn runs(node: &Node, context: &OfferContext<'_>, place: &str) -> Result<Vec<PairRun>, SpecError> {
     if let Value::Scalar { .. } = node.value {
-        return Ok(vec![Run { pairs: None, cycle: [axis(node, context)?].into() }]);
+        return Ok(vec![PairRun { pairs: None, cycle: [axis(node, context)?].into() }]);
     }
     let names = context.plan("`axis_map`");
     let mut sink = Sink::default();
@@ -87,16 +87,16 @@ fn runs(node: &Node, context: &Context<'_>, place: &str) -> Result<Vec<Run>, Spe
         }
     };
     match key.text.as_str() {
-        "cycle" => Ok(vec![Run { pairs: None, cycle: axes(form, context)? }]),
+        "cycle" => Ok(vec![PairRun { pairs: None, cycle: axes(form, context)? }]),
         "list" => {
             let cycle = axes(form, context)?;
             let pairs = formula(&cycle.len().to_string(), &names, form)?;
-            Ok(vec![Run { pairs: Some(pairs), cycle }])
+            Ok(vec![PairRun { pairs: Some(pairs), cycle }])
         }
         "blocks" => {
             let axes = axes(form, context)?;
             let equal = formula(&format!("floor(R/{})", axes.len()), &names, form)?;
-            let run = |(at, axis): (usize, &Option<usize>)| Run {
+            let run = |(at, axis): (usize, &Option<usize>)| PairRun {
                 // The first takes what is left over.
                 pairs: if at == 0 { None } else { Some(equal.clone()) },
                 cycle: [*axis].into(),
@@ -108,19 +108,19 @@ fn runs(node: &Node, context: &Context<'_>, place: &str) -> Result<Vec<Run>, Spe
             let mut runs = Vec::with_capacity(entries.len());
             for (key, node) in entries {
                 let axis = axis_named(&key.text, context).map_err(|error| at(error, &key.location))?;
-                runs.push(Run { pairs: count(node, &names)?, cycle: [axis].into() });
+                runs.push(PairRun { pairs: count(node, &names)?, cycle: [axis].into() });
             }
             one_rest(runs, form)
         }
         _ => {
             let items = parts(form, "runs")?;
-            let runs: Result<Vec<Run>, SpecError> = items.iter().map(|item| run(item, context, &names)).collect();
+            let runs: Result<Vec<PairRun>, SpecError> = items.iter().map(|item| run(item, context, &names)).collect();
             one_rest(runs?, form)
         }
     }
 }
 
-fn run(node: &Node, context: &Context<'_>, names: &Names) -> Result<Run, SpecError> {
+fn run(node: &Node, context: &OfferContext<'_>, names: &Names) -> Result<PairRun, SpecError> {
     let mut sink = Sink::default();
     let mut fields = Fields::new(node, "a run")?;
     let pairs = fields.required("pairs")?;
@@ -136,10 +136,10 @@ fn run(node: &Node, context: &Context<'_>, names: &Names) -> Result<Run, SpecErr
         (None, None) => return Err(missing),
         (Some(_), Some(node)) => return Err(node.error("a run has a `cycle` or an `axis`, found both")),
     };
-    Ok(Run { pairs: count(pairs, names)?, cycle })
+    Ok(PairRun { pairs: count(pairs, names)?, cycle })
 }
 
-fn one_rest(runs: Vec<Run>, node: &Node) -> Result<Vec<Run>, SpecError> {
+fn one_rest(runs: Vec<PairRun>, node: &Node) -> Result<Vec<PairRun>, SpecError> {
     if runs.is_empty() {
         return Err(node.error("expected at least one run, found none"));
     }
@@ -153,7 +153,7 @@ fn formula(text: &str, names: &Names, node: &Node) -> Result<Expr, SpecError> {
     Expr::parse(text, names, Type::Number).map_err(|error| node.error(error.message))
 }
 
-fn axes(node: &Node, context: &Context<'_>) -> Result<Arc<[Option<usize>]>, SpecError> {
+fn axes(node: &Node, context: &OfferContext<'_>) -> Result<Arc<[Option<usize>]>, SpecError> {
     let items = node.list("axes")?;
     if items.is_empty() {
         return Err(node.error("expected at least one axis, found none"));
@@ -161,7 +161,7 @@ fn axes(node: &Node, context: &Context<'_>) -> Result<Arc<[Option<usize>]>, Spec
     items.iter().map(|item| axis(item, context)).collect()
 }
 
-fn axis(node: &Node, context: &Context<'_>) -> Result<Option<usize>, SpecError> {
+fn axis(node: &Node, context: &OfferContext<'_>) -> Result<Option<usize>, SpecError> {
     axis_named(node.text("an axis")?, context).map_err(|error| at(error, &node.location))
 }
 
@@ -170,7 +170,7 @@ fn at(error: SpecError, location: &crate::spec::diagnostic::Location) -> SpecErr
 }
 
 /// Index of an axis, `None` for `none`. The error has no place yet.
-fn axis_named(name: &str, context: &Context<'_>) -> Result<Option<usize>, SpecError> {
+fn axis_named(name: &str, context: &OfferContext<'_>) -> Result<Option<usize>, SpecError> {
     if name == "none" {
         return Ok(None);
     }
@@ -185,7 +185,7 @@ fn axis_named(name: &str, context: &Context<'_>) -> Result<Option<usize>, SpecEr
 pub(super) fn limits(node: Option<&Node>, map: Option<&AxisMap>, sink: &mut Sink) -> PairLimits {
     let mut limits = PairLimits { min: 1, max: None, multiple_of: 1 };
     if let Some(AxisMap::Shared(runs)) = map
-        && let [Run { pairs: Some(pairs), cycle }] = &runs[..]
+        && let [PairRun { pairs: Some(pairs), cycle }] = &runs[..]
         && pairs.constant().and_then(Number::to_i64) == i64::try_from(cycle.len()).ok()
     {
         limits = PairLimits { min: cycle.len(), max: Some(cycle.len()), multiple_of: 1 };

@@ -4,7 +4,7 @@
 use crate::numeric::Number;
 use crate::spec::diagnostic::{Location, Sink, SpecError};
 use crate::spec::expr::{Env, EvalError, Expr, Fold, Name};
-use crate::spec::model::{AxisMap, Run, Scheme};
+use crate::spec::model::{AxisMap, PairRun, Scheme};
 use crate::spec::resolve::{Widths, axis_of_groups, axis_of_pairs};
 
 use super::parameters::check_value;
@@ -116,7 +116,7 @@ fn reachable(scheme: &Scheme, places: &Places, sink: &mut Sink) -> Vec<Widths> {
 }
 
 fn covers(scheme: &Scheme, widths: &Widths, rotated: &mut [bool]) -> Result<(), String> {
-    let mut note = |runs: &[Run]| -> Result<(), String> {
+    let mut note = |runs: &[PairRun]| -> Result<(), String> {
         for axis in axis_of_pairs(runs, widths).map_err(|error| error.to_string())?.into_iter().flatten() {
             rotated[axis] = true;
         }
@@ -161,7 +161,7 @@ impl Env for Pair<'_> {
 
 fn frequencies(scheme: &Scheme, widths: &Widths, places: &Places, sink: &mut Sink) {
     let pairs = widths.rotary_dim / 2;
-    let maps: Vec<&[Run]> = match &scheme.axis_map {
+    let maps: Vec<&[PairRun]> = match &scheme.axis_map {
         AxisMap::Shared(runs) => vec![runs],
         AxisMap::PerHead(groups) => groups.iter().map(|group| group.runs.as_slice()).collect(),
     };

@@ -1,16 +1,16 @@
 //! `invariants:`, what a scheme states about itself.
 
 use crate::numeric::Number;
-use crate::spec::catalogue::{self, Catalogue, ClaimNode, Content};
+use crate::spec::catalogue::{self, Catalogue, CatalogueContent, ClaimNode};
 use crate::spec::diagnostic::{Location, Sink, SpecError, closest};
 use crate::spec::expr::Type;
 use crate::spec::fields::Fields;
-use crate::spec::model::{Claim, Invariant, Parameter, Verdict, VisualRule};
+use crate::spec::model::{Claim, Invariant, Parameter, Stated, VisualRule};
 use crate::spec::witness;
 use crate::spec::yaml::{Key, Node};
 
 use super::formula::formula;
-use super::offer::{Context, KnownLet};
+use super::offer::{KnownLet, OfferContext};
 use super::parameters::check_value;
 
 /// An `equals` that has to be looked up once all schemes are known.
@@ -21,8 +21,8 @@ pub(crate) struct Reference {
 }
 
 /// What invariants are read against.
-pub(super) struct Around<'a> {
-    pub context: &'a Context<'a>,
+pub(super) struct SchemeParts<'a> {
+    pub context: &'a OfferContext<'a>,
     pub catalogue: &'a Catalogue,
     pub parameters: &'a [Parameter],
     pub video: &'a VisualRule,
@@ -32,7 +32,7 @@ pub(super) struct Around<'a> {
 /// Reads `invariants`. `head` is where a missing one is reported.
 pub(super) fn load(
     node: Option<&Node>,
-    around: &Around<'_>,
+    around: &SchemeParts<'_>,
     head: &Location,
     references: &mut Vec<Reference>,
     sink: &mut Sink,
@@ -57,7 +57,12 @@ pub(super) fn load(
     invariants
 }
 
-fn one(key: &Key, node: &Node, around: &Around<'_>, references: &mut Vec<Reference>) -> Result<Invariant, SpecError> {
+fn one(
+    key: &Key,
+    node: &Node,
+    around: &SchemeParts<'_>,
+    references: &mut Vec<Reference>,
+) -> Result<Invariant, SpecError> {
     catalogue::check_id(key)?;
     let named = around.catalogue.get(&key.text);
     let line = key.location.line_column().0;
@@ -73,7 +78,7 @@ fn one(key: &Key, node: &Node, around: &Around<'_>, references: &mut Vec<Referen
             &entry.content,
             entry.statement.clone(),
             Vec::new(),
-            Verdict::Holds,
+            Stated::Holds,
             line,
             around,
             references,
@@ -82,11 +87,11 @@ fn one(key: &Key, node: &Node, around: &Around<'_>, references: &mut Vec<Referen
     let mut sink = Sink::default();
     let mut fields = Fields::new(node, "an invariant")?;
     let verdict = match fields.optional("fails") {
-        None => Verdict::Holds,
+        None => Stated::Holds,
         Some(node) => {
             let witness = node.text("a layout")?.to_owned();
             witness::check(&witness).map_err(|message| node.error(format!("this is no layout: {message}")))?;
-            Verdict::Fails { witness }
+            Stated::Fails { witness }
         }
     };
     let with = fields.optional("with").map_or(Ok(Vec::new()), |node| with(node, around))?;
@@ -120,7 +125,7 @@ fn unknown(key: &Key, catalogue: &Catalogue) -> SpecError {
         .note("one of the scheme's own needs `statement`, `for` and `holds`")
 }
 
-fn with(node: &Node, around: &Around<'_>) -> Result<Vec<(String, Number)>, SpecError> {
+fn with(node: &Node, around: &SchemeParts<'_>) -> Result<Vec<(String, Number)>, SpecError> {
     let mut values = Vec::new();
     for (key, node) in node.map("`with`")? {
         let parameter = around.parameters.iter().find(|parameter| parameter.name == key.text).ok_or_else(|| {
@@ -138,12 +143,12 @@ fn with(node: &Node, around: &Around<'_>) -> Result<Vec<(String, Number)>, SpecE
 #[allow(clippy::too_many_arguments)]
 fn build(
     key: &Key,
-    content: &Content,
+    content: &CatalogueContent,
     statement: String,
     with: Vec<(String, Number)>,
-    verdict: Verdict,
+    verdict: Stated,
     line: usize,
-    around: &Around<'_>,
+    around: &SchemeParts<'_>,
     references: &mut Vec<Reference>,
 ) -> Result<Invariant, SpecError> {
     let lets = shared_lets(around);
@@ -170,7 +175,7 @@ fn build(
 
 /// The lets that mean the same in the video rule and in the image rule: those of the video rule, up to the first that
 /// an image rule of its own does not have at the same place.
-fn shared_lets(around: &Around<'_>) -> Vec<KnownLet> {
+fn shared_lets(around: &SchemeParts<'_>) -> Vec<KnownLet> {
     let video = &around.video.lets;
     let shared = match around.image {
         None => video.len(),

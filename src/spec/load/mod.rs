@@ -21,7 +21,7 @@ use super::model::{Pairing, Running, Scheme, Source};
 use super::yaml::{self, Node};
 
 pub(super) use invariants::Reference;
-use offer::Context;
+use offer::OfferContext;
 
 /// Keys that a profile cannot replace.
 const FIXED: [&str; 4] = ["scheme", "profile", "profiles", "aliases"];
@@ -30,7 +30,7 @@ const RULE_KEYS: [&str; 4] = ["let", "every", "advance", "next"];
 
 /// What a file holds: its scheme under each profile, the default profile first.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct LoadedSchemes {
     pub schemes: Vec<Scheme>,
     pub references: Vec<Reference>,
     /// Where the name of the scheme stands.
@@ -41,7 +41,11 @@ pub(super) struct Loaded {
 ///
 /// # Errors
 /// Every mistake that was found.
-pub(super) fn load(file: &Arc<SourceFile>, defaults: &Node, catalogue: &Catalogue) -> Result<Loaded, SpecErrors> {
+pub(super) fn load(
+    file: &Arc<SourceFile>,
+    defaults: &Node,
+    catalogue: &Catalogue,
+) -> Result<LoadedSchemes, SpecErrors> {
     let root = yaml::parse(file)?;
     root.map("a scheme")?;
     let mut sink = Sink::default();
@@ -63,7 +67,7 @@ pub(super) fn load(file: &Arc<SourceFile>, defaults: &Node, catalogue: &Catalogu
     }
     let head = root.get("scheme").map_or_else(|| root.location.clone(), |node| node.location.clone());
     let schemes: Option<Vec<Scheme>> = schemes.into_iter().collect();
-    sink.finish(schemes.map(|schemes| Loaded { schemes, references, head }))
+    sink.finish(schemes.map(|schemes| LoadedSchemes { schemes, references, head }))
 }
 
 /// Reads a scheme under `profile` with `patch` laid over it, as a profile of its own would be: how a fault changes a scheme.
@@ -181,7 +185,7 @@ fn scheme(
         return None;
     }
     let known = parameters::known(&parameters);
-    let context = Context { axes: &axes, parameters: &known, running };
+    let context = OfferContext { axes: &axes, parameters: &known, running };
     let positions = positions::load(positions?, &context, &head, sink);
     let axis_map = map_node.and_then(|node| axis_map::load(node, &context, sink));
     let pairs = axis_map::limits(limits_node, axis_map.as_ref(), sink);
@@ -192,7 +196,7 @@ fn scheme(
     let unrotated_axes = unrotated.map_or(Ok(Vec::new()), |node| unrotated_axes(node, &context));
     let unrotated_axes = sink.take(unrotated_axes);
     let positions = positions?;
-    let around = invariants::Around {
+    let around = invariants::SchemeParts {
         context: &context,
         catalogue,
         parameters: &parameters,
@@ -286,7 +290,7 @@ fn axes(node: &Node) -> Result<Vec<String>, SpecError> {
     Ok(axes)
 }
 
-fn unrotated_axes(node: &Node, context: &Context<'_>) -> Result<Vec<usize>, SpecError> {
+fn unrotated_axes(node: &Node, context: &OfferContext<'_>) -> Result<Vec<usize>, SpecError> {
     let find = |item: &Node| {
         let name = item.text("an axis")?;
         let axes = context.axes.iter().map(String::as_str);
@@ -315,7 +319,7 @@ fn pairing(node: &Node) -> Result<Pairing, SpecError> {
 }
 
 /// One formula for all axes, or one per axis.
-fn inv_freq(node: &Node, context: &Context<'_>, sink: &mut Sink) -> Option<Vec<Expr>> {
+fn inv_freq(node: &Node, context: &OfferContext<'_>, sink: &mut Sink) -> Option<Vec<Expr>> {
     let names = context.frequency();
     if node.map("").is_err() {
         return Some(vec![sink.take(formula::number(node, &names))?]);

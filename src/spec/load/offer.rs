@@ -5,15 +5,15 @@ use crate::spec::model::{Running, Scope, Tier};
 
 /// What the names of a scheme are resolved against.
 #[derive(Debug)]
-pub(super) struct Context<'a> {
+pub(super) struct OfferContext<'a> {
     pub axes: &'a [String],
-    pub parameters: &'a [Known],
+    pub parameters: &'a [KnownNames],
     pub running: Running,
 }
 
 /// A parameter, as far as names go.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct KnownNames {
     pub name: String,
     /// Depends on R, d or head_dim, so that positions cannot use it.
     pub needs_plan: bool,
@@ -92,7 +92,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
         || name.starts_with("p_")
 }
 
-impl Context<'_> {
+impl OfferContext<'_> {
     /// Index of an axis.
     pub(super) fn axis(&self, name: &str) -> Option<usize> {
         self.axes.iter().position(|axis| axis == name)

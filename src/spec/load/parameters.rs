@@ -8,7 +8,7 @@ use crate::spec::model::Parameter;
 use crate::spec::yaml::{Key, Node, Value};
 
 use super::formula::formula;
-use super::offer::{Known, is_reserved};
+use super::offer::{KnownNames, is_reserved};
 
 /// Reads every parameter; `base` comes first.
 pub(super) fn load(
@@ -34,8 +34,8 @@ pub(super) fn load(
 }
 
 /// What name resolution needs to know of the parameters.
-pub(super) fn known(parameters: &[Parameter]) -> Vec<Known> {
-    parameters.iter().map(|one| Known { name: one.name.clone(), needs_plan: one.needs_plan }).collect()
+pub(super) fn known(parameters: &[Parameter]) -> Vec<KnownNames> {
+    parameters.iter().map(|one| KnownNames { name: one.name.clone(), needs_plan: one.needs_plan }).collect()
 }
 
 fn check_name(key: &Key, earlier: &[Parameter], axes: &[String]) -> Result<(), SpecError> {

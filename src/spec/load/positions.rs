@@ -7,17 +7,17 @@ use crate::spec::model::{Let, Running, Step, TextRule, Tier, VisualRule};
 use crate::spec::yaml::{Key, Node};
 
 use super::formula::{formula, number};
-use super::offer::{Context, KnownLet, is_reserved};
+use super::offer::{KnownLet, OfferContext, is_reserved};
 
 /// All position rules of a scheme.
-pub(super) struct Positions {
+pub(super) struct PositionRules {
     pub text: TextRule,
     pub image: Option<VisualRule>,
     pub video: VisualRule,
 }
 
 /// Reads `positions`. `head` is where a missing rule is reported if the scheme itself has no `positions`.
-pub(super) fn load(node: &Node, context: &Context<'_>, head: &Location, sink: &mut Sink) -> Option<Positions> {
+pub(super) fn load(node: &Node, context: &OfferContext<'_>, head: &Location, sink: &mut Sink) -> Option<PositionRules> {
     let mut fields = sink.take(Fields::new(node, "`positions`"))?;
     if node.location.file != head.file {
         fields.set_head(head.clone());
@@ -30,10 +30,10 @@ pub(super) fn load(node: &Node, context: &Context<'_>, head: &Location, sink: &m
         None => None,
         Some(rule) => Some(rule?),
     };
-    Some(Positions { text: text?, image, video: video? })
+    Some(PositionRules { text: text?, image, video: video? })
 }
 
-fn text_rule(node: &Node, context: &Context<'_>, sink: &mut Sink) -> Option<TextRule> {
+fn text_rule(node: &Node, context: &OfferContext<'_>, sink: &mut Sink) -> Option<TextRule> {
     let mut fields = sink.take(Fields::new(node, "`text`"))?;
     let axes = axis_formulas(&mut fields, context, |axis| context.text(axis), sink);
     let step = step(&mut fields, context, |axis| context.text_step(axis), sink);
@@ -41,7 +41,7 @@ fn text_rule(node: &Node, context: &Context<'_>, sink: &mut Sink) -> Option<Text
     Some(TextRule { axes: axes?, step: step? })
 }
 
-fn visual_rule(node: &Node, context: &Context<'_>, place: &str, sink: &mut Sink) -> Option<VisualRule> {
+fn visual_rule(node: &Node, context: &OfferContext<'_>, place: &str, sink: &mut Sink) -> Option<VisualRule> {
     let place_quoted = format!("`{place}`");
     let mut fields = sink.take(Fields::new(node, &place_quoted))?;
     let before = sink.len();
@@ -60,7 +60,7 @@ fn visual_rule(node: &Node, context: &Context<'_>, place: &str, sink: &mut Sink)
 /// One formula per axis: its own, or that of `every`.
 fn axis_formulas<'a>(
     fields: &mut Fields<'a>,
-    context: &Context<'a>,
+    context: &OfferContext<'a>,
     names: impl Fn(Option<usize>) -> Names,
     sink: &mut Sink,
 ) -> Option<Vec<Expr>> {
@@ -78,7 +78,7 @@ fn axis_formulas<'a>(
 /// `advance` or `next`, one formula, or one per axis where each axis has its own running position.
 fn step<'a>(
     fields: &mut Fields<'a>,
-    context: &Context<'a>,
+    context: &OfferContext<'a>,
     names: impl Fn(Option<usize>) -> Names,
     sink: &mut Sink,
 ) -> Option<Step> {
@@ -113,7 +113,7 @@ fn step<'a>(
 }
 
 /// The lets of a rule, sorted so that each uses only earlier ones.
-fn lets(node: &Node, context: &Context<'_>, place: &str, sink: &mut Sink) -> Vec<Let> {
+fn lets(node: &Node, context: &OfferContext<'_>, place: &str, sink: &mut Sink) -> Vec<Let> {
     let Some(entries) = sink.take(node.map("`let`")) else { return Vec::new() };
     for (key, node) in entries {
         sink.take(check_let_name(key, context));
@@ -133,7 +133,7 @@ fn lets(node: &Node, context: &Context<'_>, place: &str, sink: &mut Sink) -> Vec
     lets
 }
 
-fn check_let_name(key: &Key, context: &Context<'_>) -> Result<(), SpecError> {
+fn check_let_name(key: &Key, context: &OfferContext<'_>) -> Result<(), SpecError> {
     let name = key.text.as_str();
     let taken = if !is_identifier(name) {
         return Err(SpecError::new(

@@ -1,16 +1,16 @@
 //! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly all there is, and a search for
 //! the worst element.
 
-use super::super::{Angles, Arithmetic, Exact, Fused, Knobs, LibraryErrors};
+use super::super::{Angles, Arithmetic, ExactFrequencies, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position};
 use super::world::World;
 use crate::contract::{Allowance, Judgement, PairBound, Types};
-use crate::contract::{ClassRule, Contract, ContractTable, Kept, Procedure, Scaling};
+use crate::contract::{ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
 use crate::numeric::{DType, Dd, Rng};
 
 /// A term of the bound, and the kernel that shows it.
 #[derive(Debug, Clone)]
-pub struct Term {
+pub struct AttainedTerm {
     /// Such as `products`, or `angle, pow`.
     pub name: String,
     /// error / bound that some honest element must reach.
@@ -40,8 +40,8 @@ pub struct Attained {
 
 /// Every term of the bound, and the angle's for each way to frequencies.
 #[must_use]
-pub fn terms(table: &ContractTable) -> Vec<Term> {
-    use Kept::{Exact, F32, Storage};
+pub fn terms(table: &ContractTable) -> Vec<AttainedTerm> {
+    use Precision::{Exact, F32, Storage};
     let Some(any_way) = table.frequencies.first() else { return Vec::new() };
     let class = |angles, table, arithmetic, trig_ulps| ClassRule {
         name: "one term".to_owned(),
@@ -52,7 +52,7 @@ pub fn terms(table: &ContractTable) -> Vec<Term> {
         position_roundings: 1.0,
         ..ClassRule::default()
     };
-    let term = |name: &str, class: ClassRule, storage, part: fn(&Allowance) -> f64| Term {
+    let term = |name: &str, class: ClassRule, storage, part: fn(&Allowance) -> f64| AttainedTerm {
         name: name.to_owned(),
         needed: 0.5,
         least_share: 0.75,
@@ -72,18 +72,18 @@ pub fn terms(table: &ContractTable) -> Vec<Term> {
         all.push(term(&name("products"), class(Exact, Exact, Storage, 0.0), storage, |a| a.products));
         // Where the sum rounds by h, the products that it is made of round by nearly as much together.
         let sum = term(&name("sum"), class(Exact, Exact, Storage, 0.0), storage, |a| a.sum);
-        all.push(Term { least_share: 0.5, ..sum });
+        all.push(AttainedTerm { least_share: 0.5, ..sum });
     }
     let trig = term("trig, 2 ulps", class(Exact, F32, Exact, 2.0), DType::F32, |a| a.trig);
     all.push(trig.clone());
-    let mut absolute = Term { name: "trig, absolute error".to_owned(), ..trig };
+    let mut absolute = AttainedTerm { name: "trig, absolute error".to_owned(), ..trig };
     absolute.contract.class.trig_error = 1e-6;
     all.push(absolute);
     let scaling = term("scaling of factors", class(Exact, F32, Exact, 0.0), DType::F32, |a| a.trig);
-    all.push(Term { scaling: rounds_badly, ..scaling });
+    all.push(AttainedTerm { scaling: rounds_badly, ..scaling });
     for (name, place) in [("scaling of inputs", Scaling::Inputs), ("scaling of outputs", Scaling::Outputs)] {
         let rule = ClassRule { scaling: place, scaled: Some(F32), ..class(Exact, Exact, Exact, 0.0) };
-        all.push(Term { scaling: rounds_badly, ..term(name, rule, DType::F32, |a| a.scaling) });
+        all.push(AttainedTerm { scaling: rounds_badly, ..term(name, rule, DType::F32, |a| a.scaling) });
     }
     for way in &table.frequencies {
         let name = format!("angle, {}", way.name);
@@ -100,7 +100,7 @@ pub fn terms(table: &ContractTable) -> Vec<Term> {
 
 /// One element, by what can be changed about it.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
+struct Attempt {
     kernel: usize,
     pair: usize,
     position: Dd,
@@ -109,7 +109,7 @@ struct Candidate {
 }
 
 /// Kernels of one world that err in different ways.
-struct Kernel<'a> {
+struct AttemptKernel<'a> {
     world: &'a World,
     steps: Vec<f64>,
     angles: Angles,
@@ -118,19 +118,19 @@ struct Kernel<'a> {
 }
 
 struct Search<'a> {
-    term: &'a Term,
+    term: &'a AttainedTerm,
     types: Types,
-    kernels: Vec<Kernel<'a>>,
+    kernels: Vec<AttemptKernel<'a>>,
     inputs: Inputs,
     found: Attained,
 }
 
 /// Searches for the worst honest element of a term: random elements, then small changes to the best ones.
 #[must_use]
-pub fn attained(term: &Term, worlds: &[World], elements: u64, seed: u64) -> Attained {
+pub fn attained(term: &AttainedTerm, worlds: &[World], elements: u64, seed: u64) -> Attained {
     let mut rng = Rng::new(seed);
     let mut search = Search::new(term, worlds);
-    let mut best: Vec<(f64, Candidate)> = Vec::new();
+    let mut best: Vec<(f64, Attempt)> = Vec::new();
     for _ in 0..elements / 2 {
         let candidate = search.random(&mut rng);
         if let Some(ratio) = search.ratio(&candidate) {
@@ -150,9 +150,9 @@ pub fn attained(term: &Term, worlds: &[World], elements: u64, seed: u64) -> Atta
 }
 
 /// Keeps the best few, of different pairs.
-fn keep(best: &mut Vec<(f64, Candidate)>, ratio: f64, candidate: Candidate) {
+fn keep(best: &mut Vec<(f64, Attempt)>, ratio: f64, candidate: Attempt) {
     const KEPT: usize = 8;
-    let same = |c: &Candidate| (c.kernel, c.pair) == (candidate.kernel, candidate.pair);
+    let same = |c: &Attempt| (c.kernel, c.pair) == (candidate.kernel, candidate.pair);
     match best.iter().position(|(_, c)| same(c)) {
         Some(index) if best[index].0 >= ratio => return,
         Some(index) => best[index] = (ratio, candidate),
@@ -163,15 +163,16 @@ fn keep(best: &mut Vec<(f64, Candidate)>, ratio: f64, candidate: Candidate) {
 }
 
 impl<'a> Search<'a> {
-    fn new(term: &'a Term, worlds: &'a [World]) -> Self {
+    fn new(term: &'a AttainedTerm, worlds: &'a [World]) -> Self {
         let contract = &term.contract;
         let mut errors = vec![(LibraryErrors::Up, 0), (LibraryErrors::Down, 0)];
         errors.extend((0..4).map(|seed| (LibraryErrors::Alternating, seed)));
         let kernel = |world: &'a World, turn: usize, library, seed| {
             let fused = [Fused::None, Fused::OfCos, Fused::OfSin][turn % 3];
             let knobs = Knobs { library, seed, fused, through_f32: turn % 2 == 1, ..Knobs::default() };
-            let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
-            Kernel {
+            let exact =
+                ExactFrequencies { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
+            AttemptKernel {
                 world,
                 steps: world.steps(contract),
                 angles: Angles::new(contract, term.storage, &knobs, exact),
@@ -192,11 +193,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn random(&self, rng: &mut Rng) -> Candidate {
+    fn random(&self, rng: &mut Rng) -> Attempt {
         let kernel = rng.below(self.kernels.len() as u64) as usize;
-        let mut candidate =
-            Candidate { kernel, pair: 0, position: Dd::ZERO, inputs: (1.0, 0.0), second: rng.one_in(2) };
-        if let Some(Kernel { world, .. }) = self.kernels.get(kernel) {
+        let mut candidate = Attempt { kernel, pair: 0, position: Dd::ZERO, inputs: (1.0, 0.0), second: rng.one_in(2) };
+        if let Some(AttemptKernel { world, .. }) = self.kernels.get(kernel) {
             candidate.pair = rng.below(world.inv_freq.len() as u64) as usize;
             candidate.position = position(rng, &world.inv_freq);
             candidate.inputs = self.some_inputs(rng, &candidate);
@@ -205,7 +205,7 @@ impl<'a> Search<'a> {
     }
 
     /// Inputs for a place: mostly such that the output is near 0 and what comes before it shows, or near a tie.
-    fn some_inputs(&self, rng: &mut Rng, candidate: &Candidate) -> (f64, f64) {
+    fn some_inputs(&self, rng: &mut Rng, candidate: &Attempt) -> (f64, f64) {
         let bound = self.bound(candidate);
         let (cos, sin) = bound.map_or((1.0, 0.0), |b| (b.turn.cos, b.turn.sin));
         let kind = match rng.below(4) {
@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
         self.inputs.pair(rng, kind, cos, sin)
     }
 
-    fn bound(&self, candidate: &Candidate) -> Option<PairBound> {
+    fn bound(&self, candidate: &Attempt) -> Option<PairBound> {
         let kernel = self.kernels.get(candidate.kernel)?;
         let (f, steps) = (*kernel.world.inv_freq.get(candidate.pair)?, *kernel.steps.get(candidate.pair)?);
         let term = self.term;
@@ -224,7 +224,7 @@ impl<'a> Search<'a> {
     }
 
     /// A candidate with one thing changed.
-    fn changed(&self, rng: &mut Rng, mut candidate: Candidate) -> Candidate {
+    fn changed(&self, rng: &mut Rng, mut candidate: Attempt) -> Attempt {
         let moved = |rng: &mut Rng, v: f64| {
             let ulps = (1u64 << rng.below(6)) as f64 * if rng.one_in(2) { 1.0 } else { -1.0 };
             self.term.storage.round(v + 2.0 * ulps * self.term.storage.half_ulp(v))
@@ -248,7 +248,7 @@ impl<'a> Search<'a> {
     }
 
     /// error / bound, if the term is most of the bound there. Counts, and remembers the best.
-    fn ratio(&mut self, candidate: &Candidate) -> Option<f64> {
+    fn ratio(&mut self, candidate: &Attempt) -> Option<f64> {
         let bound = self.bound(candidate)?;
         let kernel = self.kernels.get(candidate.kernel)?;
         let angle = kernel.angles.angle(candidate.pair, kernel.angles.position(candidate.position));
@@ -261,8 +261,8 @@ impl<'a> Search<'a> {
             if second { (written.1, exact.1, exact.0) } else { (written.0, exact.0, exact.1) };
         self.found.elements += 1;
         let describe = || {
-            let Kernel { world, knobs, .. } = kernel;
-            let Candidate { pair, position, .. } = candidate;
+            let AttemptKernel { world, knobs, .. } = kernel;
+            let Attempt { pair, position, .. } = candidate;
             format!(
                 "base {} width {} pair {pair} position {:e}{:+e}, {} of ({a:e}, {b:e}), errors {:?} {}, {:?}{}",
                 world.base,

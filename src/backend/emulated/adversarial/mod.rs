@@ -9,9 +9,9 @@ mod inputs;
 mod sweep;
 mod world;
 
-pub use attain::{Attained, Term, attained, terms};
+pub use attain::{Attained, AttainedTerm, attained, terms};
 pub use inputs::{Inputs, position};
-pub use sweep::{Combination, Found, Variant, combinations, judge_variant, sweep};
+pub use sweep::{AttainedTerms, Combination, Variant, combinations, judge_variant, sweep};
 pub use world::{World, worlds};
 
 use std::collections::BTreeMap;

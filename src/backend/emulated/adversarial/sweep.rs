@@ -1,11 +1,11 @@
 //! Many elements of every class, way and type, through the judgement that checks use.
 
-use super::super::{Angles, Arithmetic, Exact, Factor, Fused, Knobs, LibraryErrors};
+use super::super::{Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position, position_within};
 use super::world::World;
 use crate::contract::Types;
 use crate::contract::{Contract, ContractTable, Fma};
-use crate::contract::{Row, RowBound, Tally};
+use crate::contract::{PairRow, RowBound, RowTally};
 use crate::numeric::{DType, Dd, Rng};
 
 /// Heads of a token: they share its cosines and sines.
@@ -101,9 +101,9 @@ impl Variant {
 
 /// What a sweep found.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct AttainedTerms {
     /// Elements judged, elements whose range was not, largest error / bound.
-    pub tally: Tally,
+    pub tally: RowTally,
     /// Rows with an element that was rejected.
     pub rejected: u64,
     /// The first of them, in words.
@@ -112,8 +112,8 @@ pub struct Found {
     pub place: String,
 }
 
-impl Found {
-    fn merge(&mut self, other: Found) {
+impl AttainedTerms {
+    fn merge(&mut self, other: AttainedTerms) {
         if other.tally.ratio > self.tally.ratio {
             self.place = other.place;
         }
@@ -127,24 +127,24 @@ impl Found {
 
 /// Judges at least `elements` elements of a combination in these worlds.
 #[must_use]
-pub fn sweep(combination: &Combination, worlds: &[World], elements: u64, seed: u64, threads: usize) -> Found {
+pub fn sweep(combination: &Combination, worlds: &[World], elements: u64, seed: u64, threads: usize) -> AttainedTerms {
     let rng = Rng::new(seed);
     let blocks = usize::try_from(elements.div_ceil(BLOCK as u64)).unwrap_or(usize::MAX);
     let block = |index: usize| {
         let mut rng = rng.fork(index as u64);
         match worlds.get(rng.below(worlds.len() as u64) as usize) {
             Some(world) => judge_variant(&Variant::random(combination, &mut rng), world, BLOCK, &mut rng),
-            None => Found::default(),
+            None => AttainedTerms::default(),
         }
     };
-    let mut found = Found::default();
+    let mut found = AttainedTerms::default();
     super::in_parallel(blocks, threads, block).into_iter().for_each(|block| found.merge(block));
     found
 }
 
 /// Rows of one head, reused.
 #[derive(Default)]
-struct Rows {
+struct SweepRows {
     a: Vec<f64>,
     b: Vec<f64>,
     first: Vec<f64>,
@@ -153,18 +153,18 @@ struct Rows {
 
 /// Judges at least `elements` elements of one variant.
 #[must_use]
-pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mut Rng) -> Found {
+pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mut Rng) -> AttainedTerms {
     let Variant { contract, storage, knobs, scaling, forward } = variant;
     let pairs = world.inv_freq.len();
-    let exact = Exact { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
+    let exact = ExactFrequencies { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
     let angles = Angles::new(contract, *storage, knobs, exact);
     let arithmetic = Arithmetic::new(contract, *storage, knobs, *scaling);
     let inputs = Inputs::new(*storage);
     let steps = world.steps(contract);
     let axis_of_pair: Vec<u8> = (0..pairs).map(|i| (i % AXES) as u8).collect();
     let mut bound = RowBound::new(Types::new(contract, *storage));
-    let mut rows = Rows { first: vec![0.0; pairs], second: vec![0.0; pairs], ..Rows::default() };
-    let mut found = Found::default();
+    let mut rows = SweepRows { first: vec![0.0; pairs], second: vec![0.0; pairs], ..SweepRows::default() };
+    let mut found = AttainedTerms::default();
     let mut positions = [Dd::ZERO; AXES];
     let tokens = elements.div_ceil(2 * pairs * HEADS);
     // Elements whose range is not judged, or whose angle is beyond what is claimed, are not counted.
@@ -196,7 +196,7 @@ pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mu
                 rows.b.push(b);
             }
             arithmetic.turn_row(&rows.a, &rows.b, &factors, &mut rows.first, &mut rows.second);
-            let row = Row { a: &rows.a, b: &rows.b, first: &rows.first, second: &rows.second };
+            let row = PairRow { a: &rows.a, b: &rows.b, first: &rows.first, second: &rows.second };
             let before = found.tally.ratio;
             let label = (token * HEADS + head) as u64;
             let result = bound.judge(row, label, &mut found.tally);

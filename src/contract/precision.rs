@@ -4,7 +4,7 @@ use crate::numeric::DType;
 
 /// In which type something is computed or kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kept {
+pub enum Precision {
     /// No rounding at all for angles; f64 or better for everything else.
     #[default]
     Exact,
@@ -16,7 +16,7 @@ pub enum Kept {
     Storage,
 }
 
-impl Kept {
+impl Precision {
     /// The type, for tensors of type `storage`; `None` for no rounding.
     #[must_use]
     pub fn dtype(self, storage: DType) -> Option<DType> {

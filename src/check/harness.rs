@@ -1,6 +1,6 @@
 //! The backend under test, together with everything a check needs to call it and to know the truth.
 
-use crate::backend::{Backend, Outcome};
+use crate::backend::{Answer, Backend};
 use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
@@ -11,7 +11,7 @@ use crate::spec::model::Scheme;
 use super::{Failure, Verdict};
 
 /// A backend and what it is judged with.
-pub struct Subject<'a> {
+pub struct Harness<'a> {
     /// The backend.
     pub backend: &'a mut dyn Backend,
     /// Every scheme.
@@ -71,7 +71,7 @@ impl From<PrepareError> for Halt {
     }
 }
 
-impl<'a> Subject<'a> {
+impl<'a> Harness<'a> {
     /// The scheme of a case.
     ///
     /// # Errors
@@ -182,7 +182,7 @@ impl<'a> Subject<'a> {
     /// The failing verdict if the backend did not answer OK.
     pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Halt> {
         match self.answer(prepared, q, k)? {
-            Outcome::Ok => Ok(()),
+            Answer::Ok => Ok(()),
             outcome => Err(self.failed(prepared, &outcome)),
         }
     }
@@ -191,7 +191,7 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// If there is no memory for the call.
-    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Outcome, Halt> {
+    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Answer, Halt> {
         let arena = if prepared.sparse {
             self.backend.sparse_arena(prepared.bytes)
         } else {
@@ -203,8 +203,8 @@ impl<'a> Subject<'a> {
     }
 
     /// The verdict for an answer that is not OK: with the place in memory, if the backend died of touching one.
-    pub fn failed(&self, prepared: &Prepared, outcome: &Outcome) -> Halt {
-        let lost_backend = matches!(outcome, Outcome::Died(_) | Outcome::TimedOut(_));
+    pub fn failed(&self, prepared: &Prepared, outcome: &Answer) -> Halt {
+        let lost_backend = matches!(outcome, Answer::Died(_) | Answer::TimedOut(_));
         let mut failure = Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend };
         let fault = self.backend.fault().filter(|_| lost_backend);
         if let Some((fault, place)) = fault.and_then(|f| Some((f, prepared.place(f.offset)?))) {

@@ -7,7 +7,7 @@ use crate::numeric::{DType, Dd, Rng};
 /// Where the tokens of a case are. All but `Layout` are for levels rotate and apply; there each axis and token gets a
 /// number of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum PositionSource {
     /// Where the scheme puts them, plus this on every axis (levels rotate and apply only, where it is not 0).
     Layout {
         /// Added to every position.
@@ -83,26 +83,26 @@ fn from_quarter_turn(p: f64) -> f64 {
     (((p - turns * high) - turns * middle) - turns * low).abs()
 }
 
-impl Place {
+impl PositionSource {
     /// Whether the scheme says where the tokens are.
     #[must_use]
     pub fn is_layout(&self) -> bool {
-        matches!(self, Place::Layout { .. })
+        matches!(self, PositionSource::Layout { .. })
     }
 
     /// Whether the bounds make sense; else what is wrong.
     pub(super) fn check(&self) -> Result<(), String> {
         let (low, high) = match *self {
-            Place::Layout { shift } => (shift, shift),
-            Place::Fractions { low, high, parts } if !(2..=MOST_PARTS).contains(&parts) || high <= low => {
+            PositionSource::Layout { shift } => (shift, shift),
+            PositionSource::Fractions { low, high, parts } if !(2..=MOST_PARTS).contains(&parts) || high <= low => {
                 return Err(format!(
                     "fractions={low}..{high}/{parts}: expected LOW < HIGH and 2 to {MOST_PARTS} parts"
                 ));
             }
-            Place::Random { low, high }
-            | Place::Span { low, high }
-            | Place::Fractions { low, high, .. }
-            | Place::QuarterTurns { low, high } => (low, high),
+            PositionSource::Random { low, high }
+            | PositionSource::Span { low, high }
+            | PositionSource::Fractions { low, high, .. }
+            | PositionSource::QuarterTurns { low, high } => (low, high),
         };
         if low > high || low < -MOST || high > MOST {
             return Err(format!("positions {low}..{high}: expected LOW <= HIGH, within 2^53 of 0"));
@@ -134,14 +134,14 @@ impl Place {
     /// One position. `turn` counts through the tokens of an axis, from another one on each axis.
     fn one(&self, rng: &mut Rng, dtype: DType, turn: usize) -> Result<f64, String> {
         let value = match *self {
-            Place::Layout { .. } => 0.0,
-            Place::Random { low, high } => rng.between(low, high) as f64,
-            Place::Span { low, high } => match turn {
+            PositionSource::Layout { .. } => 0.0,
+            PositionSource::Random { low, high } => rng.between(low, high) as f64,
+            PositionSource::Span { low, high } => match turn {
                 0 => high as f64,
                 1 => low as f64,
                 _ => rng.between(low, high) as f64,
             },
-            Place::Fractions { low, high, parts } => {
+            PositionSource::Fractions { low, high, parts } => {
                 let (least, most) = (low.saturating_mul(parts), high.saturating_mul(parts));
                 let drawn = rng.between(least, most);
                 let n = if drawn % parts != 0 {
@@ -157,7 +157,7 @@ impl Place {
                 }
                 dtype.round(value)
             }
-            Place::QuarterTurns { low, high } => quarter_turn(rng, dtype, turn, low, high),
+            PositionSource::QuarterTurns { low, high } => quarter_turn(rng, dtype, turn, low, high),
         };
         held(dtype, value).ok_or_else(|| format!("position {value} does not fit in {}", dtype.name()))
     }
@@ -184,15 +184,15 @@ fn quarter_turn(rng: &mut Rng, dtype: DType, turn: usize, low: i64, high: i64) -
 }
 
 /// As the token of a case has it; nothing for the scheme's own places.
-impl fmt::Display for Place {
+impl fmt::Display for PositionSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Layout { shift: 0 } => Ok(()),
-            Place::Layout { shift } => write!(f, ",shift={shift}"),
-            Place::Random { low, high } => write!(f, ",random={low}..{high}"),
-            Place::Span { low, high } => write!(f, ",span={low}..{high}"),
-            Place::Fractions { low, high, parts } => write!(f, ",fractions={low}..{high}/{parts}"),
-            Place::QuarterTurns { low, high } => write!(f, ",quarter-turns={low}..{high}"),
+            PositionSource::Layout { shift: 0 } => Ok(()),
+            PositionSource::Layout { shift } => write!(f, ",shift={shift}"),
+            PositionSource::Random { low, high } => write!(f, ",random={low}..{high}"),
+            PositionSource::Span { low, high } => write!(f, ",span={low}..{high}"),
+            PositionSource::Fractions { low, high, parts } => write!(f, ",fractions={low}..{high}/{parts}"),
+            PositionSource::QuarterTurns { low, high } => write!(f, ",quarter-turns={low}..{high}"),
         }
     }
 }
@@ -202,14 +202,14 @@ mod tests {
     use super::*;
     use crate::numeric::sincos;
 
-    fn drawn(place: Place, dtype: DType, tokens: usize) -> Vec<f64> {
+    fn drawn(place: PositionSource, dtype: DType, tokens: usize) -> Vec<f64> {
         let drawn = place.draw(&Rng::new(5), dtype, [2, 1, tokens]).expect("no layout").expect("the type holds them");
         drawn.into_iter().flatten().flatten().map(|p| p.to_f64()).collect()
     }
 
     #[test]
     fn a_span_has_both_its_ends_on_every_axis() {
-        let place = Place::Span { low: -9, high: 2_147_483_647 };
+        let place = PositionSource::Span { low: -9, high: 2_147_483_647 };
         for tokens in [2, 3, 24] {
             for axis in drawn(place, DType::I64, tokens).chunks(tokens) {
                 assert!(axis.contains(&-9.0) && axis.contains(&2_147_483_647.0), "{axis:?}");
@@ -218,17 +218,22 @@ mod tests {
         assert_eq!(drawn(place, DType::I64, 1), [2_147_483_647.0; 2]);
         // The largest f32 below it: rounding to nearest would leave the range.
         assert_eq!(drawn(place, DType::F32, 1), [2_147_483_520.0; 2]);
-        assert!(Place::Span { low: 0, high: 1 << 31 }.draw(&Rng::new(5), DType::I32, [1, 1, 1]).unwrap().is_err());
+        assert!(
+            PositionSource::Span { low: 0, high: 1 << 31 }.draw(&Rng::new(5), DType::I32, [1, 1, 1]).unwrap().is_err()
+        );
     }
 
     #[test]
     fn fractions_are_never_integers() {
         for (parts, dtype) in [(3, DType::F32), (1024, DType::F64), (2, DType::F32)] {
-            let all = drawn(Place::Fractions { low: -3, high: 2, parts }, dtype, 200);
+            let all = drawn(PositionSource::Fractions { low: -3, high: 2, parts }, dtype, 200);
             assert!(all.iter().all(|p| p.fract() != 0.0 && *p > -3.0 && *p < 2.0 && dtype.holds(*p)), "{all:?}");
         }
         assert!(
-            Place::Fractions { low: 0, high: 2, parts: 3 }.draw(&Rng::new(5), DType::I64, [1, 1, 1]).unwrap().is_err()
+            PositionSource::Fractions { low: 0, high: 2, parts: 3 }
+                .draw(&Rng::new(5), DType::I64, [1, 1, 1])
+                .unwrap()
+                .is_err()
         );
     }
 
@@ -244,13 +249,15 @@ mod tests {
             // A convergent p/q of π errs by less than 1/q², so p is off a multiple by less than 1/q, about π/p; of π/2 by half.
             assert!(exact < std::f64::consts::PI / p as f64, "{p}: {exact}");
         }
-        let all = drawn(Place::QuarterTurns { low: 1, high: 1 << 30 }, DType::I64, 40);
+        let all = drawn(PositionSource::QuarterTurns { low: 1, high: 1 << 30 }, DType::I64, 40);
         assert!(CONVERGENTS.iter().all(|c| all.contains(&(*c as f64))), "{all:?}");
         // The best of 64 is 64 times nearer than the average of π/8; 20 times is met by all of these.
         let far: Vec<&f64> = all.iter().filter(|p| near(**p) > 0.39 / 4.0).collect();
         assert!(far.is_empty(), "{far:?}");
         assert!(
-            drawn(Place::QuarterTurns { low: 1, high: 1 << 30 }, DType::F32, 40).iter().all(|p| DType::F32.holds(*p))
+            drawn(PositionSource::QuarterTurns { low: 1, high: 1 << 30 }, DType::F32, 40)
+                .iter()
+                .all(|p| DType::F32.holds(*p))
         );
     }
 }
