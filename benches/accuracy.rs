@@ -29,7 +29,7 @@ fn pipeline(c: &mut Criterion) {
         let mut host = Host::new();
         group.throughput(Throughput::Elements(case.tokens() * 32 * 128));
         group.bench_function(dtype, |b| {
-            b.iter(|| match accuracy.judge(&case, &mut context.subject(&mut host)) {
+            b.iter(|| match accuracy.judge(&case, &mut context.harness(&mut host)) {
                 Verdict::Pass(measure) => assert!(measure.worst <= 1.0),
                 other => panic!("{other:?}"),
             });

@@ -98,7 +98,7 @@ fn outcome(id: &str, contract: &str, from: f64, garbage: f64) -> (usize, usize, 
     let check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
     let mut all = (0, 0, 0, 0);
     for planned in check.schedule(&generator).cases {
-        match check.judge(&planned.case, &mut context.subject(&mut backend)) {
+        match check.judge(&planned.case, &mut context.harness(&mut backend)) {
             Verdict::Pass(measure) => {
                 all.0 += usize::from(measure.elements > 0);
                 all.2 += usize::from(measure.elements == 0);
