@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
 use ropecheck::backend::emulated::{
-    Action, EmulatedFactory, Emulation, Fetch, Fused, Knobs, LibraryErrors, Place, Scene, Shared, Storing, Trig, Walk,
+    Action, EmulatedFactory, Emulation, Fetch, Fused, Knobs, LibraryErrors, PairPlace, Scene, Shared, Storing, Trig,
+    Walk,
 };
 use ropecheck::backend::manifest::Integers;
 use ropecheck::case::Level;
@@ -165,7 +166,7 @@ fn faults_of_arithmetic_are_found() {
 struct FirstRow;
 
 impl Walk for FirstRow {
-    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+    fn fetch(&self, place: PairPlace, scene: &Scene<'_>) -> Fetch {
         Fetch { row: 0, ..Fetch::honest(place, scene) }
     }
 }
@@ -174,7 +175,7 @@ impl Walk for FirstRow {
 struct FirstHead;
 
 impl Walk for FirstHead {
-    fn action(&self, place: Place, _: &Scene<'_>) -> Action {
+    fn action(&self, place: PairPlace, _: &Scene<'_>) -> Action {
         if place.head == 0 { Action::Turn } else { Action::Copy }
     }
 }
@@ -183,7 +184,7 @@ impl Walk for FirstHead {
 struct LastTokenMissing;
 
 impl Walk for LastTokenMissing {
-    fn action(&self, place: Place, scene: &Scene<'_>) -> Action {
+    fn action(&self, place: PairPlace, scene: &Scene<'_>) -> Action {
         if place.token + 1 < scene.tokens { Action::Turn } else { Action::Skip }
     }
 }
@@ -192,7 +193,7 @@ impl Walk for LastTokenMissing {
 struct Backwards;
 
 impl Walk for Backwards {
-    fn factors(&self, _: Place, _: &Scene<'_>) -> (f64, f64) {
+    fn factors(&self, _: PairPlace, _: &Scene<'_>) -> (f64, f64) {
         (1.0, -1.0)
     }
 }
@@ -201,7 +202,7 @@ impl Walk for Backwards {
 struct StartIgnored;
 
 impl Walk for StartIgnored {
-    fn fetch(&self, place: Place, scene: &Scene<'_>) -> Fetch {
+    fn fetch(&self, place: PairPlace, scene: &Scene<'_>) -> Fetch {
         Fetch { token: place.token, ..Fetch::honest(place, scene) }
     }
 }
@@ -228,7 +229,7 @@ impl Walk for WholeHead {
 struct OneTooLarge;
 
 impl Walk for OneTooLarge {
-    fn position(&self, _: Place, _: &Scene<'_>, position: Dd) -> Dd {
+    fn position(&self, _: PairPlace, _: &Scene<'_>, position: Dd) -> Dd {
         position.plus(Dd::from_f64(1.0))
     }
 }
