@@ -6,9 +6,9 @@
 use ropecheck::positions::{Layout, Parameters, Positions, positions};
 use ropecheck::positions::{sweep::Extent, sweep::layouts};
 use ropecheck::property::{Checker, Outcome};
-use ropecheck::property::{invariants::verify::Finding, invariants::verify::verify};
+use ropecheck::property::{invariants::verify::Verification, invariants::verify::verify};
 use ropecheck::spec::Library;
-use ropecheck::spec::model::{Invariant, Scheme, Verdict};
+use ropecheck::spec::model::{Invariant, Scheme, Stated};
 
 const COLUMNS: [&str; 8] = [
     "non-negative",
@@ -102,7 +102,7 @@ fn every_cell_of_the_table_is_as_the_sources_say() {
                 ("-", Err(_)) => {}
                 _ => wrong.push(format!("{name} {column}: expected {expected}, found {found:?}")),
             }
-            let says = if matches!(invariant.verdict, Verdict::Holds) { "+" } else { "-" };
+            let says = if matches!(invariant.verdict, Stated::Holds) { "+" } else { "-" };
             if says != expected {
                 wrong.push(format!("{name} {column}: expected {expected}, the spec says {says}"));
             }
@@ -158,7 +158,7 @@ fn a_witness_that_stops_failing_is_an_error() {
     let checker = Checker::new(&library);
     let findings = verify(&checker, &scheme, &layouts(Extent::Small));
     let found = |id: &str| &findings.iter().find(|one| one.invariant == id).expect("stated").finding;
-    assert!(matches!(found("continuous-boundary"), Finding::Fails { .. }), "axis h still shows it");
+    assert!(matches!(found("continuous-boundary"), Verification::Fails { .. }), "axis h still shows it");
     let edited =
         text.replace("continuous-boundary: {fails: \"video:1x1x2\"}", "continuous-boundary: {fails: \"video:2x2x2\"}");
     library.add_text("edited.yaml", &edited).unwrap_or_else(|errors| panic!("{errors}"));
@@ -166,7 +166,7 @@ fn a_witness_that_stops_failing_is_an_error() {
     let checker = Checker::new(&library);
     let findings = verify(&checker, &scheme, &layouts(Extent::Small));
     let found = findings.iter().find(|one| one.invariant == "continuous-boundary").expect("stated");
-    assert!(matches!(found.finding, Finding::WitnessHolds { .. }), "{}", found.finding);
+    assert!(matches!(found.finding, Verification::WitnessHolds { .. }), "{}", found.finding);
     assert!(!found.finding.is_confirmed());
 }
 
@@ -181,7 +181,7 @@ fn a_statement_that_does_not_hold_is_refuted_with_its_place() {
     let checker = Checker::new(&library);
     let findings = verify(&checker, &scheme, &layouts(Extent::Small));
     let found = findings.iter().find(|one| one.invariant == "continuous-boundary").expect("stated");
-    let Finding::Refuted { layout, violation } = &found.finding else { panic!("{}", found.finding) };
+    let Verification::Refuted { layout, violation } = &found.finding else { panic!("{}", found.finding) };
     assert_eq!(layout.to_string(), "text:2 video:1x1x2 text:2");
     let text = violation.to_string();
     assert_eq!(
@@ -190,12 +190,12 @@ fn a_statement_that_does_not_hold_is_refuted_with_its_place() {
     );
 }
 
-fn finding_of(more: &str, id: &str) -> Finding {
+fn finding_of(more: &str, id: &str) -> Verification {
     finding_with("p + t", more, id)
 }
 
 /// What comes of a statement of a scheme with this formula on both axes of a video.
-fn finding_with(every: &str, more: &str, id: &str) -> Finding {
+fn finding_with(every: &str, more: &str, id: &str) -> Verification {
     let mut library = library();
     let text = format!(
         "scheme: custom\ntitle: a test\nsources: [{{ours: \"a test\"}}]\naxes: [a, b]\n\
@@ -216,10 +216,10 @@ fn finding_with(every: &str, more: &str, id: &str) -> Finding {
 fn what_cannot_be_evaluated_is_an_error_and_not_left_out() {
     let holds =
         finding_of("  steps: {statement: a test, for: text-token, when: \"step > 0\", holds: \"step == 1\"}", "steps");
-    assert!(matches!(holds, Finding::Holds { .. }), "{holds}");
+    assert!(matches!(holds, Verification::Holds { .. }), "{holds}");
     for more in ["when: \"1/(T - T) > 0\", holds: \"t >= 0\"", "holds: \"1/(T - T) > 0\""] {
         let found = finding_of(&format!("  broken: {{statement: a test, for: frame, {more}}}"), "broken");
-        let Finding::Error(error) = &found else { panic!("{more}: {found}") };
+        let Verification::Error(error) = &found else { panic!("{more}: {found}") };
         let text = error.to_string();
         assert!(text.contains("custom@default on `") && text.contains("frame 0"), "{text}");
         assert!(!found.is_confirmed());
@@ -229,16 +229,16 @@ fn what_cannot_be_evaluated_is_an_error_and_not_left_out() {
 #[test]
 fn a_statement_about_frequencies_names_width_and_head() {
     let found = finding_of("  on-a: {statement: a test, for: frequencies, holds: \"pairs.a > 0\"}", "on-a");
-    let Finding::Refuted { violation, .. } = &found else { panic!("{found}") };
+    let Verification::Refuted { violation, .. } = &found else { panic!("{found}") };
     assert_eq!(violation.to_string(), "head_dim 64, head 3: `pairs.a > 0` is false with pairs.a = 0");
 }
 
 #[test]
 fn a_position_that_is_not_that_of_another_scheme_is_named() {
     let found = finding_with("p + 2*t", "", "degenerates-to-1d");
-    let Finding::Refuted { layout, violation } = &found else { panic!("{found}") };
+    let Verification::Refuted { layout, violation } = &found else { panic!("{found}") };
     assert_eq!(layout.to_string(), "text:13 video:2x1x1 text:2");
     assert_eq!(violation.place.to_string(), "segment 1 (video:2x1x1), token 14, cell (t, h, w) = (1, 0, 0), axis a");
     let found = finding_with("p + t", "", "degenerates-to-1d");
-    assert!(matches!(found, Finding::Holds { .. }), "{found}");
+    assert!(matches!(found, Verification::Holds { .. }), "{found}");
 }
