@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use ropecheck::case::tensor_file::TensorFile;
-use ropecheck::check::golden::{self, DTYPES, Files, LAYOUT, SUMS, TOKENS, WIDTHS};
+use ropecheck::check::golden::{self, DTYPES, GoldenFiles, LAYOUT, SUMS, TOKENS, WIDTHS};
 use ropecheck::contract::contracts;
 use ropecheck::contract::{ContractTable, Frequency};
 use ropecheck::contract::{PairBound, Types};
@@ -15,7 +15,7 @@ use ropecheck::numeric::Number;
 use ropecheck::positions::{Layout, Parameters, positions};
 use ropecheck::property::papers::properties;
 use ropecheck::rotation::{HeadShape, RotationPlan};
-use ropecheck::spec::model::{Scheme, Verdict};
+use ropecheck::spec::model::{Scheme, Stated};
 use ropecheck::spec::{Library, model};
 
 /// Most bytes of `golden/`.
@@ -38,16 +38,16 @@ fn writes() -> bool {
 }
 
 /// The files of `golden/tensors/`, or what they are just being replaced by.
-fn files() -> Files {
+fn files() -> GoldenFiles {
     if !writes() {
         return on_disk();
     }
     golden::make(&library(), &table(), &on_disk()).unwrap_or_else(|why| panic!("{why}"))
 }
 
-fn on_disk() -> Files {
+fn on_disk() -> GoldenFiles {
     let entries = std::fs::read_dir(folder("tensors")).expect("golden/tensors is there");
-    let mut all = Files::new();
+    let mut all = GoldenFiles::new();
     for entry in entries {
         let entry = entry.expect("an entry");
         let name = entry.file_name().into_string().expect("a name");
@@ -86,7 +86,7 @@ fn the_tensors_are_what_the_specs_give_to_the_byte() {
         }
         return;
     }
-    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
+    let names = |files: &GoldenFiles| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&on_disk), names(&made));
     assert!(made[OLD] == before[OLD], "values that stay keep their provenance");
     let sums = String::from_utf8(made.remove(SUMS).expect("sums")).expect("text");
@@ -227,8 +227,8 @@ fn page(scheme: &Scheme) -> String {
 
 fn verdict(stated: &model::Invariant) -> String {
     match &stated.verdict {
-        Verdict::Holds => "holds".into(),
-        Verdict::Fails { witness } => format!("fails on {witness}"),
+        Stated::Holds => "holds".into(),
+        Stated::Fails { witness } => format!("fails on {witness}"),
     }
 }
 

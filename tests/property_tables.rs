@@ -117,7 +117,7 @@ fn unbiased_and_seamless_agree_with_the_invariants_of_the_same_meaning() {
         for (property, invariant) in [("unbiased", "unbiased"), ("seamless", "continuous-boundary")] {
             let (_, finding) = found.iter().find(|(id, _)| *id == property).expect("a property");
             let stated = scheme.invariants.iter().find(|one| one.id == invariant).expect("a required invariant");
-            let says_holds = matches!(stated.verdict, ropecheck::spec::model::Verdict::Holds);
+            let says_holds = matches!(stated.verdict, ropecheck::spec::model::Stated::Holds);
             assert_eq!(finding.holds, says_holds, "{} {property}: {}", scheme.id(), finding.evidence);
             if let Some(witness) = &finding.witness {
                 let outcome = checker.evaluate(scheme, stated, &parameters, witness).expect("an outcome");

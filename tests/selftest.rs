@@ -7,7 +7,7 @@ use std::process::Command;
 use ropecheck::fault::catalogue;
 use ropecheck::numeric::DType;
 use ropecheck::run::ExitCode;
-use ropecheck::run::selftest::{FaultResult, HonestResult, Kill, Matrix, Outcome, SelfTest, SelfTestOptions};
+use ropecheck::run::selftest::{DtypeResult, FaultResult, HonestResult, Kill, Matrix, SelfTest, SelfTestOptions};
 
 fn selftest(arguments: &[&str]) -> (Option<i32>, String, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_ropecheck"));
@@ -53,10 +53,10 @@ fn names_that_do_not_exist_are_refused() {
 
 fn result(kills: &[&str], must: &[&str]) -> FaultResult {
     let kill = |check: &&str| Kill { check: (*check).to_owned(), cases: 1 };
-    let outcome = |dtype: &str| Outcome {
+    let outcome = |dtype: &str| DtypeResult {
         dtype: dtype.to_owned(),
         kills: kills.iter().map(kill).collect(),
-        ..Outcome::default()
+        ..DtypeResult::default()
     };
     FaultResult {
         id: "one".into(),
