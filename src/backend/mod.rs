@@ -1,5 +1,6 @@
 //! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
 
+mod call_answer;
 pub mod control;
 pub mod emulated;
 pub mod float_environment;
@@ -10,46 +11,13 @@ mod manifest_json;
 mod manifest_values;
 pub mod timing;
 
-use std::fmt;
 use std::ops::Range;
 
 pub use crate::case::call::Call;
-pub use float_environment::FloatEnvironment;
+pub use call_answer::{Answer, Death, End};
+pub use float_environment::{FloatEnvironment, FloatSetting};
 pub use manifest::Manifest;
 pub use timing::{Timed, Timing};
-
-/// How a call ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The backend says that it did the work.
-    Ok,
-    /// The backend says that it cannot do this.
-    Unsupported(String),
-    /// The backend says that the call makes no sense.
-    BadArgument(String),
-    /// The backend reports some other failure, or returned a status that the ABI does not have.
-    Internal(String),
-    /// The backend died: signal or exit status, and the end of what it wrote to standard error.
-    Died(String),
-    /// The backend did not answer in time.
-    TimedOut(String),
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &str| {
-            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
-        };
-        match self {
-            Answer::Ok => f.write_str("OK"),
-            Answer::Unsupported(text) => with(f, "returned UNSUPPORTED for a call inside its manifest", text),
-            Answer::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
-            Answer::Internal(text) => with(f, "returned INTERNAL", text),
-            Answer::Died(text) => with(f, "the backend died", text),
-            Answer::TimedOut(text) => with(f, "the backend hung", text),
-        }
-    }
-}
 
 /// Where a backend that died had touched memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

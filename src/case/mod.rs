@@ -28,7 +28,7 @@ pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Strides};
 pub use token::{TokenError, pairing_name};
 pub use truth::{FLOAT_POISON, HUGE_POISON, PrepareError, Truth};
-pub use watch::{Change, Part};
+pub use watch::{Change, MemoryPlace, Part, TensorElement};
 
 /// How tensors lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

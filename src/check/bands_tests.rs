@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::bands::BANDS;
-use super::{CATALOGUE, Generator, Group, Planned, Schedule};
+use super::catalogue::CATALOGUE;
+use super::generator::{Generator, Group};
+use super::schedule::{Planned, Schedule};
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
 use crate::case::{Consume, Level, PrepareError, Prepared, prepare};

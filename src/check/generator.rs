@@ -37,6 +37,12 @@ pub struct HeadPreset {
     pub parameters: Vec<(String, Number)>,
 }
 
+impl HeadPreset {
+    /// What cases of level positions name, where heads mean nothing.
+    pub const NONE: HeadPreset =
+        HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
+}
+
 /// Makes the cases of one group.
 pub struct Generator<'a> {
     /// The group.

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::check::{BackendArguments, factory, seconds};
-use super::{Stop, library, named, print};
+use super::arguments::{TableOrJson, library, named};
+use super::backend::{BackendArguments, factory, seconds};
+use super::output::Sink;
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::report;
-use crate::run::{self, BenchError, BenchOptions, ExitCode};
+use crate::run::{self, BenchError, BenchOptions, ExitCode, RunError};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArguments {
@@ -37,8 +38,8 @@ pub(super) struct BenchArguments {
     #[arg(long, default_value_t = 0.5, value_name = "SECONDS")]
     seconds: f64,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,15 +47,8 @@ pub(super) struct BenchArguments {
     run: BackendArguments,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
+pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
+    let sink = Sink::open(a.output.as_deref())?;
     let library = library(&a.run.spec)?;
     let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
     let tensor_levels = [Level::Rotate, Level::Fused, Level::Apply].map(|l| (l.name(), l));
@@ -68,7 +62,7 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
         seconds: seconds("seconds", a.seconds)?.as_secs_f64(),
     };
     let factory = factory(a.backend.as_deref(), &a.run)?;
-    let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let mut backend = factory.start()?;
     let bar = indicatif::ProgressBar::new_spinner();
     let found = run::bench(&mut *backend, &library, &options, &|what| {
         bar.set_message(what.to_owned());
@@ -76,19 +70,15 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
     });
     bar.finish_and_clear();
     let found = found.map_err(|e| match e {
-        BenchError::Unknown(why) => Stop::usage(why),
-        BenchError::Empty(why) => Stop::new(ExitCode::NothingRan, why),
+        BenchError::Unknown(why) => RunError::usage(why),
+        BenchError::Empty(why) => RunError::new(ExitCode::NothingRan, why),
     })?;
     let text = match a.format {
-        Format::Table => report::bench(&found),
-        Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
-    };
-    match &a.output {
-        None => print(&text),
-        Some(path) => {
-            std::fs::write(path, text)
-                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        TableOrJson::Table => report::bench(&found),
+        TableOrJson::Json => {
+            serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
         }
-    }
+    };
+    sink.put(&text)?;
     Ok(if found.rows.is_empty() { ExitCode::NothingRan } else { ExitCode::Conformant })
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
-use crate::backend::{Answer, Call, Manifest};
+use crate::backend::{Answer, Call, Death, Manifest};
 
 /// The manifest of a library that was opened, if it can be used.
 pub(super) fn accepted(manifest: &str, exports: &[String]) -> Result<Manifest, String> {
@@ -32,9 +32,9 @@ pub(super) fn settled(reply: Reply) -> (Answer, Option<Option<[u64; 2]>>) {
         Reply::Done { status, message, float, .. } => (outcome(status, message), Some(float)),
         Reply::Open { .. }
         | Reply::Refused { .. }
-        | Reply::BadAccess { .. }
+        | Reply::Fault { .. }
         | Reply::Timed { .. }
-        | Reply::Reserved { .. } => (Answer::Died("and its worker broke the protocol".into()), None),
+        | Reply::Reserved { .. } => (Answer::Died(Death::BROKE_PROTOCOL), None),
     }
 }
 

@@ -26,7 +26,7 @@ pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
-use super::{Answer, Backend, BackendFactory, BadAccess, Call, Manifest, StartError};
+use super::{Answer, Backend, BackendFactory, BadAccess, Call, Death, End, Manifest, StartError};
 use process::{Silence, Started, Worker};
 use protocol::{Reply, Request};
 use shared::SharedMemory;
@@ -122,7 +122,7 @@ impl LibraryBackend {
             Some(worker) => worker,
             None => match Worker::start(&self.factory, &self.memory) {
                 Ok(started) => started.worker,
-                Err(why) => return Err(Answer::Died(format!("and could not be started again: {why}"))),
+                Err(why) => return Err(Answer::Died(Death { end: End::NotRestarted { why }, printed: String::new() })),
             },
         };
         let mut fault = None;
@@ -131,8 +131,8 @@ impl LibraryBackend {
         });
         self.fault = fault;
         match answer {
-            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::BadAccess { .. }) => {
-                Err(Answer::Died("and its worker broke the protocol".into()))
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
+                Err(Answer::Died(Death::BROKE_PROTOCOL))
             }
             Ok(reply) => {
                 // A worker whose device failed has ended.
@@ -145,7 +145,7 @@ impl LibraryBackend {
                 self.worker = (!ended).then_some(worker);
                 Ok(reply)
             }
-            Err(Silence::TimedOut(limit)) => Err(Answer::TimedOut(format!("no answer within {limit:?}"))),
+            Err(Silence::TimedOut(limit)) => Err(Answer::TimedOut(limit)),
             Err(Silence::Died(epitaph)) => Err(Answer::Died(epitaph)),
         }
     }
@@ -231,7 +231,7 @@ impl Backend for LibraryBackend {
             Reply::Timed { result, .. } => result.map_err(|(status, message)| answer::outcome(status, message)),
             _ => {
                 self.worker = None;
-                Err(Answer::Died("and its worker broke the protocol".into()))
+                Err(Answer::Died(Death::BROKE_PROTOCOL))
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use super::shared::SharedMemory;
 use super::{LibraryFactory, WORKER_COMMAND};
+use crate::backend::{Death, End};
 
 /// A running worker process.
 pub(super) struct Worker {
@@ -37,7 +38,7 @@ pub(super) enum Silence {
     /// None came in time.
     TimedOut(Duration),
     /// The process ended: how, and the last it printed.
-    Died(String),
+    Died(Death),
 }
 
 /// How much of what a library prints is kept for the report.
@@ -92,7 +93,7 @@ impl Worker {
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
                 Err("the worker broke the protocol".into())
             }
-            Ok(Reply::BadAccess { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
+            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
             }
@@ -113,7 +114,7 @@ impl Worker {
             return Err(Silence::Died(self.epitaph()));
         }
         let mut reply = self.replies.recv_timeout(timeout);
-        if let Ok(Reply::BadAccess { offset, write }) = reply {
+        if let Ok(Reply::Fault { offset, write }) = reply {
             on_fault(offset, write);
             reply = self.replies.recv_timeout(timeout);
         }
@@ -124,7 +125,7 @@ impl Worker {
     }
 
     /// How the process ended, and the last it printed.
-    fn epitaph(&mut self) -> String {
+    fn epitaph(&mut self) -> Death {
         use std::os::unix::process::ExitStatusExt;
         self.input = None;
         // The pipe is closed, so the process is ending or has ended; kill covers a library that closed its descriptors.
@@ -137,16 +138,16 @@ impl Worker {
                 self.child.wait()
             }
         };
-        let how = match status {
+        let end = match status {
             Ok(status) => match (status.signal(), status.code()) {
-                (Some(signal), _) => signal_name(signal),
-                (None, Some(code)) => format!("exit status {code}"),
-                (None, None) => "an unknown end".into(),
+                (Some(number), _) => End::Signal { number },
+                (None, Some(status)) => End::Exit { status },
+                (None, None) => End::Unknown { why: status.to_string() },
             },
-            Err(e) => format!("an unknown end ({e})"),
+            Err(e) => End::Unknown { why: e.to_string() },
         };
         let printed = self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default();
-        if printed.is_empty() { how } else { format!("{how}; it printed: {printed}") }
+        Death { end, printed }
     }
 }
 
@@ -156,18 +157,4 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        15 => "SIGTERM",
-        _ => return format!("signal {signal}"),
-    };
-    format!("signal {signal} ({name})")
 }

@@ -2,10 +2,13 @@
 
 use super::positions_exact;
 use crate::case::{Case, Data, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::Stop;
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::slices::{layouts, presets};
-use crate::check::{Check, Docs, Gap, Halt, Harness, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct SeveralSegments;
 
@@ -44,38 +47,26 @@ impl Check for SeveralSegments {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        for (layout, preset) in layouts(&LAYOUTS).into_iter().zip(presets.iter().cycle()) {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            case.data = Data::First;
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        match presets.first() {
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&LAYOUTS, |case| case.data = Data::First);
+        match s.heads().first() {
             Some(preset) if g.manifest.batch_layouts => {
-                let mut case = g.case(self.id(), layouts(&BATCH), preset, rng.next_u64());
+                let mut case = s.case(layouts(&BATCH), preset);
                 case.data = Data::First;
-                schedule.cases.push(Planned { band: "batch".into(), case });
+                s.plan("batch", case);
             }
-            Some(_) => {
-                let why = "the manifest allows no batch of different layouts";
-                schedule.gaps.push(Gap { band: "batch".into(), why: why.into() });
-            }
+            Some(_) => s.gap("batch", "the manifest allows no batch of different layouts"),
             None => {}
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, Halt> {
-            if case.level == Level::Positions {
-                return positions_exact::probe(case, harness);
-            }
-            let (prepared, outputs) = harness.execute(case)?;
-            Ok(Judge::new(harness, case, &prepared)?.all(&outputs))
-        };
-        run().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        if case.level == Level::Positions {
+            return positions_exact::probe(case, harness);
+        }
+        let (prepared, outputs) = harness.execute(case)?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
 

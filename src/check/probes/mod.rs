@@ -2,5 +2,6 @@
 
 pub(super) mod axis_map_probe;
 pub(super) mod frequency_probe;
+mod pair_of_head;
 pub(super) mod pairing_probe;
 pub(super) mod superposition;
