@@ -166,7 +166,8 @@ impl Band {
         Some(PositionSource::Layout { shift: rng.between(from, to) })
     }
 
-    /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked for.
+    /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked
+    /// for.
     fn prefixed(&self, g: &Generator, case: &mut Case, index: u32, most: i64, rng: &mut Rng) -> Result<(), String> {
         let step = g.text_step();
         let ranges = g.manifest.token_ranges;
@@ -228,8 +229,8 @@ fn ending_at(g: &Generator, case: &mut Case, last: i64, count: u64) -> Result<()
     Ok(())
 }
 
-/// Text, and then `tail`, such that the largest position, or that which text goes on with, is the largest of the manifest or
-/// as near below it as the scheme's steps allow; and the first token to look at.
+/// Text, and then `tail`, such that the largest position, or that which text goes on with, is the largest of
+/// the manifest or as near below it as the scheme's steps allow; and the first token to look at.
 ///
 /// # Errors
 /// Why there is no such layout.

@@ -14,7 +14,7 @@ use crate::case::Level;
 use crate::numeric::{DType, Number};
 use crate::report;
 use crate::rotation::PlanCache;
-use crate::run::{Context, Event, ExitCode, Observer, Options, Progress, RunError, RunReport, Session, refused};
+use crate::run::{self, Context, Event, ExitCode, Observer, Options, Progress, RunError, RunReport, Session};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
@@ -98,25 +98,49 @@ impl Reports {
         Ok(Reports { all, bar: progress_bar("checks"), failed: None })
     }
 
-    /// Writes what is only known at the end.
-    fn close(mut self, report: &RunReport) -> Result<(), RunError> {
+    /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
+    /// say that all is well when the exit code does not.
+    fn close(mut self, mut report: RunReport) -> RunReport {
         self.bar.finish_and_clear();
-        let mut first = self.failed.take();
-        for (format, sink) in self.all {
-            let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
-            let text = match format {
-                // A table on standard output would only repeat what is said on standard error.
-                ReportFormat::Table if report.started.is_none() && matches!(sink, Sink::Standard) => Ok(String::new()),
-                ReportFormat::Table => Ok(report::table(report)),
-                ReportFormat::Json => report::json(report).map_err(|e| internal(&e)),
-                ReportFormat::Ndjson => Ok(String::new()),
-                ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e)),
-            };
-            let written = text.and_then(|text| sink.put(&text));
-            first = first.or(written.err());
+        let mut failed = self.failed.take();
+        for (format, sink) in &mut self.all {
+            failed = failed.or(write(*format, sink, &report).err());
         }
-        first.map_or(Ok(()), Err)
+        if let Some(error) = failed {
+            run::fail(&mut report, error, &mut self);
+            for (format, sink) in self.all.iter_mut().filter(|(format, _)| *format != ReportFormat::Ndjson) {
+                // Whatever fails now is said already.
+                let _ = sink.clear().and_then(|()| write(*format, sink, &report));
+            }
+        }
+        for (_, sink) in self.all {
+            if let Err(error) = sink.close() {
+                run::fail(&mut report, error, &mut Closed);
+            }
+        }
+        report
     }
+}
+
+/// Writes a report that is only known at the end.
+fn write(format: ReportFormat, sink: &mut Sink, report: &RunReport) -> Result<(), RunError> {
+    let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
+    let text = match format {
+        // A table on standard output would only repeat what is said on standard error.
+        ReportFormat::Table if report.started.is_none() && matches!(sink, Sink::Standard) => return Ok(()),
+        ReportFormat::Table => report::table(report),
+        ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
+        ReportFormat::Ndjson => return Ok(()),
+        ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,
+    };
+    sink.write(&text)
+}
+
+/// Reports that are closed hear nothing.
+struct Closed;
+
+impl Observer for Closed {
+    fn event(&mut self, _: &Event) {}
 }
 
 impl Observer for Reports {
@@ -136,16 +160,20 @@ impl Observer for Reports {
 
 pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
     let mut reports = Reports::open(&a)?;
-    let report = run(&a, &mut reports).unwrap_or_else(|error| refused(error, &mut reports));
-    let error = report.finished.as_ref().and_then(|finished| finished.error.clone());
-    reports.close(&report)?;
-    if let Some(error) = error {
-        complain_of(&error);
+    let report = judge(&a, &mut reports).unwrap_or_else(|error| {
+        let mut report = RunReport::default();
+        run::fail(&mut report, error, &mut reports);
+        report
+    });
+    let report = reports.close(report);
+    let Some(finished) = report.finished else { return Ok(ExitCode::Internal) };
+    if let Some(error) = &finished.error {
+        complain_of(error);
     }
-    Ok(report.finished.map_or(ExitCode::Internal, |finished| finished.exit_code))
+    Ok(finished.exit_code)
 }
 
-fn run(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
+fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
     let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
     let options = Options {

@@ -1,7 +1,7 @@
 //! Where reports go: files that are opened before the run, and standard output. Every error is one of an exit code.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,20 @@ impl Sink {
             Sink::Standard => print(text),
             Sink::New(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
             Sink::Special(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
+        }
+    }
+
+    /// Forgets what was written to a file that has no name yet. What was printed stays.
+    ///
+    /// # Errors
+    /// [`ExitCode::Internal`] if that fails.
+    pub(super) fn clear(&mut self) -> Result<(), RunError> {
+        match self {
+            Sink::New(path, file) => {
+                let file = file.as_file_mut();
+                file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(path, &e))
+            }
+            Sink::Standard | Sink::Special(..) => Ok(()),
         }
     }
 

@@ -41,6 +41,6 @@ pub use reached::{Reached, reached};
 pub use replay_command::ReplayCommand;
 pub use report::RunReport;
 pub use result::{BandResult, CheckResult, FailureReport, Stopped};
-pub use session::{Observer, Progress, Session, refused, results};
+pub use session::{Observer, Progress, Session, fail, results};
 pub use supplied::{Supplied, supplied};
 pub use unit::replay;

@@ -116,18 +116,18 @@ impl Session<'_> {
     }
 }
 
-/// The end of a run that could not begin, such as one whose specs do not load.
-pub fn refused(error: RunError, observer: &mut dyn Observer) -> RunReport {
-    let mut folded = Folded { report: RunReport::default(), observer };
-    folded.event(Event::Finished(Box::new(Finished {
-        reached: Vec::new(),
-        grades: Vec::new(),
-        partial: false,
-        verdict: verdict(&folded.report, &[], error.code),
-        exit_code: error.code,
-        error: Some(error.message),
-    })));
-    folded.report
+/// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
+/// report cannot be written.
+pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
+    let (reached, grades, partial) = match report.finished.take() {
+        Some(finished) => (finished.reached, finished.grades, finished.partial),
+        None => (Vec::new(), Vec::new(), false),
+    };
+    let verdict = verdict(report, &reached, error.code);
+    let (exit_code, error) = (error.code, Some(error.message));
+    let event = Event::Finished(Box::new(Finished { reached, grades, partial, error, verdict, exit_code }));
+    report.fold(&event);
+    observer.event(&event);
 }
 
 /// Events, folded as they are passed on.

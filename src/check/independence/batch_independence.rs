@@ -19,12 +19,14 @@ impl Check for BatchIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A batch row's output depends on that row alone: with every second row NaN or huge, the others stay \
-                        within their bounds; rows of equal input and layout agree.",
-            formula: "y(b) within E for any x(a), a != b; equal rows within E1 + E2, equal bits only if bit_stable is true",
+            statement: "A batch row's output depends on that row alone: with every second row NaN or huge, \
+                        the others stay within their bounds; rows of equal input and layout agree.",
+            formula: "y(b) within E for any x(a), a != b; equal rows within E1 + E2, equal bits only if \
+                      bit_stable is true",
             source: "derived: rotation acts on each row alone",
             catches: "a batch stride that is ignored for inputs or positions, rows that share scratch memory",
-            cannot_catch: "kernels whose bits depend on the batch size, unless the manifest claims bit_stable",
+            cannot_catch: "kernels whose bits depend on the batch size, unless the manifest claims \
+                           bit_stable",
         }
     }
 

@@ -23,11 +23,14 @@ impl Check for DecodeShape {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A batch of one token per row, each row at a position of its own, is rotated as any other; with as \
-                        many key as query heads, with groups of heads, and with one key head.",
+            statement: "A batch of one token per row, each row at a position of its own, is rotated as any \
+                        other; with as many key as query heads, with groups of heads, and with one key \
+                        head.",
             formula: "accuracy at tokens = 1, batch = 4, p(b) different for every b",
-            source: "ml-explore/mlx 3494, 3795, 3949: one token and a batch above 1 left all rows but the first unrotated",
-            catches: "the batch taken for the sequence, one position for all rows, kernels chosen by the number of tokens",
+            source: "ml-explore/mlx 3494, 3795, 3949: one token and a batch above 1 left all rows but the \
+                     first unrotated",
+            catches: "the batch taken for the sequence, one position for all rows, kernels chosen by the \
+                      number of tokens",
             cannot_catch: "batches larger than 4, which check accuracy has no case of either",
         }
     }

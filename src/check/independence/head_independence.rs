@@ -19,11 +19,14 @@ impl Check for HeadIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A head's output depends on that head alone: with every second head, of q and k counted together, NaN \
-                        or huge, the others stay within their bounds; heads of equal input and table agree.",
-            formula: "y(h) within E for any x(g), g != h; equal rows within E1 + E2, equal bits only if bit_stable is true",
+            statement: "A head's output depends on that head alone: with every second head, of q and k \
+                        counted together, NaN or huge, the others stay within their bounds; heads of equal \
+                        input and table agree.",
+            formula: "y(h) within E for any x(g), g != h; equal rows within E1 + E2, equal bits only if \
+                      bit_stable is true",
             source: "derived: rotation acts on each row alone",
-            catches: "heads that share scratch memory, strides of grouped heads, query heads written from a key head",
+            catches: "heads that share scratch memory, strides of grouped heads, query heads written from a \
+                      key head",
             cannot_catch: "a wrong table for a head, which is wrong for every content alike",
         }
     }

@@ -1,5 +1,5 @@
-//! What the three checks of independence share: every second row of the tensors is made NaN or huge, and the others are
-//! judged as if nothing had happened.
+//! What the three checks of independence share: every second row of the tensors is made NaN or huge, and the
+//! others are judged as if nothing had happened.
 
 use crate::case::{Case, PositionSource, Prepared, Tensor};
 use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, Rows, Stop};
@@ -82,7 +82,8 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: Rows) -> R
 }
 
 impl Judge<'_> {
-    /// That a head of an output has these bits, signs of zero included; `than`, given a channel, says whose they are.
+    /// That a head of an output has these bits, signs of zero included; `than`, given a channel, says whose
+    /// they are.
     ///
     /// # Errors
     /// [`Cause::BitsDiffer`] at the first channel that differs.
@@ -111,8 +112,8 @@ fn turned_alike(judge: &Judge, a: At, b: At) -> bool {
     })
 }
 
-/// Rows of equal input and position. Each within its bound of the one truth, they agree within twice the bound; where the
-/// manifest claims bits, they are equal.
+/// Rows of equal input and position. Each within its bound of the one truth, they agree within twice the
+/// bound; where the manifest claims bits, they are equal.
 fn equal_rows(
     judge: &Judge,
     prepared: &Prepared,

@@ -21,8 +21,8 @@ impl Check for QKIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Keys stay within their bounds whatever the queries hold, and queries whatever the keys hold; zeros \
-                        become zeros.",
+            statement: "Keys stay within their bounds whatever the queries hold, and queries whatever the \
+                        keys hold; zeros become zeros.",
             formula: "k' within E for any q, q' within E for any k; R 0 = 0",
             source: "derived: rotation acts on q and k alone",
             catches: "q and k in one buffer with the wrong offset, k written over q, an offset that is added",

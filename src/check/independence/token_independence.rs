@@ -18,11 +18,13 @@ impl Check for TokenIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A token's output depends on that token alone: with every second token NaN or huge, the others \
-                        stay within their bounds; tokens of equal input and position agree.",
-            formula: "y(t) within E for any x(s), s != t; equal rows within E1 + E2, equal bits only if bit_stable is true",
+            statement: "A token's output depends on that token alone: with every second token NaN or huge, \
+                        the others stay within their bounds; tokens of equal input and position agree.",
+            formula: "y(t) within E for any x(s), s != t; equal rows within E1 + E2, equal bits only if \
+                      bit_stable is true",
             source: "derived: rotation acts on each row alone",
-            catches: "reads of a neighbouring token, tails of vector loops that mix rows, reductions over tokens",
+            catches: "reads of a neighbouring token, tails of vector loops that mix rows, reductions over \
+                      tokens",
             cannot_catch: "a wrong position, which is wrong for every content alike",
         }
     }

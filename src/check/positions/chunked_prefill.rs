@@ -21,11 +21,13 @@ impl Check for ChunkedPrefill {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Tokens 0..k and k..n asked for apart are those of 0..n asked for at once, for every k, inside an image \
-                        or a video too.",
+            statement: "Tokens 0..k and k..n asked for apart are those of 0..n asked for at once, for every \
+                        k, inside an image or a video too.",
             formula: "f([0, k)) ++ f([k, n)) = f([0, n)) for 0 < k < n; outputs within their bounds",
-            source: "vllm-project/vllm 10388 and 10403, Blaizzy/mlx-vlm 1741: positions of a chunk that begins in an image",
-            catches: "token ranges that are ignored, counted in text tokens or from a segment's start; chunks that restart",
+            source: "vllm-project/vllm 10388 and 10403, Blaizzy/mlx-vlm 1741: positions of a chunk that \
+                     begins in an image",
+            catches: "token ranges that are ignored, counted in text tokens or from a segment's start; \
+                      chunks that restart",
             cannot_catch: "more than two parts; state between the parts, of which the ABI has none",
         }
     }

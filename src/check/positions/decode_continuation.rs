@@ -26,13 +26,15 @@ impl Check for DecodeContinuation {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "After a prefill, text tokens asked for one at a time are where `next` said, and their outputs are \
-                        those of that position.",
+            statement: "After a prefill, text tokens asked for one at a time are where `next` said, and \
+                        their outputs are those of that position.",
             formula: "p(first token after the layout) = next(layout), and so on; outputs within their bounds",
-            source: "alibaba/MNN 4595, Blaizzy/mlx-vlm 1527: decoding went on from the token count; huggingface/transformers \
-                     5.23 places decoded tokens elsewhere than prefilled ones",
-            catches: "an offset that prefill and decoding compute differently, one that is lost or kept from another prompt",
-            cannot_catch: "positions that are wrong in both; on level fused, differences that the storage type cannot show",
+            source: "alibaba/MNN 4595, Blaizzy/mlx-vlm 1527: decoding went on from the token count; \
+                     huggingface/transformers 5.23 places decoded tokens elsewhere than prefilled ones",
+            catches: "an offset that prefill and decoding compute differently, one that is lost or kept from \
+                      another prompt",
+            cannot_catch: "positions that are wrong in both; on level fused, differences that the storage \
+                           type cannot show",
         }
     }
 
@@ -94,7 +96,8 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                     return Err(Stop::not_judged("the backend does not say where text goes on"));
                 };
                 measured.elements += 1;
-                // Where the scheme's own first token is not at its `next`, the backend's must be as far from its.
+                // Where the scheme's own first token is not at its `next`, the backend's must be as far from
+                // its.
                 if same_step(case.position_dtype, [next, &token], [said, &should]).is_err() {
                     let expected = should.sub(said).and_then(|step| next.add(&step));
                     let relation = PositionRelation::Appended { number: index + 1, goes_on: next.to_string() };

@@ -93,7 +93,8 @@ fn asked(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Posit
     Ok((rows, prepared.positions))
 }
 
-/// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit all pairs.
+/// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit
+/// all pairs.
 fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Stop> {
     let case = Harness::with_data(case, Data::First);
     let scheme = harness.scheme(&case)?;
@@ -142,7 +143,8 @@ fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Pos
     Ok((rows, prepared.positions))
 }
 
-/// Positions that are tried: those of the scheme, all whole numbers around them, and as far off in its own fractions.
+/// Positions that are tried: those of the scheme, all whole numbers around them, and as far off in its own
+/// fractions.
 fn candidates(expected: &Positions, scheme: &Scheme, tokens: u64) -> Vec<(Number, Dd)> {
     const MARGIN: i64 = 40;
     let mut numbers: Vec<Number> = Vec::new();

@@ -21,12 +21,13 @@ impl Check for PackedSequences {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Sequences of different lengths, packed one after another in one row (cu_seqlens), have the outputs that \
-                        each would have alone.",
+            statement: "Sequences of different lengths, packed one after another in one row (cu_seqlens), \
+                        have the outputs that each would have alone.",
             formula: "f(x_1 ++ ... ++ x_n, cu_seqlens) = f(x_1) ++ ... ++ f(x_n), within the bounds",
-            source: "flash-attention's and FlashInfer's varlen calls; TensorRT-LLM: cos/sin found by the token's place in its \
-                     request, so that requests shared them",
-            catches: "positions that run on over a border, the first sequence's layout for all, offsets counted in rows",
+            source: "flash-attention's and FlashInfer's varlen calls; TensorRT-LLM: cos/sin found by the \
+                     token's place in its request, so that requests shared them",
+            catches: "positions that run on over a border, the first sequence's layout for all, offsets \
+                      counted in rows",
             cannot_catch: "anything if the manifest does not offer varlen",
         }
     }

@@ -14,7 +14,8 @@ use crate::numeric::{DType, Number};
 
 pub(in crate::check) struct PositionsExact;
 
-/// Layouts that every backend is asked about, beside random ones: each is small and needs another clause of the rules.
+/// Layouts that every backend is asked about, beside random ones: each is small and needs another clause of
+/// the rules.
 const LAYOUTS: [&str; 6] = [
     "text:5",
     "text:3 video:3x2x2 text:5",
@@ -31,11 +32,15 @@ impl Check for PositionsExact {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Every token's position on every axis, and the position that text goes on with, are the scheme's.",
-            formula: "p_k(token) = formula of axis k, as an exact rational (rounded once where the type is a float)",
+            statement: "Every token's position on every axis, and the position that text goes on with, are \
+                        the scheme's.",
+            formula: "p_k(token) = formula of axis k, as an exact rational (rounded once where the type is a \
+                      float)",
             source: "the scheme's own sources; golden/official_positions.json",
-            catches: "frame advance, resumption of text, swapped axes, raster order, restarts at segments, lost seconds",
-            cannot_catch: "on level fused, positions that the storage type cannot tell apart (said as not judged)",
+            catches: "frame advance, resumption of text, swapped axes, raster order, restarts at segments, \
+                      lost seconds",
+            cannot_catch: "on level fused, positions that the storage type cannot tell apart (said as not \
+                           judged)",
         }
     }
 

@@ -12,7 +12,8 @@ use crate::check::schedule::{Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct SeveralSegments;
 
-/// Two images of different grids; an image before any text; vision next to vision; a video and an image in one request.
+/// Two images of different grids; an image before any text; vision next to vision; a video and an image in
+/// one request.
 const LAYOUTS: [&str; 5] = [
     "text:1 image:2x3 text:2 image:4x2 text:1",
     "image:3x2 text:2",
@@ -31,13 +32,13 @@ impl Check for SeveralSegments {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Positions are the scheme's where images, videos and text follow one another in any order, and each \
-                        request of a batch has its own.",
+            statement: "Positions are the scheme's where images, videos and text follow one another in any \
+                        order, and each request of a batch has its own.",
             formula: "as positions-exact; on level fused, every output within its bound for inputs (1, 0)",
-            source: "vllm-project/vllm 10350 and the TensorRT-LLM M-RoPE kernel's own comment: grids of another segment or \
-                     request",
-            catches: "the grid of the first segment used for all, text that is needed between videos, a start that must be \
-                      text, rows that share a layout",
+            source: "vllm-project/vllm 10350 and the TensorRT-LLM M-RoPE kernel's own comment: grids of \
+                     another segment or request",
+            catches: "the grid of the first segment used for all, text that is needed between videos, a \
+                      start that must be text, rows that share a layout",
             cannot_catch: "on level fused, positions that the storage type cannot tell apart",
         }
     }

@@ -25,13 +25,16 @@ impl Check for StartShift {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A longer first text moves every later position by what the scheme says, on every axis.",
-            formula: "p'(t + n) - p(t) = the same difference of the scheme's positions; outputs: R(p' - p) y = y' within the \
-                      bounds of y and y'",
-            source: "huggingface/transformers 36009 and the like: an offset kept from another prompt; the scheme's formulas",
-            catches: "segments that restart at 0, an offset that is kept, added twice or cut off, a start that is lost",
-            cannot_catch: "a constant error of all positions, which positions-exact sees; on level fused, differences that \
-                           the storage type cannot show on slow pairs",
+            statement: "A longer first text moves every later position by what the scheme says, on every \
+                        axis.",
+            formula: "p'(t + n) - p(t) = the same difference of the scheme's positions; outputs: R(p' - p) y \
+                      = y' within the bounds of y and y'",
+            source: "huggingface/transformers 36009 and the like: an offset kept from another prompt; the \
+                     scheme's formulas",
+            catches: "segments that restart at 0, an offset that is kept, added twice or cut off, a start \
+                      that is lost",
+            cannot_catch: "a constant error of all positions, which positions-exact sees; on level fused, \
+                           differences that the storage type cannot show on slow pairs",
         }
     }
 
@@ -68,11 +71,13 @@ fn later(case: &Case) -> Result<Case, Stop> {
 pub(in crate::check) fn rounding(dtype: DType, exact: &Number) -> f64 {
     let value = exact.to_f64();
     let held = dtype.is_float() && dtype.holds(value) && Number::from_f64(value).is_ok_and(|n| n == *exact);
-    // Twice the half ulp at the exact number covers a backend that is off by a little and rounds in the next binade.
+    // Twice the half ulp at the exact number covers a backend that is off by a little and rounds in the next
+    // binade.
     if !dtype.is_float() || held { 0.0 } else { 2.0 * dtype.half_ulp(value) }
 }
 
-/// Two numbers of a backend against two of the scheme: the steps from one to the other must be the same. The step found.
+/// Two numbers of a backend against two of the scheme: the steps from one to the other must be the same. The
+/// step found.
 pub(in crate::check) fn same_step(dtype: DType, found: [&Number; 2], stated: [&Number; 2]) -> Result<(), [Number; 2]> {
     let step = |[from, to]: [&Number; 2]| to.sub(from).unwrap_or(Number::ZERO);
     let (is, should) = (step(found), step(stated));
@@ -117,8 +122,8 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     Ok(measured)
 }
 
-/// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the far one. Turning
-/// is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
+/// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the
+/// far one. Turning is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
 fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let far = later(case)?;
     let (near_prepared, far_prepared) = (harness.prepare(case)?, harness.prepare(&far)?);

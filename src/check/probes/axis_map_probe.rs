@@ -21,12 +21,17 @@ impl Check for AxisMapProbe {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Each pair turns with the position on the axis that the scheme's axis map gives it, and with no other.",
-            formula: "input (1, 0) on every pair; output (m cos(p_k f_i), m sin(p_k f_i)) for k = axis_of_pair[i] on all tokens",
-            source: "reports of wrong section layouts: Blaizzy/mlx-vlm PR 576, alibaba/MNN 4120, ggml IMROPE tail; \
-                     the sine of a slow pair is small but keeps its relative precision, so every pair is visible",
-            catches: "interleaved for blocks, swapped axes, sections off by one, a tail pair on a spare axis, 1-D positions",
-            cannot_catch: "whether the map is the scheme's where the suite supplied it (see the line \"not judged\")",
+            statement: "Each pair turns with the position on the axis that the scheme's axis map gives it, \
+                        and with no other.",
+            formula: "input (1, 0) on every pair; output (m cos(p_k f_i), m sin(p_k f_i)) for k = \
+                      axis_of_pair[i] on all tokens",
+            source: "reports of wrong section layouts: Blaizzy/mlx-vlm PR 576, alibaba/MNN 4120, ggml IMROPE \
+                     tail; the sine of a slow pair is small but keeps its relative precision, so every pair \
+                     is visible",
+            catches: "interleaved for blocks, swapped axes, sections off by one, a tail pair on a spare \
+                      axis, 1-D positions",
+            cannot_catch: "whether the map is the scheme's where the suite supplied it (see the line \"not \
+                           judged\")",
         }
     }
 

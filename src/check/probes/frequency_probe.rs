@@ -23,13 +23,16 @@ impl Check for FrequencyProbe {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Each pair turns by the scheme's frequency per position, and its length grows by attention_scaling.",
-            formula: "input (1, 0) on every pair at text positions 0..64: output m (cos(p f_i), sin(p f_i)) within the bound",
-            source: "reports of wrong base, rounded or restarted frequencies: transformers PR 29285, LeetCUDA 290, \
-                     vllm PR 48351",
-            catches: "a wrong base, frequencies in 16 bits, an index that restarts per axis, a missing attention factor",
-            cannot_catch: "whether the frequencies are the scheme's where the suite supplied them; deviations that stay \
-                           below the bound at position 64 (accuracy goes further out)",
+            statement: "Each pair turns by the scheme's frequency per position, and its length grows by \
+                        attention_scaling.",
+            formula: "input (1, 0) on every pair at text positions 0..64: output m (cos(p f_i), sin(p f_i)) \
+                      within the bound",
+            source: "reports of wrong base, rounded or restarted frequencies: transformers PR 29285, \
+                     LeetCUDA 290, vllm PR 48351",
+            catches: "a wrong base, frequencies in 16 bits, an index that restarts per axis, a missing \
+                      attention factor",
+            cannot_catch: "whether the frequencies are the scheme's where the suite supplied them; \
+                           deviations that stay below the bound at position 64 (accuracy goes further out)",
         }
     }
 
@@ -74,7 +77,8 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     Ok(measure)
 }
 
-/// Radians per position of a pair, and its length, followed from token to token so that whole turns are counted.
+/// Radians per position of a pair, and its length, followed from token to token so that whole turns are
+/// counted.
 fn measured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Option<(f64, f64)> {
     let axis = judge.axis(head, pair);
     if axis == NO_AXIS {

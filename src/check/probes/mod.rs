@@ -1,4 +1,5 @@
-//! Inputs made so that one property of a kernel shows: which axis, which frequency, which pairing, which rounding.
+//! Inputs made so that one property of a kernel shows: which axis, which frequency, which pairing, which
+//! rounding.
 
 pub(super) mod axis_map_probe;
 pub(super) mod frequency_probe;

@@ -18,10 +18,13 @@ impl Check for PairingProbe {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A single 1 on a channel reaches that channel and its partner, with the right signs, and no other.",
-            formula: "e_first -> (m cos, m sin), e_second -> (-m sin, m cos) on the two channels of the pair, 0 elsewhere",
+            statement: "A single 1 on a channel reaches that channel and its partner, with the right signs, \
+                        and no other.",
+            formula: "e_first -> (m cos, m sin), e_second -> (-m sin, m cos) on the two channels of the \
+                      pair, 0 elsewhere",
             source: "reports of half for adjacent and the reverse: vllm 42016, candle 3410, mlx-vlm PR 481",
-            catches: "the wrong pairing, a wrong sign, a wrong rotary width or offset, channels that leak into others",
+            catches: "the wrong pairing, a wrong sign, a wrong rotary width or offset, channels that leak \
+                      into others",
             cannot_catch: "faults that need two non-zero channels",
         }
     }
@@ -57,7 +60,8 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             }
             let row = judge.output_row(&outputs, 0, token, head);
             let partner = judge.partner(channel);
-            // Two inputs of 0 give 0 whatever their angle is, unless its sine is no number where none is claimed.
+            // Two inputs of 0 give 0 whatever their angle is, unless its sine is no number where none is
+            // claimed.
             let claimed = |c: usize| {
                 row[c].is_finite() || judge.pair_of_channel(c).is_none_or(|pair| judge.claims(0, token, head, pair))
             };

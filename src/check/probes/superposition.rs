@@ -1,4 +1,5 @@
-//! `superposition`: a pair's output is the sum of what its two inputs give alone. Sees truncating stores in every type.
+//! `superposition`: a pair's output is the sum of what its two inputs give alone. Sees truncating stores in
+//! every type.
 
 use crate::case::{Case, Level, Tensor};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
@@ -19,11 +20,13 @@ impl Check for Superposition {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "At one position, the output of (a, b) is the sum of the outputs of (a, 0) and (0, b), up to the \
-                        roundings of the last operations.",
-            formula: "|y - (p1 + p2)| <= sum over y, p1, p2 of h_S, and of h_A where arithmetic and storage types differ (m = 1)",
+            statement: "At one position, the output of (a, b) is the sum of the outputs of (a, 0) and (0, \
+                        b), up to the roundings of the last operations.",
+            formula: "|y - (p1 + p2)| <= sum over y, p1, p2 of h_S, and of h_A where arithmetic and storage \
+                      types differ (m = 1)",
             source: "derived; docs/numerics.md",
-            catches: "truncation instead of rounding at the store, in any type; products that do not use the same factors",
+            catches: "truncation instead of rounding at the store, in any type; products that do not use the \
+                      same factors",
             cannot_catch: "wrong angles: any pair of factors is linear",
         }
     }
@@ -82,10 +85,11 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             for pair in 0..judge.truth().pairs {
                 for channel in <[usize; 2]>::from(judge.channels(pair)) {
                     let (y, p1, p2) = (y[channel], p1[channel], p2[channel]);
-                    // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of itself, which
-                    // is below 2^-28 of the smallest allowance.
+                    // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of
+                    // itself, which is below 2^-28 of the smallest allowance.
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
-                    // Two honest halves may add up to more than there is; accuracy says whether they may here.
+                    // Two honest halves may add up to more than there is; accuracy says whether they may
+                    // here.
                     let near = p1.abs().max(p2.abs()).max((p1 + p2).abs()) >= case.dtype.max_finite() / 2.0;
                     if near && !(y.is_finite() && p1.is_finite() && p2.is_finite()) {
                         measure.range_not_judged += 1;

@@ -169,7 +169,8 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             meant_to_be_refused(died, *nonsense)
         }
         Cause::Hung { seconds, nonsense } => {
-            meant_to_be_refused(format!("the backend hung: no answer within {seconds} s"), *nonsense)
+            let limit = std::time::Duration::try_from_secs_f64(*seconds).unwrap_or_default();
+            meant_to_be_refused(format!("the backend hung: no answer within {limit:?}"), *nonsense)
         }
         Cause::EnvironmentChanged { by, settings, words } => environment(*by, settings, *words),
     }
