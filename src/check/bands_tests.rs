@@ -241,9 +241,9 @@ fn the_scaling_of_a_case_is_in_the_truth_and_in_the_call() {
 fn the_smallest_position_has_a_default() {
     let text = |consumes: &str, more: &str| {
         format!(
-            r#"{{"name": "x", "version": "1", "levels": {{"rotate": {{"consumes": ["positions"{consumes}], "schemes": ["*"],
-            "contract": {{"class": "fused", "frequencies": "table"}}}}}}, "dtypes": ["f32"], "position_dtypes": ["i64"],
-            "head_dims": 64, "q_heads": 1, "k_heads": 1, "max_position": 99{more}}}"#
+            r#"{{"name": "x", "version": "1", "levels": {{"rotate": {{"consumes": ["positions"{consumes}],
+            "schemes": ["*"], "contract": {{"class": "fused", "frequencies": "table"}}}}}}, "dtypes": ["f32"],
+            "position_dtypes": ["i64"], "head_dims": 64, "q_heads": 1, "k_heads": 1, "max_position": 99{more}}}"#
         )
     };
     let least = |consumes, more| Manifest::parse(&text(consumes, more)).map(|m| m.min_position);

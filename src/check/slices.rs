@@ -95,8 +95,3 @@ pub(super) fn element_size(case: &Case) -> usize {
 pub(super) fn claims_bits(harness: &Harness) -> bool {
     harness.backend.manifest().bit_stable == Some(true)
 }
-
-/// Whether two rows hold the same numbers, signs of zero included.
-pub(super) fn same_bits(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
-}
