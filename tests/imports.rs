@@ -27,7 +27,7 @@ const ROOMS: [&str; 13] = [
 ];
 
 /// Rooms whose circles are still to be untied. A room without a circle must not stand here.
-const CIRCLES_TO_UNTIE: [&str; 8] = ["rotation", "check", "run", "cli", "backend", "positions", "property", "spec"];
+const CIRCLES_TO_UNTIE: [&str; 4] = ["rotation", "check", "run", "cli"];
 
 fn room(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or_default()
@@ -123,13 +123,16 @@ fn no_files_import_in_a_circle() {
 /// Names are met as they are met in ropecheck: re-exported by `mod.rs`, in nested braces, renamed, in a glob, and inline in code.
 const MADE_UP: [(&str, &str); 8] = [
     ("lib.rs", "pub mod high; pub mod low;"),
-    ("low/mod.rs", "mod a; mod b; mod c; mod d; pub use {a::{A, one}, b::B as Renamed, c::*};"),
+    ("low/mod.rs", "mod a; mod b; mod c; mod d; pub use {a::{A, one}, b::B as Renamed, c::*}; fn f(two: u8) { two }"),
     ("low/a.rs", "use super::{Renamed}; pub struct A(Renamed); pub fn one() -> u8 { 1 }"),
     ("low/b.rs", "pub struct B; impl B { fn c(x: &[*const crate::low::C]) { match 0..super::two() { _ => {} } } }"),
-    ("low/c.rs", "use crate::{low::{self, d::D as E}}; pub struct C(E); pub fn two() -> low::A { low::one() }"),
+    (
+        "low/c.rs",
+        "use crate::{low::{self, d::D as E}}; pub struct C(E); pub fn two() -> low::A { let one = low::one(); }",
+    ),
     ("low/d.rs", "// use super::A;\npub struct D; fn f() { \"crate::low::A\"; super::super::high::inner::H::new(); }"),
     ("high/mod.rs", "pub mod inner; pub use crate::low::A; #[cfg(test)] mod tests { use crate::nowhere::X; }"),
-    ("high/inner.rs", "#[cfg(test)] use super::super::low::{Renamed}; pub struct H { A: u8 }"),
+    ("high/inner.rs", "#[cfg(test)] use super::super::low::{Renamed}; pub struct H;"),
 ];
 
 #[test]

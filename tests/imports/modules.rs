@@ -77,7 +77,8 @@ impl Crate {
     fn scan(&mut self, tokens: TokenStream, module: usize, children: Option<&Path>) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let is = |at: usize, what: char| tokens.get(at).is_some_and(|t| is_punct(t, what));
-        let end = |from: usize| (from..tokens.len()).find(|at| is(*at, ';') || is_braces(&tokens[*at]));
+        let end =
+            |from: usize| (from..tokens.len()).find(|at| is(*at, ';') || is_group(&tokens[*at], Delimiter::Brace));
         let (mut at, mut public) = (0, false);
         while at < tokens.len() {
             let starts_path = at == 0
@@ -143,8 +144,9 @@ impl Crate {
                         path.push(segment.to_string());
                         next += 3;
                     }
-                    // The name of a field or an argument is no path.
-                    if path.len() > 1 || !is(next, ':') || is(next + 1, ':') {
+                    // A bare name in small letters may be a variable's, unless it is called.
+                    let called = tokens.get(next).is_some_and(|t| is_group(t, Delimiter::Parenthesis));
+                    if path.len() > 1 || called || path[0].contains(char::is_uppercase) {
                         self.modules[module].paths.push(path);
                     }
                 }
@@ -251,7 +253,7 @@ fn use_tree(tokens: &[TokenTree], prefix: &[String]) -> Vec<(String, Vec<String>
                 word => path.push(word.to_string()),
             }
         }
-        if !part.last().is_some_and(is_braces) {
+        if !part.last().is_some_and(|t| is_group(t, Delimiter::Brace)) {
             found.extend(name.or(path.last().cloned()).map(|name| (name, path)));
         }
     }
@@ -262,6 +264,6 @@ fn is_punct(token: &TokenTree, what: char) -> bool {
     matches!(token, TokenTree::Punct(p) if p.as_char() == what)
 }
 
-fn is_braces(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter)
 }
