@@ -37,7 +37,7 @@ groups=(
   "positions;src/(positions/(sequence|evaluate|segment|column|vectors|parameters)|rotation/accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy formula_names;$lower"
   "properties;src/(property/papers|positions/sweep);property_tables;$lower"
   "invariants;src/property/invariants;what_holds measured_positions;$lower"
-  "judge;src/check/;grades angle_limit what_people_see;--skip numeric:: --skip plan:: --skip spec:: --skip run:: --skip fault:: --skip backend::"
+  "judge;src/check/;grades angle_limit what_people_see;--skip numeric:: --skip contract:: --skip property:: --skip spec:: --skip run:: --skip fault:: --skip backend::"
 )
 for group in "${groups[@]}"; do
   IFS=';' read -r name pattern tests filters <<<"$group"

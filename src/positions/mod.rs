@@ -19,4 +19,4 @@ pub use parameters::{ParameterError, Parameters};
 pub use segment::SegmentContext;
 pub(crate) use segment::{CellScope, CellSource, FrameScope, TextScope, VisualScope, across_axes, count};
 pub use sequence::{Next, Origin, PositionError, Positions};
-pub use vectors::OfficialVector;
+pub use vectors::{OfficialVector, VectorError};

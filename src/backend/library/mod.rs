@@ -22,6 +22,7 @@ use std::time::Duration;
 #[doc(hidden)]
 pub use answer::{answers, through_a_frame};
 pub use ffi::ABI_VERSION;
+pub use process::{LibraryOptions, WORKER_COMMAND};
 pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
@@ -30,20 +31,6 @@ use super::{Answer, Backend, BackendFactory, BadAccess, Call, Death, End, Manife
 use process::{Silence, Started, Worker};
 use protocol::{Reply, Request};
 use shared::SharedMemory;
-
-/// The hidden command by which the binary becomes a worker.
-pub const WORKER_COMMAND: &str = "worker";
-
-/// How a library is run.
-#[derive(Debug, Clone)]
-pub struct LibraryOptions {
-    /// The `ropecheck` binary, which is its own worker.
-    pub worker: PathBuf,
-    /// How long loading and opening may take.
-    pub start_timeout: Duration,
-    /// How long one call may take.
-    pub timeout: Duration,
-}
 
 /// Starts workers for one library.
 pub struct LibraryFactory {
@@ -67,7 +54,8 @@ impl BackendFactory for LibraryFactory {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         let refuse = |why: String| StartError { what: self.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let Started { worker, manifest, exports, float, device } = Worker::start(self, &memory).map_err(refuse)?;
+        let Started { worker, manifest, exports, float, device } =
+            Worker::start(&self.path, &self.options, &memory).map_err(refuse)?;
         let manifest = answer::accepted(&manifest, &exports).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {
             factory: LibraryFactory {
@@ -120,7 +108,7 @@ impl LibraryBackend {
         self.fault = None;
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => match Worker::start(&self.factory, &self.memory) {
+            None => match Worker::start(&self.factory.path, &self.factory.options, &self.memory) {
                 Ok(started) => started.worker,
                 Err(why) => return Err(Answer::Died(Death { end: End::NotRestarted { why }, printed: String::new() })),
             },

@@ -1,6 +1,7 @@
 //! The worker as a child process: started, spoken to, buried.
 
 use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -8,8 +9,21 @@ use std::time::Duration;
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use super::shared::SharedMemory;
-use super::{LibraryFactory, WORKER_COMMAND};
 use crate::backend::{Death, End};
+
+/// The hidden command by which the binary becomes a worker.
+pub const WORKER_COMMAND: &str = "worker";
+
+/// How a library is run.
+#[derive(Debug, Clone)]
+pub struct LibraryOptions {
+    /// The `ropecheck` binary, which is its own worker.
+    pub worker: PathBuf,
+    /// How long loading and opening may take.
+    pub start_timeout: Duration,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
 
 /// A running worker process.
 pub(super) struct Worker {
@@ -46,14 +60,13 @@ const KEPT_BYTES: usize = 2048;
 
 impl Worker {
     /// Starts a worker and waits until the library is open.
-    pub(super) fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<Started, String> {
-        let options = &factory.options;
+    pub(super) fn start(library: &Path, options: &LibraryOptions, memory: &SharedMemory) -> Result<Started, String> {
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
             .arg("--arena")
             .arg(memory.descriptor().to_string())
             .arg("--library")
-            .arg(&factory.path)
+            .arg(library)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
