@@ -8,8 +8,8 @@ use crate::positions::Positions;
 use crate::positions::VisualScope;
 use crate::positions::positions;
 use crate::rotation::PlanError;
-use crate::spec::Library;
 use crate::spec::expr::{EvalError, Expr, Name};
+use crate::spec::{HeadError, Library};
 
 use super::judge::Judge;
 use super::scope::{Base, PlaceScope, measured_cells};
@@ -104,7 +104,7 @@ impl Judge<'_> {
         for &shape in &checker.shapes {
             let plan = match checker.plans.plan(self.scheme, self.parameters, shape) {
                 Ok(plan) => plan,
-                Err(error @ PlanError::Formula { .. }) => return Err(error.into()),
+                Err(error @ PlanError { error: HeadError::Formula { .. }, .. }) => return Err(error.into()),
                 Err(error) => {
                     refused = Some(error);
                     continue;

@@ -1,8 +1,8 @@
 //! Temporal scaling: the distance between frames can be set without touching the distances inside a frame.
 
 use crate::numeric::Number;
+use crate::positions::Parameters;
 use crate::positions::sweep::Extent;
-use crate::positions::{Parameters, check};
 use crate::spec::expr::{Expr, Name};
 use crate::spec::model::{Scheme, Step};
 
@@ -24,7 +24,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
             continue;
         }
         for other in others(value)? {
-            if check(scheme, parameter, &other).is_err() {
+            if parameter.check(&other).is_err() {
                 continue;
             }
             let set = [(parameter.name.clone(), other.clone())];
