@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::{Dd, Number};
-use ropecheck::positions::Parameters;
 use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
 use ropecheck::rotation::{reference::Turn, reference::factor_error};
-use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
+use ropecheck::spec::{HeadError, Library};
 
 const FILE: &str = "tests/regressions/plan_laws.txt";
 
@@ -46,7 +46,7 @@ proptest! {
             let Ok(parameters) = Parameters::resolve(scheme, &set) else { continue };
             let plan = match RotationPlan::new(scheme, &parameters, shape) {
                 Ok(plan) => plan,
-                Err(PlanError::Shape { .. } | PlanError::Parameter(_)) => continue,
+                Err(PlanError { error: HeadError::Misfit(_) | HeadError::Parameter(_), .. }) => continue,
                 Err(error) => return Err(TestCaseError::fail(error.to_string())),
             };
             prop_assert!(plan.rotary_dim.is_multiple_of(2) && plan.rotary_offset + plan.rotary_dim <= shape.head_dim);

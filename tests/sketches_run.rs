@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ropecheck::positions::{Layout, Parameters, positions};
+use ropecheck::positions::{Layout, positions};
 use ropecheck::positions::{sweep::Extent, sweep::layouts};
 use ropecheck::property::Checker;
 use ropecheck::property::invariants::verify::verify;
 use ropecheck::property::papers::properties;
 use ropecheck::rotation::{HeadShape, PlanError, RotationPlan};
-use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 use ropecheck::spec::model::Scheme;
+use ropecheck::spec::{HeadError, Library};
 
 fn with_sketches() -> (Library, Vec<String>) {
     let mut library = Library::embedded().unwrap_or_else(|errors| panic!("{errors}"));
@@ -35,7 +36,7 @@ fn every_sketch_has_positions_and_a_plan() {
         for head_dim in [64, 80, 96, 128, 256] {
             match RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim)) {
                 Ok(_) => made += 1,
-                Err(PlanError::Shape { .. }) => {}
+                Err(PlanError { error: HeadError::Misfit(_), .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         }

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 
-use ropecheck::positions::{Evaluation, Layout, Parameters};
+use ropecheck::positions::{Evaluation, Layout};
+use ropecheck::spec::Parameters;
 use ropecheck::rotation::{HeadShape, RotationPlan};
 use ropecheck::spec::SpecErrors;
 use ropecheck::spec::library::embedded_files;

@@ -11,8 +11,9 @@ use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
 use super::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::positions::{Evaluation, Layout, Parameters, Positions};
+use crate::positions::{Evaluation, Layout, Positions};
 use crate::rotation::{HeadShape, PlanCache, RotationPlan};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 /// A case made concrete.

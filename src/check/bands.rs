@@ -3,7 +3,8 @@
 use super::generator::{Generator, HeadPreset, text};
 use crate::case::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Segment};
+use crate::spec::Parameters;
 
 /// What lies in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

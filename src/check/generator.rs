@@ -4,9 +4,10 @@ use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
 use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::{Pairing, Scheme};
 
 /// What a set of cases has in common.

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::arguments::{TableOrJson, library, parameter};
 use super::output::print;
 use crate::numeric::Number;
-use crate::positions::{Layout, Next, Parameters, Positions};
+use crate::positions::{Layout, Next, Positions};
 use crate::run::{ExitCode, RunError};
+use crate::spec::Parameters;
 
 #[derive(Debug, Args)]
 pub(super) struct PositionsArguments {

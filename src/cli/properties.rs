@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::arguments::{TableOrJson, library};
 use super::output::print;
-use crate::positions::Parameters;
 use crate::property::{papers::Decision, papers::properties as derive};
 use crate::run::{ExitCode, RunError};
+use crate::spec::Parameters;
 use crate::spec::{Library, Scheme};
 
 #[derive(Debug, Args)]

@@ -169,7 +169,7 @@ fn make(a: &RecordArguments) -> Result<ExitCode, RunError> {
     };
     for scheme in &options.schemes {
         let scheme = library.get(scheme).map_err(RunError::usage)?;
-        crate::positions::Parameters::resolve(scheme, &options.parameters).map_err(RunError::usage)?;
+        crate::spec::Parameters::resolve(scheme, &options.parameters).map_err(RunError::usage)?;
     }
     let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let context =

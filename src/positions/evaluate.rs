@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::numeric::Number;
+use crate::spec::Parameters;
 use crate::spec::expr::{Env, EvalError, Expr, Name};
 use crate::spec::model::{Running, Scheme, Step};
 
@@ -10,7 +11,6 @@ use super::column::Column;
 use super::layout::Layout;
 use super::layout::MAX_MATERIALISED;
 use super::layout::Segment;
-use super::parameters::Parameters;
 use super::segment::CellSource;
 use super::segment::SegmentContext;
 use super::segment::TextScope;

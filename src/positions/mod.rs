@@ -5,7 +5,6 @@
 mod column;
 mod evaluate;
 mod layout;
-mod parameters;
 mod segment;
 mod sequence;
 pub mod sweep;
@@ -14,8 +13,6 @@ mod vectors;
 pub use column::Column;
 pub use evaluate::{Evaluation, positions};
 pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment};
-pub(crate) use parameters::check;
-pub use parameters::{ParameterError, Parameters};
 pub use segment::SegmentContext;
 pub(crate) use segment::{CellScope, CellSource, FrameScope, TextScope, VisualScope, across_axes, count};
 pub use sequence::{Next, Origin, PositionError, Positions};

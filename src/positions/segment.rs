@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use crate::numeric::Number;
+use crate::spec::Parameters;
 use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
 use crate::spec::model::{Let, Scheme, Tier, VisualRule};
 
 use super::column::Column;
 use super::layout::MAX_MATERIALISED;
 use super::layout::Segment;
-use super::parameters::Parameters;
 
 /// A segment and everything before it that a formula may ask for.
 #[derive(Debug, Clone, PartialEq)]

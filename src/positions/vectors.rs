@@ -4,12 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::numeric::Number;
-use crate::spec::Library;
 use crate::spec::model::Scheme;
+use crate::spec::{Library, Parameters};
 
 use super::evaluate::positions;
 use super::layout::Layout;
-use super::parameters::Parameters;
 use super::sequence::Positions;
 
 /// The vectors as they were recorded.

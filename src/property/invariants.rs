@@ -11,12 +11,12 @@ use crate::spec::Library;
 use crate::spec::model::{Claim, Invariant, Scheme, Scope};
 
 use crate::positions::Layout;
-use crate::positions::ParameterError;
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::positions;
 use crate::rotation::HeadShape;
 use crate::rotation::PlanCache;
+use crate::spec::ParameterError;
+use crate::spec::Parameters;
 use judge::Judge;
 
 pub use error::InvariantError;

@@ -12,7 +12,7 @@ mod subject;
 mod temporal_scaling;
 mod unbiased;
 
-use crate::positions::Parameters;
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 pub use decision::{Decision, PropertyError};

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::spec::model::Scheme;
+use crate::spec::{HeadShape, Parameters};
 
-use super::plan::HeadShape;
 use super::plan::PlanError;
 use super::plan::RotationPlan;
-use crate::positions::Parameters;
 
 /// Plans by scheme text, profile, parameters and heads. Shared between threads.
 #[derive(Debug, Default)]

@@ -3,10 +3,11 @@
 
 mod accuracy_points;
 mod cache;
-mod head_sizes;
 mod plan;
 pub mod reference;
 
 pub use accuracy_points::{AccuracyPoint, ROUNDED_TO};
 pub use cache::PlanCache;
-pub use plan::{HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS, PlanError, RotationPlan};
+pub use plan::{PlanError, RotationPlan};
+
+pub use crate::spec::{HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS};

@@ -6,7 +6,7 @@
 
 use crate::numeric::{Dd, sincos, sincos_error};
 
-use super::plan::NO_AXIS;
+use crate::spec::NO_AXIS;
 
 /// How a pair of channels is turned, with the attention scaling in both factors.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,12 +9,13 @@ use serde::Serialize;
 use crate::check::golden;
 use crate::contract::contracts;
 use crate::numeric::{Number, sincos};
+use crate::positions::OfficialVector;
 use crate::positions::sweep;
-use crate::positions::{OfficialVector, Parameters};
 use crate::property::Checker;
 use crate::property::invariants::verify::verify;
 use crate::rotation::{AccuracyPoint, HeadShape, RotationPlan};
 use crate::spec::Library;
+use crate::spec::Parameters;
 
 const POINTS: &str = include_str!("../../golden/reference_points.txt");
 

@@ -24,9 +24,9 @@ use crate::backend::{Backend, BackendFactory, StartError};
 use crate::case::Level;
 use crate::check::Group;
 use crate::contract::ContractTable;
-use crate::positions::Parameters;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
+use crate::spec::Parameters;
 
 /// Hangs after which a run gives up on a backend.
 pub(super) const MOST_HANGS: usize = 4;

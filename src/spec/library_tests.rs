@@ -1,20 +1,22 @@
 use super::*;
 use crate::numeric::Number;
-use crate::spec::model::{AxisMap, Claim, Pairing, Running, Stated, Step, Tier};
-use crate::spec::resolve::{Widths, axis_of_pairs};
+use crate::spec::model::{Claim, Pairing, Running, Stated, Step, Tier};
+use crate::spec::{HeadShape, HeadSizes, NO_AXIS, Parameters};
 
 fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{}", errors.render(false)))
 }
 
 /// Axis names of the pairs of a scheme at a head width, under default parameters.
-fn pairs(library: &Library, id: &str, head_dim: usize) -> Vec<String> {
+fn pairs(library: &Library, id: &str, head_dim: u32) -> Vec<String> {
     let scheme = library.get(id).expect(id);
-    let mut widths = Widths { head_dim, rotary_dim: head_dim, q_heads: 8, k_heads: 8, parameters: Vec::new() };
-    widths.set_parameters(&scheme.parameters, &[]).expect("parameters");
-    let AxisMap::Shared(runs) = &scheme.axis_map else { panic!("{id} has a map per head") };
-    let axes = axis_of_pairs(runs, &widths).expect("map");
-    axes.into_iter().map(|axis| axis.map_or("none".to_owned(), |axis| scheme.axes[axis].clone())).collect()
+    let parameters = Parameters::defaults(scheme).expect("parameters");
+    let sizes = HeadSizes::new(scheme, &parameters, HeadShape::of_dim(head_dim)).expect("sizes");
+    let rows = sizes.rows().expect("map");
+    let [row] = &rows[..] else { panic!("{id} has a map per head") };
+    row.iter()
+        .map(|&axis| if axis == NO_AXIS { "none".to_owned() } else { scheme.axes[usize::from(axis)].clone() })
+        .collect()
 }
 
 #[test]

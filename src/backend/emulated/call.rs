@@ -14,8 +14,8 @@ use crate::backend::Answer;
 use crate::case::Level;
 use crate::case::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef};
 use crate::numeric::{DType, Dd, Number};
-use crate::positions::Parameters;
 use crate::rotation::{HeadShape, RotationPlan};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Call, memory: &mut [u8]) -> Answer {

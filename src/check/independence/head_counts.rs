@@ -1,8 +1,8 @@
 //! Counts of query and key heads that kernels treat differently.
 
 use crate::check::generator::{Generator, HeadPreset};
-use crate::positions::Parameters;
 use crate::rotation::HeadShape;
+use crate::spec::Parameters;
 
 /// As many key as query heads, groups, one key head, on the first preset of the group. That preset alone if
 /// the manifest or the scheme allows none of them.

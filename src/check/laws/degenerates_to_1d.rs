@@ -10,7 +10,8 @@ use crate::check::judge::{Judge, on_one_axis};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
 use crate::numeric::Dd;
-use crate::positions::{Layout, Parameters, positions};
+use crate::positions::{Layout, positions};
+use crate::spec::Parameters;
 use crate::spec::model::Claim;
 
 pub(in crate::check) struct DegeneratesTo1d;

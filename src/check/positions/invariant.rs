@@ -7,8 +7,9 @@ use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler, layouts};
-use crate::positions::{Parameters, Positions};
+use crate::positions::Positions;
 use crate::property::{Checker, Outcome, invariants::parameters_for};
+use crate::spec::Parameters;
 use crate::spec::model::{self, Invariant, Scope};
 
 /// One stated invariant of one scheme.

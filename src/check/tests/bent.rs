@@ -11,11 +11,12 @@ use crate::case::{Consume, Level};
 use crate::check::{CATALOGUE, Group, Measure, Planned, Stop};
 use crate::contract::ContractTable;
 use crate::numeric::DType;
-use crate::positions::{Layout, Parameters, Segment, positions};
+use crate::positions::{Layout, Segment, positions};
 use crate::report::words;
 use crate::rotation::PlanCache;
 use crate::run::{Context, Options};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::Pairing;
 
 /// Changes a call, or the memory behind it.

@@ -3,13 +3,13 @@
 use crate::numeric::Number;
 use crate::positions::Column;
 use crate::positions::Layout;
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::VisualScope;
 use crate::positions::positions;
 use crate::rotation::{HeadShape, PlanCache, PlanError};
-use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::expr::{EvalError, Expr, Name};
+use crate::spec::{HeadError, Library};
 
 use super::judge::Judge;
 use super::scope::{Base, PlaceScope, measured_cells};
@@ -109,7 +109,7 @@ impl Judge<'_> {
         for &shape in shapes {
             let plan = match plans.plan(self.scheme, self.parameters, shape) {
                 Ok(plan) => plan,
-                Err(error @ PlanError::Formula { .. }) => return Err(error.into()),
+                Err(error @ PlanError { error: HeadError::Formula { .. }, .. }) => return Err(error.into()),
                 Err(error) => {
                     refused = Some(error);
                     continue;

@@ -1,7 +1,8 @@
 //! Why an invariant could not be evaluated.
 
-use crate::positions::{ParameterError, PositionError};
+use crate::positions::PositionError;
 use crate::rotation::PlanError;
+use crate::spec::ParameterError;
 use crate::spec::expr::EvalError;
 
 /// Why an invariant could not be evaluated.

@@ -1,8 +1,9 @@
 //! What a rule says of a scheme, and why it may say nothing.
 
 use crate::numeric::NumberError;
-use crate::positions::{Layout, ParameterError, PositionError};
+use crate::positions::{Layout, PositionError};
 use crate::rotation::PlanError;
+use crate::spec::ParameterError;
 
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq)]

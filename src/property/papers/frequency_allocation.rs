@@ -2,6 +2,7 @@
 
 use crate::rotation::PlanCache;
 use crate::rotation::{HeadShape, NO_AXIS, PlanError, RotationPlan};
+use crate::spec::HeadError;
 
 use super::subject::{Role, Subject};
 use super::{Decision, PropertyError};
@@ -29,7 +30,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     for head_dim in HEAD_DIMS {
         let plan = match plans.plan(subject.scheme, subject.parameters, HeadShape::of_dim(head_dim)) {
             Ok(plan) => plan,
-            Err(error @ PlanError::Formula { .. }) => return Err(error.into()),
+            Err(error @ PlanError { error: HeadError::Formula { .. }, .. }) => return Err(error.into()),
             Err(error) => {
                 refused.get_or_insert(error);
                 continue;

@@ -2,7 +2,7 @@
 
 use crate::numeric::Number;
 use crate::positions::sweep::Extent;
-use crate::positions::{Parameters, check};
+use crate::spec::Parameters;
 use crate::spec::expr::{Expr, Name};
 use crate::spec::model::{Scheme, Step};
 
@@ -24,7 +24,7 @@ pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
             continue;
         }
         for other in others(value)? {
-            if check(scheme, parameter, &other).is_err() {
+            if parameter.check(&other).is_err() {
                 continue;
             }
             let set = [(parameter.name.clone(), other.clone())];

@@ -29,6 +29,7 @@ pub(super) fn load(node: &Node, context: &OfferContext<'_>, sink: &mut Sink) -> 
     let groups: Vec<HeadGroup> = groups.into_iter().collect::<Option<_>>()?;
     if groups.iter().filter(|group| group.heads.is_none()).count() > 1 {
         sink.push(node.error("only one group of heads can be the rest"));
+        return None;
     }
     Some(AxisMap::PerHead(groups))
 }

@@ -11,7 +11,6 @@ use crate::spec::yaml::{Key, Node};
 
 use super::formula::formula;
 use super::offer::{KnownLet, OfferContext};
-use super::parameters::check_value;
 
 /// An `equals` that has to be looked up once all schemes are known.
 #[derive(Debug, Clone)]
@@ -134,7 +133,7 @@ fn with(node: &Node, around: &SchemeParts<'_>) -> Result<Vec<(String, Number)>, 
                 .suggest(closest(&key.text, names))
         })?;
         let value = node.number(&format!("a value of `{}`", key.text))?;
-        check_value(parameter, &value).map_err(|message| node.error(message))?;
+        parameter.check(&value).map_err(|wrong| node.error(format!("`{}` {wrong}", key.text)))?;
         values.push((key.text.clone(), value));
     }
     Ok(values)

@@ -1,6 +1,5 @@
 //! `parameters:` and the `base` of `frequencies:`.
 
-use crate::numeric::Number;
 use crate::spec::diagnostic::{Sink, SpecError};
 use crate::spec::expr::{Name, Names, Type};
 use crate::spec::fields::{Fields, is_identifier};
@@ -104,21 +103,5 @@ fn default_of(node: &Node) -> &Node {
 /// A default that is a plain number must keep the parameter's own limits.
 fn check_default(parameter: &Parameter, node: &Node) -> Result<(), SpecError> {
     let Some(value) = parameter.default.constant() else { return Ok(()) };
-    check_value(parameter, value).map_err(|message| default_of(node).error(message))
-}
-
-/// Whether a parameter may have this value; the error says why not.
-pub(super) fn check_value(parameter: &Parameter, value: &Number) -> Result<(), String> {
-    use std::cmp::Ordering::{Greater, Less};
-    let name = &parameter.name;
-    if parameter.integer && !value.is_integer() {
-        return Err(format!("`{name}` must be a whole number, found {value}"));
-    }
-    if let Some(min) = parameter.min.as_ref().filter(|min| value.cmp(min) == Less) {
-        return Err(format!("`{name}` must be at least {min}, found {value}"));
-    }
-    if let Some(max) = parameter.max.as_ref().filter(|max| value.cmp(max) == Greater) {
-        return Err(format!("`{name}` must be at most {max}, found {value}"));
-    }
-    Ok(())
+    parameter.check(value).map_err(|wrong| default_of(node).error(format!("`{}` {wrong}", parameter.name)))
 }

@@ -1,10 +1,10 @@
 //! Values of a scheme's parameters: defaults, overrides, and the checks both must pass.
 
-use std::fmt;
-
 use crate::numeric::Number;
-use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
-use crate::spec::model::{Parameter, Scheme};
+
+use super::diagnostic::closest;
+use super::expr::{Env, EvalError, Expr, Fold, Name, NameId};
+use super::model::{Parameter, Scheme};
 
 /// Values of a scheme's parameters, and the transformer layer (0 unless set).
 ///
@@ -33,8 +33,7 @@ impl Parameters {
             if parameters.set[index] {
                 return Err(ParameterError::Twice { scheme: scheme.id(), name: name.clone() });
             }
-            check(scheme, &scheme.parameters[index], value)?;
-            parameters.values[index] = Some(value.clone());
+            parameters.values[index] = Some(scheme.parameters[index].checked(scheme, value.clone())?);
             parameters.set[index] = true;
         }
         for (index, parameter) in scheme.parameters.iter().enumerate() {
@@ -44,10 +43,9 @@ impl Parameters {
             let value = parameter.default.number(&parameters).map_err(|error| ParameterError::Default {
                 scheme: scheme.id(),
                 name: parameter.name.clone(),
-                error,
+                error: Box::new(error),
             })?;
-            check(scheme, parameter, &value)?;
-            parameters.values[index] = Some(value);
+            parameters.values[index] = Some(parameter.checked(scheme, value)?);
         }
         Ok(parameters)
     }
@@ -129,41 +127,43 @@ impl Env for Parameters {
     }
 }
 
-/// Whether a value is in the range that the scheme declares for a parameter.
-pub(crate) fn check(scheme: &Scheme, parameter: &Parameter, value: &Number) -> Result<(), ParameterError> {
-    let wrong = |what: String| {
-        Err(ParameterError::Value {
-            scheme: scheme.id(),
-            name: parameter.name.clone(),
-            value: value.to_string(),
-            expected: what,
-        })
-    };
-    if parameter.integer && !value.is_integer() {
-        return wrong("an integer".to_owned());
+impl Parameter {
+    /// Whether the parameter may have this value.
+    ///
+    /// # Errors
+    /// What is allowed and what was found, such as "must be at least 0, found -1".
+    pub fn check(&self, value: &Number) -> Result<(), String> {
+        let expected = match (&self.min, &self.max) {
+            _ if self.integer && !value.is_integer() => "an integer".to_owned(),
+            (Some(min), _) if value < min => format!("at least {min}"),
+            (_, Some(max)) if value > max => format!("at most {max}"),
+            _ => return Ok(()),
+        };
+        Err(format!("must be {expected}, found {value}"))
     }
-    match (&parameter.min, &parameter.max) {
-        (Some(min), _) if value < min => wrong(format!("at least {min}")),
-        (_, Some(max)) if value > max => wrong(format!("at most {max}")),
-        _ => Ok(()),
+
+    /// [`Parameter::check`], as an error that names the scheme.
+    pub(super) fn checked(&self, scheme: &Scheme, value: Number) -> Result<Number, ParameterError> {
+        let refused = |wrong| ParameterError::Value { scheme: scheme.id(), name: self.name.clone(), wrong };
+        self.check(&value).map_err(refused).map(|()| value)
     }
 }
 
 /// Why parameters have no values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ParameterError {
     /// The scheme has no parameter of this name.
+    #[error("{scheme} has no parameter `{name}`; {help}")]
     Unknown {
         /// Scheme and profile.
         scheme: String,
         /// Name that was set.
         name: String,
-        /// Names there are.
-        known: Vec<String>,
-        /// The one that may have been meant.
-        suggestion: Option<String>,
+        /// The name that may have been meant, or those there are.
+        help: String,
     },
     /// One parameter was set twice.
+    #[error("parameter `{name}` of {scheme} is set twice")]
     Twice {
         /// Scheme and profile.
         scheme: String,
@@ -171,59 +171,35 @@ pub enum ParameterError {
         name: String,
     },
     /// The value is not allowed.
+    #[error("parameter `{name}` of {scheme} {wrong}")]
     Value {
         /// Scheme and profile.
         scheme: String,
         /// Name of the parameter.
         name: String,
-        /// Value found.
-        value: String,
-        /// What is allowed.
-        expected: String,
+        /// What is allowed and what was found.
+        wrong: String,
     },
     /// The default cannot be computed.
+    #[error("parameter `{name}` of {scheme} has no default here: {error}")]
     Default {
         /// Scheme and profile.
         scheme: String,
         /// Name of the parameter.
         name: String,
         /// Why not.
-        error: EvalError,
+        error: Box<EvalError>,
     },
 }
 
 impl ParameterError {
     fn unknown(scheme: &Scheme, name: &str) -> Self {
-        let known: Vec<String> = scheme.parameters.iter().map(|parameter| parameter.name.clone()).collect();
-        let near = known.iter().map(|other| (strsim::damerau_levenshtein(other, name), other)).min();
-        let suggestion =
-            near.filter(|(distance, other)| *distance <= 1 + other.len() / 4).map(|(_, other)| other.clone());
-        ParameterError::Unknown { scheme: scheme.id(), name: name.to_owned(), known, suggestion }
+        let known: Vec<&str> = scheme.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        let help = match closest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if known.is_empty() => "it has none".to_owned(),
+            None => format!("it has {}", known.join(", ")),
+        };
+        ParameterError::Unknown { scheme: scheme.id(), name: name.to_owned(), help }
     }
 }
-
-impl fmt::Display for ParameterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ParameterError::Unknown { scheme, name, known, suggestion } => {
-                write!(f, "{scheme} has no parameter `{name}`")?;
-                if let Some(suggestion) = suggestion {
-                    write!(f, "; did you mean `{suggestion}`?")
-                } else if known.is_empty() {
-                    f.write_str("; it has none")
-                } else {
-                    write!(f, "; it has {}", known.join(", "))
-                }
-            }
-            ParameterError::Twice { scheme, name } => write!(f, "parameter `{name}` of {scheme} is set twice"),
-            ParameterError::Value { scheme, name, value, expected } => {
-                write!(f, "parameter `{name}` of {scheme} must be {expected}, found {value}")
-            }
-            ParameterError::Default { scheme, name, error } => {
-                write!(f, "parameter `{name}` of {scheme} has no default here: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ParameterError {}
