@@ -7,7 +7,7 @@ pub mod host;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
-mod manifest_values;
+mod manifest_mistakes;
 pub mod timing;
 
 use std::fmt;
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 pub use crate::case::call::Call;
 pub use float_environment::FloatEnvironment;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Vocabulary};
 pub use timing::{Timed, Timing};
 
 /// How a call ended.

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::check::{BackendArguments, factory, seconds};
 use super::{Stop, library, named, print};
+use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::report;
@@ -67,7 +68,9 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
         samples: a.samples,
         seconds: seconds("seconds", a.seconds)?.as_secs_f64(),
     };
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let names = Vocabulary { schemes: &library, contracts: &contracts };
+    let factory = factory(a.backend.as_deref(), &a.run, names)?;
     let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     let bar = indicatif::ProgressBar::new_spinner();
     let found = run::bench(&mut *backend, &library, &options, &|what| {

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::{Stop, library, named, parameter, print, print_to};
 use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
-use crate::backend::{BackendFactory, Manifest};
+use crate::backend::{BackendFactory, Manifest, Vocabulary};
 use crate::case::{Case, Level};
 use crate::check::{Verdict, bands::BANDS};
 use crate::contract::ContractTable;
@@ -140,8 +140,12 @@ pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Stop> {
         .ok_or_else(|| Stop::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")))
 }
 
-/// What starts the backend that a user named; none: the embedded kernel.
-pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> Result<Box<dyn BackendFactory>, Stop> {
+/// What starts the backend that a user named; none: the embedded kernel. Its manifest may use these names.
+pub(super) fn factory<'a>(
+    backend: Option<&Path>,
+    arguments: &BackendArguments,
+    names: Vocabulary<'a>,
+) -> Result<Box<dyn BackendFactory + 'a>, Stop> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
     match backend {
@@ -150,7 +154,7 @@ pub(super) fn factory(backend: Option<&Path>, arguments: &BackendArguments) -> R
         Some(path) => {
             let worker = std::env::current_exe()
                 .map_err(|e| Stop::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
-            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout })))
+            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout }, names)))
         }
     }
 }
@@ -188,7 +192,7 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, Stop> {
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let report = judge(&*factory, &context, &options)?;
     let again = a.run.again(a.backend.as_deref(), &a.contract.contract);
     let text = match a.format {
@@ -268,14 +272,6 @@ pub(super) fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) ->
         let why = format!("--contract {dtype}=...: the backend has no dtype {dtype}, only {}", known.join(", "));
         return Err(Stop::usage(why));
     }
-    for (level, declared) in &manifest.levels {
-        for (dtype, own) in &declared.contracts {
-            let resolved = contracts.in_force(*dtype, Some(own)).map_or(Ok(()), |d| d.resolve(contracts).map(drop));
-            resolved.map_err(|why| {
-                Stop::new(ExitCode::NotStarted, format!("manifest, levels.{level}.contract ({dtype}): {why}"))
-            })?;
-        }
-    }
     Ok(())
 }
 
@@ -305,7 +301,7 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
     let case: Case = a.case.parse().map_err(Stop::usage)?;
     library.get(&case.scheme).map_err(Stop::usage)?;
     let contracts = contracts(&a.contract)?;
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     contracts_exist(backend.manifest(), &contracts)?;
     let context =
@@ -333,7 +329,9 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, Stop> {
 }
 
 pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, Stop> {
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let library = library(&a.run.spec)?;
+    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
     let manifest = backend.manifest();
     let mut out = Vec::new();

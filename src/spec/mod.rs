@@ -14,6 +14,6 @@ pub mod witness;
 pub mod yaml;
 
 pub use catalogue::{Catalogue, CatalogueEntry};
-pub use diagnostic::{SpecError, SpecErrors, closest as suggest};
+pub use diagnostic::{SpecError, SpecErrors, closest as suggest, hint};
 pub use library::{Library, LookupError};
 pub use model::Scheme;
