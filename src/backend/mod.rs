@@ -9,12 +9,12 @@ mod interface;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
-mod manifest_values;
+mod manifest_mistakes;
 pub mod timing;
 
 pub use crate::case::call::Call;
 pub use call_answer::{Answer, Death, End};
 pub use float_environment::{FloatEnvironment, FloatSetting};
 pub use interface::{Backend, BackendFactory, BadAccess, StartError};
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Vocabulary};
 pub use timing::{Timed, Timing};

@@ -7,7 +7,7 @@ use super::catalogue::CATALOGUE;
 use super::generator::{Generator, Group};
 use super::schedule::{Planned, Schedule};
 use crate::backend::manifest::{Integers, LevelManifest};
-use crate::backend::{Backend, Manifest, host::Host};
+use crate::backend::{Backend, Manifest, Vocabulary, host::Host};
 use crate::case::{Consume, Level, PrepareError, Prepared, prepare};
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
@@ -246,7 +246,9 @@ fn the_smallest_position_has_a_default() {
             "position_dtypes": ["i64"], "head_dims": 64, "q_heads": 1, "k_heads": 1, "max_position": 99{more}}}"#
         )
     };
-    let least = |consumes, more| Manifest::parse(&text(consumes, more)).map(|m| m.min_position);
+    let (schemes, contracts) = (BandWorld::new().library, crate::contract::contracts().expect("no mistakes"));
+    let names = Vocabulary { schemes: &schemes, contracts: &contracts };
+    let least = |consumes, more| Manifest::parse(&text(consumes, more), names).map(|m| m.min_position);
     assert_eq!(least("", ""), Ok(-99));
     assert_eq!(least(r#", "cos_sin_cache""#, ""), Ok(0));
     assert_eq!(least(r#", "cos_sin_cache""#, r#", "min_position": -5"#), Ok(-5));

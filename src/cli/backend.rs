@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::backend::BackendFactory;
 use crate::backend::host::HostFactory;
 use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::{BackendFactory, Vocabulary};
 use crate::contract::ContractTable;
 use crate::run::{ExitCode, Progress, ReplayCommand, RunError};
 
@@ -63,11 +63,12 @@ pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, RunError> {
     )
 }
 
-/// What starts the backend that a user named; none: the embedded kernel.
-pub(super) fn factory(
+/// What starts the backend that a user named; none: the embedded kernel. Its manifest may use these names.
+pub(super) fn factory<'a>(
     backend: Option<&Path>,
     arguments: &BackendArguments,
-) -> Result<Box<dyn BackendFactory>, RunError> {
+    names: Vocabulary<'a>,
+) -> Result<Box<dyn BackendFactory + 'a>, RunError> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
     match backend {
@@ -76,7 +77,7 @@ pub(super) fn factory(
         Some(path) => {
             let worker = std::env::current_exe()
                 .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
-            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout })))
+            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout }, names)))
         }
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::arguments::{TableOrJson, library, named};
 use super::backend::{BackendArguments, factory, seconds};
 use super::output::Sink;
+use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::report;
@@ -61,7 +62,9 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
         samples: a.samples,
         seconds: seconds("seconds", a.seconds)?.as_secs_f64(),
     };
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+    let names = Vocabulary { schemes: &library, contracts: &contracts };
+    let factory = factory(a.backend.as_deref(), &a.run, names)?;
     let mut backend = factory.start()?;
     let bar = indicatif::ProgressBar::new_spinner();
     let found = run::bench(&mut *backend, &library, &options, &|what| {

@@ -10,6 +10,7 @@ use super::backend::{
     stop_on_signals,
 };
 use super::output::{Sink, complain_of};
+use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::{DType, Number};
 use crate::report;
@@ -192,6 +193,6 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
     stop_on_signals();
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     Ok(Session { factory: &*factory, context: &context, options: &options }.run(reports))
 }

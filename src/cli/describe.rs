@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::arguments::library;
 use super::backend::{BackendArguments, factory};
 use super::output::print;
+use crate::backend::Vocabulary;
 use crate::check::bands::BANDS;
 use crate::run::{self, ExitCode, RunError};
 
@@ -19,7 +21,9 @@ pub(super) struct DescribeArguments {
 }
 
 pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, RunError> {
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let library = library(&a.run.spec)?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let backend = factory.start()?;
     let manifest = backend.manifest();
     let mut out = Vec::new();

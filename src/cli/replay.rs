@@ -7,6 +7,7 @@ use clap::Args;
 use super::arguments::library;
 use super::backend::{BackendArguments, ContractArguments, INTERRUPTED, contracts, factory};
 use super::output::print;
+use crate::backend::Vocabulary;
 use crate::case::Case;
 use crate::check::Stop;
 use crate::report::words;
@@ -30,7 +31,7 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
     let case: Case = a.case.parse().map_err(RunError::usage)?;
     library.get(&case.scheme).map_err(RunError::usage)?;
     let contracts = contracts(&a.contract)?;
-    let factory = factory(a.backend.as_deref(), &a.run)?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let mut backend = factory.start()?;
     contracts_exist(backend.manifest(), &contracts)?;
     let context =

@@ -10,7 +10,7 @@ use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, progress_bar, stop_on_signals,
 };
 use super::output::{Sink, print};
-use crate::backend::BackendFactory;
+use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
 use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
@@ -174,7 +174,8 @@ fn make(a: &RecordArguments) -> Result<ExitCode, RunError> {
     let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let (snapshot, left_out) = recorded(&*factory, &context, &options, &a.files)?;
     let bytes = save(file, &snapshot)?;
     let about = &snapshot.about;
@@ -339,7 +340,8 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, RunError> {
     let contracts = contracts(&a.contract)?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let found = compared(&a.files, &context, &*factory, &narrowed)?;
     let (code, verdict) = judged(&found.comparison);
     let mut report =
@@ -373,7 +375,8 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, RunError> {
     let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let found = compared(&a.files, &context, &*factory, &|_| true)?;
     let (snapshot, left_out) = recorded(&*factory, &context, &found.options, &a.files)?;
     let name = a.files.file.display();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::spec::suggest;
+use crate::spec::hint;
 
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
@@ -218,10 +218,6 @@ pub fn key(name: &str) -> Result<&'static Key, String> {
         let known = KEYS.iter().map(|key| key.name);
         format!("unknown key {name:?}{}", hint(name, known))
     })
-}
-
-pub(super) fn hint<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
-    suggest(text, known).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
 impl Takes {

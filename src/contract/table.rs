@@ -3,8 +3,8 @@
 use super::arithmetic::{ClassRule, Contract};
 use super::declaration::Declaration;
 use super::frequency_rule::FrequencyRule;
-use super::keys::hint;
 use crate::numeric::DType;
+use crate::spec::hint;
 
 /// All classes and ways that `spec/contracts.yaml` declares, in its order.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -66,24 +66,16 @@ pub fn angle_limits(contracts: &[ContractInForce], results: &[CheckResult]) -> V
     all
 }
 
-/// That every contract in force exists, and that `--contract` names dtypes of the backend.
+/// That `--contract` names dtypes of the backend.
 ///
 /// # Errors
-/// [`ExitCode::Usage`] for the user's, [`ExitCode::NotStarted`] for the manifest's.
+/// [`ExitCode::Usage`] if it does not.
 pub fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), RunError> {
     let missing = contracts.overrides.iter().filter_map(|(dtype, _)| *dtype).find(|d| !manifest.dtypes.contains(d));
     if let Some(dtype) = missing {
         let known: Vec<&str> = manifest.dtypes.iter().map(|d| d.name()).collect();
         let why = format!("--contract {dtype}=...: the backend has no dtype {dtype}, only {}", known.join(", "));
         return Err(RunError::new(ExitCode::Usage, why));
-    }
-    for (level, declared) in &manifest.levels {
-        for (dtype, own) in &declared.contracts {
-            let resolved = contracts.in_force(*dtype, Some(own)).map_or(Ok(()), |d| d.resolve(contracts).map(drop));
-            resolved.map_err(|why| {
-                RunError::new(ExitCode::NotStarted, format!("manifest, levels.{level}.contract ({dtype}): {why}"))
-            })?;
-        }
     }
     Ok(())
 }

@@ -229,6 +229,11 @@ impl Sink {
     }
 }
 
+/// What may have been meant, as the end of a message; empty if nothing is like it.
+pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    closest(word, candidates).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
+}
+
 /// The candidate that is most like a word, if one is like it at all.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut best: Option<(f64, &str)> = None;

@@ -15,7 +15,7 @@ pub mod witness;
 pub mod yaml;
 
 pub use catalogue::{Catalogue, CatalogueEntry};
-pub use diagnostic::{SpecError, SpecErrors, closest as suggest};
+pub use diagnostic::{SpecError, SpecErrors, closest as suggest, hint};
 pub(crate) use heads::HeadSizes;
 pub use heads::{HeadError, HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS};
 pub use library::{Library, LookupError};

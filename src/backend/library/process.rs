@@ -1,11 +1,12 @@
 //! The worker as a child process: started, spoken to, buried.
 
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use super::shared::SharedMemory;
@@ -25,12 +26,25 @@ pub struct LibraryOptions {
     pub timeout: Duration,
 }
 
+/// What a worker is started with.
+#[derive(Clone)]
+pub(super) struct Launch {
+    /// The library as the user named it.
+    pub(super) shown: String,
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// How it is run.
+    pub(super) options: LibraryOptions,
+}
+
 /// A running worker process.
 pub(super) struct Worker {
     child: Child,
     input: Option<ChildStdin>,
     replies: Receiver<Reply>,
     printed: Arc<Mutex<Vec<u8>>>,
+    /// Reads what it prints, until nobody can print any more.
+    reader: JoinHandle<()>,
 }
 
 /// A worker whose library is open, and what the library says.
@@ -60,13 +74,14 @@ const KEPT_BYTES: usize = 2048;
 
 impl Worker {
     /// Starts a worker and waits until the library is open.
-    pub(super) fn start(library: &Path, options: &LibraryOptions, memory: &SharedMemory) -> Result<Started, String> {
+    pub(super) fn start(launch: &Launch, memory: &SharedMemory) -> Result<Started, String> {
+        let options = &launch.options;
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
             .arg("--arena")
             .arg(memory.descriptor().to_string())
             .arg("--library")
-            .arg(library)
+            .arg(&launch.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -87,7 +102,7 @@ impl Worker {
         });
         let printed = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&printed);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut chunk = [0u8; 1024];
             while let Ok(n @ 1..) = errors.read(&mut chunk) {
                 if let Ok(mut kept) = kept.lock() {
@@ -97,20 +112,23 @@ impl Worker {
                 }
             }
         });
-        let mut worker = Worker { child, input, replies, printed };
+        let mut worker = Worker { child, input, replies, printed, reader };
         match worker.replies.recv_timeout(options.start_timeout) {
             Ok(Reply::Open { manifest, exports, float, device }) => {
                 Ok(Started { worker, manifest, exports, float, device })
             }
-            Ok(Reply::Refused { why }) => Err(why),
+            Ok(Reply::Refused { why }) => Err(worker.with_last_words(why)),
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
                 Err("the worker broke the protocol".into())
             }
-            Ok(Reply::Fault { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
+            Ok(Reply::Fault { .. }) | Err(RecvTimeoutError::Disconnected) => {
+                Err(format!("it died while it was loaded, described or opened: {}", worker.epitaph()))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(format!("it died while loading: {}", worker.epitaph())),
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = worker.child.kill();
+                let why = format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout);
+                Err(worker.with_last_words(why))
+            }
         }
     }
 
@@ -159,8 +177,23 @@ impl Worker {
             },
             Err(e) => End::Unknown { why: e.to_string() },
         };
-        let printed = self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default();
-        Death { end, printed }
+        Death { end, printed: self.last_words() }
+    }
+
+    /// The last that a process printed which prints no more.
+    fn last_words(&self) -> String {
+        // A process that the library started, and that lives on, may hold the pipe open.
+        let limit = Instant::now() + Duration::from_millis(100);
+        while !self.reader.is_finished() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default()
+    }
+
+    /// An error of a start, and the last that the process printed.
+    fn with_last_words(&self, why: String) -> String {
+        let printed = self.last_words();
+        if printed.is_empty() { why } else { format!("{why}; it printed: {printed}") }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::run::session::results;
 use crate::spec::model::Pairing;
 
 /// Makes the faulty backend, or says why there is none.
-pub type Inject<'a> = dyn Fn(&Fault) -> Result<Box<dyn BackendFactory>, String> + Sync + 'a;
+pub type Inject<'a> = dyn Fn(&Fault) -> Result<Box<dyn BackendFactory + 'a>, String> + Sync + 'a;
 
 /// Tries every fault in every storage type that it exists in. `progress` gets (done, all).
 #[must_use]
