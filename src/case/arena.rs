@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Memory;
+use super::{Memory, Order};
 use super::call::TensorView;
 use super::data::Tensor;
 use crate::numeric::DType;
@@ -133,29 +133,40 @@ impl Arena {
 
     /// Room for a tensor. `output`: one in memory of its own.
     pub(super) fn tensor(&mut self, name: &'static str, dtype: DType, shape: [usize; 4], output: bool) -> TensorView {
-        let [_, tokens, heads, channels] = shape;
+        let [batch, tokens, heads, channels] = shape;
         let size = dtype.size();
         // Strides that are free keep rows aligned as the manifest asks for.
         let up = |elements: usize| elements.next_multiple_of((self.alignment / size).max(1));
         let packed = [tokens * heads * channels, heads * channels, channels, 1];
-        let (lead, pad, stride) = match self.memory {
-            Memory::Packed | Memory::GuardEnd | Memory::GuardStart => (0, 0, packed),
+        let ordered = |order: Order| match order {
+            Order::Packed => (0, 0, packed),
             // Odd paddings, so that nothing stays aligned by accident.
-            Memory::Padded => {
+            Order::Padded => {
                 let head = up(channels + 3);
                 let token = up(heads * head + 5);
                 (0, 8, [up(tokens * token + 7), token, head, 1])
             }
-            Memory::HeadsFirst => {
+            Order::HeadsFirst => (0, 0, [packed[0], channels, tokens * channels, 1]),
+            Order::HeadsFirstPadded => {
                 let token = up(channels + 1);
                 let head = up(tokens * token + 3);
                 (0, 4, [up(heads * head + 5), token, head, 1])
             }
-            Memory::Spread => {
+            Order::TokensFirst => (0, 0, [packed[1], batch * packed[1], channels, 1]),
+            Order::Spread => {
                 let head = up(2 * channels + 1);
                 let token = up(heads * head + 3);
                 (0, 4, [up(tokens * token + 9), token, head, 2])
             }
+        };
+        let (lead, pad, stride) = match self.memory {
+            Memory::GuardEnd | Memory::GuardStart | Memory::Packed => ordered(Order::Packed),
+            Memory::Padded => ordered(Order::Padded),
+            Memory::HeadsFirst => ordered(Order::HeadsFirstPadded),
+            Memory::Spread => ordered(Order::Spread),
+            Memory::Each { out, .. } if output => ordered(out),
+            Memory::Each { q, .. } if name == "q" => ordered(q),
+            Memory::Each { k, .. } => ordered(k),
             // Outputs of their own are packed: a kernel that takes the strides of one side for the other is wrong.
             Memory::Sliced if output => (0, 0, packed),
             Memory::Sliced => {

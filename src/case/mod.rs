@@ -3,6 +3,7 @@
 mod arena;
 pub mod call;
 mod data;
+mod dimensions;
 mod fill;
 mod hard;
 mod input;
@@ -18,12 +19,13 @@ mod watch;
 
 pub use arena::Buffer;
 pub use data::{Data, Tensor, channels_of_pair};
+pub use dimensions::{CallDimensions, Dimension, octave};
 pub use fill::fill;
 pub use input::Case;
 pub use position_source::{CONVERGENTS, PositionSource};
 pub use prepare::{Prepared, prepare, prepare_within};
 pub use tables::MAX_CACHE_ROWS;
-pub use terms::{Alias, Consume, Level, Memory, Strides};
+pub use terms::{Alias, Consume, Level, Memory, Order, Strides};
 pub use token::{TokenError, pairing_name};
 pub use truth::{FLOAT_POISON, HUGE_POISON, PrepareError, Truth};
 pub use watch::{Change, MemoryPlace, Part, TensorElement};

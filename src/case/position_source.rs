@@ -20,7 +20,16 @@ pub enum PositionSource {
         /// Largest.
         high: i64,
     },
-    /// The same, and both ends are among them: on every axis one token is at `high` and, if there are two, one at `low`.
+    /// Any integer in low..=high on one axis, 0 on the others.
+    Axis {
+        /// The axis; beyond the last of a scheme, its last.
+        axis: u8,
+        /// Smallest.
+        low: i64,
+        /// Largest.
+        high: i64,
+    },
+    /// Any integer in low..=high, and both ends are among them: on every axis one token is at `high` and, if there are two, one at `low`.
     Span {
         /// Smallest.
         low: i64,
@@ -100,6 +109,7 @@ impl PositionSource {
                 ));
             }
             PositionSource::Random { low, high }
+            | PositionSource::Axis { low, high, .. }
             | PositionSource::Span { low, high }
             | PositionSource::Fractions { low, high, .. }
             | PositionSource::QuarterTurns { low, high } => (low, high),
@@ -123,6 +133,9 @@ impl PositionSource {
         }
         let one = |axis: usize, row: usize, token: usize| {
             let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token as u64);
+            if matches!(self, PositionSource::Axis { axis: one, .. } if usize::from(*one).min(axes - 1) != axis) {
+                return Ok(Dd::from_f64(0.0));
+            }
             let value = self.one(&mut rng, dtype, (token + axis) % tokens.max(1));
             value.map(Dd::from_f64)
         };
@@ -135,7 +148,9 @@ impl PositionSource {
     fn one(&self, rng: &mut Rng, dtype: DType, turn: usize) -> Result<f64, String> {
         let value = match *self {
             PositionSource::Layout { .. } => 0.0,
-            PositionSource::Random { low, high } => rng.between(low, high) as f64,
+            PositionSource::Random { low, high } | PositionSource::Axis { low, high, .. } => {
+                rng.between(low, high) as f64
+            }
             PositionSource::Span { low, high } => match turn {
                 0 => high as f64,
                 1 => low as f64,
@@ -190,6 +205,7 @@ impl fmt::Display for PositionSource {
             PositionSource::Layout { shift: 0 } => Ok(()),
             PositionSource::Layout { shift } => write!(f, ",shift={shift}"),
             PositionSource::Random { low, high } => write!(f, ",random={low}..{high}"),
+            PositionSource::Axis { axis, low, high } => write!(f, ",axis={axis}:{low}..{high}"),
             PositionSource::Span { low, high } => write!(f, ",span={low}..{high}"),
             PositionSource::Fractions { low, high, parts } => write!(f, ",fractions={low}..{high}/{parts}"),
             PositionSource::QuarterTurns { low, high } => write!(f, ",quarter-turns={low}..{high}"),

@@ -89,6 +89,19 @@ impl Prepared {
         }
     }
 
+    /// Tokens of each packed sequence, as the call is told; empty where nothing is packed.
+    #[must_use]
+    pub fn sequence_lengths(&self) -> Vec<i64> {
+        let Some((at, count)) = self.call.qk().and_then(|qk| qk.sequences) else { return Vec::new() };
+        let table = self.tables.iter().find(|(offset, _)| *offset == at).map_or(&[][..], |(_, bytes)| bytes);
+        let starts: Vec<i64> = table
+            .chunks_exact(8)
+            .take(count + 1)
+            .map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap_or_default()))
+            .collect();
+        starts.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
     /// Reads the outputs: q, k.
     #[must_use]
     pub fn read(&self, memory: &[u8]) -> (Tensor, Tensor) {

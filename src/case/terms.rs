@@ -134,6 +134,44 @@ pub enum Memory {
     FarRows,
     /// The same for tokens.
     FarTokens,
+    /// Each tensor in an order of its own.
+    Each {
+        /// Queries that go in.
+        q: Order,
+        /// Keys that go in.
+        k: Order,
+        /// Outputs of their own.
+        out: Order,
+    },
+}
+
+/// How one tensor of [batch, token, head, channel] lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As named, no gaps.
+    Packed,
+    /// The same order, with gaps after every head, token and row.
+    Padded,
+    /// [batch, head, token, channel], no gaps.
+    HeadsFirst,
+    /// [batch, head, token, channel], with gaps after every token, head and row.
+    HeadsFirstPadded,
+    /// [token, batch, head, channel], no gaps.
+    TokensFirst,
+    /// As padded, and channels two apart.
+    Spread,
+}
+
+impl Order {
+    /// Every order with its name, in the order of reports.
+    pub const ALL: [(&'static str, Order); 6] = [
+        ("packed", Order::Packed),
+        ("padded", Order::Padded),
+        ("heads-first", Order::HeadsFirst),
+        ("heads-first-padded", Order::HeadsFirstPadded),
+        ("tokens-first", Order::TokensFirst),
+        ("spread", Order::Spread),
+    ];
 }
 
 impl Memory {
@@ -141,5 +179,19 @@ impl Memory {
     #[must_use]
     pub fn is_far(self) -> bool {
         matches!(self, Memory::FarRows | Memory::FarTokens)
+    }
+
+    /// The orders of q, k and outputs, where each tensor has one of its own or all have the same; `None` for those memories
+    /// that are about more than order.
+    #[must_use]
+    pub fn orders(self) -> Option<[Order; 3]> {
+        match self {
+            Memory::Packed => Some([Order::Packed; 3]),
+            Memory::Padded => Some([Order::Padded; 3]),
+            Memory::HeadsFirst => Some([Order::HeadsFirstPadded; 3]),
+            Memory::Spread => Some([Order::Spread; 3]),
+            Memory::Each { q, k, out } => Some([q, k, out]),
+            _ => None,
+        }
     }
 }

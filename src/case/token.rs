@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Alias, Case, Data, Level, Memory, PositionSource};
+use super::{Alias, Case, Data, Level, Memory, Order, PositionSource};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -50,6 +50,25 @@ fn name_of<T: PartialEq>(all: &[(&'static str, T)], item: &T) -> &'static str {
     all.iter().find(|(_, i)| i == item).map_or("?", |(n, _)| n)
 }
 
+fn memory_name(memory: Memory) -> String {
+    match memory {
+        Memory::Each { q, k, out } => [q, k, out].map(|order| name_of(&Order::ALL, &order)).join("/"),
+        memory => name_of(&MEMORY, &memory).to_owned(),
+    }
+}
+
+fn memory(key: &str, value: &str) -> Result<Memory, String> {
+    let orders: Vec<&str> = value.split('/').collect();
+    if orders.len() == 1 {
+        return pick(key, value, &MEMORY);
+    }
+    let order = |name: &&str| pick(key, name, &Order::ALL);
+    match orders.iter().map(order).collect::<Result<Vec<_>, _>>()?[..] {
+        [q, k, out] => Ok(Memory::Each { q, k, out }),
+        _ => Err(format!("{key}={value}: expected the orders of q, k and the outputs, Q/K/OUT")),
+    }
+}
+
 /// The name of a pairing in reports, tokens and manifests.
 #[must_use]
 pub fn pairing_name(pairing: Pairing) -> &'static str {
@@ -83,7 +102,7 @@ impl fmt::Display for Case {
         if self.direction < 0 {
             f.write_str(",direction=-1")?;
         }
-        write!(f, ",memory={},alias={}", name_of(&MEMORY, &self.memory), name_of(&ALIAS, &self.alias))?;
+        write!(f, ",memory={},alias={}", memory_name(self.memory), name_of(&ALIAS, &self.alias))?;
         write!(f, ",data={},seed={:x}", name_of(&DATA, &self.data), self.seed)
     }
 }
@@ -122,6 +141,13 @@ fn place(key: &str, value: &str) -> Result<PositionSource, String> {
             PositionSource::Fractions { low, high, parts: number(key, parts)? }
         }
         _ => {
+            if key == "axis" {
+                let (axis, range) =
+                    value.split_once(':').ok_or_else(|| format!("{key}={value}: expected AXIS:LOW..HIGH"))?;
+                let (low, high) = two(key, range, "..")?;
+                let place = PositionSource::Axis { axis: number(key, axis)?, low, high };
+                return place.check().map(|()| place);
+            }
             let (low, high) = two(key, value, "..")?;
             match key {
                 "random" => PositionSource::Random { low, high },
@@ -183,12 +209,14 @@ fn parse(text: &str) -> Result<Case, String> {
             "layout" => {
                 case.layouts = value
                     .split("//")
-                    .map(|row| Layout::parse(row).map_err(|e| format!("layout: {e}")))
+                    // Among packed sequences one may be empty.
+                    .map(|row| if row.is_empty() { Ok(Layout::default()) } else { Layout::parse(row) })
+                    .map(|row| row.map_err(|e| format!("layout: {e}")))
                     .collect::<Result<_, _>>()?;
             }
             "packed" => case.packed = pick(key, value, &[("true", true), ("false", false)])?,
             "window" => case.window = Some(two(key, value, "+")?),
-            "shift" | "random" | "span" | "fractions" | "quarter-turns" => {
+            "shift" | "random" | "axis" | "span" | "fractions" | "quarter-turns" => {
                 if placed {
                     return Err(format!("{key}: the place of the tokens is given twice"));
                 }
@@ -210,7 +238,7 @@ fn parse(text: &str) -> Result<Case, String> {
                 case.scaling = Some(factor);
             }
             "direction" => case.direction = pick(key, value, &[("1", 1), ("-1", -1)])?,
-            "memory" => case.memory = pick(key, value, &MEMORY)?,
+            "memory" => case.memory = memory(key, value)?,
             "alias" => case.alias = pick(key, value, &ALIAS)?,
             "data" => case.data = pick(key, value, &DATA)?,
             "seed" => {
@@ -227,6 +255,9 @@ fn parse(text: &str) -> Result<Case, String> {
     }
     if case.scheme.is_empty() || case.layouts.is_empty() {
         return Err("it must name at least a scheme and a layout".into());
+    }
+    if case.layouts.iter().all(|l| l.tokens() == 0) || !case.packed && case.layouts.iter().any(|l| l.tokens() == 0) {
+        return Err("layout: it has no tokens; only one of several packed sequences may be empty".into());
     }
     if !case.packed && case.layouts.iter().any(|l| l.tokens() != case.layouts[0].tokens()) {
         return Err("all rows of a batch must have the same number of tokens".into());
@@ -260,6 +291,7 @@ mod tests {
             "",
             ",shift=2147483000",
             ",random=-5..5",
+            ",axis=1:7..9",
             ",span=-2147483647..2147483647",
             ",fractions=-2047..2047/1024",
             ",quarter-turns=1..2147483647",
@@ -280,6 +312,21 @@ mod tests {
             let case: Case = line.parse().unwrap();
             assert_eq!((case.memory, case.to_string()), (memory, line));
         }
+        let line = LINE.replace("memory=padded", "memory=heads-first/spread/tokens-first");
+        let case: Case = line.parse().unwrap();
+        let memory = Memory::Each { q: Order::HeadsFirst, k: Order::Spread, out: Order::TokensFirst };
+        assert_eq!((case.memory, case.to_string()), (memory, line));
+    }
+
+    #[test]
+    fn a_packed_sequence_may_be_empty() {
+        let line = "accuracy,scheme=rope@default,level=rotate,dtype=f32,pairing=half,layout=text:2////text:3,packed=true,\
+                    positions=i64,heads=1/0,head-dim=16,memory=packed,alias=out,data=mixed,seed=7";
+        let case: Case = line.parse().unwrap();
+        assert_eq!(case.layouts.iter().map(Layout::tokens).collect::<Vec<_>>(), [2, 0, 3]);
+        assert_eq!(case.to_string(), line);
+        assert!(line.replace(",packed=true", "").parse::<Case>().is_err());
+        assert!(line.replace("text:2////text:3", "//").parse::<Case>().is_err());
     }
 
     #[test]

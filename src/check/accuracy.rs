@@ -62,6 +62,9 @@ impl Check for Accuracy {
                 s.plan(band.name, case);
             }
         }
+        for case in g.cover.map_or_else(Vec::new, |cover| cover.cases(g, self.id())) {
+            s.plan(COVER, case);
+        }
         if g.manifest.batch_layouts {
             let mut case = s.case(uneven_rows(), &heads[0]);
             case.data = Data::Mixed;
@@ -85,6 +88,9 @@ impl Check for Accuracy {
         Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
+
+/// The part of cases from the covering array.
+const COVER: &str = "cover";
 
 /// Contents that every second case has.
 const HARD: [Data; 6] = [Data::Cancel, Data::Extremes, Data::Ties, Data::Subnormal, Data::Powers, Data::Overflow];

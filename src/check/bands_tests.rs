@@ -36,6 +36,7 @@ impl BandWorld {
             cases: 2,
             seed: 1,
             parameters: &[],
+            cover: None,
         })
     }
 

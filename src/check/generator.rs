@@ -1,5 +1,6 @@
 //! Deterministic cases that stay inside a manifest: shapes, layouts, positions.
 
+use super::cover::Cover;
 use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
@@ -64,6 +65,8 @@ pub struct Generator<'a> {
     pub seed: u64,
     /// Parameters set for the whole run.
     pub parameters: &'a [(String, Number)],
+    /// Calls that cover what the level offers; none where that is not asked for.
+    pub cover: Option<&'a Cover>,
 }
 
 /// Most presets of one group.
@@ -173,7 +176,7 @@ impl Generator<'_> {
             && self.plan_fits(heads)
     }
 
-    fn plan_fits(&self, heads: &HeadPreset) -> bool {
+    pub(super) fn plan_fits(&self, heads: &HeadPreset) -> bool {
         let mut parameters = self.parameters.to_vec();
         parameters
             .extend(heads.parameters.iter().filter(|(n, _)| !self.parameters.iter().any(|(m, _)| m == n)).cloned());

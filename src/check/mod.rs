@@ -6,6 +6,7 @@ pub mod bands;
 mod bands_tests;
 mod catalogue;
 mod controls;
+pub mod cover;
 mod definition;
 pub mod failure;
 pub mod generator;

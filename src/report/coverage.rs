@@ -41,6 +41,14 @@ pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result
         let of = if reached.largest == Some(declared) { String::new() } else { format!(", {declared}") };
         writeln!(out, "reached   {level}: largest position judged {largest}: {which}{of}")?;
     }
+    for reach in report.finished.as_ref().map_or(&[][..], |f| &f.reach) {
+        let ((classes, of), (pairs, of_pairs)) = (reach.classes(), reach.pairs());
+        let missed = reach.dimensions.iter().filter(|d| d.reached < d.offered);
+        let missed: Vec<String> = missed.map(|d| format!("{} {}", d.dimension.name(), d.offered - d.reached)).collect();
+        let missed = if missed.is_empty() { String::new() } else { format!("; missed: {}", missed.join(", ")) };
+        let share = 100 * pairs / of_pairs.max(1);
+        writeln!(out, "reach     {}: {classes} of {of} classes, {share} % of {of_pairs} pairs{missed}", reach.level)?;
+    }
     if groups.is_empty() && reached.is_empty() { Ok(()) } else { writeln!(out) }
 }
 

@@ -51,7 +51,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// What a check needs to judge a backend.
     pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
-        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts }
+        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, calls: None }
     }
 
     /// What makes the cases of a group; `None` if there is no such scheme, or the backend has no such level.
@@ -71,6 +71,7 @@ impl<'a> Context<'a> {
             cases: options.cases,
             seed: options.seed,
             parameters: &options.parameters,
+            cover: None,
         })
     }
 

@@ -13,6 +13,7 @@ use super::result::{CheckResult, FailureReport};
 use super::supplied::Supplied;
 use crate::backend::Manifest;
 use crate::case::Level;
+use crate::check::cover::Reach;
 
 /// Version of the form of events and of the JSON report; docs/reports.md says what it promises.
 pub const FORMAT: u32 = 1;
@@ -135,6 +136,8 @@ pub struct UnitNote {
 pub struct Finished {
     /// How far each level that knows positions was judged.
     pub reached: Vec<Reached>,
+    /// What judged calls had of what each level offers.
+    pub reach: Vec<Reach>,
     /// The arithmetic that the backend turned out to have.
     pub grades: Vec<Grade>,
     /// Interrupted before the end.

@@ -25,6 +25,7 @@ mod supplied;
 mod tests;
 mod unit;
 mod verdict;
+mod within;
 
 pub use anchors::{Anchors, SpecStatements, anchors, statements};
 pub use bench::{BenchError, BenchOptions, BenchReport, BenchRow, Seconds, bench};

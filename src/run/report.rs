@@ -1,5 +1,7 @@
 //! What a run found: the fold over its events that reports render. No time, host or thread count is in it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -7,6 +9,8 @@ use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
 use super::event::{Event, Finished, Started};
 use super::result::{CheckResult, FailureReport};
+use crate::case::Level;
+use crate::check::cover::Met;
 
 /// What a run found.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -31,6 +35,9 @@ pub struct RunReport {
     /// Notes of the unit that is running, with their bands.
     #[serde(skip)]
     notes: Vec<(String, String)>,
+    /// Which classes of calls met in judged cases of a level.
+    #[serde(skip)]
+    pub(super) met: BTreeMap<Level, Met>,
 }
 
 impl RunReport {
@@ -46,6 +53,12 @@ impl RunReport {
             Event::Note(note) => self.notes.push((note.band.clone(), note.note.clone())),
             Event::UnitDone(result) => {
                 let mut result = (**result).clone();
+                if let Some(met) = result.met.take() {
+                    match self.met.get_mut(&result.level) {
+                        Some(all) => all.merge(&met),
+                        None => _ = self.met.insert(result.level, met),
+                    }
+                }
                 result.failures = std::mem::take(&mut self.failures);
                 for (band, note) in std::mem::take(&mut self.notes) {
                     result.bands.entry(band).or_default().notes.push(note);

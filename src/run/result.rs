@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::case::{Level, pairing_name};
+use crate::check::cover::Met;
 use crate::check::failure::{Place, Stop};
 use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
 
@@ -95,6 +96,9 @@ pub struct CheckResult {
     pub gaps: Vec<Gap>,
     /// Why not all cases ran.
     pub stopped: Option<Stopped>,
+    /// Which classes of calls met in judged cases; taken when the result is folded into a report.
+    #[serde(skip)]
+    pub met: Option<Met>,
 }
 
 /// Why the cases of a check did not all run.
@@ -131,6 +135,7 @@ impl CheckResult {
             internal: Vec::new(),
             gaps: Vec::new(),
             stopped: None,
+            met: None,
         }
     }
 
@@ -147,6 +152,7 @@ impl CheckResult {
             broken: Vec::new(),
             internal: Vec::new(),
             stopped: Some(why),
+            met: None,
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it happens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,9 +20,10 @@ use super::result::{CheckResult, Stopped};
 use super::supplied::supplied;
 use super::unit::unit;
 use super::verdict::{exit_code, verdict};
-use crate::backend::{Backend, BackendFactory, StartError};
+use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::Level;
 use crate::check::Group;
+use crate::check::cover::Covers;
 use crate::contract::ContractTable;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
@@ -64,7 +65,7 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
-        let mut folded = Folded { report: RunReport::default(), observer };
+        let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), observer };
         let error = self.judge(&mut folded).err();
         folded.finish(self.context, error)
     }
@@ -94,10 +95,11 @@ impl Session<'_> {
             contract_options: context.contracts.options(),
             not_judged: supplied(&manifest, &levels),
             units: units.len(),
-            manifest,
+            manifest: manifest.clone(),
         })));
         let schemes: Vec<String> =
             units.iter().map(|(g, _)| g.scheme.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        folded.covers = covers(&manifest, context, options, &units);
         // The control kernels keep their own contract.
         let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
         let plain = Context {
@@ -119,13 +121,13 @@ impl Session<'_> {
 /// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
 /// report cannot be written.
 pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
-    let (reached, grades, partial) = match report.finished.take() {
-        Some(finished) => (finished.reached, finished.grades, finished.partial),
-        None => (Vec::new(), Vec::new(), false),
+    let (reached, reach, grades, partial) = match report.finished.take() {
+        Some(finished) => (finished.reached, finished.reach, finished.grades, finished.partial),
+        None => (Vec::new(), Vec::new(), Vec::new(), false),
     };
-    let verdict = verdict(report, &reached, error.code);
+    let verdict = verdict(report, &reached, &reach, error.code);
     let (exit_code, error) = (error.code, Some(error.message));
-    let event = Event::Finished(Box::new(Finished { reached, grades, partial, error, verdict, exit_code }));
+    let event = Event::Finished(Box::new(Finished { reached, reach, grades, partial, error, verdict, exit_code }));
     report.fold(&event);
     observer.event(&event);
 }
@@ -133,6 +135,8 @@ pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer
 /// Events, folded as they are passed on.
 struct Folded<'o> {
     report: RunReport,
+    /// What is to be reached of each level.
+    covers: Covers,
     observer: &'o mut dyn Observer,
 }
 
@@ -175,9 +179,11 @@ impl Folded<'_> {
             None => (Vec::new(), Vec::new()),
         };
         let code = error.as_ref().map_or_else(|| exit_code(&self.report, partial), |error| error.code);
-        let verdict = verdict(&self.report, &reached, code);
+        let reach = self.covers.reach(&self.report.met);
+        let verdict = verdict(&self.report, &reached, &reach, code);
         let error = error.map(|error| error.message);
-        self.event(Event::Finished(Box::new(Finished { reached, grades, partial, error, verdict, exit_code: code })));
+        let finished = Finished { reached, reach, grades, partial, error, verdict, exit_code: code };
+        self.event(Event::Finished(Box::new(finished)));
         self.report
     }
 }
@@ -199,7 +205,7 @@ pub fn results(
     options: &Options,
     units: &[(Group, String)],
 ) -> Result<Vec<CheckResult>, StartError> {
-    let mut folded = Folded { report: RunReport::default(), observer: &mut Silent };
+    let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), observer: &mut Silent };
     run_units(factory, context, options, units, &mut folded)?;
     Ok(folded.report.results)
 }
@@ -211,6 +217,7 @@ fn run_units(
     units: &[(Group, String)],
     folded: &mut Folded,
 ) -> Result<(), StartError> {
+    let covers = std::mem::take(&mut folded.covers);
     // Hangs by unit: only units before a unit count, so that the report does not depend on the threads.
     let hung: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     let gave_up = |index: usize| lock(&hung).range(..index).count() >= MOST_HANGS;
@@ -220,7 +227,7 @@ fn run_units(
         }
         let (group, id) = &units[index];
         // A defect of ropecheck in one check must not lose the results of the others.
-        let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, gave_up(index)));
+        let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, &covers, gave_up(index)));
         let result = catch_unwind(guarded).unwrap_or_else(|_| {
             let mut result = CheckResult::new(group, id);
             result.internal.push(format!("ropecheck panicked in check {id}"));
@@ -232,8 +239,8 @@ fn run_units(
         Some(result)
     };
     let mut progress = Progress { units: units.len(), ..Progress::default() };
-    let observer = std::cell::RefCell::new(folded);
-    in_order(
+    let observer = std::cell::RefCell::new(&mut *folded);
+    let run = in_order(
         options.threads,
         units.len(),
         || factory.start(),
@@ -250,7 +257,21 @@ fn run_units(
                 observer.borrow_mut().unit(result);
             }
         },
-    )
+    );
+    folded.covers = covers;
+    run
+}
+
+/// What the calls of a run are to reach, level by level.
+fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
+    let mut levels: BTreeMap<Level, BTreeMap<&str, &Group>> = BTreeMap::new();
+    for (group, _) in units {
+        levels.entry(group.level).or_default().entry(&group.scheme).or_insert(group);
+    }
+    let generators = |schemes: &BTreeMap<&str, &Group>| {
+        schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect()
+    };
+    Covers::new(&levels.values().map(generators).collect::<Vec<_>>())
 }
 
 /// What a panicking thread left behind is whole: every change is one call.

@@ -1,7 +1,7 @@
 //! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Data, Level, Memory, PositionSource};
+use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionSource};
 use crate::check::{Failure, Measure, Stop};
 use crate::positions::{Layout, Segment};
 
@@ -42,7 +42,7 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
     let mut add = |change: &dyn Fn(&mut Case)| {
         let mut simpler = case.clone();
         change(&mut simpler);
-        if simpler != *case {
+        if simpler != *case && simpler.layouts.iter().any(|layout| layout.tokens() > 0) {
             all.push(simpler);
         }
     };
@@ -108,6 +108,9 @@ fn nearer_places(place: PositionSource) -> Vec<PositionSource> {
             vec![PositionSource::Random { low, high: half(low, high) }]
         }
         PositionSource::Random { .. } => Vec::new(),
+        PositionSource::Axis { low, high, .. } => {
+            vec![PositionSource::Layout { shift: 0 }, PositionSource::Random { low, high }]
+        }
         // One number for all tokens, and that nearer to 0.
         PositionSource::Span { low, high } if low == high => [low / 2, low - low.signum()]
             .into_iter()
@@ -170,6 +173,13 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
     }
     if case.memory != Memory::Packed {
         add(&|c| c.memory = Memory::Packed);
+    }
+    if let Memory::Each { q, k, out } = case.memory {
+        let packed = Order::Packed;
+        let one_less = [(packed, k, out), (q, packed, out), (q, k, packed)];
+        for (q, k, out) in one_less.into_iter().filter(|less| *less != (q, k, out)) {
+            add(&|c| c.memory = Memory::Each { q, k, out });
+        }
     }
     if case.alias != Alias::Out && manifest.alias.contains(&Alias::Out) {
         add(&|c| c.alias = Alias::Out);

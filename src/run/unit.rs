@@ -8,7 +8,8 @@ use super::result::{CheckResult, FailureReport, Stopped};
 use super::shrink::shrink;
 use crate::backend::Backend;
 use crate::case::Case;
-use crate::check::{Group, Measure, Planned, Stop};
+use crate::check::cover::{Covers, Met};
+use crate::check::{Generator, Group, Measure, Planned, Stop};
 
 /// Runs that shrinking may take; fewer where each one costs a worker.
 const SHRINKING: usize = 160;
@@ -21,10 +22,15 @@ pub(super) fn unit(
     backend: &mut dyn Backend,
     context: &Context,
     options: &Options,
+    covers: &Covers,
     gave_up: bool,
 ) -> Option<CheckResult> {
     let manifest = backend.manifest().clone();
-    let generator = context.generator(group, &manifest, options)?;
+    let covered = covers.level(group.level);
+    let generator = Generator {
+        cover: covered.map(|(_, cover)| cover),
+        ..context.generator(group, &manifest, options)?
+    };
     let item = Item::find(id, group.level, generator.scheme)?;
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());
@@ -42,7 +48,13 @@ pub(super) fn unit(
         let number = numbers.entry(band.clone()).or_default();
         let id = result.case_id(band, *number);
         *number += 1;
-        let judged = item.judge(case, &mut context.harness(backend));
+        let mut harness = context.harness(backend);
+        harness.calls = covered.map(|_| Vec::new());
+        let judged = item.judge(case, &mut harness);
+        if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged) {
+            let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
+            calls.iter().for_each(|call| met.add_all(&classes.of(call)));
+        }
         result.count(band, &judged);
         let Err(Stop::Failed(failure)) = judged else { continue };
         let hung = failure.hung();

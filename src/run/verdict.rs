@@ -3,8 +3,10 @@
 use super::exit_code::ExitCode;
 use super::in_force::angle_limits;
 use super::reached::Reached;
+use super::within::within;
 use super::report::RunReport;
 use crate::case::Level;
+use crate::check::cover::Reach;
 
 /// The exit code that the contents of a report call for. `partial` says that the user stopped the run.
 #[must_use]
@@ -33,9 +35,9 @@ pub(super) fn exit_code(report: &RunReport, partial: bool) -> ExitCode {
 
 /// The verdict in words. Says what it is about: levels that were given positions are no proof of a scheme.
 #[must_use]
-pub(super) fn verdict(report: &RunReport, reached: &[Reached], code: ExitCode) -> String {
+pub(super) fn verdict(report: &RunReport, reached: &[Reached], reach: &[Reach], code: ExitCode) -> String {
     match code {
-        ExitCode::Conformant => conformant(report, reached),
+        ExitCode::Conformant => conformant(report, reached, reach),
         ExitCode::Nonconformant => "NONCONFORMANT".to_owned(),
         ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
         ExitCode::NothingRan => "NOTHING WAS JUDGED".to_owned(),
@@ -48,17 +50,18 @@ pub(super) fn verdict(report: &RunReport, reached: &[Reached], code: ExitCode) -
     }
 }
 
-fn conformant(report: &RunReport, reached: &[Reached]) -> String {
+fn conformant(report: &RunReport, reached: &[Reached], reach: &[Reach]) -> String {
     let levels: Vec<&str> =
         Level::ALL.iter().filter(|l| report.results.iter().any(|r| r.level == **l)).map(|l| l.name()).collect();
     let contracts = report.started.as_ref().map_or(&[][..], |s| &s.contracts);
     let limits: String = angle_limits(contracts, &report.results).iter().map(|text| format!("; {text}")).collect();
+    let within = report.started.as_ref().map_or_else(String::new, |s| within(&s.manifest, reach));
     if levels == ["apply"] {
         let what = "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged";
-        return what.to_owned() + &limits;
+        return what.to_owned() + &within + &limits;
     }
     let supplied = report.started.as_ref().is_some_and(|s| !s.not_judged.is_empty());
     let apart = if supplied { ", apart from what was not judged" } else { "" };
     let short: String = reached.iter().filter_map(Reached::shortfall).collect();
-    format!("CONFORMANT on levels {}{apart}{short}{limits}", levels.join(", "))
+    format!("CONFORMANT on levels {}{apart}{within}{short}{limits}", levels.join(", "))
 }

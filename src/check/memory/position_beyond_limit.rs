@@ -90,6 +90,7 @@ impl Check for PositionBeyondLimit {
 fn exceeds(case: &Case, limit: i64) -> bool {
     match case.place {
         PositionSource::Random { high, .. }
+        | PositionSource::Axis { high, .. }
         | PositionSource::Span { high, .. }
         | PositionSource::Fractions { high, .. }
         | PositionSource::QuarterTurns { high, .. } => high > limit,
@@ -159,6 +160,7 @@ mod tests {
                 cases: 1,
                 seed: 1,
                 parameters: &[],
+                cover: None,
             };
             let schedule = PositionBeyondLimit.schedule(&generator);
             assert_eq!((schedule.cases.len(), schedule.gaps.len()), (cases, 1 - cases), "{limit}: {:?}", schedule.gaps);

@@ -1,7 +1,7 @@
 //! Whether a manifest still offers what a recorded case asks for.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Level, Memory, PositionSource, Strides, pairing_name};
+use crate::case::{Alias, Case, Level, Memory, Order, PositionSource, Strides, pairing_name};
 use crate::spec::Library;
 
 /// Whether a case lies inside a manifest, as far as that shows in the case.
@@ -62,9 +62,12 @@ fn alias(alias: Alias) -> &'static str {
 }
 
 fn strides(offered: Strides, memory: Memory) -> bool {
-    match memory {
-        Memory::Packed | Memory::GuardEnd | Memory::GuardStart => true,
-        Memory::Spread => offered == Strides::Any,
+    if matches!(memory, Memory::GuardEnd | Memory::GuardStart) {
+        return true;
+    }
+    match memory.orders() {
+        Some([Order::Packed, Order::Packed, Order::Packed]) => true,
+        Some(orders) if orders.contains(&Order::Spread) => offered == Strides::Any,
         _ => offered != Strides::Packed,
     }
 }

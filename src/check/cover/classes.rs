@@ -1,0 +1,242 @@
+//! Classes of calls: sets of values that a kernel may treat alike, for every dimension of a level, as far as a manifest
+//! offers them.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::backend::Manifest;
+use crate::backend::manifest::Integers;
+use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave};
+use crate::numeric::DType;
+use crate::spec::Library;
+use crate::spec::model::{AxisMap, Pairing};
+
+/// Largest batch, number of sequences and number of segments that are called for: no manifest bounds them.
+pub(super) const MOST_ROWS: i64 = 64;
+/// Largest side of a grid that is called for.
+pub(super) const MOST_SIDE: i64 = 4096;
+/// Most tokens of a text between images that are called for.
+pub(super) const MOST_TEXT: i64 = 4096;
+
+/// Values of one dimension that a kernel may treat alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Class {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// Smallest value.
+    pub low: i64,
+    /// Largest value.
+    pub high: i64,
+}
+
+impl Class {
+    /// The values in words, such as `17-31`, `bf16` or `2^16-2^17`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let Class { dimension, low, high } = *self;
+        if let Some(word) = usize::try_from(low).ok().and_then(|at| dimension.words().get(at)) {
+            return (*word).to_owned();
+        }
+        match dimension {
+            Dimension::Position0 | Dimension::Position1 | Dimension::Position2 | Dimension::Position3 => match low {
+                0 => "0".into(),
+                1.. => format!("2^{}", low - 1),
+                _ => format!("-2^{}", -low - 1),
+            },
+            _ if low == high => low.to_string(),
+            _ => format!("{low}-{high}"),
+        }
+    }
+}
+
+/// The classes that a manifest offers on a level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classes {
+    all: Vec<Class>,
+}
+
+impl Classes {
+    /// Of a level, with the schemes that are judged on it. Those of level apply are its tensors' alone.
+    #[must_use]
+    pub fn new(manifest: &Manifest, level: Level, library: &Library, schemes: &[String]) -> Classes {
+        let mut all = Vec::new();
+        let mut add = |dimension, values: &[i64]| {
+            all.extend(values.iter().map(|value| Class { dimension, low: *value, high: *value }));
+        };
+        let word = |on: bool| if on { &[0, 1][..] } else { &[0][..] };
+        let at = |dtype: &DType| DType::ALL.iter().position(|other| other == dtype).map_or(-1, |at| at as i64);
+        let schemes: Vec<_> = schemes.iter().filter_map(|id| library.get(id).ok()).collect();
+        let offered = manifest.level(level);
+        let consumes = |what| offered.is_some_and(|level| level.consumes(what));
+        let positions_given = level == Level::Rotate && consumes(Consume::Positions);
+        if level == Level::Positions || positions_given {
+            add(Dimension::PositionDtype, &manifest.position_dtypes.iter().map(at).collect::<Vec<_>>());
+        }
+        let tensors = level != Level::Positions;
+        if tensors {
+            add(Dimension::Dtype, &manifest.dtypes.iter().map(at).collect::<Vec<_>>());
+            let pairings = manifest.pairings.iter().map(|p| i64::from(*p == Pairing::Adjacent));
+            add(Dimension::Pairing, &pairings.collect::<Vec<_>>());
+            let rotated: &[i64] = if manifest.partial_rotary { &[0, 1, 2, 3] } else { &[0] };
+            add(Dimension::Rotated, rotated);
+            add(Dimension::Alias, &manifest.alias.iter().map(|a| i64::from(*a == Alias::In)).collect::<Vec<_>>());
+            add(Dimension::Direction, &manifest.directions.iter().map(|d| i64::from(*d < 0)).collect::<Vec<_>>());
+            let scalings: &[i64] = if manifest.attention_scaling { &[0, 1, 2] } else { &[0] };
+            add(Dimension::Scaling, scalings);
+            let per_head = |s: &&std::sync::Arc<crate::spec::model::Scheme>| matches!(s.axis_map, AxisMap::PerHead(_));
+            let some = schemes.iter().any(|s| per_head(&s)) && manifest.per_head && level != Level::Apply;
+            let shared = schemes.iter().any(|s| !per_head(&s)) || level == Level::Apply;
+            add(Dimension::PerHead, &word(some)[usize::from(!shared)..]);
+            let strides: &[i64] = match manifest.strides {
+                Strides::Packed => &[0],
+                Strides::Rows => &[0, 1, 2, 3, 4],
+                Strides::Any => &[0, 1, 2, 3, 4, 5],
+            };
+            add(Dimension::QStrides, strides);
+            add(Dimension::OutStrides, strides);
+            if manifest.k_heads.at_least(1).is_some() {
+                add(Dimension::KStrides, strides);
+            }
+        }
+        let layouts = matches!(level, Level::Positions | Level::Fused);
+        if layouts {
+            add(Dimension::Neighbours, &(0..12).collect::<Vec<_>>());
+            add(Dimension::Seconds, &[0, 1, 2]);
+        }
+        let mut ranges = Vec::new();
+        let mut range = |dimension, low: i64, high: i64, extra: &[i64]| {
+            ranges.extend(between(low, high, extra).into_iter().map(|(low, high)| Class { dimension, low, high }));
+        };
+        let models = |of: fn(&crate::spec::presets::ModelPreset) -> usize| {
+            library.models().iter().filter_map(|model| i64::try_from(of(model)).ok()).collect::<Vec<_>>()
+        };
+        let least_row = if tensors { 1 } else { 0 };
+        range(Dimension::Batch, 1, MOST_ROWS, &[]);
+        range(Dimension::Tokens, 1, manifest.max_tokens.max(least_row).min(MOST_TOKENS), &[]);
+        if layouts {
+            range(Dimension::Segments, 1, MOST_ROWS, &[]);
+            range(Dimension::Frames, 1, MOST_SIDE, &[]);
+            range(Dimension::Height, 1, MOST_SIDE, &[]);
+            range(Dimension::Width, 1, MOST_SIDE, &[]);
+            range(Dimension::Text, 1, MOST_TEXT, &[]);
+            if manifest.token_ranges {
+                range(Dimension::Start, 0, manifest.max_position.min(1 << 30), &[]);
+            }
+        }
+        if tensors {
+            let varlen = if manifest.varlen { MOST_ROWS } else { 0 };
+            range(Dimension::Sequences, 0, varlen, &[]);
+            range(Dimension::EmptySequences, 0, varlen.min(2), &[]);
+        }
+        all.extend(ranges);
+        if tensors {
+            let integers = |dimension, allowed: &Integers, extra: &[i64]| {
+                let (low, high) = ends(allowed);
+                let classes = between(low, high, extra).into_iter();
+                let some = classes.filter(|(low, high)| allowed.at_least(*low).is_some_and(|value| value <= *high));
+                some.map(move |(low, high)| Class { dimension, low, high }).collect::<Vec<_>>()
+            };
+            all.extend(integers(Dimension::QHeads, &manifest.q_heads, &models(|m| m.q_heads)));
+            all.extend(integers(Dimension::KHeads, &manifest.k_heads, &models(|m| m.k_heads)));
+            all.extend(integers(Dimension::HeadDim, &manifest.head_dims, &models(|m| m.head_dim)));
+            let (least, most) = (ends(&manifest.q_heads).1, ends(&manifest.k_heads));
+            let group = Integers::Range { min: i64::from(most.1 > 0), max: if most.1 > 0 { least } else { 0 }, multiple: 1 };
+            all.extend(integers(Dimension::Group, &group, &[]));
+            if manifest.k_heads.allows(0) && most.1 > 0 {
+                all.push(Class { dimension: Dimension::Group, low: 0, high: 0 });
+            }
+        }
+        if level != Level::Apply {
+            let axes = schemes.iter().map(|scheme| scheme.axes.len()).max().unwrap_or(0).min(4);
+            let most = octave(manifest.max_position.min(1 << 53) as f64);
+            let least = if level == Level::Rotate { octave(manifest.min_position.max(-(1 << 53)) as f64) } else { 0 };
+            for axis in 0..axes {
+                let dimension = Dimension::of_axis(axis);
+                all.extend((least..=most).map(|value| Class { dimension, low: value, high: value }));
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        Classes { all }
+    }
+
+    /// Every class, in order; their places are their numbers.
+    #[must_use]
+    pub fn all(&self) -> &[Class] {
+        &self.all
+    }
+
+    /// The number of the class of a value; `None` for a dimension or a value that is not offered.
+    #[must_use]
+    pub fn number(&self, dimension: Dimension, value: i64) -> Option<u16> {
+        let after = self.all.partition_point(|class| (class.dimension, class.low) <= (dimension, value));
+        let class = self.all.get(after.checked_sub(1)?)?;
+        let inside = class.dimension == dimension && value <= class.high;
+        u16::try_from(after - 1).ok().filter(|_| inside)
+    }
+
+    /// The numbers of the classes of a call.
+    #[must_use]
+    pub fn of(&self, call: &CallDimensions) -> Vec<u16> {
+        let mut all: Vec<u16> = call.iter().filter_map(|(dimension, value)| self.number(dimension, value)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Whether two classes are of one dimension.
+    #[must_use]
+    pub fn of_one_dimension(&self, a: u16, b: u16) -> bool {
+        let dimension = |number: u16| self.all.get(usize::from(number)).map(|class| class.dimension);
+        dimension(a) == dimension(b)
+    }
+}
+
+/// Most tokens of a call that are called for.
+pub(super) const MOST_TOKENS: i64 = 65_537;
+
+/// The smallest and the largest integer of a set; 0 and 0 of none.
+pub(super) fn ends(integers: &Integers) -> (i64, i64) {
+    match integers {
+        Integers::List(values) => {
+            (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0))
+        }
+        Integers::Range { min, max, .. } => (*min, *max),
+    }
+}
+
+/// low..=high cut at its ends and their neighbours, at powers of two and both of their neighbours, and at `extra`: each of
+/// these is a class, and what lies between two of them is one.
+fn between(low: i64, high: i64, extra: &[i64]) -> Vec<(i64, i64)> {
+    let powers = (0..62).map(|power| 1i64 << power).flat_map(|power| [power - 1, power, power + 1]);
+    let mut points: Vec<i64> = powers.chain([low, low + 1, high - 1, high]).chain(extra.iter().copied()).collect();
+    points.retain(|point| (low..=high).contains(point));
+    points.sort_unstable();
+    points.dedup();
+    let mut classes = Vec::new();
+    for (index, point) in points.iter().enumerate() {
+        classes.push((*point, *point));
+        if let Some(next) = points.get(index + 1)
+            && point + 1 < *next
+        {
+            classes.push((point + 1, next - 1));
+        }
+    }
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_at_powers_of_two_and_at_its_ends() {
+        assert_eq!(between(1, 5, &[]), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
+        let classes = between(1, 40, &[28]);
+        assert!(classes.contains(&(10, 14)) && classes.contains(&(28, 28)) && classes.contains(&(18, 27)));
+        assert!(classes.contains(&(31, 31)) && classes.contains(&(32, 32)) && classes.contains(&(33, 33)));
+        // They are a partition.
+        let all: Vec<i64> = classes.iter().flat_map(|(low, high)| *low..=*high).collect();
+        assert_eq!(all, (1..=40).collect::<Vec<_>>());
+    }
+}

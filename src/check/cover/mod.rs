@@ -1,0 +1,49 @@
+//! Calls in which every class of what a manifest offers is there, and every two classes that can meet do: a covering array
+//! over the dimensions of calls.
+
+mod array;
+mod classes;
+mod reach;
+mod rows;
+
+use std::collections::BTreeMap;
+
+pub use array::Met;
+pub use classes::{Class, Classes};
+pub use reach::{DimensionReach, Reach};
+pub use rows::Cover;
+
+use super::generator::Generator;
+use crate::case::Level;
+
+/// The classes of each level of a run, and the calls that cover them.
+#[derive(Debug, Clone, Default)]
+pub struct Covers(BTreeMap<Level, (Classes, Cover)>);
+
+impl Covers {
+    /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing.
+    #[must_use]
+    pub fn new(levels: &[Vec<Generator>]) -> Covers {
+        let one = |schemes: &Vec<Generator>| {
+            let first = schemes.first()?;
+            let ids: Vec<String> = schemes.iter().map(|g| g.group.scheme.clone()).collect();
+            let classes = Classes::new(first.manifest, first.group.level, first.library, &ids);
+            let cover = Cover::new(schemes, &classes);
+            Some((first.group.level, (classes, cover)))
+        };
+        Covers(levels.iter().filter_map(one).collect())
+    }
+
+    /// The classes of a level and its calls.
+    #[must_use]
+    pub fn level(&self, level: Level) -> Option<(&Classes, &Cover)> {
+        self.0.get(&level).map(|(classes, cover)| (classes, cover))
+    }
+
+    /// What was reached of each level, of what met in it.
+    #[must_use]
+    pub fn reach(&self, met: &BTreeMap<Level, Met>) -> Vec<Reach> {
+        let none = Met::default();
+        self.0.iter().map(|(level, (classes, _))| Reach::new(*level, classes, met.get(level).unwrap_or(&none))).collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! What the calls of a run reached of what a manifest offers, measured on the calls.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::array::Met;
+use super::classes::{Class, Classes};
+use crate::case::{Dimension, Level};
+
+/// What was reached of one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DimensionReach {
+    /// The dimension.
+    pub dimension: Dimension,
+    /// Its classes.
+    pub offered: usize,
+    /// Those of them that a judged call had.
+    pub reached: usize,
+    /// Smallest and largest class that a judged call had.
+    pub ends: Option<(Class, Class)>,
+    /// The others, as words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_reached: Vec<String>,
+}
+
+/// What was reached of one pair of dimensions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PairReach {
+    /// One dimension.
+    pub one: Dimension,
+    /// The other.
+    pub other: Dimension,
+    /// Pairs of their classes.
+    pub offered: usize,
+    /// Those of them that a judged call had.
+    pub reached: usize,
+}
+
+/// What was reached of one level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reach {
+    /// The level.
+    pub level: Level,
+    /// Its dimensions.
+    pub dimensions: Vec<DimensionReach>,
+    /// Pairs of dimensions.
+    pub pairs: Vec<PairReach>,
+}
+
+impl Reach {
+    pub(super) fn new(level: Level, classes: &Classes, met: &Met) -> Reach {
+        let groups: Vec<Vec<(u16, &Class)>> = classes
+            .all()
+            .chunk_by(|a, b| a.dimension == b.dimension)
+            .map(|group| {
+                group.iter().filter_map(|class| Some((classes.number(class.dimension, class.low)?, class))).collect()
+            })
+            .collect();
+        let dimension = |group: &Vec<(u16, &Class)>| {
+            let (there, missing): (Vec<_>, Vec<_>) = group.iter().partition(|(number, _)| met.has(*number, *number));
+            let ends = there.first().zip(there.last()).map(|((_, low), (_, high))| (**low, **high));
+            DimensionReach {
+                dimension: group[0].1.dimension,
+                offered: group.len(),
+                reached: there.len(),
+                ends,
+                not_reached: missing.into_iter().map(|(_, class)| class.label()).collect(),
+            }
+        };
+        let mut pairs = Vec::new();
+        for (at, one) in groups.iter().enumerate() {
+            for other in &groups[at + 1..] {
+                let all = one.iter().flat_map(|(a, _)| other.iter().map(move |(b, _)| (*a, *b)));
+                let reached = all.filter(|(a, b)| met.has(*a, *b)).count();
+                let (one, other, offered) = (one[0].1.dimension, other[0].1.dimension, one.len() * other.len());
+                pairs.push(PairReach { one, other, offered, reached });
+            }
+        }
+        Reach { level, dimensions: groups.iter().map(dimension).collect(), pairs }
+    }
+
+    /// Classes: reached and offered.
+    #[must_use]
+    pub fn classes(&self) -> (usize, usize) {
+        self.dimensions.iter().fold((0, 0), |(reached, offered), d| (reached + d.reached, offered + d.offered))
+    }
+
+    /// Pairs of classes of two dimensions: reached and offered.
+    #[must_use]
+    pub fn pairs(&self) -> (usize, usize) {
+        self.pairs.iter().fold((0, 0), |(reached, offered), p| (reached + p.reached, offered + p.offered))
+    }
+
+    /// What was reached of a dimension, if the level has it.
+    #[must_use]
+    pub fn of(&self, dimension: Dimension) -> Option<&DimensionReach> {
+        self.dimensions.iter().find(|d| d.dimension == dimension)
+    }
+}
