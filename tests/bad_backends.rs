@@ -37,13 +37,14 @@ fn what_misstates_itself_does_not_start() {
     for (id, reason) in [
         ("wrong-abi-version", "ABI"),
         ("garbage-manifest", "the manifest is not JSON"),
-        ("manifest-without-levels", "manifest"),
         ("null-manifest", "ropecheck_describe returned NULL"),
         ("open-fails", "ropecheck_open returned INTERNAL"),
         ("claims-a-missing-level", "ropecheck_apply is not exported"),
     ] {
         does_not_start(&broken(id).unwrap(), reason);
     }
+    check(&broken("manifest-without-levels").unwrap(), &[])
+        .expect(6, &["2 mistakes in the manifest\n  dtypes: this key is missing\n  levels: this key is missing"]);
 }
 
 #[test]

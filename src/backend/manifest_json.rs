@@ -108,8 +108,9 @@ fn direction(json: &RawValue) -> Result<i64, String> {
 /// The base of frequencies, as it is written.
 fn base(json: &RawValue) -> Result<String, String> {
     let text = value(json).map(|number: serde_json::Number| number.to_string());
-    let usable = |text: &String| Number::parse(text).is_ok_and(|base| base.to_f64() > 0.0);
-    text.filter(usable).ok_or_else(|| expected("a number above 0", json))
+    // What an exact number holds.
+    let usable = |text: &String| Number::parse(text).is_ok_and(|base| (1e-20..=1e38).contains(&base.to_f64()));
+    text.filter(usable).ok_or_else(|| expected("a number from 1e-20 to 1e38", json))
 }
 
 fn alignment(json: &RawValue) -> Result<i64, String> {
