@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
 use crate::case::{Alias, Consume, Level, Strides};
-use crate::contract::{Declaration, KEYS, Key, Setting};
+use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
 use crate::rotation::MAX_HEAD_DIM;
 use crate::spec::model::Pairing;
@@ -186,7 +186,7 @@ fn contract(mut object: Object, level: Level, names: Vocabulary) -> Declaration 
     declaration
 }
 
-fn setting(key: &Key, json: &RawValue) -> Result<Setting, String> {
+fn setting(key: &ContractKey, json: &RawValue) -> Result<Setting, String> {
     match (value::<f64>(json), value::<bool>(json), value::<String>(json)) {
         (Some(number), ..) => key.takes.number(number),
         (_, Some(truth), _) => key.takes.truth(truth),

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Memory, Order};
 use super::call::TensorView;
 use super::data::Tensor;
+use super::{Memory, Order};
 use crate::numeric::DType;
 
 pub(super) fn write_tensor(arena: &mut [u8], view: &TensorView, tensor: &Tensor) {

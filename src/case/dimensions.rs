@@ -82,8 +82,7 @@ pub enum Dimension {
 }
 
 /// Names of how a tensor lies in memory: the orders, and rows or tokens 2^31 elements apart.
-const ORDERS: [&str; 7] =
-    ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "far"];
+const ORDERS: [&str; 7] = ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "far"];
 
 /// How a tensor lies, as a place in [`ORDERS`]. The stride of a dimension of one says nothing.
 fn order(view: &TensorView) -> i64 {

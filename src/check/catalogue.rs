@@ -43,7 +43,7 @@ pub const CATALOGUE: &[&dyn Check] = &[
     &memory::inputs_untouched::InputsUntouched,
     &memory::fully_written::FullyWritten,
     &memory::guards::Guards,
-    &memory::strides::Strides,
+    &memory::strides::FreeStrides,
     &memory::passthrough::Passthrough,
     &memory::many_rows::ManyRows,
     &memory::far_strides::FarStrides,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::arguments::{TableOrJson, library, named};
 use super::backend::{BackendArguments, factory, seconds};
-use super::output::Sink;
+use super::output::ReportSink;
 use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::DType;
@@ -49,7 +49,7 @@ pub(super) struct BenchArguments {
 }
 
 pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
-    let sink = Sink::open(a.output.as_deref())?;
+    let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&a.run.spec)?;
     let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
     let tensor_levels = [Level::Rotate, Level::Fused, Level::Apply].map(|l| (l.name(), l));

@@ -9,7 +9,7 @@ use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
     stop_on_signals,
 };
-use super::output::{Sink, complain_of};
+use super::output::{ReportSink, complain_of};
 use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::{DType, Number};
@@ -84,7 +84,7 @@ fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
 
 /// Reports that were asked for, each with the place where it goes.
 struct Reports {
-    all: Vec<(ReportFormat, Sink)>,
+    all: Vec<(ReportFormat, ReportSink)>,
     bar: indicatif::ProgressBar,
     /// The first error of a report that is written as events happen.
     failed: Option<RunError>,
@@ -92,9 +92,9 @@ struct Reports {
 
 impl Reports {
     fn open(a: &CheckArguments) -> Result<Reports, RunError> {
-        let mut all = vec![(a.format, Sink::open(a.output.as_deref())?)];
+        let mut all = vec![(a.format, ReportSink::open(a.output.as_deref())?)];
         for (format, file) in &a.report {
-            all.push((*format, Sink::open(Some(file))?));
+            all.push((*format, ReportSink::open(Some(file))?));
         }
         Ok(Reports { all, bar: progress_bar("checks"), failed: None })
     }
@@ -124,11 +124,11 @@ impl Reports {
 }
 
 /// Writes a report that is only known at the end.
-fn write(format: ReportFormat, sink: &mut Sink, report: &RunReport) -> Result<(), RunError> {
+fn write(format: ReportFormat, sink: &mut ReportSink, report: &RunReport) -> Result<(), RunError> {
     let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
     let text = match format {
         // A table on standard output would only repeat what is said on standard error.
-        ReportFormat::Table if report.started.is_none() && matches!(sink, Sink::Standard) => return Ok(()),
+        ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
         ReportFormat::Table => report::table(report),
         ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
         ReportFormat::Ndjson => return Ok(()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::contract::Settings;
 use crate::contract::{ClassRule, Contract, ContractTable, Frequency, FrequencyRule};
-use crate::contract::{KEYS, Key};
+use crate::contract::{ContractKey, KEYS};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd};
 
@@ -114,7 +114,7 @@ fn of_way(table: &ContractTable, way: &FrequencyRule) -> String {
     out
 }
 
-fn of_key(table: &ContractTable, key: &Key) -> String {
+fn of_key(table: &ContractTable, key: &ContractKey) -> String {
     let mut out = format!("key {} of a contract\n{}; {}\n\n", key.name, key.doc, key.takes);
     let names: Vec<(String, Option<Contract>)> = if key.of_class {
         table.classes.iter().map(|c| (c.name.clone(), table.contract(&c.name, "table"))).collect()

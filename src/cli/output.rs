@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::run::{ExitCode, RunError};
 
 /// A place that a report goes to.
-pub(super) enum Sink {
+pub(super) enum ReportSink {
     /// Standard output.
     Standard,
     /// A file that takes its name when it is whole.
@@ -19,23 +19,23 @@ pub(super) enum Sink {
     Special(PathBuf, File),
 }
 
-impl Sink {
+impl ReportSink {
     /// Opens a file, or standard output where none is named.
     ///
     /// # Errors
     /// [`ExitCode::Usage`] if the file cannot be written.
-    pub(super) fn open(path: Option<&Path>) -> Result<Sink, RunError> {
-        let Some(path) = path else { return Ok(Sink::Standard) };
-        let open = || -> io::Result<Sink> {
+    pub(super) fn open(path: Option<&Path>) -> Result<ReportSink, RunError> {
+        let Some(path) = path else { return Ok(ReportSink::Standard) };
+        let open = || -> io::Result<ReportSink> {
             if path.symlink_metadata().is_ok_and(|about| !about.is_file()) {
                 let file = OpenOptions::new().write(true).open(path)?;
-                return Ok(Sink::Special(path.to_owned(), file));
+                return Ok(ReportSink::Special(path.to_owned(), file));
             }
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             // As a file that is made without more ado: the umask takes away what it takes.
             let mut builder = tempfile::Builder::new();
             let file = builder.permissions(Permissions::from_mode(0o666)).prefix(".ropecheck-").tempfile_in(folder)?;
-            Ok(Sink::New(path.to_owned(), file))
+            Ok(ReportSink::New(path.to_owned(), file))
         };
         open().map_err(|e| RunError::new(ExitCode::Usage, format!("{} cannot be written: {e}", path.display())))
     }
@@ -47,9 +47,9 @@ impl Sink {
     pub(super) fn write(&mut self, text: &str) -> Result<(), RunError> {
         let plain = || anstream::adapter::strip_str(text).to_string();
         match self {
-            Sink::Standard => print(text),
-            Sink::New(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
-            Sink::Special(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
+            ReportSink::Standard => print(text),
+            ReportSink::New(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
+            ReportSink::Special(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
         }
     }
 
@@ -59,11 +59,11 @@ impl Sink {
     /// [`ExitCode::Internal`] if that fails.
     pub(super) fn clear(&mut self) -> Result<(), RunError> {
         match self {
-            Sink::New(path, file) => {
+            ReportSink::New(path, file) => {
                 let file = file.as_file_mut();
                 file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(path, &e))
             }
-            Sink::Standard | Sink::Special(..) => Ok(()),
+            ReportSink::Standard | ReportSink::Special(..) => Ok(()),
         }
     }
 
@@ -73,16 +73,16 @@ impl Sink {
     /// [`ExitCode::Internal`] if that fails.
     pub(super) fn close(self) -> Result<(), RunError> {
         match self {
-            Sink::Standard => Ok(()),
-            Sink::Special(path, mut file) => file.flush().map_err(|e| failed(&path, &e)),
-            Sink::New(path, file) => file.persist(&path).map(drop).map_err(|e| failed(&path, &e.error)),
+            ReportSink::Standard => Ok(()),
+            ReportSink::Special(path, mut file) => file.flush().map_err(|e| failed(&path, &e)),
+            ReportSink::New(path, file) => file.persist(&path).map(drop).map_err(|e| failed(&path, &e.error)),
         }
     }
 
     /// Writes a whole report.
     ///
     /// # Errors
-    /// As [`Sink::write`] and [`Sink::close`].
+    /// As [`ReportSink::write`] and [`ReportSink::close`].
     pub(super) fn put(mut self, text: &str) -> Result<(), RunError> {
         self.write(text)?;
         self.close()

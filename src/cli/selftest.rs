@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::arguments::{library, named};
-use super::output::{Sink, complain_of};
+use super::output::{ReportSink, complain_of};
 use crate::backend::library::LibraryOptions;
 use crate::case::Level;
 use crate::fault::{self, Fault};
@@ -66,7 +66,7 @@ enum SelfTestFormat {
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
-    let sink = Sink::open(a.output.as_deref())?;
+    let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&[])?;
     let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let catalogue = fault::catalogue().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;

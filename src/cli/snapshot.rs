@@ -9,7 +9,7 @@ use super::arguments::{TableOrJson, library, named, parameter};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, progress_bar, stop_on_signals,
 };
-use super::output::{Sink, print};
+use super::output::{ReportSink, print};
 use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
@@ -322,7 +322,7 @@ fn judged(comparison: &Comparison) -> (ExitCode, &'static str) {
 }
 
 fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, RunError> {
-    let sink = Sink::open(a.output.as_deref())?;
+    let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&a.files.run.spec)?;
     let dtypes = named("dtype", &a.chosen.dtype, &FLOATS)?;
     let levels = named("level", &a.chosen.level, &Level::ALL.map(|l| (l.name(), l)))?;

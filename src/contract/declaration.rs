@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::arithmetic::Contract;
-use super::keys::{KEYS, Key, Setting, key};
+use super::keys::{ContractKey, KEYS, Setting, key};
 
 /// A class, a way to frequencies, and what differs from what `spec/contracts.yaml` says of them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,7 +20,7 @@ pub struct Declaration {
 
 /// Values of [`KEYS`], each at most once, in that order.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Settings(Vec<(&'static Key, Setting)>);
+pub struct Settings(Vec<(&'static ContractKey, Setting)>);
 
 impl Settings {
     /// Every part of a contract.
@@ -33,7 +33,7 @@ impl Settings {
     ///
     /// # Errors
     /// If it is there already.
-    pub fn add(&mut self, key: &'static Key, value: Setting) -> Result<(), String> {
+    pub fn add(&mut self, key: &'static ContractKey, value: Setting) -> Result<(), String> {
         if self.0.iter().any(|(other, _)| *other == key) {
             return Err(format!("{} is given twice", key.name));
         }
@@ -49,7 +49,7 @@ impl Settings {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static Key, Setting)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'static ContractKey, Setting)> {
         self.0.iter().copied()
     }
 }

@@ -37,7 +37,7 @@ pub enum Takes {
 
 /// A part of a contract that can be declared.
 #[derive(Clone, Copy)]
-pub struct Key {
+pub struct ContractKey {
     /// As it is written in YAML, JSON and on the command line (a dot stands for a map in YAML).
     pub name: &'static str,
     /// What it takes.
@@ -50,13 +50,13 @@ pub struct Key {
     pub(super) set: fn(&mut Contract, Setting),
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ContractKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
 }
 
-impl PartialEq for Key {
+impl PartialEq for ContractKey {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
@@ -102,7 +102,7 @@ fn put<T: Copy>(place: &mut T, words: &[(&str, T)], value: Setting) {
 /// A key of the class that takes a number.
 macro_rules! number {
     ($name:literal, $most:expr, $of_class:literal, $($field:ident).+, $doc:literal) => {
-        Key {
+        ContractKey {
             name: $name,
             takes: Takes::Number($most),
             of_class: $of_class,
@@ -116,7 +116,7 @@ macro_rules! number {
 /// A key of the class that takes a word.
 macro_rules! words {
     ($name:literal, $takes:expr, $table:expr, $field:ident, $doc:literal) => {
-        Key {
+        ContractKey {
             name: $name,
             takes: Takes::Word($takes),
             of_class: true,
@@ -128,7 +128,7 @@ macro_rules! words {
 }
 
 /// Everything that a contract may declare, in the order of reports.
-pub static KEYS: [Key; 20] = [
+pub static KEYS: [ContractKey; 20] = [
     words!("angles", &["exact", "f64", "f32"], ANGLES, angles, "type of position, frequency and their product"),
     number!(
         "position_roundings",
@@ -141,7 +141,7 @@ pub static KEYS: [Key; 20] = [
     words!("arithmetic", KEPT_WORDS, KEPT, arithmetic, "type of the two products and their sum"),
     number!("trig_ulps", MOST_ULPS, true, class.trig_ulps, "ulps of f32 by which sin and cos of the angle may err"),
     number!("trig_error", 0.01, true, class.trig_error, "absolute error of sin and cos on top of trig_ulps"),
-    Key {
+    ContractKey {
         name: "angle_limit",
         takes: Takes::Number(1e12),
         of_class: true,
@@ -153,7 +153,7 @@ pub static KEYS: [Key; 20] = [
             }
         },
     },
-    Key {
+    ContractKey {
         name: "flushes",
         takes: Takes::Truth,
         of_class: true,
@@ -180,7 +180,7 @@ pub static KEYS: [Key; 20] = [
         scaling,
         "what attention_scaling multiplies: cos and sin, the inputs, or the outputs"
     ),
-    Key {
+    ContractKey {
         name: "scaling_type",
         takes: Takes::Word(KEPT_WORDS),
         of_class: true,
@@ -198,7 +198,7 @@ pub static KEYS: [Key; 20] = [
     number!("per_index.roundings", MOST_ROUNDINGS, false, frequencies.per_index.roundings, "roundings per pair index"),
     number!("per_index.library", MOST_ROUNDINGS, false, frequencies.per_index.library, "such calls per pair index"),
     number!("per_index.exponent", MOST_ROUNDINGS, false, frequencies.per_index.exponent, "such uses per pair index"),
-    Key {
+    ContractKey {
         name: "logarithm",
         takes: Takes::Word(&["none", "e", "2"]),
         of_class: false,
@@ -213,7 +213,7 @@ pub static KEYS: [Key; 20] = [
 ///
 /// # Errors
 /// If there is none, with the one that may have been meant.
-pub fn key(name: &str) -> Result<&'static Key, String> {
+pub fn key(name: &str) -> Result<&'static ContractKey, String> {
     KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
         let known = KEYS.iter().map(|key| key.name);
         format!("unknown key {name:?}{}", hint(name, known))

@@ -22,7 +22,7 @@ pub use bound::Judgement;
 pub use declaration::{Declaration, Settings};
 pub use file::contracts;
 pub use frequency_rule::{Frequency, FrequencyRule, LogBase, Procedure, Steps};
-pub use keys::{KEYS, Key, Setting, Takes, key};
+pub use keys::{ContractKey, KEYS, Setting, Takes, key};
 pub use pair_bound::PairBound;
 pub use precision::Precision;
 pub use rows::{Miss, PairRow, RowBound, RowTally};

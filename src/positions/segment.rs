@@ -170,7 +170,8 @@ impl<'a> VisualScope<'a> {
     }
 
     pub(crate) fn cell<'b>(&'b self, frame: &'b FrameScope, h: u32, w: u32) -> CellScope<'b> {
-        let cell = Cell { h, w, lets: OnDemand::new(self.rule.lets.len()), axes: OnDemand::new(self.rule.axes.len()) };
+        let cell =
+            CellValues { h, w, lets: OnDemand::new(self.rule.lets.len()), axes: OnDemand::new(self.rule.axes.len()) };
         CellScope { visual: self, frame: Some(frame), cell: Some(cell) }
     }
 
@@ -229,7 +230,7 @@ pub(crate) struct FrameScope {
     lets: OnDemand,
 }
 
-struct Cell {
+struct CellValues {
     h: u32,
     w: u32,
     lets: OnDemand,
@@ -240,7 +241,7 @@ struct Cell {
 pub(crate) struct CellScope<'a> {
     visual: &'a VisualScope<'a>,
     frame: Option<&'a FrameScope>,
-    cell: Option<Cell>,
+    cell: Option<CellValues>,
 }
 
 impl CellScope<'_> {

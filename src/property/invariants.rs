@@ -17,7 +17,7 @@ use crate::rotation::HeadShape;
 use crate::rotation::PlanCache;
 use crate::spec::ParameterError;
 use crate::spec::Parameters;
-use judge::Judge;
+use judge::StatementJudge;
 
 pub use error::InvariantError;
 pub use place::{Violation, ViolationPlace};
@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
         if !positions.is_whole() {
             return Err(InvariantError::Window { invariant: invariant.id.clone() });
         }
-        let mut judge = Judge { scheme, invariant, parameters, positions, places: 0, first: None };
+        let mut judge = StatementJudge { scheme, invariant, parameters, positions, places: 0, first: None };
         match &invariant.claim {
             Claim::Equals(other) => judge.equals(self.library, other)?,
             Claim::Holds(claim) if invariant.scope == Scope::Frequencies => {

@@ -27,10 +27,8 @@ pub(super) fn unit(
 ) -> Option<CheckResult> {
     let manifest = backend.manifest().clone();
     let covered = covers.level(group.level);
-    let generator = Generator {
-        cover: covered.map(|(_, cover)| cover),
-        ..context.generator(group, &manifest, options)?
-    };
+    let generator =
+        Generator { cover: covered.map(|(_, cover)| cover), ..context.generator(group, &manifest, options)? };
     let item = Item::find(id, group.level, generator.scheme)?;
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());
@@ -51,7 +49,8 @@ pub(super) fn unit(
         let mut harness = context.harness(backend);
         harness.calls = covered.map(|_| Vec::new());
         let judged = item.judge(case, &mut harness);
-        if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged) {
+        if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged)
+        {
             let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
             calls.iter().for_each(|call| met.add_all(&classes.of(call)));
         }

@@ -3,8 +3,8 @@
 use super::exit_code::ExitCode;
 use super::in_force::angle_limits;
 use super::reached::Reached;
-use super::within::within;
 use super::report::RunReport;
+use super::within::within;
 use crate::case::Level;
 use crate::check::cover::Reach;
 

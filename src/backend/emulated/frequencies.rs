@@ -19,7 +19,7 @@ pub struct ExactFrequencies<'a> {
 
 /// What a kernel keeps of the frequencies: one each, or the step from one to the next.
 #[derive(Debug, Clone)]
-enum Stored {
+enum StoredFrequencies {
     Each(Vec<f64>),
     Step { step: f64, turns: Vec<bool> },
 }
@@ -27,7 +27,7 @@ enum Stored {
 /// A kernel's frequencies, and what it makes of a position.
 #[derive(Debug, Clone)]
 pub struct Angles {
-    kept: Stored,
+    kept: StoredFrequencies,
     dtype: Option<DType>,
     flush: bool,
     knobs: Knobs,
@@ -38,7 +38,8 @@ impl Angles {
     #[must_use]
     pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, exact: ExactFrequencies<'_>) -> Self {
         let dtype = contract.class.angles.dtype(storage);
-        let mut angles = Self { kept: Stored::Each(Vec::new()), dtype, flush: knobs.flush, knobs: knobs.clone() };
+        let mut angles =
+            Self { kept: StoredFrequencies::Each(Vec::new()), dtype, flush: knobs.flush, knobs: knobs.clone() };
         angles.kept = angles.frequencies(contract, exact);
         angles
     }
@@ -52,7 +53,7 @@ impl Angles {
         narrower.map_or(v, |dtype| dtype.round(v))
     }
 
-    fn frequencies(&self, contract: &Contract, exact: ExactFrequencies<'_>) -> Stored {
+    fn frequencies(&self, contract: &Contract, exact: ExactFrequencies<'_>) -> StoredFrequencies {
         let ExactFrequencies { inv_freq, base, rotary_dim } = exact;
         let narrower = self.knobs.frequency_type;
         let true_base = base;
@@ -65,7 +66,9 @@ impl Angles {
                 Some(b) if base != true_base && f != 0.0 => libm::pow(b, -2.0 * i as f64 / d),
                 _ => f,
             };
-            return Stored::Each(inv_freq.iter().enumerate().map(|(i, f)| self.kept(other(i, *f), narrower)).collect());
+            return StoredFrequencies::Each(
+                inv_freq.iter().enumerate().map(|(i, f)| self.kept(other(i, *f), narrower)).collect(),
+            );
         };
         let functions = Functions::new(&self.knobs);
         let ulps = rule.library_ulps;
@@ -81,7 +84,7 @@ impl Angles {
         let log2 = call(LibraryFunction::Logarithm, b, libm::log2(b));
         if rule.procedure == Procedure::Recurrence {
             let step = narrower.map_or(step, |dtype| dtype.round(step));
-            return Stored::Step { step, turns: inv_freq.iter().map(|f| *f != 0.0).collect() };
+            return StoredFrequencies::Step { step, turns: inv_freq.iter().map(|f| *f != 0.0).collect() };
         }
         let one = |i: usize, exact: f64| {
             let e = e(i);
@@ -101,7 +104,7 @@ impl Angles {
             };
             if exact == 0.0 { 0.0 } else { self.kept(f, narrower) }
         };
-        Stored::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
+        StoredFrequencies::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
     }
 
     /// Whether [`Angles::position`] changes nothing.
@@ -142,14 +145,14 @@ impl Angles {
             Some(_) => self.kept(odd(position), None),
         };
         let angle = match &self.kept {
-            Stored::Each(all) => {
+            StoredFrequencies::Each(all) => {
                 let f = all.get(pair).copied().unwrap_or(0.0);
                 if exact { position.times_f64(f) } else { Dd::from_f64(self.kept(p * f, None)) }
             }
-            Stored::Step { step, turns } if turns.get(pair) == Some(&true) => {
+            StoredFrequencies::Step { step, turns } if turns.get(pair) == Some(&true) => {
                 Dd::from_f64((0..pair).fold(p, |angle, _| self.kept(angle * step, None)))
             }
-            Stored::Step { .. } => Dd::ZERO,
+            StoredFrequencies::Step { .. } => Dd::ZERO,
         };
         match self.knobs.angle_type {
             Some(dtype) => Dd::from_f64(dtype.round(odd(angle))),

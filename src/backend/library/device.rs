@@ -6,17 +6,17 @@ use std::ptr::null_mut;
 
 use libloading::Library;
 
-use super::ffi::{MESSAGE_BYTES, Status, text_of};
+use super::ffi::{MESSAGE_BYTES, StatusCode, text_of};
 
-type Alloc = unsafe extern "C" fn(*mut c_void, usize, *mut *mut c_void, *mut c_char, usize) -> Status;
-type Free = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_char, usize) -> Status;
-type Upload = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void, usize, *mut c_char, usize) -> Status;
-type Download = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void, usize, *mut c_char, usize) -> Status;
-type Fill = unsafe extern "C" fn(*mut c_void, *mut c_void, u8, usize, *mut c_char, usize) -> Status;
-type Sync = unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> Status;
+type Alloc = unsafe extern "C" fn(*mut c_void, usize, *mut *mut c_void, *mut c_char, usize) -> StatusCode;
+type Free = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_char, usize) -> StatusCode;
+type Upload = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void, usize, *mut c_char, usize) -> StatusCode;
+type Download = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void, usize, *mut c_char, usize) -> StatusCode;
+type Fill = unsafe extern "C" fn(*mut c_void, *mut c_void, u8, usize, *mut c_char, usize) -> StatusCode;
+type Sync = unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> StatusCode;
 type Stream = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 type NameFn = unsafe extern "C" fn(*mut c_void) -> *const c_char;
-type TimerStop = unsafe extern "C" fn(*mut c_void, *mut f64, *mut c_char, usize) -> Status;
+type TimerStop = unsafe extern "C" fn(*mut c_void, *mut f64, *mut c_char, usize) -> StatusCode;
 
 /// Every allocation lies on a multiple of this, by the header.
 const ALIGNMENT: usize = 256;
@@ -25,7 +25,7 @@ const ALIGNMENT: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeviceError {
     /// Status of the ABI.
-    pub(super) status: Status,
+    pub(super) status: StatusCode,
     /// Which function, and its message.
     pub(super) message: String,
 }
@@ -201,7 +201,7 @@ impl Device {
     }
 }
 
-fn tried(what: &str, call: impl FnOnce(*mut c_char, usize) -> Status) -> Result<(), DeviceError> {
+fn tried(what: &str, call: impl FnOnce(*mut c_char, usize) -> StatusCode) -> Result<(), DeviceError> {
     let mut message = [0u8; MESSAGE_BYTES];
     let status = call(message.as_mut_ptr().cast(), MESSAGE_BYTES);
     if status == 0 {

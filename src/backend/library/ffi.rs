@@ -8,7 +8,7 @@ pub const ABI_VERSION: u32 = 1;
 pub(super) const MESSAGE_BYTES: usize = 1024;
 
 /// What every function of the ABI returns; 0 is well.
-pub(super) type Status = i32;
+pub(super) type StatusCode = i32;
 
 /// A message up to its NUL.
 pub(super) fn text_of(message: &[u8]) -> String {

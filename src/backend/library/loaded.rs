@@ -8,18 +8,18 @@ use libloading::Library;
 
 use super::c_call::{CCall, Keep, MappedArena, c_call};
 use super::device::Device;
-use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, MESSAGE_BYTES, PositionsCall, RotateCall, Status, text_of};
+use super::ffi::{ABI_VERSION, ApplyCall, FusedCall, MESSAGE_BYTES, PositionsCall, RotateCall, StatusCode, text_of};
 use crate::backend::Call;
 use crate::case::Level;
 
 type AbiVersion = unsafe extern "C" fn() -> u32;
 type Describe = unsafe extern "C" fn() -> *const c_char;
-type OpenFn = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> Status;
+type OpenFn = unsafe extern "C" fn(*mut *mut c_void, *mut c_char, usize) -> StatusCode;
 type Close = unsafe extern "C" fn(*mut c_void);
-type EntryPoint<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> Status;
+type EntryPoint<T> = unsafe extern "C" fn(*mut c_void, *const T, *mut c_char, usize) -> StatusCode;
 
 /// From ropecheck_open: the machine has no device that the library can run on.
-const NO_DEVICE: Status = 4;
+const NO_DEVICE: StatusCode = 4;
 
 /// An open library.
 pub(super) struct LoadedLibrary {
@@ -139,7 +139,7 @@ impl LoadedLibrary {
     }
 
     /// Runs one call; status and message.
-    pub(super) fn call(&self, call: &Call, arena: MappedArena) -> (Status, String) {
+    pub(super) fn call(&self, call: &Call, arena: MappedArena) -> (StatusCode, String) {
         self.ready(call, arena).run()
     }
 }
@@ -154,7 +154,7 @@ pub(super) struct Ready<'a> {
 
 impl Ready<'_> {
     /// Runs the call; status and message.
-    pub(super) fn run(&self) -> (Status, String) {
+    pub(super) fn run(&self) -> (StatusCode, String) {
         let library = self.loaded;
         let mut message = [0u8; MESSAGE_BYTES];
         let (text, len) = (message.as_mut_ptr().cast::<c_char>(), MESSAGE_BYTES);
@@ -180,7 +180,7 @@ impl Drop for LoadedLibrary {
     }
 }
 
-fn status_name(status: Status) -> String {
+fn status_name(status: StatusCode) -> String {
     match status {
         1 => "UNSUPPORTED".into(),
         2 => "BAD_ARGUMENT".into(),

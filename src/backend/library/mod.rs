@@ -28,7 +28,7 @@ pub use worker::run as run_worker;
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
 use super::{Answer, Backend, BackendFactory, BadAccess, Call, Death, End, Manifest, StartError, Vocabulary};
-use process::{Launch, Silence, Started, Worker};
+use process::{Launch, Silence, StartedWorker, Worker};
 use protocol::{Reply, Request};
 use shared::SharedMemory;
 
@@ -53,7 +53,7 @@ impl BackendFactory for LibraryFactory<'_> {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         let refuse = |why: String| StartError { what: self.launch.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let Started { worker, manifest, exports, float, device } =
+        let StartedWorker { worker, manifest, exports, float, device } =
             Worker::start(&self.launch, &memory).map_err(refuse)?;
         let manifest = answer::accepted(&manifest, &exports, self.names).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {

@@ -48,7 +48,7 @@ pub(super) struct Worker {
 }
 
 /// A worker whose library is open, and what the library says.
-pub(super) struct Started {
+pub(super) struct StartedWorker {
     /// The process.
     pub(super) worker: Worker,
     /// The manifest, as text.
@@ -74,7 +74,7 @@ const KEPT_BYTES: usize = 2048;
 
 impl Worker {
     /// Starts a worker and waits until the library is open.
-    pub(super) fn start(launch: &Launch, memory: &SharedMemory) -> Result<Started, String> {
+    pub(super) fn start(launch: &Launch, memory: &SharedMemory) -> Result<StartedWorker, String> {
         let options = &launch.options;
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
@@ -115,7 +115,7 @@ impl Worker {
         let mut worker = Worker { child, input, replies, printed, reader };
         match worker.replies.recv_timeout(options.start_timeout) {
             Ok(Reply::Open { manifest, exports, float, device }) => {
-                Ok(Started { worker, manifest, exports, float, device })
+                Ok(StartedWorker { worker, manifest, exports, float, device })
             }
             Ok(Reply::Refused { why }) => Err(worker.with_last_words(why)),
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {

@@ -11,7 +11,7 @@ use memmap2::MmapRaw;
 use super::c_call::MappedArena;
 use super::device::{Device, DeviceError};
 use super::device_arena::{DeviceArena, download, extents, upload};
-use super::ffi::Status;
+use super::ffi::StatusCode;
 use super::float_control::watched;
 use super::guard::{self, GuardPages};
 use super::loaded::LoadedLibrary;
@@ -47,7 +47,7 @@ pub fn run(library: &Path, arena: i32) -> io::Result<()> {
     let open = Reply::Open { manifest: loaded.manifest.clone(), exports, float: words(load), device };
     write_frame(&mut output, &open)?;
     let mut input = BufReader::new(io::stdin());
-    let mut session = Session { loaded, memory, map: None, on_device: DeviceArena::default() };
+    let mut session = ServedLibrary { loaded, memory, map: None, on_device: DeviceArena::default() };
     while let Some(request) = read_frame(&mut input)? {
         let (reply, go_on) = session.answer(request)?;
         write_frame(&mut output, &reply)?;
@@ -65,14 +65,14 @@ fn words(watched: Option<[FloatControl; 2]>) -> Option<[u64; 2]> {
 }
 
 /// An open library and the memory of its calls.
-struct Session {
+struct ServedLibrary {
     loaded: LoadedLibrary,
     memory: File,
     map: Option<MmapRaw>,
     on_device: DeviceArena,
 }
 
-impl Session {
+impl ServedLibrary {
     /// The reply, and whether the library can go on after it.
     fn answer(&mut self, request: Request) -> io::Result<(Reply, bool)> {
         match request {
@@ -158,7 +158,7 @@ fn synced(
     device: &Device,
     call: &Call,
     arena: MappedArena,
-) -> Result<(Status, String), DeviceError> {
+) -> Result<(StatusCode, String), DeviceError> {
     let (status, message) = loaded.call(call, arena);
     match device.sync() {
         Err(late) if !late.is_refusal() => Err(late),

@@ -140,7 +140,8 @@ impl Classes {
             all.extend(integers(Dimension::KHeads, &manifest.k_heads, &models(|m| m.k_heads)));
             all.extend(integers(Dimension::HeadDim, &manifest.head_dims, &models(|m| m.head_dim)));
             let (least, most) = (ends(&manifest.q_heads).1, ends(&manifest.k_heads));
-            let group = Integers::Range { min: i64::from(most.1 > 0), max: if most.1 > 0 { least } else { 0 }, multiple: 1 };
+            let group =
+                Integers::Range { min: i64::from(most.1 > 0), max: if most.1 > 0 { least } else { 0 }, multiple: 1 };
             all.extend(integers(Dimension::Group, &group, &[]));
             if manifest.k_heads.allows(0) && most.1 > 0 {
                 all.push(Class { dimension: Dimension::Group, low: 0, high: 0 });

@@ -44,6 +44,9 @@ impl Covers {
     #[must_use]
     pub fn reach(&self, met: &BTreeMap<Level, Met>) -> Vec<Reach> {
         let none = Met::default();
-        self.0.iter().map(|(level, (classes, _))| Reach::new(*level, classes, met.get(level).unwrap_or(&none))).collect()
+        self.0
+            .iter()
+            .map(|(level, (classes, _))| Reach::new(*level, classes, met.get(level).unwrap_or(&none)))
+            .collect()
     }
 }

@@ -20,8 +20,8 @@ const MOST_CACHE: u64 = 1 << 24;
 
 /// How the tokens of a row are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    /// Rows of a batch.
+enum Division {
+    /// Division of a batch.
     Batch(u32),
     /// Packed sequences, and how many of them are empty.
     Packed { sequences: u32, empty: u32 },
@@ -42,7 +42,7 @@ pub struct CoverRow {
     dtype: DType,
     pairing: Pairing,
     heads: HeadPreset,
-    rows: Rows,
+    rows: Division,
     tokens: u32,
     alias: Alias,
     orders: [Order; 3],
@@ -60,12 +60,12 @@ pub struct Cover {
 }
 
 /// What the factors of the array choose between.
-struct Options {
+struct Factors {
     dtypes: Vec<DType>,
     pairings: Vec<Pairing>,
     heads: Vec<(u32, u32)>,
     widths: Vec<(HeadPreset, Vec<usize>)>,
-    rows: Vec<Rows>,
+    rows: Vec<Division>,
     tokens: Vec<u32>,
     alias: Vec<Alias>,
     orders: Vec<Order>,
@@ -101,7 +101,7 @@ impl Cover {
             return Cover::default();
         }
         let mut rng = Rng::new(first.seed).fork(0x0063_6f76_6572);
-        let options = Options::new(schemes, classes, &mut rng);
+        let options = Factors::new(schemes, classes, &mut rng);
         let factors = options.choices(classes, first);
         if factors.iter().any(Vec::is_empty) {
             return Cover::default();
@@ -125,9 +125,10 @@ impl Cover {
 
     /// The cases of the generator's group.
     pub fn cases(&self, g: &Generator, check: &str) -> Vec<Case> {
-        let ours = self.rows.iter().filter(|row| {
-            row.scheme == g.group.scheme && row.dtype == g.group.dtype && row.pairing == g.group.pairing
-        });
+        let ours = self
+            .rows
+            .iter()
+            .filter(|row| row.scheme == g.group.scheme && row.dtype == g.group.dtype && row.pairing == g.group.pairing);
         ours.filter_map(|row| row.case(g, check)).collect()
     }
 }
@@ -151,19 +152,19 @@ fn allowed(classes: &Classes, dimension: Dimension, integers: &Integers, rng: &m
     drawn.collect()
 }
 
-impl Options {
-    fn new(schemes: &[Generator], classes: &Classes, rng: &mut Rng) -> Options {
+impl Factors {
+    fn new(schemes: &[Generator], classes: &Classes, rng: &mut Rng) -> Factors {
         let first = &schemes[0];
         let m = first.manifest;
         let narrow = |values: Vec<i64>| values.into_iter().filter_map(|v| u32::try_from(v).ok()).collect::<Vec<_>>();
         let tokens = narrow(values(classes, Dimension::Tokens, rng));
-        let mut rows: Vec<Rows> = vec![Rows::Batch(1)];
+        let mut rows: Vec<Division> = vec![Division::Batch(1)];
         let batches = narrow(values(classes, Dimension::Batch, rng));
-        rows.extend(batches.into_iter().filter(|n| *n > 1).map(Rows::Batch));
+        rows.extend(batches.into_iter().filter(|n| *n > 1).map(Division::Batch));
         if m.varlen {
             for sequences in narrow(values(classes, Dimension::Sequences, rng)).into_iter().filter(|n| *n > 0) {
                 let empty = [0, 1, 2].into_iter().filter(|empty| *empty < sequences);
-                rows.extend(empty.map(|empty| Rows::Packed { sequences, empty }));
+                rows.extend(empty.map(|empty| Division::Packed { sequences, empty }));
             }
         }
         let orders = Order::ALL.into_iter().map(|(_, order)| order);
@@ -173,7 +174,7 @@ impl Options {
         } else {
             vec![None]
         };
-        Options {
+        Factors {
             dtypes: m.dtypes.clone(),
             pairings: m.pairings.clone(),
             heads: heads(first, classes, rng),
@@ -211,9 +212,9 @@ impl Options {
                 None => choice(&[0, 1, 2, 3].map(one)),
             }
         };
-        let rows = |rows: &Rows| match *rows {
-            Rows::Batch(n) => choice(&[(Dimension::Batch, n.into()), (Dimension::Sequences, 0)]),
-            Rows::Packed { sequences, empty } => choice(&[
+        let rows = |rows: &Division| match *rows {
+            Division::Batch(n) => choice(&[(Dimension::Batch, n.into()), (Dimension::Sequences, 0)]),
+            Division::Packed { sequences, empty } => choice(&[
                 (Dimension::Batch, 1),
                 (Dimension::Sequences, sequences.into()),
                 (Dimension::EmptySequences, empty.into()),
@@ -236,10 +237,7 @@ impl Options {
         };
         vec![
             self.dtypes.iter().map(|d| dtype(Dimension::Dtype, d)).collect(),
-            self.pairings
-                .iter()
-                .map(|p| choice(&[(Dimension::Pairing, i64::from(*p == Pairing::Adjacent))]))
-                .collect(),
+            self.pairings.iter().map(|p| choice(&[(Dimension::Pairing, i64::from(*p == Pairing::Adjacent))])).collect(),
             self.heads.iter().map(heads).collect(),
             self.widths.iter().map(width).collect(),
             self.rows.iter().map(rows).collect(),
@@ -262,8 +260,8 @@ impl Options {
         let rows = row[ROWS].map(|at| self.rows[at]);
         let tokens = row[TOKENS].map(|at| self.tokens[at]);
         let (batch, sequences) = match rows {
-            Some(Rows::Batch(n)) => (n, 1),
-            Some(Rows::Packed { sequences, empty }) => (1, (sequences - empty).max(1)),
+            Some(Division::Batch(n)) => (n, 1),
+            Some(Division::Packed { sequences, empty }) => (1, (sequences - empty).max(1)),
             None => (1, 1),
         };
         let (q, k) = heads.unwrap_or((1, 0));
@@ -419,8 +417,8 @@ fn octaves(g: &Generator) -> Vec<Octave> {
 impl CoverRow {
     fn batch(&self) -> u32 {
         match self.rows {
-            Rows::Batch(n) => n,
-            Rows::Packed { .. } => 1,
+            Division::Batch(n) => n,
+            Division::Packed { .. } => 1,
         }
     }
 
@@ -449,9 +447,9 @@ impl CoverRow {
             _ => text(tokens),
         };
         case.layouts = match self.rows {
-            Rows::Batch(n) if g.manifest.batch_layouts => (0..n).map(|_| one(self.tokens, &mut rng)).collect(),
-            Rows::Batch(n) => vec![one(self.tokens, &mut rng); n as usize],
-            Rows::Packed { sequences, empty } => {
+            Division::Batch(n) if g.manifest.batch_layouts => (0..n).map(|_| one(self.tokens, &mut rng)).collect(),
+            Division::Batch(n) => vec![one(self.tokens, &mut rng); n as usize],
+            Division::Packed { sequences, empty } => {
                 case.packed = true;
                 let lengths = divided(self.tokens, sequences, empty, &mut rng);
                 lengths.map(|n| if n == 0 { Layout::default() } else { one(n, &mut rng) }).collect()
@@ -504,11 +502,8 @@ fn mixed(tokens: u32, rng: &mut Rng) -> Layout {
     let t = below(((tokens - 2) / (w * h)).min(32));
     let rest = tokens - t * h * w;
     let before = below(rest - 1);
-    let grid = if t == 1 {
-        Segment::Image { h, w }
-    } else {
-        Segment::Video { t, h, w, seconds: crate::numeric::Number::ONE }
-    };
+    let grid =
+        if t == 1 { Segment::Image { h, w } } else { Segment::Video { t, h, w, seconds: crate::numeric::Number::ONE } };
     let segments = vec![Segment::Text(before), grid, Segment::Text(rest - before)];
     Layout::new(segments).unwrap_or_else(|_| text(tokens))
 }

@@ -426,7 +426,7 @@ pub struct WrongAxis {
 /// Rows of a tensor that must not know of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Rows {
+pub enum RowKind {
     /// Tokens.
     Tokens,
     /// Heads, query and key.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cause::Rows;
+use super::cause::RowKind;
 use super::place::Side;
 
 /// In what a call differs from the one that is judged.
@@ -118,12 +118,12 @@ pub enum Circumstance {
     /// Every second token, head or batch row holds NaN or huge numbers.
     OthersSpoiled {
         /// Which kind of row.
-        rows: Rows,
+        rows: RowKind,
     },
     /// Tokens, heads or batch rows of equal input.
     EqualInput {
         /// Which kind of row.
-        rows: Rows,
+        rows: RowKind,
     },
     /// One of q and k was judged while the other held something else.
     OtherTensor {

@@ -8,7 +8,7 @@ mod scalar;
 
 pub use cause::{
     AngleAt, Authority, BitsOf, BoundSource, BudgetTerm, Cause, ElementError, EmptyOf, Fitting, Instant, MemoryAccess,
-    Nonsense, OneHotReached, PositionRelation, Rows, StatedAxis, Status, Surroundings, TrivialKernel, WrongAxis,
+    Nonsense, OneHotReached, PositionRelation, RowKind, StatedAxis, Status, Surroundings, TrivialKernel, WrongAxis,
 };
 pub use circumstance::{CallDifference, Circumstance, OtherTensor};
 pub use law::{AxisMove, Law};

@@ -4,7 +4,7 @@ use super::probe::probe;
 use crate::case::{Case, Level};
 use crate::check::accuracy::uneven_rows;
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
-use crate::check::failure::{Rows, Stop};
+use crate::check::failure::{RowKind, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
@@ -48,6 +48,6 @@ impl Check for BatchIndependence {
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
-        probe(case, harness, Rows::BatchRows)
+        probe(case, harness, RowKind::BatchRows)
     }
 }

@@ -4,7 +4,7 @@ use super::head_counts::head_counts;
 use super::probe::probe;
 use crate::case::{Case, Level};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
-use crate::check::failure::{Rows, Stop};
+use crate::check::failure::{RowKind, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
@@ -44,6 +44,6 @@ impl Check for HeadIndependence {
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
-        probe(case, harness, Rows::Heads)
+        probe(case, harness, RowKind::Heads)
     }
 }

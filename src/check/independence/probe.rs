@@ -2,26 +2,26 @@
 //! others are judged as if nothing had happened.
 
 use crate::case::{Case, PositionSource, Prepared, Tensor};
-use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, Rows, Stop};
+use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, RowKind, Stop};
 use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::slices::{claims_bits, places};
 
 /// Batch row, token, head.
-type At = (usize, usize, usize);
+type RowIndex = (usize, usize, usize);
 
 /// Which of the rows of this kind one is.
-fn index(of: Rows, (row, token, head): At) -> usize {
+fn index(of: RowKind, (row, token, head): RowIndex) -> usize {
     match of {
-        Rows::Tokens => token,
-        Rows::Heads => head,
-        Rows::BatchRows => row,
+        RowKind::Tokens => token,
+        RowKind::Heads => head,
+        RowKind::BatchRows => row,
     }
 }
 
 /// Q and k with their places in common: heads of k come after those of q.
-fn change(judge: &Judge, q: &mut Tensor, k: &mut Tensor, mut each: impl FnMut(At, &mut [f64])) {
+fn change(judge: &Judge, q: &mut Tensor, k: &mut Tensor, mut each: impl FnMut(RowIndex, &mut [f64])) {
     let q_heads = judge.q_heads();
     for (tensor, first) in [(q, 0), (k, q_heads)] {
         let [batch, tokens, heads, _] = tensor.shape();
@@ -43,20 +43,20 @@ pub(in crate::check) fn spoil(row: &mut [f64], turn: usize, largest: f64) {
 }
 
 /// Judges every row while the others of its kind change.
-pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: Rows) -> Result<Measure, Stop> {
+pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: RowKind) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let (what, count) = match of {
-        Rows::Tokens => ("tokens", judge.tokens()),
-        Rows::Heads => ("heads", judge.heads()),
-        Rows::BatchRows => ("batch rows", case.batch()),
+        RowKind::Tokens => ("tokens", judge.tokens()),
+        RowKind::Heads => ("heads", judge.heads()),
+        RowKind::BatchRows => ("batch rows", case.batch()),
     };
     if count < 2 {
         return Err(Stop::not_judged(format!("the case has no other {what}")));
     }
     let (q, k) = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
-    if matches!(case.place, PositionSource::Random { low, high } if low == high) || of != Rows::Tokens {
+    if matches!(case.place, PositionSource::Random { low, high } if low == high) || of != RowKind::Tokens {
         equal_rows(&judge, &prepared, harness, of, (&q, &k), &mut measure)?;
     }
     let plain = if claims_bits(harness) { Some(harness.run(&prepared, q.clone(), k.clone())?) } else { None };
@@ -90,7 +90,7 @@ impl Judge<'_> {
     pub(in crate::check) fn has_bits(
         &self,
         outputs: &Outputs,
-        (row, token, head): At,
+        (row, token, head): RowIndex,
         bits: &[f64],
         than: impl FnOnce(usize) -> BitsOf,
     ) -> Result<(), Stop> {
@@ -104,7 +104,7 @@ impl Judge<'_> {
 }
 
 /// Whether two rows are turned by the same angles.
-fn turned_alike(judge: &Judge, a: At, b: At) -> bool {
+fn turned_alike(judge: &Judge, a: RowIndex, b: RowIndex) -> bool {
     (0..judge.truth().pairs).all(|pair| {
         let (axis, other) = (judge.axis(a.2, pair), judge.axis(b.2, pair));
         judge.frequency(a.2, pair).to_bits() == judge.frequency(b.2, pair).to_bits()
@@ -118,14 +118,14 @@ fn equal_rows(
     judge: &Judge,
     prepared: &Prepared,
     harness: &mut Harness,
-    of: Rows,
+    of: RowKind,
     (q, k): (&Tensor, &Tensor),
     measure: &mut Measure,
 ) -> Result<(), Stop> {
-    let first = |(row, token, head): At| match of {
-        Rows::Tokens => (row, 0, head),
-        Rows::Heads => (row, token, 0),
-        Rows::BatchRows => (0, token, head),
+    let first = |(row, token, head): RowIndex| match of {
+        RowKind::Tokens => (row, 0, head),
+        RowKind::Heads => (row, token, 0),
+        RowKind::BatchRows => (0, token, head),
     };
     let (mut equal_q, mut equal_k) = (q.clone(), k.clone());
     change(judge, &mut equal_q, &mut equal_k, |at, row| {

@@ -3,7 +3,7 @@
 use super::probe::probe;
 use crate::case::{Case, Level, PositionSource};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
-use crate::check::failure::{Rows, Stop};
+use crate::check::failure::{RowKind, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
@@ -47,6 +47,6 @@ impl Check for TokenIndependence {
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
-        probe(case, harness, Rows::Tokens)
+        probe(case, harness, RowKind::Tokens)
     }
 }

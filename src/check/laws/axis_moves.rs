@@ -5,7 +5,7 @@
 //! same. Where positions cannot be moved alone (fused, and a cache of cosines and sines), all tokens of one
 //! call hold the same input, and tokens are compared that share some positions and not others.
 
-use super::pairs::{At, exact_up_to, trig_is_given};
+use super::pairs::{PairPlace, exact_up_to, trig_is_given};
 use crate::backend::Answer;
 use crate::case::call::Call;
 use crate::case::{Case, Consume, Data, Level, Prepared, Tensor};
@@ -255,7 +255,7 @@ fn spots(judge: &Judge, outputs: &Outputs) -> Vec<Spot> {
             token,
         })
         .collect();
-    let never = judge.every_pair(|at: At, bound| -> Result<(), std::convert::Infallible> {
+    let never = judge.every_pair(|at: PairPlace, bound| -> Result<(), std::convert::Infallible> {
         if let (0, Some(spot)) = (at.row, spots.get_mut(at.token)) {
             spot.values.push(judge.sides(outputs, at, bound).map(|s| {
                 let judged = matches!(s.judgement, Judgement::Pass { .. } | Judgement::Fail);

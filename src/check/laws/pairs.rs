@@ -85,7 +85,7 @@ pub(in crate::check) fn second_call(
 
 /// Where a pair is.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::check) struct At {
+pub(in crate::check) struct PairPlace {
     pub(in crate::check) row: usize,
     pub(in crate::check) token: usize,
     pub(in crate::check) head: usize,
@@ -106,7 +106,7 @@ impl Judge<'_> {
     /// Calls `visit` for every pair of every head of every token, with its bound; stops at the first failure.
     pub(in crate::check) fn every_pair<E>(
         &self,
-        mut visit: impl FnMut(At, &PairBound) -> Result<(), E>,
+        mut visit: impl FnMut(PairPlace, &PairBound) -> Result<(), E>,
     ) -> Result<(), E> {
         let pairs = self.truth.pairs;
         for row in 0..self.case.batch() {
@@ -118,7 +118,7 @@ impl Judge<'_> {
                         made_for = Some(self.plan_row(head));
                     }
                     for (pair, bound) in bounds.iter().enumerate() {
-                        visit(At { row, token, head, pair }, bound)?;
+                        visit(PairPlace { row, token, head, pair }, bound)?;
                     }
                 }
             }
@@ -127,14 +127,14 @@ impl Judge<'_> {
     }
 
     /// The two inputs of a pair.
-    pub(in crate::check) fn inputs_of(&self, outputs: &Outputs, at: At) -> (f64, f64) {
+    pub(in crate::check) fn inputs_of(&self, outputs: &Outputs, at: PairPlace) -> (f64, f64) {
         let (a, b) = self.channels(at.pair);
         let row = self.input_row(outputs, at.row, at.token, at.head);
         (row[a], row[b])
     }
 
     /// The two outputs of a pair under its bound.
-    pub(in crate::check) fn sides(&self, outputs: &Outputs, at: At, bound: &PairBound) -> [OutputSide; 2] {
+    pub(in crate::check) fn sides(&self, outputs: &Outputs, at: PairPlace, bound: &PairBound) -> [OutputSide; 2] {
         let inputs = self.inputs_of(outputs, at);
         let (y, z) = bound.turn.apply(inputs.0, inputs.1);
         let (first, second) = self.output_pair(outputs, at.row, at.token, at.head, at.pair);
@@ -150,7 +150,7 @@ impl Judge<'_> {
     }
 
     /// Where an output of a pair is.
-    pub(in crate::check) fn place_of(&self, at: At, channel: usize) -> Place {
+    pub(in crate::check) fn place_of(&self, at: PairPlace, channel: usize) -> Place {
         self.place(Element { row: at.row, token: at.token, head: at.head, channel })
     }
 }

@@ -1,7 +1,7 @@
 //! `strides`: tensors with gaps, in another order, cut out of larger ones.
 
 use super::common::{blame, schedule, sound, watched};
-use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides as Offer};
+use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
@@ -9,18 +9,18 @@ use crate::check::harness::Harness;
 use crate::check::measure::Measure;
 use crate::check::schedule::Schedule;
 
-pub(in crate::check) struct Strides;
+pub(in crate::check) struct FreeStrides;
 
 /// The kinds of memory that a manifest's strides allow.
-pub(in crate::check) fn offered(strides: Offer) -> &'static [Memory] {
+pub(in crate::check) fn offered(strides: Strides) -> &'static [Memory] {
     match strides {
-        Offer::Packed => &[Memory::Packed],
-        Offer::Rows => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced],
-        Offer::Any => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced, Memory::Spread],
+        Strides::Packed => &[Memory::Packed],
+        Strides::Rows => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced],
+        Strides::Any => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced, Memory::Spread],
     }
 }
 
-impl Check for Strides {
+impl Check for FreeStrides {
     fn id(&self) -> &'static str {
         "strides"
     }

@@ -11,11 +11,11 @@ use crate::spec::Parameters;
 use crate::spec::expr::{EvalError, Expr, Name};
 use crate::spec::{HeadError, Library};
 
-use super::judge::Judge;
+use super::judge::StatementJudge;
 use super::scope::{Base, PlaceScope, measured_cells};
 use super::{InvariantError, Violation, ViolationPlace};
 
-impl Judge<'_> {
+impl StatementJudge<'_> {
     pub(super) fn sequence(&mut self, claim: &Expr) -> Result<(), InvariantError> {
         let uses = |name| claim.uses(name) || self.invariant.when.as_ref().is_some_and(|when| when.uses(name));
         let mut scope = self.scope(Base::Nothing);

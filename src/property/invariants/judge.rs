@@ -12,7 +12,7 @@ use super::scope::{Base, PlaceScope, measured_cells};
 use super::{InvariantError, Violation, ViolationPlace};
 
 /// One evaluation: walks the places of the scope until one is violated.
-pub(super) struct Judge<'a> {
+pub(super) struct StatementJudge<'a> {
     pub scheme: &'a Scheme,
     pub invariant: &'a Invariant,
     pub parameters: &'a Parameters,
@@ -27,7 +27,7 @@ struct Extremes {
     max: Vec<Number>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> StatementJudge<'a> {
     pub(super) fn scope(&self, base: Base<'a>) -> PlaceScope<'a> {
         PlaceScope::new(self.scheme, self.parameters, base)
     }

@@ -1,7 +1,7 @@
 //! What was being done, in words.
 
 use super::place::side;
-use crate::check::failure::{CallDifference, Circumstance, OtherTensor, Rows, Side};
+use crate::check::failure::{CallDifference, Circumstance, OtherTensor, RowKind, Side};
 
 /// A phrase that stands before a failure and a colon.
 pub(super) fn phrase(what: Circumstance) -> String {
@@ -73,11 +73,11 @@ fn difference(difference: CallDifference) -> &'static str {
 }
 
 /// `tokens`, `heads` or `batch rows`.
-pub(super) fn rows(rows: Rows) -> &'static str {
+pub(super) fn rows(rows: RowKind) -> &'static str {
     match rows {
-        Rows::Tokens => "tokens",
-        Rows::Heads => "heads",
-        Rows::BatchRows => "batch rows",
+        RowKind::Tokens => "tokens",
+        RowKind::Heads => "heads",
+        RowKind::BatchRows => "batch rows",
     }
 }
 

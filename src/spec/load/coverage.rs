@@ -13,7 +13,7 @@ const MAX_PAIRS: usize = 128;
 const MAX_HEADS: u32 = 64;
 
 /// Where the parts of a scheme stand.
-pub(super) struct Places {
+pub(super) struct SchemePlaces {
     pub axes: Location,
     pub axis_map: Location,
     pub frequencies: Location,
@@ -24,7 +24,7 @@ pub(super) struct Places {
 }
 
 /// Runs all checks of this module.
-pub(super) fn check(scheme: &Scheme, unrotated: &[usize], places: &Places, sink: &mut Sink) {
+pub(super) fn check(scheme: &Scheme, unrotated: &[usize], places: &SchemePlaces, sink: &mut Sink) {
     let parameters =
         Parameters::defaults(scheme).map_err(|error| SpecError::new(&places.parameters, error.to_string()));
     let Some(parameters) = sink.take(parameters) else { return };
@@ -71,7 +71,7 @@ fn runs(map: &AxisMap) -> Vec<&[PairRun]> {
 fn reachable<'a>(
     scheme: &'a Scheme,
     parameters: &'a Parameters,
-    places: &Places,
+    places: &SchemePlaces,
 ) -> Result<Vec<HeadSizes<'a>>, SpecError> {
     let mut all: Vec<Option<HeadSizes<'a>>> = vec![None; MAX_PAIRS + 1];
     let mut any = false;

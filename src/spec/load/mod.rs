@@ -204,7 +204,7 @@ fn scheme(
         image: positions.image.as_ref(),
     };
     let invariants = invariants::load(own_invariants, &around, &head, references, sink);
-    let places = coverage::Places {
+    let places = coverage::SchemePlaces {
         axes: axes_node?.location.clone(),
         axis_map: map_node?.location.clone(),
         frequencies: inv_freq_node?.location.clone(),
