@@ -9,7 +9,6 @@ use crate::contract::{Declaration, KEYS};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
-const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
 /// The smallest page there is.
@@ -61,7 +60,7 @@ impl Manifest {
 
 fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     let top = Object::new("top level", value, &TOP_KEYS)?;
-    let dtypes = choose_list("dtypes", top.need("dtypes")?, &FLOATS)?;
+    let dtypes = choose_list("dtypes", top.need("dtypes")?, &DType::STORAGE.map(|d| (d.name(), d)))?;
     let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
     let mut found = Vec::new();
     for level in Level::ALL {
@@ -78,7 +77,7 @@ fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
     }
     let list = |key: &str| -> Result<&Value, ManifestError> { top.need(key) };
     let pairings = match top.map.get("pairings") {
-        Some(v) => choose_list("pairings", v, &[("half", Pairing::Half), ("adjacent", Pairing::Adjacent)])?,
+        Some(v) => choose_list("pairings", v, &Pairing::NAMES)?,
         None => vec![Pairing::Half],
     };
     let directions = match top.map.get("directions") {
@@ -189,7 +188,7 @@ fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelMan
     let mut contracts = Vec::new();
     if level != Level::Positions {
         let per_dtype = match object.map.get("contracts") {
-            Some(v) => Some(Object::new(&object.at("contracts"), v, &FLOATS.map(|(n, _)| n))?),
+            Some(v) => Some(Object::new(&object.at("contracts"), v, &DType::STORAGE.map(DType::name))?),
             None => None,
         };
         for dtype in dtypes {
@@ -293,7 +292,7 @@ mod tests {
             (
                 "contract",
                 r#"{"class": "fused", "frequencies": "pow", "angles": "exat"}"#,
-                "levels.rotate.contract.angles: expected one of exact, f64, f32, found \"exat\"; did you mean \"exact\"?",
+                "levels.rotate.contract.angles: unknown value \"exat\", expected one of exact, f64, f32; did you mean \"exact\"?",
             ),
             (
                 "contract",

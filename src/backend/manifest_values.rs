@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::manifest::{Integers, ManifestError};
+use crate::spec::suggest;
 
 pub(super) fn fail<T>(place: &str, text: impl fmt::Display) -> Result<T, ManifestError> {
     Err(ManifestError(format!("manifest, {place}: {text}")))
@@ -17,16 +18,11 @@ pub(super) fn shown(value: &Value) -> String {
 
 /// Picks a name out of a closed list, or says which was meant.
 pub(super) fn choose<T: Copy>(place: &str, value: &Value, all: &[(&str, T)]) -> Result<T, ManifestError> {
-    let names = || all.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
     let Some(text) = value.as_str() else {
-        return fail(place, format!("expected one of {}, found {}", names(), shown(value)));
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        return fail(place, format!("expected one of {}, found {}", names.join(", "), shown(value)));
     };
-    if let Some((_, item)) = all.iter().find(|(n, _)| *n == text) {
-        return Ok(*item);
-    }
-    let near = crate::spec::suggest(text, all.iter().map(|(n, _)| *n));
-    let hint = near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-    fail(place, format!("unknown {text:?}, expected one of {}{hint}", names()))
+    suggest::choose("value", text, all).or_else(|why| fail(place, why))
 }
 
 pub(super) fn choose_list<T: Copy + PartialEq>(
@@ -61,10 +57,7 @@ impl<'a> Object<'a> {
         };
         for key in map.keys() {
             if !known.contains(&key.as_str()) {
-                let hint = crate::spec::suggest(key, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                return fail(place, format!("unknown key {key:?}{hint}"));
+                return fail(place, format!("unknown key {key:?}{}", suggest::hint(key, known.iter().copied())));
             }
         }
         Ok(Object { place: place.to_owned(), map })

@@ -8,6 +8,7 @@ mod positions;
 mod properties;
 mod selftest;
 mod snapshot;
+mod values;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -150,20 +151,4 @@ fn parameter(text: &str) -> Result<(String, Number), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, found {text:?}"))?;
     let number = Number::parse(value).map_err(|e| format!("{value:?} is no number (such as 2, 0.5 or 10/3): {e}"))?;
     Ok((name.to_owned(), number))
-}
-
-/// Picks names out of a closed list.
-fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, Stop> {
-    names
-        .iter()
-        .map(|name| {
-            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
-                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
-                let hint = crate::spec::suggest(name, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                Stop::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
-            })
-        })
-        .collect()
 }

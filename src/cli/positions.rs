@@ -2,21 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::values::Format;
 use super::{Stop, library, parameter, print};
 use crate::numeric::Number;
 use crate::positions::{Layout, Next, Parameters, Positions};
 use crate::run::ExitCode;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A row per token
-    Table,
-    /// One object: scheme, profile, layout, axes, positions (a row per axis), next
-    Json,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct PositionsArguments {
@@ -29,7 +22,7 @@ pub(super) struct PositionsArguments {
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
-    /// What to print
+    /// What to print: a row per token, or an object of scheme, profile, layout, axes, positions (by axis) and next
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// A scheme file to add, or to put in the place of a built-in one

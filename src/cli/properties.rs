@@ -3,22 +3,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
+use super::values::Format;
 use super::{Stop, library, print};
 use crate::positions::Parameters;
 use crate::property::{papers::Decision, papers::properties as derive};
 use crate::run::ExitCode;
 use crate::spec::{Library, Scheme};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct PropertiesArguments {

@@ -1,5 +1,5 @@
-//! What a scheme says at given head sizes: the rotary width, the parameters that need it, which axis turns which pair, and at
-//! which frequency. The checks at load and rotation plans both ask here, so that what was checked is what runs.
+//! What a scheme says at given head sizes: the rotary width, the parameters that need it, which axis turns which
+//! pair, and at which frequency. Checks at load and rotation plans ask here, so that what was checked is what runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,8 +59,8 @@ pub enum HeadError {
     Parameter(#[from] ParameterError),
 }
 
-/// A scheme at given head sizes, where its rotary width and all parameters have values. Also an [`Env`] for the formulas of the
-/// axis map and whatever else depends on these.
+/// A scheme at given head sizes, where its rotary width and all parameters have values. Also an [`Env`] for the
+/// formulas of the axis map and whatever else depends on these.
 #[derive(Debug, Clone)]
 pub(crate) struct HeadSizes<'a> {
     scheme: &'a Scheme,
@@ -68,8 +68,8 @@ pub(crate) struct HeadSizes<'a> {
     shape: HeadShape,
     /// Rotary width in channels; 0 while it is being computed.
     pub rotary_dim: u32,
-    /// Values of the first parameters, in the end of all. Defaults use only earlier ones, so each is computed once: a
-    /// default that names another twice, which names another twice, and so on, would otherwise take for ever.
+    /// Values of the first parameters, in the end of all. Defaults use only earlier ones, so each is computed once:
+    /// a default that names another twice, which names another twice, and so on, would otherwise take for ever.
     pub values: Vec<Number>,
 }
 
