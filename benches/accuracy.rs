@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ropecheck::backend::host::Host;
 use ropecheck::case::Case;
-use ropecheck::check::{CATALOGUE, Verdict};
+use ropecheck::check::CATALOGUE;
 use ropecheck::rotation::PlanCache;
 use ropecheck::run::Context;
 use ropecheck::spec::Library;
@@ -30,7 +30,7 @@ fn pipeline(c: &mut Criterion) {
         group.throughput(Throughput::Elements(case.tokens() * 32 * 128));
         group.bench_function(dtype, |b| {
             b.iter(|| match accuracy.judge(&case, &mut context.harness(&mut host)) {
-                Verdict::Pass(measure) => assert!(measure.worst <= 1.0),
+                Ok(measure) => assert!(measure.worst <= 1.0),
                 other => panic!("{other:?}"),
             });
         });

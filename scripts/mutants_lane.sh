@@ -31,13 +31,13 @@ fi
 lower="--skip check:: --skip run:: --skip fault:: --skip backend:: --skip report::"
 groups=(
   "numeric;src/numeric/;numeric_corners rounding_is_right reference_is_right evaluator_laws;$lower"
-  "bound;src/plan/(bound|pair_bound|allowance|judge|range|types|kept|frequency_rule|contract|contract_file|contract_keys|declaration|reference)\.rs;bound_laws bound_is_right contracts_hold golden_accuracy declared_contracts;$lower"
-  "layout;src/plan/layout;layout_errors positions_laws;$lower"
-  "rotation;src/plan/(rotation|head_sizes|parameters|cache)\.rs;rotation_plans plan_laws;$lower"
-  "positions;src/plan/(positions|run|segment|column|vectors|accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy formula_names;$lower"
-  "properties;src/plan/(properties|sweep);property_tables;$lower"
-  "invariants;src/plan/invariants;what_holds measured_positions;$lower"
-  "judge;src/check/;grades angle_limit what_people_see;--skip numeric:: --skip plan:: --skip spec:: --skip run:: --skip fault:: --skip backend::"
+  "bound;src/(contract/|rotation/reference\.rs);bound_laws bound_is_right contracts_hold golden_accuracy declared_contracts;$lower"
+  "layout;src/positions/layout;layout_errors positions_laws;$lower"
+  "rotation;src/rotation/(plan|cache)\.rs;rotation_plans plan_laws;$lower"
+  "positions;src/(positions/(sequence|evaluate|segment|column|vectors|parameters)|rotation/accuracy_points)\.rs;positions_laws official_vectors measured_positions golden_accuracy formula_names;$lower"
+  "properties;src/(property/papers|positions/sweep);property_tables;$lower"
+  "invariants;src/property/invariants;what_holds measured_positions;$lower"
+  "judge;src/check/;grades angle_limit what_people_see;--skip numeric:: --skip contract:: --skip property:: --skip spec:: --skip run:: --skip fault:: --skip backend::"
 )
 for group in "${groups[@]}"; do
   IFS=';' read -r name pattern tests filters <<<"$group"

@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicBool;
 use ropecheck::backend::host::Host;
 use ropecheck::backend::{Answer, Backend, Call, Manifest, StartError};
 use ropecheck::case::{Level, channels_of_pair};
-use ropecheck::check::{CATALOGUE, Generator, Group, Verdict};
+use ropecheck::check::{CATALOGUE, Group, Stop};
 use ropecheck::numeric::DType;
+use ropecheck::report::words;
 use ropecheck::rotation::PlanCache;
-use ropecheck::run::Context;
+use ropecheck::run::{Context, Options};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Pairing;
 
@@ -83,23 +84,15 @@ fn outcome(id: &str, contract: &str, from: f64, garbage: f64) -> (usize, usize, 
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
     let mut backend = Beyond { host: Host::new(), memory: Vec::new(), from, garbage };
     let manifest = backend.manifest().clone();
-    let scheme = library.get("m-rope").expect("a scheme");
-    let generator = Generator {
-        group: Group { scheme: scheme.id(), level: Level::Rotate, pairing: Pairing::Half, dtype: DType::F32 },
-        scheme,
-        library: &library,
-        plans: &context.plans,
-        manifest: &manifest,
-        level: manifest.level(Level::Rotate).expect("level rotate"),
-        cases: 1,
-        seed: 5,
-        parameters: &[],
-    };
+    let scheme = library.get("m-rope").expect("a scheme").id();
+    let group = Group { scheme, level: Level::Rotate, pairing: Pairing::Half, dtype: DType::F32 };
+    let options = Options { cases: 1, seed: 5, ..Options::default() };
+    let generator = context.generator(&group, &manifest, &options).expect("level rotate");
     let check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
     let mut all = (0, 0, 0, 0);
     for planned in check.schedule(&generator).cases {
         match check.judge(&planned.case, &mut context.harness(&mut backend)) {
-            Verdict::Pass(measure) => {
+            Ok(measure) => {
                 all.0 += usize::from(measure.elements > 0);
                 all.2 += usize::from(measure.elements == 0);
                 all.3 += measure.beyond_angle_limit;
@@ -113,12 +106,12 @@ fn outcome(id: &str, contract: &str, from: f64, garbage: f64) -> (usize, usize, 
                     measure.notes
                 );
             }
-            Verdict::Fail(failure) => {
+            Err(Stop::Failed(failure)) => {
                 all.1 += 1;
-                println!("{id}: {}", failure.summary);
+                println!("{id}: {}", words::summary(&failure));
             }
-            Verdict::NotJudged(_) => all.2 += 1,
-            Verdict::Broken(why) => panic!("{id}: {why}"),
+            Err(Stop::NotJudged(_)) => all.2 += 1,
+            Err(Stop::Broken(why)) => panic!("{id}: {why}"),
         }
     }
     all

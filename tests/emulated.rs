@@ -12,8 +12,9 @@ use ropecheck::case::Level;
 use ropecheck::contract::ContractTable;
 use ropecheck::contract::contracts;
 use ropecheck::numeric::{DType, Dd};
+use ropecheck::report::words;
 use ropecheck::rotation::PlanCache;
-use ropecheck::run::{CheckResult, Context, Options, groups, run};
+use ropecheck::run::{CheckResult, Context, Options, groups};
 use ropecheck::spec::Library;
 use ropecheck::spec::model::Pairing;
 
@@ -35,7 +36,7 @@ fn results(emulation: &Emulation, options: &Options) -> Vec<CheckResult> {
         Context { library: &LIBRARY, contracts: &CONTRACTS, plans: PlanCache::new(), interrupted: &interrupted };
     let units = groups(&emulation.manifest, &LIBRARY, options).expect("something is selected");
     let factory = EmulatedFactory::new(emulation.clone(), Arc::clone(&SHARED));
-    run(&factory, &context, options, &units, &|_, _| {}).expect("it starts").1
+    ropecheck::run::results(&factory, &context, options, &units).expect("it starts")
 }
 
 fn options(schemes: &[&str], dtypes: &[DType], levels: &[Level], checks: &[&str]) -> Options {
@@ -58,7 +59,7 @@ fn failed(results: &[CheckResult]) -> Vec<String> {
         assert!(result.broken.is_empty() && result.internal.is_empty(), "{result:?}");
         for failure in &result.failures {
             let CheckResult { scheme, level, dtype, check, .. } = result;
-            failed.push(format!("{check} ({scheme} {level} {dtype}): {}", failure.summary));
+            failed.push(format!("{check} ({scheme} {level} {dtype}): {}", words::summary(&failure.failure)));
         }
     }
     failed

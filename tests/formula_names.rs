@@ -1,8 +1,9 @@
 //! Every name that position formulas may use has the value that docs/spec.md gives it, worked out here apart from the evaluator.
 
 use ropecheck::numeric::Number;
-use ropecheck::positions::{Layout, Parameters, Segment, positions};
+use ropecheck::positions::{Layout, Segment, positions};
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 
 /// One axis for each name, in text and in videos; some formulas stand twice, with another between.
 const SCHEME: &str = r#"

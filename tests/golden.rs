@@ -12,9 +12,10 @@ use ropecheck::contract::contracts;
 use ropecheck::contract::{ContractTable, Frequency};
 use ropecheck::contract::{PairBound, Types};
 use ropecheck::numeric::Number;
-use ropecheck::positions::{Layout, Parameters, positions};
+use ropecheck::positions::{Layout, positions};
 use ropecheck::property::papers::properties;
 use ropecheck::rotation::{HeadShape, RotationPlan};
+use ropecheck::spec::Parameters;
 use ropecheck::spec::model::{Scheme, Stated};
 use ropecheck::spec::{Library, model};
 

@@ -7,11 +7,11 @@ use ropecheck::contract::Frequency;
 use ropecheck::contract::contracts;
 use ropecheck::contract::{Judgement, PairBound, Types};
 use ropecheck::numeric::{DType, Number};
-use ropecheck::positions::Parameters;
 use ropecheck::rotation::{AccuracyPoint, ROUNDED_TO};
 use ropecheck::rotation::{HeadShape, RotationPlan};
 use ropecheck::run::anchors;
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 
 const COUNT: usize = 3_000;
 

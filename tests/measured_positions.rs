@@ -1,9 +1,10 @@
 //! Statements of a scheme are judged on positions that came from somewhere else, and a wrong one is found at its place.
 
 use ropecheck::numeric::Number;
-use ropecheck::positions::{Column, Layout, Next, Parameters, PositionError, Positions, positions};
+use ropecheck::positions::{Column, Layout, Next, PositionError, Positions, positions};
 use ropecheck::property::{Checker, Outcome};
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 use ropecheck::spec::model::{Scheme, Stated};
 
 fn library() -> Library {

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::{Dd, Number};
-use ropecheck::positions::Parameters;
 use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
 use ropecheck::rotation::{reference::Turn, reference::factor_error};
+use ropecheck::spec::Parameters;
 use ropecheck::spec::{HeadError, Library};
 
 const FILE: &str = "tests/regressions/plan_laws.txt";

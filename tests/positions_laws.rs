@@ -9,10 +9,9 @@ use proptest::prelude::*;
 
 use common::laws;
 use ropecheck::numeric::Number;
-use ropecheck::positions::{
-    Column, Evaluation, Layout, Next, Parameters, PositionError, Positions, Segment, positions,
-};
+use ropecheck::positions::{Column, Evaluation, Layout, Next, PositionError, Positions, Segment, positions};
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 use ropecheck::spec::expr::Name;
 use ropecheck::spec::model::{Running, Scheme, Step};
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ropecheck::positions::Parameters;
 use ropecheck::property::Outcome;
 use ropecheck::property::{papers::Decision, papers::properties};
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 
 const VROPE_COLUMNS: [&str; 3] = ["structure", "unbiased", "seamless"];
 /// VRoPE, arXiv:2502.11664v1, table 2.

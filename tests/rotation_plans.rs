@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use ropecheck::numeric::Number;
-use ropecheck::positions::{ParameterError, Parameters};
 use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
 use ropecheck::spec::{HeadError, Library};
+use ropecheck::spec::{ParameterError, Parameters};
 
 fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))

@@ -4,10 +4,15 @@ mod common;
 
 use std::process::Command;
 
+use ropecheck::check::Failure;
+use ropecheck::check::failure::Cause;
 use ropecheck::fault::catalogue;
 use ropecheck::numeric::DType;
+use ropecheck::report::words;
 use ropecheck::run::ExitCode;
-use ropecheck::run::selftest::{DtypeResult, FaultResult, HonestResult, Kill, Matrix, SelfTest, SelfTestOptions};
+use ropecheck::run::selftest::{
+    DtypeResult, FaultResult, HonestResult, Kill, Matrix, Rejection, SelfTest, SelfTestOptions,
+};
 
 fn selftest(arguments: &[&str]) -> (Option<i32>, String, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_ropecheck"));
@@ -74,16 +79,17 @@ fn result(kills: &[&str], must: &[&str]) -> FaultResult {
 fn a_lost_cell_a_survivor_and_a_rejected_honest_kernel_are_complaints() {
     let options = SelfTestOptions { dtypes: vec![DType::F32], checks: vec![], cases: 2, seed: 1, threads: 1 };
     let of = |faults, honest| SelfTest::new(&options, faults, honest);
+    let said = |found: &SelfTest| words::complaint(&found.complaints[0]);
     let good = of(vec![result(&["accuracy"], &["accuracy"])], vec![]);
     assert_eq!((good.complaints.len(), good.exit()), (0, ExitCode::Conformant));
     let lost = of(vec![result(&["accuracy"], &["accuracy", "guards"])], vec![]);
-    assert_eq!(lost.complaints[0], "one in f32 is no longer killed by guards");
+    assert_eq!(said(&lost), "one in f32 is no longer killed by guards");
     assert_eq!(lost.exit(), ExitCode::ControlFailed);
     let survivor = of(vec![result(&[], &["accuracy"])], vec![]);
-    assert_eq!(survivor.complaints[0], "one survives in f32");
+    assert_eq!(said(&survivor), "one survives in f32");
     let mut harmless = result(&["accuracy"], &[]);
     harmless.equal = Some("a proof".into());
-    assert!(of(vec![harmless], vec![]).complaints[0].contains("is no defect, but accuracy fails"));
+    assert!(said(&of(vec![harmless], vec![])).contains("is no defect, but accuracy fails"));
     let mut half = result(&["accuracy"], &["accuracy"]);
     half.outcomes[1].kills.clear();
     assert!(half.killers().is_empty(), "killed in one type only");
@@ -92,9 +98,12 @@ fn a_lost_cell_a_survivor_and_a_rejected_honest_kernel_are_complaints() {
         dtype: "f32".into(),
         seed: 7,
         passed: 3,
-        rejected: vec![("accuracy".into(), "too far".into())],
+        rejected: vec![Rejection::Check {
+            check: "accuracy".into(),
+            failure: Failure::of_call(Cause::TurnsWithoutAxis),
+        }],
     };
-    assert!(of(vec![], vec![kernel]).complaints[0].contains("honest kernel k in f32 is rejected by accuracy"));
+    assert!(said(&of(vec![], vec![kernel])).contains("honest kernel k in f32 is rejected by accuracy"));
     assert_eq!(of(vec![], vec![]).exit(), ExitCode::NothingRan);
 }
 

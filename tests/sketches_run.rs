@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ropecheck::positions::{Layout, Parameters, positions};
+use ropecheck::positions::{Layout, positions};
 use ropecheck::positions::{sweep::Extent, sweep::layouts};
 use ropecheck::property::Checker;
 use ropecheck::property::invariants::verify::verify;
 use ropecheck::property::papers::properties;
 use ropecheck::rotation::{HeadShape, PlanError, RotationPlan};
+use ropecheck::spec::Parameters;
 use ropecheck::spec::model::Scheme;
 use ropecheck::spec::{HeadError, Library};
 

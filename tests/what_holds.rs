@@ -3,11 +3,12 @@
 //!
 //! The table is typed here from the papers and the official code; the specs are what is tested.
 
-use ropecheck::positions::{Layout, Parameters, Positions, positions};
+use ropecheck::positions::{Layout, Positions, positions};
 use ropecheck::positions::{sweep::Extent, sweep::layouts};
 use ropecheck::property::{Checker, Outcome};
 use ropecheck::property::{invariants::verify::Verification, invariants::verify::verify};
 use ropecheck::spec::Library;
+use ropecheck::spec::Parameters;
 use ropecheck::spec::model::{Invariant, Scheme, Stated};
 
 const COLUMNS: [&str; 8] = [

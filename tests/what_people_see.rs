@@ -95,3 +95,15 @@ fn the_embedded_run_says_that_it_judges_itself() {
         text.contains("not judged on level rotate, because the suite supplied it: positions, axis map, frequencies")
     );
 }
+
+#[test]
+fn the_help_of_every_command_is_printed() {
+    let help = ropecheck(&["--help"]);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 8, "{help}");
+    insta::assert_snapshot!("help", help);
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        insta::assert_snapshot!(format!("help_{command}"), ropecheck(&[command, "--help"]));
+    }
+}

@@ -9,7 +9,7 @@ use ropecheck::case::prepare;
 use ropecheck::run::Context;
 
 use crate::made;
-use crate::world::{LIBRARY, with_context};
+use crate::world::{LIBRARY, NAMES, with_context};
 
 /// Bytes as a worker may write them. After a first byte of 0x80 to 0xbf, texts that get their lengths before them, parted by
 /// bytes 0xff; from 0xc0 on, choices that make a case, whose call goes through a frame.
@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn replies(bytes: &[u8]) {
-    for answer in answers(bytes) {
+    for answer in answers(bytes, *NAMES) {
         if let Err(why) = answer {
             assert!(!why.contains("came back as"), "{why}");
         }

@@ -7,7 +7,8 @@ use arbitrary::Unstructured;
 use ropecheck::backend::host::Host;
 use ropecheck::backend::{Backend, Manifest};
 use ropecheck::case::Case;
-use ropecheck::check::Verdict;
+use ropecheck::check::Stop;
+use ropecheck::report::words;
 use ropecheck::run::{Context, replay};
 
 use crate::made;
@@ -36,16 +37,19 @@ fn judge_with(context: &Context, data: &[u8], manifest: &Manifest, backend: &mut
     let line = case.to_string();
     assert_eq!(line.parse::<Case>().as_ref(), Ok(&case), "the line of a case is not the case: {line}");
     match replay(&case, backend, context) {
-        Ok(Verdict::Pass(measure)) => assert!(measure.worst <= 1.0, "passed beyond the bound: {line}"),
-        Ok(Verdict::NotJudged(_)) => {}
-        Ok(Verdict::Fail(failure)) => {
+        Ok(Ok(measure)) => assert!(measure.worst <= 1.0, "passed beyond the bound: {line}"),
+        Ok(Err(Stop::NotJudged(_))) => {}
+        Ok(Err(Stop::Failed(failure))) => {
             panic!(
-                "nonconformant: {}\n  {}\n  ropecheck replay '{line}'",
-                failure.summary,
-                failure.details.join("\n  ")
+                "nonconformant: {}
+  ropecheck replay '{line}'",
+                words::message(&failure).join(
+                    "
+  "
+                )
             )
         }
-        Ok(Verdict::Broken(why)) => panic!("the case is inside the manifest and broken: {why}\n  {line}"),
+        Ok(Err(Stop::Broken(why))) => panic!("the case is inside the manifest and broken: {why}\n  {line}"),
         Err(why) => panic!("the case cannot be run: {why}\n  {line}"),
     }
     Some(case)

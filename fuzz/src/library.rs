@@ -8,6 +8,7 @@ use ropecheck::backend::library::{LibraryFactory, LibraryOptions, WORKER_COMMAND
 use ropecheck::backend::{Backend, BackendFactory, StartError};
 
 use crate::host::judge;
+use crate::world::NAMES;
 
 thread_local! {
     static BACKEND: RefCell<Option<Box<dyn Backend>>> = const { RefCell::new(None) };
@@ -30,7 +31,7 @@ pub fn work_if_asked() {
 /// If it cannot be started.
 pub fn open(library: &Path, worker: PathBuf) -> Result<Box<dyn Backend>, StartError> {
     let options = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(10) };
-    LibraryFactory::new(library, options).start()
+    LibraryFactory::new(library, options, *NAMES).start()
 }
 
 /// Opens the library that ROPECHECK_BACKEND names, or librope.so next to this program; or says why not and ends the program.

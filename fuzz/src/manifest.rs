@@ -4,11 +4,12 @@ use arbitrary::{Result, Unstructured};
 use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
+use ropecheck::backend::manifest::ManifestError;
 use ropecheck::case::{Case, Consume, Level, Memory, PositionSource, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::rotation::PlanCache;
 
-use crate::world::{CONTRACTS, LIBRARY, with_context};
+use crate::world::{CONTRACTS, LIBRARY, NAMES, with_context};
 
 /// JSON; after a first byte of 0x80 or more, choices that make it.
 pub fn run(data: &[u8]) {
@@ -17,14 +18,18 @@ pub fn run(data: &[u8]) {
         _ => std::str::from_utf8(data).ok().map(str::to_owned),
     };
     let Some(text) = text else { return };
-    let manifest = match Manifest::parse(&text) {
+    let manifest = match Manifest::parse(&text, *NAMES) {
         Ok(manifest) => manifest,
-        Err(error) => {
-            assert!(error.to_string().len() < 4096, "a message of {} bytes", error.to_string().len());
+        Err(ManifestError(mistakes)) => {
+            assert!((1..=100).contains(&mistakes.len()), "{} mistakes", mistakes.len());
+            for mistake in mistakes {
+                let line = mistake.to_string();
+                assert!(line.len() < 4096 && !line.contains(char::is_control), "a message of {} bytes", line.len());
+            }
             return;
         }
     };
-    assert_eq!(Manifest::parse(&text).as_ref(), Ok(&manifest));
+    assert_eq!(Manifest::parse(&text, *NAMES).as_ref(), Ok(&manifest));
     with_context(|context| planned(&manifest, &text, &context.plans));
 }
 
@@ -34,13 +39,10 @@ fn planned(manifest: &Manifest, text: &str, plans: &PlanCache) {
     for (index, (level, offer)) in manifest.levels.iter().enumerate() {
         for (dtype, name) in &offer.contracts {
             assert!(manifest.dtypes.contains(dtype));
-            // Names of classes are resolved when a case is judged; a mistake there is a message.
-            let _ = name.resolve(&CONTRACTS);
+            assert!(name.resolve(&CONTRACTS).is_ok(), "{name}");
         }
         let schemes: Vec<_> = LIBRARY.schemes().filter(|scheme| offer.offers(scheme)).collect();
-        if schemes.is_empty() {
-            continue;
-        }
+        assert!(!schemes.is_empty(), "a level of no scheme is never judged: {text}");
         let scheme = schemes[(pick + index) % schemes.len()];
         let dtype = manifest.dtypes.get(pick % manifest.dtypes.len().max(1)).copied();
         let pairing = manifest.pairings.get(pick % manifest.pairings.len().max(1)).copied();

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 
-use ropecheck::positions::{Evaluation, Layout, Parameters};
+use ropecheck::positions::{Evaluation, Layout};
 use ropecheck::rotation::{HeadShape, RotationPlan};
+use ropecheck::spec::Parameters;
 use ropecheck::spec::SpecErrors;
 use ropecheck::spec::library::embedded_files;
 use ropecheck::spec::model::Scheme;

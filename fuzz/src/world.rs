@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
+use ropecheck::backend::Vocabulary;
 use ropecheck::contract::ContractTable;
 use ropecheck::contract::contracts;
 use ropecheck::rotation::PlanCache;
@@ -14,6 +15,8 @@ use ropecheck::spec::Library;
 pub static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().unwrap_or_else(|e| panic!("{e}")));
 /// The embedded contracts.
 pub static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|e| panic!("{e}")));
+/// What manifests may name.
+pub static NAMES: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary { schemes: &LIBRARY, contracts: &CONTRACTS });
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 fn fresh() -> Context<'static> {

@@ -7,8 +7,9 @@ use std::fmt;
 pub struct FloatControl(pub u64);
 
 /// Something that a control word says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FloatSetting {
     /// Where results are rounded to.
     Rounding,
     /// Subnormal results become zero (FTZ).
@@ -20,38 +21,38 @@ pub enum Setting {
 }
 
 /// Which bits of the control word are which setting. On aarch64 FZ flushes inputs and results together.
-const BITS: [(Setting, u64); 4] = if cfg!(target_arch = "aarch64") {
+const BITS: [(FloatSetting, u64); 4] = if cfg!(target_arch = "aarch64") {
     [
-        (Setting::Rounding, 3 << 22),
-        (Setting::FlushToZero, 1 << 24 | 1 << 19),
-        (Setting::DenormalsAreZero, 1),
-        (Setting::Traps, 0x9f << 8),
+        (FloatSetting::Rounding, 3 << 22),
+        (FloatSetting::FlushToZero, 1 << 24 | 1 << 19),
+        (FloatSetting::DenormalsAreZero, 1),
+        (FloatSetting::Traps, 0x9f << 8),
     ]
 } else {
     [
-        (Setting::Rounding, 3 << 13),
-        (Setting::FlushToZero, 1 << 15),
-        (Setting::DenormalsAreZero, 1 << 6),
-        (Setting::Traps, 0x3f << 7),
+        (FloatSetting::Rounding, 3 << 13),
+        (FloatSetting::FlushToZero, 1 << 15),
+        (FloatSetting::DenormalsAreZero, 1 << 6),
+        (FloatSetting::Traps, 0x3f << 7),
     ]
 };
 
-impl fmt::Display for Setting {
+impl fmt::Display for FloatSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Setting::Rounding => "the rounding mode",
-            Setting::FlushToZero => "flush to zero (FTZ)",
-            Setting::DenormalsAreZero => "denormals are zero (DAZ)",
-            Setting::Traps => "the exceptions that trap",
+            FloatSetting::Rounding => "the rounding mode",
+            FloatSetting::FlushToZero => "flush to zero (FTZ)",
+            FloatSetting::DenormalsAreZero => "denormals are zero (DAZ)",
+            FloatSetting::Traps => "the exceptions that trap",
         })
     }
 }
 
-impl Setting {
+impl FloatSetting {
     /// Whether it is about subnormals alone.
     #[must_use]
     pub fn is_about_subnormals(self) -> bool {
-        matches!(self, Setting::FlushToZero | Setting::DenormalsAreZero)
+        matches!(self, FloatSetting::FlushToZero | FloatSetting::DenormalsAreZero)
     }
 }
 
@@ -65,7 +66,7 @@ impl FloatControl {
 
     /// What differs from `before`.
     #[must_use]
-    pub fn changes(self, before: FloatControl) -> Vec<Setting> {
+    pub fn changes(self, before: FloatControl) -> Vec<FloatSetting> {
         BITS.iter().filter(|(_, bits)| (self.0 ^ before.0) & bits != 0).map(|(setting, _)| *setting).collect()
     }
 }
@@ -87,11 +88,11 @@ mod tests {
     #[test]
     fn a_change_is_named_and_sticky_flags_are_none() {
         let default = FloatControl::of_register(0x1f80);
-        assert_eq!(FloatControl::of_register(0x1fff).changes(default), [Setting::DenormalsAreZero]);
+        assert_eq!(FloatControl::of_register(0x1fff).changes(default), [FloatSetting::DenormalsAreZero]);
         assert_eq!(FloatControl::of_register(0x1fbf).changes(default), []);
         let flushing = FloatControl::of_register(0x9fc0).changes(default);
-        assert_eq!(flushing, [Setting::FlushToZero, Setting::DenormalsAreZero]);
-        assert_eq!(FloatControl::of_register(0x7f80).changes(default), [Setting::Rounding]);
-        assert_eq!(FloatControl::of_register(0x1d80).changes(default), [Setting::Traps]);
+        assert_eq!(flushing, [FloatSetting::FlushToZero, FloatSetting::DenormalsAreZero]);
+        assert_eq!(FloatControl::of_register(0x7f80).changes(default), [FloatSetting::Rounding]);
+        assert_eq!(FloatControl::of_register(0x1d80).changes(default), [FloatSetting::Traps]);
     }
 }

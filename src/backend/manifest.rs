@@ -1,10 +1,13 @@
 //! What a backend says of itself: the JSON that `ropecheck_describe` returns (docs/abi.md). The generator stays inside it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::case::{Alias, Consume, Level, Strides};
-use crate::contract::Declaration;
+use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
+use crate::spec::Library;
 use crate::spec::model::Pairing;
 
 /// Which integers a manifest allows.
@@ -154,7 +157,42 @@ impl Manifest {
     }
 }
 
-/// Why a manifest was refused.
+/// What names in a manifest are held against.
+#[derive(Clone, Copy)]
+pub struct Vocabulary<'a> {
+    /// Every scheme that the user has: those of the program, and those of `--spec`.
+    pub schemes: &'a Library,
+    /// Every class and way to frequencies.
+    pub contracts: &'a ContractTable,
+}
+
+/// One mistake in a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ManifestMistake {
+    /// Where in the JSON, such as `levels.rotate.schemes[2]`; empty for the whole.
+    pub place: String,
+    /// What was expected, what was found, and what may have been meant.
+    pub what: String,
+}
+
+/// Why a manifest was refused: every mistake, at least one, by place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ManifestError(pub String);
+pub struct ManifestError(pub Vec<ManifestMistake>);
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..] {
+            [one] => write!(f, "manifest, {one}"),
+            all => {
+                write!(f, "{} mistakes in the manifest", all.len())?;
+                all.iter().try_for_each(|one| write!(f, "\n  {one}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ManifestMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", if self.place.is_empty() { "top level" } else { &self.place }, self.what)
+    }
+}

@@ -1,312 +1,194 @@
-//! Reads a manifest: every mistake names its place in the JSON, what was expected and what was found.
+//! Reads a manifest (docs/abi.md).
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::manifest::{Integers, LevelManifest, Manifest, ManifestError};
-use super::manifest_values::{Object, choose, choose_list, fail, shown};
+use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
+use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
 use crate::case::{Alias, Consume, Level, Strides};
-use crate::contract::{Declaration, KEYS};
-use crate::numeric::DType;
+use crate::contract::{Declaration, KEYS, Key, Setting};
+use crate::numeric::{DType, Number};
+use crate::rotation::MAX_HEAD_DIM;
 use crate::spec::model::Pairing;
 
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
 /// The smallest page there is.
 const MAX_ALIGNMENT: i64 = 4096;
-const TOP_KEYS: [&str; 26] = [
-    "name",
-    "version",
-    "levels",
-    "dtypes",
-    "position_dtypes",
-    "pairings",
-    "head_dims",
-    "partial_rotary",
-    "q_heads",
-    "k_heads",
-    "alias",
-    "strides",
-    "max_position",
-    "max_tokens",
-    "token_ranges",
-    "directions",
-    "attention_scaling",
-    "per_head",
-    "batch_layouts",
-    "bases",
-    "min_position",
-    "alignment",
-    "max_offset",
-    "bit_stable",
-    "varlen",
-    "copies",
-];
+/// Most heads. One token of so many is still a case.
+const MAX_HEADS: i64 = 1 << 16;
 
 impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// Names the place in the JSON, what was expected and what was found.
-    pub fn parse(json: &str) -> Result<Manifest, ManifestError> {
-        const MAX_BYTES: usize = 1 << 20;
-        if json.len() > MAX_BYTES {
-            return Err(ManifestError(format!("the manifest has {} bytes, more than {MAX_BYTES}", json.len())));
-        }
-        let value: Value =
-            serde_json::from_str(json).map_err(|e| ManifestError(format!("the manifest is not JSON: {e}")))?;
-        parse_manifest(&value)
+    /// Every mistake: its place in the JSON, what was expected and what was found.
+    pub fn parse(json: &str, names: Vocabulary) -> Result<Manifest, ManifestError> {
+        let mistakes = Mistakes::default();
+        let manifest = mistakes.top(json).map(|top| manifest(top, names));
+        mistakes.finish(manifest)
     }
 }
 
-fn parse_manifest(value: &Value) -> Result<Manifest, ManifestError> {
-    let top = Object::new("top level", value, &TOP_KEYS)?;
-    let dtypes = choose_list("dtypes", top.need("dtypes")?, &DType::STORAGE.map(|d| (d.name(), d)))?;
-    let levels = Object::new("levels", top.need("levels")?, &Level::ALL.map(Level::name))?;
-    let mut found = Vec::new();
-    for level in Level::ALL {
-        if let Some(value) = levels.map.get(level.name()) {
-            found.push((level, parse_level(level, value, &dtypes)?));
+fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
+    top.need(&["name", "version", "levels", "dtypes"]);
+    let mut offered = Vec::new();
+    if let Some(mut levels) = top.object("levels") {
+        offered.extend(Level::ALL.into_iter().filter_map(|level| Some((level, levels.object(level.name())?))));
+        levels.finish();
+        if offered.is_empty() {
+            top.mistakes.note("levels", "expected at least one of positions, rotate, fused, apply");
         }
     }
-    if found.is_empty() {
-        return fail("levels", "expected at least one of positions, rotate, fused, apply");
+    let moves_tensors = offered.iter().any(|(level, _)| *level != Level::Positions);
+    let dtypes = top
+        .list("dtypes", usize::from(moves_tensors), word(&DType::STORAGE.map(|dtype| (dtype.name(), dtype))))
+        .unwrap_or_default();
+    let levels: Vec<_> =
+        offered.into_iter().map(|(level, object)| (level, self::level(level, object, &dtypes, names))).collect();
+    let consumed = |what| levels.iter().any(|(_, level): &(Level, LevelManifest)| level.consumes(what));
+    let positions = levels.iter().any(|(level, _)| *level == Level::Positions) || consumed(Consume::Positions);
+    if moves_tensors {
+        top.need(&["head_dims", "q_heads", "k_heads"]);
     }
-    let moves_tensors = found.iter().any(|(level, _)| *level != Level::Positions);
-    if moves_tensors && dtypes.is_empty() {
-        return fail("dtypes", "expected at least one of f32, f16, bf16");
+    if positions {
+        top.need(&["position_dtypes"]);
     }
-    let list = |key: &str| -> Result<&Value, ManifestError> { top.need(key) };
-    let pairings = match top.map.get("pairings") {
-        Some(v) => choose_list("pairings", v, &Pairing::NAMES)?,
-        None => vec![Pairing::Half],
+    let used = |read: Option<Integers>| {
+        read.filter(|_| moves_tensors).unwrap_or(Integers::Range { min: 2, max: 2, multiple: 1 })
     };
-    let directions = match top.map.get("directions") {
-        None => vec![1],
-        Some(Value::Array(items)) if !items.is_empty() && items.iter().all(|v| matches!(v.as_i64(), Some(1 | -1))) => {
-            items.iter().filter_map(Value::as_i64).collect()
-        }
-        Some(other) => return fail("directions", format!("expected a list of 1 and -1, found {}", shown(other))),
-    };
-    let bases = match top.map.get("bases") {
-        None => Vec::new(),
-        Some(Value::Array(items)) => items.iter().map(|v| v.to_string().trim_matches('"').to_owned()).collect(),
-        Some(other) => return fail("bases", format!("expected a list of numbers, found {}", shown(other))),
-    };
-    let alias = match top.map.get("alias") {
-        Some(v) => choose_list("alias", v, &[("out", Alias::Out), ("in", Alias::In)])?,
-        None => vec![Alias::Out],
-    };
-    for (place, empty) in [("pairings", pairings.is_empty()), ("alias", alias.is_empty())] {
-        if empty && moves_tensors {
-            return fail(place, "expected at least one entry");
-        }
-    }
-    let strides = match top.map.get("strides") {
-        Some(v) => {
-            choose("strides", v, &[("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)])?
-        }
-        None => Strides::Packed,
-    };
-    let alignment = top.integer("alignment", 1, 1)?;
-    if alignment > MAX_ALIGNMENT || alignment & (alignment - 1) != 0 {
-        return fail("alignment", format!("expected a power of two up to {MAX_ALIGNMENT}, found {alignment}"));
-    }
-    let whole = |key: &str, least: i64| -> Result<Integers, ManifestError> {
-        if moves_tensors { top.integers(key, least) } else { Ok(Integers::Range { min: 2, max: 2, multiple: 1 }) }
-    };
-    let max_position = top.integer("max_position", i64::from(i32::MAX), 1)?;
+    let max_position = top.read("max_position", integer(1..=i64::MAX)).unwrap_or(i64::from(i32::MAX));
     // A cache has a row per position from 0 on.
-    let cached = found.iter().any(|(_, level)| level.consumes(Consume::CosSinCache));
-    let min_position = top.integer("min_position", if cached { 0 } else { -max_position }, i64::MIN)?;
-    if min_position > 0 {
-        return fail("min_position", format!("expected an integer of at most 0, found {min_position}"));
-    }
-    Ok(Manifest {
-        name: top.text("name")?,
-        version: top.text("version")?,
-        position_dtypes: match top.map.get("position_dtypes") {
-            None if found.iter().all(|(l, m)| *l != Level::Positions && !m.consumes(Consume::Positions)) => Vec::new(),
-            _ => choose_list("position_dtypes", list("position_dtypes")?, &POSITION_TYPES)?,
-        },
+    let least_position = if consumed(Consume::CosSinCache) { 0 } else { -max_position };
+    let manifest = Manifest {
+        name: top.read("name", text).unwrap_or_default(),
+        version: top.read("version", text).unwrap_or_default(),
+        position_dtypes: top.list("position_dtypes", usize::from(positions), word(&POSITION_TYPES)).unwrap_or_default(),
         dtypes,
-        levels: found,
-        pairings,
-        head_dims: whole("head_dims", 2)?,
-        partial_rotary: top.boolean("partial_rotary", false)?,
-        q_heads: whole("q_heads", 1)?,
-        k_heads: whole("k_heads", 0)?,
-        alias,
-        strides,
+        levels,
+        pairings: top.list("pairings", 1, word(&Pairing::NAMES)).unwrap_or_else(|| vec![Pairing::Half]),
+        head_dims: used(top.integers("head_dims", 2..=i64::from(MAX_HEAD_DIM))),
+        partial_rotary: top.truth("partial_rotary").unwrap_or(false),
+        q_heads: used(top.integers("q_heads", 1..=MAX_HEADS)),
+        k_heads: used(top.integers("k_heads", 0..=MAX_HEADS)),
+        alias: top
+            .list("alias", 1, word(&[("out", Alias::Out), ("in", Alias::In)]))
+            .unwrap_or_else(|| vec![Alias::Out]),
+        strides: top
+            .read("strides", word(&[("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)]))
+            .unwrap_or(Strides::Packed),
         max_position,
-        min_position,
-        max_tokens: top.integer("max_tokens", 1 << 24, 1)?,
-        token_ranges: top.boolean("token_ranges", false)?,
-        varlen: top.boolean("varlen", false)?,
-        copies: top.boolean("copies", false)?,
-        bit_stable: match top.map.get("bit_stable") {
-            None => None,
-            Some(_) => Some(top.boolean("bit_stable", false)?),
-        },
-        directions,
-        attention_scaling: top.boolean("attention_scaling", false)?,
-        per_head: top.boolean("per_head", false)?,
-        batch_layouts: top.boolean("batch_layouts", true)?,
-        bases,
-        alignment,
-        max_offset: top.integer("max_offset", i64::MAX, 1)?,
-    })
+        min_position: top.read("min_position", integer(i64::MIN..=0)).unwrap_or(least_position),
+        max_tokens: top.read("max_tokens", integer(1..=i64::MAX)).unwrap_or(1 << 24),
+        token_ranges: top.truth("token_ranges").unwrap_or(false),
+        varlen: top.truth("varlen").unwrap_or(false),
+        copies: top.truth("copies").unwrap_or(false),
+        bit_stable: top.truth("bit_stable"),
+        directions: top.list("directions", 1, direction).unwrap_or_else(|| vec![1]),
+        attention_scaling: top.truth("attention_scaling").unwrap_or(false),
+        per_head: top.truth("per_head").unwrap_or(false),
+        batch_layouts: top.truth("batch_layouts").unwrap_or(true),
+        bases: top.list("bases", 0, base).unwrap_or_default(),
+        alignment: top.read("alignment", alignment).unwrap_or(1),
+        max_offset: top.read("max_offset", integer(1..=i64::MAX)).unwrap_or(i64::MAX),
+    };
+    top.finish();
+    manifest
 }
 
-fn parse_level(level: Level, value: &Value, dtypes: &[DType]) -> Result<LevelManifest, ManifestError> {
-    let place = format!("levels.{level}");
-    let object = Object::new(&place, value, &["consumes", "schemes", "contract", "contracts"])?;
-    let consumes = choose_list(&object.at("consumes"), object.need("consumes")?, &Consume::ALL.map(|c| (c.name(), c)))?;
-    let has = |c: Consume| consumes.contains(&c);
-    // Each level has one way to learn where its tokens are; without it no result could be right.
-    let (needed, ok) = match level {
-        Level::Positions | Level::Fused => ("layout", has(Consume::Layout)),
-        Level::Rotate => ("positions or cos_sin", has(Consume::Positions) || has(Consume::CosSin)),
-        Level::Apply => ("cos_sin", has(Consume::CosSin)),
-    };
-    if !ok {
-        return fail(&object.at("consumes"), format!("a backend of level {level} must consume {needed}"));
-    }
-    if matches!(level, Level::Positions | Level::Fused) && (has(Consume::Positions) || has(Consume::CosSin)) {
-        return fail(&object.at("consumes"), format!("level {level} is given a layout, never positions or cos_sin"));
-    }
-    let schemes = match object.map.get("schemes") {
-        None if level == Level::Apply => vec!["*".to_owned()],
-        _ => match object.need("schemes")? {
-            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+fn text(json: &RawValue) -> Result<String, String> {
+    let fits = |text: &String| (1..=200).contains(&text.len());
+    value(json).filter(fits).ok_or_else(|| expected("a text of 1 to 200 bytes", json))
+}
+
+fn direction(json: &RawValue) -> Result<i64, String> {
+    value(json).filter(|number| [1, -1].contains(number)).ok_or_else(|| expected("1 or -1", json))
+}
+
+/// The base of frequencies, as it is written.
+fn base(json: &RawValue) -> Result<String, String> {
+    let text = value(json).map(|number: serde_json::Number| number.to_string());
+    let usable = |text: &String| Number::parse(text).is_ok_and(|base| base.to_f64() > 0.0);
+    text.filter(usable).ok_or_else(|| expected("a number above 0", json))
+}
+
+fn alignment(json: &RawValue) -> Result<i64, String> {
+    let power = |number: &i64| (1..=MAX_ALIGNMENT).contains(number) && number & (number - 1) == 0;
+    value(json).filter(power).ok_or_else(|| expected(format!("a power of two up to {MAX_ALIGNMENT}"), json))
+}
+
+fn level(level: Level, mut object: Object, dtypes: &[DType], names: Vocabulary) -> LevelManifest {
+    object.need(&["consumes"]);
+    let consumes = object.list("consumes", 1, word(&Consume::ALL.map(|c| (c.name(), c))));
+    if let Some(consumes) = &consumes {
+        let has = |what| consumes.contains(&what);
+        let placed = has(Consume::Positions) || has(Consume::CosSin);
+        // Each level has one way to learn where its tokens are; without it no result could be right.
+        let (needed, ok) = match level {
+            Level::Positions | Level::Fused => {
+                ("layout, and neither positions nor cos_sin", has(Consume::Layout) && !placed)
             }
-            other => {
-                return fail(&object.at("schemes"), format!("expected a list of names, found {}", shown(other)));
-            }
-        },
-    };
-    let mut contracts = Vec::new();
-    if level != Level::Positions {
-        let per_dtype = match object.map.get("contracts") {
-            Some(v) => Some(Object::new(&object.at("contracts"), v, &DType::STORAGE.map(DType::name))?),
-            None => None,
+            Level::Rotate => ("positions or cos_sin", placed),
+            Level::Apply => ("cos_sin", has(Consume::CosSin)),
         };
-        for dtype in dtypes {
-            let (at, value) = match &per_dtype {
-                Some(map) => (map.at(dtype.name()), map.need(dtype.name())?),
-                None => (object.at("contract"), object.need("contract")?),
-            };
-            contracts.push((*dtype, parse_contract(&at, level, value)?));
+        if !ok {
+            object.mistakes.note(&object.at("consumes"), format!("level {level} must consume {needed}"));
         }
     }
-    Ok(LevelManifest { consumes, schemes, contracts })
+    let schemes = object.list("schemes", 1, |json| match value::<String>(json) {
+        None => Err(expected("the name of a scheme", json)),
+        Some(name) if name == "*" => Ok(name),
+        Some(name) => names.schemes.get(&name).map(|_| name.clone()).map_err(|e| e.to_string()),
+    });
+    if level != Level::Apply {
+        object.need(&["schemes"]);
+    }
+    let mut declared = Vec::new();
+    if let Some(mut each) = object.object("contracts") {
+        each.need(&dtypes.iter().map(|dtype| dtype.name()).collect::<Vec<_>>());
+        for dtype in DType::STORAGE {
+            declared.extend(each.object(dtype.name()).map(|one| (dtype, contract(one, level, names))));
+        }
+        each.finish();
+    } else if let Some(one) = object.object("contract") {
+        let one = contract(one, level, names);
+        declared.extend(DType::STORAGE.map(|dtype| (dtype, one.clone())));
+    } else if level != Level::Positions {
+        object.need(&["contract"]);
+    }
+    object.finish();
+    // In the order of `dtypes`, and none on level positions.
+    let of = |dtype: &DType| declared.iter().find(|(other, _)| other == dtype).cloned();
+    LevelManifest {
+        consumes: consumes.unwrap_or_default(),
+        schemes: schemes.unwrap_or_else(|| vec!["*".to_owned()]),
+        contracts: dtypes.iter().filter(|_| level != Level::Positions).filter_map(of).collect(),
+    }
 }
 
-fn parse_contract(at: &str, level: Level, value: &Value) -> Result<Declaration, ManifestError> {
-    let known: Vec<&str> = ["class", "frequencies"].into_iter().chain(KEYS.iter().map(|key| key.name)).collect();
-    let object = Object::new(at, value, &known)?;
+fn contract(mut object: Object, level: Level, names: Vocabulary) -> Declaration {
+    let classes: Vec<_> = names.contracts.classes.iter().map(|rule| (&*rule.name, &*rule.name)).collect();
+    let ways: Vec<_> = names.contracts.frequencies.iter().map(|rule| (&*rule.name, &*rule.name)).collect();
     // Where cos and sin are given, nothing depends on the frequencies.
-    let none = level == Level::Apply && !object.map.contains_key("frequencies");
-    let frequencies = if none { "table".to_owned() } else { object.text("frequencies")? };
-    let mut contract = Declaration::new(object.text("class")?, frequencies);
+    object.need(if level == Level::Apply { &["class"] } else { &["class", "frequencies"] });
+    let class = object.read("class", word(&classes));
+    let frequencies = object.read("frequencies", word(&ways)).unwrap_or("table");
+    let mut declaration = Declaration::new(class.unwrap_or_default(), frequencies);
     for key in &KEYS {
-        let Some(value) = object.map.get(key.name) else { continue };
-        let read = match value {
-            Value::Number(n) => {
-                n.as_f64().ok_or_else(|| format!("expected {}, found {n}", key.takes)).and_then(|n| key.takes.number(n))
-            }
-            Value::Bool(truth) => key.takes.truth(*truth),
-            Value::String(text) => key.takes.word(text),
-            other => Err(format!("expected {}, found {}", key.takes, shown(other))),
-        };
-        if let Err(why) = read.and_then(|value| contract.settings.add(key, value)) {
-            return fail(&object.at(key.name), why);
-        }
+        let setting = object.read(key.name, |json| setting(key, json));
+        setting.map(|value| object.mistakes.take(&object.at(key.name), declaration.settings.add(key, value)));
     }
-    Ok(contract)
+    if class.is_some() {
+        object.mistakes.take(&object.place, declaration.resolve(names.contracts));
+    }
+    object.finish();
+    declaration
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A manifest whose contract is `contract`, in the place of `key`.
-    fn manifest(level: &str, key: &str, contract: &str) -> Result<Manifest, String> {
-        let consumes = if level == "apply" { "cos_sin" } else { "positions" };
-        Manifest::parse(&format!(
-            r#"{{"name": "m", "version": "1", "dtypes": ["f32", "bf16"], "position_dtypes": ["i64"], "head_dims": 64,
-            "q_heads": 1, "k_heads": 0,
-            "levels": {{"{level}": {{"consumes": ["{consumes}"], "schemes": ["*"], "{key}": {contract}}}}}}}"#
-        ))
-        .map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn a_contract_is_read_with_its_numbers() {
-        let text = r#"{"class": "cached", "frequencies": "pow", "trig_ulps": 1, "fma": "never", "flushes": true, "per_index.library": 2}"#;
-        let one = manifest("rotate", "contract", text).expect("is one");
-        let level = one.level(Level::Rotate).expect("is there");
-        for dtype in [DType::F32, DType::BF16] {
-            let contract = level.contract(dtype).expect("is there").to_string();
-            assert_eq!(contract, "cached/pow,trig_ulps=1,flushes=true,fma=never,per_index.library=2");
-        }
-        // As JSON it is what it was read from.
-        let json = serde_json::to_value(level.contract(DType::F32)).expect("JSON");
-        let mut given: Value = serde_json::from_str(text).expect("JSON");
-        given["trig_ulps"] = 1.0.into();
-        given["per_index.library"] = 2.0.into();
-        assert_eq!(json, given);
-        let text =
-            r#"{"f32": {"class": "fused", "frequencies": "table"}, "bf16": {"class": "eager", "frequencies": "exp"}}"#;
-        let two = manifest("rotate", "contracts", text).expect("is one");
-        let contract = two.level(Level::Rotate).and_then(|level| level.contract(DType::BF16)).expect("is there");
-        assert_eq!(contract.to_string(), "eager/exp");
-        // Where cos and sin are given the way to frequencies may be left out.
-        assert!(manifest("apply", "contract", r#"{"class": "fused", "store": "toward-zero"}"#).is_ok());
-    }
-
-    #[test]
-    fn mistakes_in_a_contract_name_place_expectation_and_finding() {
-        for (key, contract, message) in [
-            ("contract", r#"{"class": "fused"}"#, "levels.rotate.contract: key \"frequencies\" is missing"),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "library_ulp": 1}"#,
-                "levels.rotate.contract: unknown key \"library_ulp\"; did you mean \"library_ulps\"?",
-            ),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "library_ulps": -1}"#,
-                "levels.rotate.contract.library_ulps: expected a number from 0 to 65536, found -1",
-            ),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "trig_error": "1e-6"}"#,
-                "levels.rotate.contract.trig_error: expected a number from 0 to 0.01, found \"1e-6\"",
-            ),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "flushes": 1}"#,
-                "levels.rotate.contract.flushes: expected true or false, found 1",
-            ),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "angles": "exat"}"#,
-                "levels.rotate.contract.angles: unknown value \"exat\", expected one of exact, f64, f32; did you mean \"exact\"?",
-            ),
-            (
-                "contract",
-                r#"{"class": "fused", "frequencies": "pow", "angle_limit": null}"#,
-                "levels.rotate.contract.angle_limit: expected a number from 0 to 1e12, found null",
-            ),
-            (
-                "contracts",
-                r#"{"f32": {"class": "fused", "frequencies": "pow"}, "bf16": {"class": "fused", "frequencies": "pow", "fma": true}}"#,
-                "levels.rotate.contracts.bf16.fma: expected one of allowed, always, never, found true",
-            ),
-        ] {
-            let error = manifest("rotate", key, contract).expect_err(message);
-            assert!(error.contains(message), "{error}");
-        }
+fn setting(key: &Key, json: &RawValue) -> Result<Setting, String> {
+    match (value::<f64>(json), value::<bool>(json), value::<String>(json)) {
+        (Some(number), ..) => key.takes.number(number),
+        (_, Some(truth), _) => key.takes.truth(truth),
+        (.., Some(text)) => key.takes.word(&text),
+        _ => Err(expected(key.takes, json)),
     }
 }

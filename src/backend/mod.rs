@@ -1,145 +1,20 @@
 //! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
 
+mod call_answer;
 pub mod control;
 pub mod emulated;
 pub mod float_environment;
 pub mod host;
+mod interface;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
-mod manifest_values;
+mod manifest_mistakes;
 pub mod timing;
 
-use std::fmt;
-use std::ops::Range;
-
 pub use crate::case::call::Call;
-pub use float_environment::FloatEnvironment;
-pub use manifest::Manifest;
+pub use call_answer::{Answer, Death, End};
+pub use float_environment::{FloatEnvironment, FloatSetting};
+pub use interface::{Backend, BackendFactory, BadAccess, StartError};
+pub use manifest::{Manifest, Vocabulary};
 pub use timing::{Timed, Timing};
-
-/// How a call ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The backend says that it did the work.
-    Ok,
-    /// The backend says that it cannot do this.
-    Unsupported(String),
-    /// The backend says that the call makes no sense.
-    BadArgument(String),
-    /// The backend reports some other failure, or returned a status that the ABI does not have.
-    Internal(String),
-    /// The backend died: signal or exit status, and the end of what it wrote to standard error.
-    Died(String),
-    /// The backend did not answer in time.
-    TimedOut(String),
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &str| {
-            if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
-        };
-        match self {
-            Answer::Ok => f.write_str("OK"),
-            Answer::Unsupported(text) => with(f, "returned UNSUPPORTED for a call inside its manifest", text),
-            Answer::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
-            Answer::Internal(text) => with(f, "returned INTERNAL", text),
-            Answer::Died(text) => with(f, "the backend died", text),
-            Answer::TimedOut(text) => with(f, "the backend hung", text),
-        }
-    }
-}
-
-/// Where a backend that died had touched memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadAccess {
-    /// Byte offset from the start of the arena; may lie outside of it.
-    pub offset: i64,
-    /// Whether it wrote; `None` where the machine does not say.
-    pub write: Option<bool>,
-}
-
-/// Why a backend could not be started. Exit code 6.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {why}")]
-pub struct StartError {
-    /// What was to be started, as the user named it.
-    pub what: String,
-    /// Why it was not.
-    pub why: String,
-}
-
-/// Something that can be called.
-pub trait Backend: Send {
-    /// What it says of itself.
-    fn manifest(&self) -> &Manifest;
-
-    /// Memory for the next call: at least `bytes` bytes, contents unspecified.
-    ///
-    /// # Errors
-    /// If that much memory cannot be had.
-    fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError>;
-
-    /// As [`Backend::arena`], but all zero, and only what is touched takes memory: it may be far larger than the machine's.
-    ///
-    /// # Errors
-    /// If the backend has no such memory.
-    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
-        Err(StartError { what: "this backend".into(), why: format!("it has no sparse memory of {bytes} bytes") })
-    }
-
-    /// Whether [`Backend::guard`] does anything.
-    fn has_guards(&self) -> bool {
-        false
-    }
-
-    /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call on.
-    fn guard(&mut self, _ranges: &[Range<usize>]) {}
-
-    /// Where the last call touched memory that it must not, if it died of that.
-    fn fault(&self) -> Option<BadAccess> {
-        None
-    }
-
-    /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
-    fn call(&mut self, call: &Call) -> Answer;
-
-    /// Times one call over the arena, again and again. What the arena holds afterwards is not said.
-    ///
-    /// # Errors
-    /// The outcome of a call that is not OK.
-    fn time(&mut self, _call: &Call, _timing: &Timing) -> Result<Timed, Answer> {
-        Err(Answer::Internal("this backend cannot be timed".into()))
-    }
-
-    /// The arena after the call.
-    fn memory(&self) -> &[u8];
-
-    /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
-    fn float_environment(&self) -> Option<FloatEnvironment> {
-        None
-    }
-
-    /// The device whose memory calls point to, as the backend names it; `None` for host memory.
-    fn device(&self) -> Option<&str> {
-        None
-    }
-
-    /// True if expected values could be reached from the code under test only by breaking out of its process.
-    fn isolated(&self) -> bool {
-        false
-    }
-}
-
-/// Makes backends of one kind: one per worker thread.
-pub trait BackendFactory: Sync {
-    /// A fresh backend.
-    ///
-    /// # Errors
-    /// If it cannot be started.
-    fn start(&self) -> Result<Box<dyn Backend>, StartError>;
-
-    /// What the user asked for: `host`, or a path.
-    fn name(&self) -> &str;
-}

@@ -11,8 +11,9 @@ use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
 use super::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::positions::{Evaluation, Layout, Parameters, Positions};
+use crate::positions::{Evaluation, Layout, Positions};
 use crate::rotation::{HeadShape, PlanCache, RotationPlan};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 /// A case made concrete.
@@ -107,7 +108,8 @@ pub const MOST_BYTES: usize = 2 << 30;
 /// bytes (a power of two).
 ///
 /// # Errors
-/// [`PrepareError::NotApplicable`] where the types cannot hold the scheme's positions or the level has no such thing;
+/// [`PrepareError::NotApplicable`] where the types cannot hold the scheme's positions, the level has no such thing, or the
+/// tensors would be too large;
 /// [`PrepareError::Wrong`] for parameters, shapes or layouts that the scheme refuses.
 pub fn prepare(
     case: &Case,
@@ -161,7 +163,7 @@ pub fn prepare_within(
         .and_then(|n| n.checked_mul(heads))
         .and_then(|n| n.checked_mul(case.head_dim as usize));
     if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > most) {
-        return Err(PrepareError::Wrong(format!("the tensors would take more than {most} bytes")));
+        return Err(PrepareError::NotApplicable(format!("the tensors would take more than {most} bytes")));
     }
     let handed = handed_positions(case, scheme.axes.len(), &scheme_positions)?;
     let mut truth = Truth {

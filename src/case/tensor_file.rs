@@ -1,21 +1,22 @@
-//! Files of named tensors: safetensors, written by the crate of that name, read strictly.
+//! Files of named tensors: safetensors, written and read by the crate of that name.
 //!
-//! Files come from people and programs, so nothing in them is believed: every size is bounded before it is used, a key that
-//! is there twice is an error (the crate takes the last one), and a message says where, what was expected and what was found.
+//! Files come from people and programs, so nothing in them is believed. The crate takes the last of two equal keys and overlooks
+//! unknown ones; here a key that is there twice or means nothing is an error, and a message says where, what was expected and what
+//! was found.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use safetensors::tensor::{Dtype, TensorView, serialize};
-use serde::Deserializer as _;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView, serialize};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use crate::numeric::DType;
 
-mod header;
-
-pub use header::MAX_TENSORS;
-use header::{HeaderVisitor, KEY};
-
+/// The one key of the metadata: a JSON object as text. One key, because their order is not defined.
+const KEY: &str = "ropecheck";
+/// The keys of a tensor in a header, sorted.
+const KEYS_OF_TENSOR: [&str; 3] = ["data_offsets", "dtype", "shape"];
 /// Largest header in bytes.
 pub const MAX_HEADER: usize = 16 << 20;
 /// Most dimensions of a tensor.
@@ -174,57 +175,39 @@ impl TensorFile {
                 format!("{} bytes", bytes.len()),
             )
         })?;
-        let length = u64::from_le_bytes(*length);
-        let most = MAX_HEADER.min(rest.len());
-        let length = usize::try_from(length).ok().filter(|n| *n <= most).ok_or_else(|| {
-            let limit =
-                format!("the length of a header of at most {most} bytes (is it cut off, or no safetensors file?)");
+        let (length, most) = (u64::from_le_bytes(*length), MAX_HEADER.min(rest.len()));
+        let fits = usize::try_from(length).ok().filter(|n| *n <= most).and_then(|n| rest.split_at_checked(n));
+        let (header, data) = fits.ok_or_else(|| {
+            let limit = format!("a header of at most {most} bytes (is it cut off, or no safetensors file?)");
             wrong("bytes 0 to 7", limit, length)
         })?;
-        let (header, data) = rest.split_at(length);
-        let text = std::str::from_utf8(header)
-            .map_err(|e| wrong(format!("header, byte {}", e.valid_up_to()), "UTF-8", "something else"))?;
-        if !text.starts_with('{') {
-            return Err(wrong(
-                "header, byte 0",
-                "{",
-                text.chars().next().map_or("nothing".into(), |c| format!("{c:?}")),
-            ));
+        if header.first() != Some(&b'{') {
+            let first = header.first().map_or_else(String::new, |byte| format!("{:?}", char::from(*byte)));
+            return Err(wrong("header, byte 0", "'{'", first));
         }
-        let mut parser = serde_json::Deserializer::from_str(text);
-        let header = parser.deserialize_map(HeaderVisitor).map_err(|e| wrong("header", "JSON of tensors", e))?;
-        parser.end().map_err(|e| wrong("header", "nothing after the object", e))?;
-        let mut tensors = header.tensors;
-        tensors.sort_by_key(|(_, info)| info.offsets);
-        let mut file = TensorFile { metadata: header.metadata.unwrap_or_default(), tensors: BTreeMap::new() };
-        let mut at = 0;
-        for (name, info) in tensors {
-            let place = format!("tensor {name:?}");
-            let (start, end) = info.offsets;
-            if start != at {
-                return Err(wrong(place, format!("data from byte {at} on"), format!("from {start}")));
+        let header: Once<Once<Value>> =
+            serde_json::from_slice(header).map_err(|e| wrong("header", "JSON of tensors", e))?;
+        let (mut file, mut infos) = (TensorFile::default(), Vec::new());
+        for (name, fields) in header.0 {
+            if name == "__metadata__" {
+                file.metadata = metadata(fields.0)?;
+            } else {
+                infos.push((name.clone(), info(&name, fields.0)?));
             }
-            let kind = ElementType::ALL.iter().find(|(_, known, _)| *known == info.dtype).map(|(kind, ..)| *kind);
-            let kind = kind.ok_or_else(|| {
-                let names: Vec<&str> = ElementType::ALL.iter().map(|(_, name, _)| *name).collect();
-                wrong(&place, format!("dtype {}", names.join(", ")), &info.dtype)
-            })?;
-            if info.shape.len() > MAX_DIMENSIONS {
-                return Err(wrong(place, format!("at most {MAX_DIMENSIONS} dimensions"), info.shape.len()));
-            }
-            let size = info.shape.iter().try_fold(kind.size(), |n, d| n.checked_mul(*d));
-            if size.is_none() || end.checked_sub(start) != size {
-                let shape = format!("{} bytes for shape {:?} of {}", text_of(size), info.shape, kind.name());
-                return Err(wrong(place, shape, format!("data_offsets {start} to {end}")));
-            }
-            let bytes = data.get(start..end).ok_or_else(|| {
-                wrong(&place, format!("{end} bytes of data (is the file truncated?)"), format!("{} bytes", data.len()))
-            })?;
-            file.tensors.insert(name, Stored { kind, shape: info.shape, bytes: bytes.to_vec() });
-            at = end;
         }
-        if at != data.len() {
-            return Err(wrong("the end of the file", format!("{at} bytes of data"), format!("{} bytes", data.len())));
+        infos.sort_by_key(|(_, info)| info.data_offsets);
+        let all = Metadata::new(None, infos.clone())
+            .map_err(|e| wrong("header", "data from byte 0 on, without gaps and overlaps", e))?;
+        if all.data_len() != data.len() {
+            let expected = format!("{} bytes of data (is the file truncated?)", all.data_len());
+            return Err(wrong("the end of the file", expected, format!("{} bytes", data.len())));
+        }
+        for (name, TensorInfo { dtype, shape, data_offsets: (start, end) }) in infos {
+            let Some((kind, ..)) = ElementType::ALL.iter().find(|(.., known)| *known == dtype) else {
+                let names = ElementType::ALL.map(|(_, name, _)| name).join(", ");
+                return Err(wrong(format!("tensor {name:?}"), format!("dtype {names}"), dtype));
+            };
+            file.tensors.insert(name, Stored { kind: *kind, shape, bytes: data[start..end].to_vec() });
         }
         Ok(file)
     }
@@ -243,97 +226,68 @@ impl TensorFile {
     }
 }
 
-fn text_of(size: Option<usize>) -> String {
-    size.map_or_else(|| "too many".to_owned(), |n| n.to_string())
+/// The text of the one key that metadata may have.
+fn metadata(mut fields: BTreeMap<String, Value>) -> Result<String, TensorFileError> {
+    let place = "header, __metadata__";
+    let text = fields.remove(KEY);
+    if let Some(key) = fields.keys().next() {
+        return Err(wrong(place, format!("{KEY:?} alone"), format!("{key:?}")));
+    }
+    match text {
+        None => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(wrong(place, "a text", other)),
+    }
+}
+
+/// A tensor's entry in the header, which is judged by itself first: so a message can name the tensor.
+fn info(name: &str, fields: BTreeMap<String, Value>) -> Result<TensorInfo, TensorFileError> {
+    let place = format!("tensor {name:?}");
+    if !fields.keys().eq(&KEYS_OF_TENSOR) {
+        let found = fields.into_keys().collect::<Vec<_>>().join(", ");
+        return Err(wrong(place, format!("{} alone", KEYS_OF_TENSOR.join(", ")), found));
+    }
+    let info: TensorInfo = serde_json::from_value(fields.into_iter().collect())
+        .map_err(|e| wrong(&place, "a type of element, sizes, and where data start and end", e))?;
+    if info.shape.len() > MAX_DIMENSIONS {
+        return Err(wrong(place, format!("at most {MAX_DIMENSIONS} dimensions"), info.shape.len()));
+    }
+    let (start, end) = info.data_offsets;
+    let alone = TensorInfo { data_offsets: (0, end.saturating_sub(start)), ..info.clone() };
+    Metadata::new(None, vec![(String::new(), alone)]).map_err(|e| {
+        let expected = format!("the bytes of {} {:?}", info.dtype, info.shape);
+        wrong(place, expected, format!("data_offsets {start} to {end} ({e})"))
+    })?;
+    Ok(info)
+}
+
+/// A JSON object in which no key is there twice.
+struct Once<T>(BTreeMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Once<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Once(BTreeMap::new()))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Once<T> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0.contains_key(&key) {
+                return Err(de::Error::custom(format!("expected each key once, found {key:?} twice")));
+            }
+            self.0.insert(key, map.next_value()?);
+        }
+        Ok(self)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file() -> TensorFile {
-        let mut file = TensorFile { metadata: r#"{"format":1}"#.into(), ..TensorFile::default() };
-        file.tensors.insert("b".into(), Stored::of(DType::BF16, &[2, 1], &[1.5, -2.0]));
-        file.tensors.insert("a".into(), Stored::of_i64(&[2], &[-1, 7]));
-        file.tensors.insert("c".into(), Stored::of_u8(&[3, 255, 0]));
-        file
-    }
-
-    #[test]
-    fn a_file_comes_back_and_the_crate_reads_the_same() {
-        let bytes = file().write().unwrap();
-        assert_eq!(bytes, file().write().unwrap(), "the same bytes again");
-        let back = TensorFile::read(&bytes).unwrap();
-        assert_eq!(back, file());
-        assert_eq!(back.tensors["b"].floats(DType::BF16), Some(vec![1.5, -2.0]));
-        assert_eq!(back.tensors["a"].integers(), Some(vec![-1, 7]));
-        let theirs = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        for (name, stored) in &back.tensors {
-            let view = theirs.tensor(name).unwrap();
-            assert_eq!((view.shape(), view.data()), (stored.shape.as_slice(), stored.bytes.as_slice()));
-        }
-    }
-
-    /// A file with this header and `data` bytes of data.
-    fn made(header: &str, data: usize) -> Vec<u8> {
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(header.as_bytes());
-        bytes.resize(bytes.len() + data, 0);
-        bytes
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        for (header, data, message) in [
-            ("{", 0, "header: expected JSON"),
-            ("[]", 0, "header, byte 0: expected {, found '['"),
-            ("{} {}", 0, "expected nothing after the object"),
-            (
-                r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
-                1,
-                r#"found "a" twice"#,
-            ),
-            (r#"{"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, 1, r#"found "dtype" twice"#),
-            (r#"{"__metadata__":{"ropecheck":"","ropecheck":""}}"#, 0, r#"found "ropecheck" twice"#),
-            (r#"{"__metadata__":{},"__metadata__":{}}"#, 0, "twice"),
-            (r#"{"__metadata__":{"format":"pt"}}"#, 0, "alone"),
-            (r#"{"a":{"dtype":"U8","shape":[1]}}"#, 0, "expected data_offsets, found none"),
-            (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":0}}"#, 1, r#"found "x""#),
-            (r#"{"a":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}}"#, 1, "found F8"),
-            (r#"{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}"#, 1, "expected a size in shape, found -1"),
-            (r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1]}}"#, 1, "expected 2 bytes for shape [2] of U8"),
-            (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}"#, 1, "[START, END]"),
-            (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#, 2, "expected data from byte 0 on"),
-            (r#"{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}}"#, 1, "truncated"),
-            (
-                r#"{"a":{"dtype":"F64","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,9]}}"#,
-                9,
-                "too many bytes",
-            ),
-            (r#"{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}"#, 1, "at most 8 dimensions"),
-            (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, 2, "the end of the file: expected 1 bytes"),
-        ] {
-            let error = TensorFile::read(&made(header, data)).expect_err(header).to_string();
-            assert!(error.contains(message), "{header}: {error}");
-        }
-        let long = (MAX_HEADER as u64 + 1).to_le_bytes();
-        for bytes in [&[][..], &[1, 2, 3], &long, &[255; 64]] {
-            assert!(TensorFile::read(bytes).is_err());
-        }
-    }
-
-    #[test]
-    fn no_cut_and_no_flipped_bit_of_the_header_is_a_panic() {
-        let bytes = file().write().unwrap();
-        for end in 0..bytes.len() {
-            assert!(TensorFile::read(&bytes[..end]).is_err(), "cut at {end}");
-        }
-        for bit in 0..8 * bytes.len() {
-            let mut changed = bytes.clone();
-            changed[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(read) = TensorFile::read(&changed) {
-                assert_ne!(read, file(), "bit {bit} does nothing");
-            }
-        }
-    }
-}
+#[path = "tensor_file_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What a backend computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Layout to positions.
@@ -111,4 +111,35 @@ pub enum Alias {
     Out,
     /// Outputs on the inputs.
     In,
+}
+
+/// How tensors lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// [batch, token, head, channel], no gaps.
+    Packed,
+    /// The same order with gaps after every head and token.
+    Padded,
+    /// [batch, head, token, channel], with gaps after every token.
+    HeadsFirst,
+    /// As padded, and channels two apart.
+    Spread,
+    /// q and k are some of the heads of a wider tensor, as in a fused projection; outputs of their own are packed.
+    Sliced,
+    /// Packed, and every buffer ends as near to a guard band as alignment allows.
+    GuardEnd,
+    /// Packed, and every buffer begins right after a guard band.
+    GuardStart,
+    /// Batch rows more than 2^31 elements apart, in memory of which only what is touched exists.
+    FarRows,
+    /// The same for tokens.
+    FarTokens,
+}
+
+impl Memory {
+    /// Whether its gaps take far more room than any machine has memory.
+    #[must_use]
+    pub fn is_far(self) -> bool {
+        matches!(self, Memory::FarRows | Memory::FarTokens)
+    }
 }

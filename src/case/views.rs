@@ -4,8 +4,9 @@ use super::arena::Arena;
 use super::call::{ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
 use super::truth::{POSITION_POISON, Truth};
 use super::{Alias, Case, Consume, Memory};
-use crate::positions::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Segment};
 use crate::rotation::NO_AXIS;
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 pub(super) fn scheme_ref(scheme: &Scheme, parameters: &Parameters, base: bool) -> SchemeRef {

@@ -4,9 +4,12 @@ use super::arena::{Buffer, GUARD_BYTES};
 use super::call::{Call, PositionView, TensorView};
 use super::data::Tensor;
 use super::prepare::Prepared;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// What a byte that changed belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// An input: an element of q or k, or anywhere in a table.
     Input,
@@ -23,8 +26,72 @@ pub struct Change {
     pub part: Part,
     /// Byte offset in the arena.
     pub at: usize,
-    /// Where that is, in words.
-    pub place: String,
+    /// Where that is.
+    pub place: MemoryPlace,
+}
+
+/// An element of a tensor in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TensorElement {
+    /// Batch row.
+    pub row: usize,
+    /// Token of the row.
+    pub token: usize,
+    /// Head of the tensor.
+    pub head: usize,
+    /// Channel of the head.
+    pub channel: usize,
+}
+
+/// What lies at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "relation", rename_all = "kebab-case")]
+pub enum MemoryPlace {
+    /// An element of a tensor.
+    Element {
+        /// Name of the buffer, such as `q_out`.
+        buffer: &'static str,
+        /// Which element.
+        element: TensorElement,
+    },
+    /// The gap after an element of a tensor, where its strides leave one.
+    GapAfter {
+        /// Name of the buffer.
+        buffer: &'static str,
+        /// The element before it.
+        element: TensorElement,
+    },
+    /// In a tensor's buffer, before its first element.
+    BeforeFirst {
+        /// Name of the buffer.
+        buffer: &'static str,
+    },
+    /// An entry of a buffer that is no tensor.
+    Entry {
+        /// Name of the buffer, such as `inv_freq`.
+        buffer: &'static str,
+        /// Its index.
+        index: usize,
+    },
+    /// So many elements before a buffer.
+    Before {
+        /// Name of the buffer.
+        buffer: &'static str,
+        /// How many, rounded up.
+        elements: i64,
+    },
+    /// So many elements after the end of a buffer.
+    After {
+        /// Name of the buffer.
+        buffer: &'static str,
+        /// How many, rounded up.
+        elements: i64,
+    },
+    /// Near no buffer.
+    Nowhere {
+        /// Byte of the arena.
+        byte: usize,
+    },
 }
 
 /// Runs `each` on the byte range of every element of a tensor, rows at once where channels are contiguous.
@@ -114,58 +181,62 @@ impl Prepared {
         found
     }
 
-    /// As [`Prepared::place`], of a byte of the arena.
+    /// What lies at a byte of the arena.
     #[must_use]
-    pub fn place_of(&self, at: usize) -> String {
-        i64::try_from(at).ok().and_then(|at| self.place(at)).unwrap_or_else(|| format!("byte {at} of the arena"))
+    pub fn place_of(&self, at: usize) -> MemoryPlace {
+        i64::try_from(at).ok().and_then(|at| self.place(at)).unwrap_or(MemoryPlace::Nowhere { byte: at })
     }
 
     /// What lies at an offset inside a buffer.
-    fn inside(&self, buffer: &Buffer, at: usize) -> String {
-        let name = buffer.name;
-        let number = (at - buffer.offset) / buffer.element.max(1);
+    fn inside(&self, inner: &Buffer, at: usize) -> MemoryPlace {
+        let buffer = inner.name;
         let qk = self.call.qk();
-        let view = match name {
+        let view = match buffer {
             "q" => qk.map(|qk| qk.q),
             "k" => qk.and_then(|qk| qk.k),
             "q_out" => qk.map(|qk| qk.q_out),
             "k_out" => qk.and_then(|qk| qk.k_out),
-            _ => return format!("element {number} of {name}"),
+            _ => None,
         };
-        let Some(view) = view else { return format!("element {number} of {name}") };
+        let Some(view) = view else {
+            return MemoryPlace::Entry { buffer, index: (at - inner.offset) / inner.element.max(1) };
+        };
         let [batch, tokens, heads, channels] = view.shape;
         let rows = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
-        let all = rows.flat_map(|(b, t, h)| (0..channels).map(move |d| (view.at(b, t, h, d), (b, t, h, d))));
+        let all = rows.flat_map(|(row, token, head)| {
+            (0..channels)
+                .map(move |channel| (view.at(row, token, head, channel), TensorElement { row, token, head, channel }))
+        });
         // The last element that begins at or before the byte.
-        let Some((start, (b, t, h, d))) = all.filter(|(start, _)| *start <= at).max_by_key(|(start, _)| *start) else {
-            return format!("before the first element of {name}");
-        };
-        let gap = if at < start + buffer.element { "" } else { "the gap after " };
-        format!("{gap}row {b}, token {t}, head {h}, channel {d} of {name}")
+        match all.filter(|(start, _)| *start <= at).max_by_key(|(start, _)| *start) {
+            None => MemoryPlace::BeforeFirst { buffer },
+            Some((start, element)) if at < start + inner.element => MemoryPlace::Element { buffer, element },
+            Some((_, element)) => MemoryPlace::GapAfter { buffer, element },
+        }
     }
 
     /// What lies at a byte offset of the arena: in a buffer, or so many elements before or after the nearest one. `None` if
     /// nothing is near.
     #[must_use]
-    pub fn place(&self, at: i64) -> Option<String> {
+    pub fn place(&self, at: i64) -> Option<MemoryPlace> {
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let elements = |n: i64| if n == 1 { "1 element".to_owned() } else { format!("{n} elements") };
-        let mut nearest: Option<(i64, String)> = None;
-        for buffer in &self.buffers {
-            let (start, end, size) = (signed(buffer.offset), signed(buffer.end()), signed(buffer.element.max(1)));
-            let (distance, text) = if start <= at && at < end {
-                return Some(self.inside(buffer, usize::try_from(at).unwrap_or(0)));
+        let mut nearest: Option<(i64, MemoryPlace)> = None;
+        for inner in &self.buffers {
+            let (start, end, size) = (signed(inner.offset), signed(inner.end()), signed(inner.element.max(1)));
+            let buffer = inner.name;
+            let (distance, place) = if start <= at && at < end {
+                return Some(self.inside(inner, usize::try_from(at).unwrap_or(0)));
             } else if at < start {
                 let far = start - at;
-                (far, format!("{} before the start of {}", elements((far - 1) / size + 1), buffer.name))
+                (far, MemoryPlace::Before { buffer, elements: (far - 1) / size + 1 })
             } else {
                 let far = at - end;
-                (far + 1, format!("{} after the end of {}", elements(far / size + 1), buffer.name))
+                (far + 1, MemoryPlace::After { buffer, elements: far / size + 1 })
             };
             if nearest.as_ref().is_none_or(|(d, _)| distance < *d) {
-                nearest = Some((distance, text));
+                nearest = Some((distance, place));
             }
         }
-        nearest.filter(|(d, _)| *d <= signed(GUARD_BYTES)).map(|(_, text)| text)
+        nearest.filter(|(d, _)| *d <= signed(GUARD_BYTES)).map(|(_, place)| place)
     }
 }

@@ -1,9 +1,13 @@
 //! `accuracy`: every output element within its derived bound.
 
 use super::bands::BANDS;
+use super::definition::{Check, Docs, TENSOR_LEVELS};
+use super::failure::Stop;
 use super::generator::{Generator, text};
+use super::harness::Harness;
 use super::judge::Judge;
-use super::{Check, Docs, Gap, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use super::measure::Measure;
+use super::schedule::{Schedule, Scheduler, layouts};
 use crate::case::{Case, Data, Level};
 use crate::positions::Layout;
 
@@ -32,53 +36,53 @@ impl Check for Accuracy {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let heads = g.heads();
+        let mut s = Scheduler::new(g, self.id());
+        let heads = s.heads();
         if heads.is_empty() {
-            schedule.gaps.push(Gap { band: "-".into(), why: "no head preset fits the manifest and the scheme".into() });
-            return schedule;
+            return s.finish();
         }
-        let mut rng = g.rng(self.id());
         // Groups begin with different presets and kinds, so that all meet in some band.
-        let start = usize::try_from(rng.below(1 << 16)).unwrap_or(0);
+        let start = usize::try_from(s.rng.below(1 << 16)).unwrap_or(0);
         let mut turn = 0usize;
         for band in BANDS {
             for index in 0..g.cases.max(1) {
                 // One further after every round, so that a preset meets all kinds of data.
                 let preset = &heads[(start + turn + turn / heads.len()) % heads.len()];
-                let mut case = g.case(self.id(), vec![text(4)], preset, rng.next_u64());
+                let mut case = s.case(vec![text(4)], preset);
                 case.data = if turn.is_multiple_of(2) { Data::Mixed } else { HARD[(start + turn / 2) % HARD.len()] };
-                g.vary(&mut case, u32::try_from(turn).unwrap_or(0), &mut rng);
+                g.vary(&mut case, u32::try_from(turn).unwrap_or(0), &mut s.rng);
                 if g.manifest.attention_scaling {
                     case.scaling = SCALINGS[turn % SCALINGS.len()];
                 }
-                if let Err(why) = band.place(g, &mut case, index, &mut rng) {
-                    schedule.gaps.push(Gap { band: band.name.into(), why });
+                if let Err(why) = band.place(g, &mut case, index, &mut s.rng) {
+                    s.gap(band.name, why);
                     break;
                 }
                 turn += 1;
-                schedule.cases.push(Planned { band: band.name.into(), case });
+                s.plan(band.name, case);
             }
         }
         if g.manifest.batch_layouts {
-            let layouts = uneven_rows();
-            let mut case = g.case(self.id(), layouts, &heads[0], rng.next_u64());
+            let mut case = s.case(uneven_rows(), &heads[0]);
             case.data = Data::Mixed;
-            schedule.cases.push(Planned { band: "batch".into(), case });
+            s.plan("batch", case);
         }
-        if g.group.level == Level::Fused {
-            self.real_size(g, &mut schedule);
+        // A video of real size on the largest heads that fit.
+        if let (Level::Fused, Some(preset), Ok(layout)) = (
+            g.group.level,
+            heads.iter().max_by_key(|h| u64::from(h.q_heads) * u64::from(h.head_dim)),
+            Layout::parse("text:20 video:16x8x8 text:12"),
+        ) && i64::try_from(layout.tokens()).is_ok_and(|n| n <= g.manifest.max_tokens)
+        {
+            let case = g.case(self.id(), vec![layout], preset, g.seed);
+            s.plan("16x8x8", case);
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, super::Halt> {
-            let (prepared, outputs) = harness.execute(case)?;
-            let judge = Judge::new(harness, case, &prepared)?;
-            Ok(judge.all(&outputs))
-        };
-        run().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        let (prepared, outputs) = harness.execute(case)?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
 
@@ -90,18 +94,5 @@ const SCALINGS: [Option<f64>; 5] = [None, None, Some(1.138_629_436_111_989), Non
 
 /// Two layouts of as many tokens (few: batches are not shrunk row by row) that differ everywhere else.
 pub(super) fn uneven_rows() -> Vec<Layout> {
-    ["text:1 image:2x2 text:1", "text:3 video:1x1x2 text:1"].iter().filter_map(|l| Layout::parse(l).ok()).collect()
-}
-
-impl Accuracy {
-    /// A video of real size on the largest heads that fit.
-    fn real_size(&self, g: &Generator, schedule: &mut Schedule) {
-        let heads = g.heads();
-        let Some(preset) = heads.iter().max_by_key(|h| u64::from(h.q_heads) * u64::from(h.head_dim)) else { return };
-        let Ok(layout) = Layout::parse("text:20 video:16x8x8 text:12") else { return };
-        if i64::try_from(layout.tokens()).is_ok_and(|n| n <= g.manifest.max_tokens) {
-            let case = g.case(self.id(), vec![layout], preset, g.seed);
-            schedule.cases.push(Planned { band: "16x8x8".into(), case });
-        }
-    }
+    layouts(&["text:1 image:2x2 text:1", "text:3 video:1x1x2 text:1"])
 }

@@ -3,7 +3,8 @@
 use super::generator::{Generator, HeadPreset, text};
 use crate::case::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Segment};
+use crate::spec::Parameters;
 
 /// What lies in a band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +167,8 @@ impl Band {
         Some(PositionSource::Layout { shift: rng.between(from, to) })
     }
 
-    /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked for.
+    /// Level fused: a text prefix brings the tokens that are looked at into the band; only they are asked
+    /// for.
     fn prefixed(&self, g: &Generator, case: &mut Case, index: u32, most: i64, rng: &mut Rng) -> Result<(), String> {
         let step = g.text_step();
         let ranges = g.manifest.token_ranges;
@@ -228,8 +230,8 @@ fn ending_at(g: &Generator, case: &mut Case, last: i64, count: u64) -> Result<()
     Ok(())
 }
 
-/// Text, and then `tail`, such that the largest position, or that which text goes on with, is the largest of the manifest or
-/// as near below it as the scheme's steps allow; and the first token to look at.
+/// Text, and then `tail`, such that the largest position, or that which text goes on with, is the largest of
+/// the manifest or as near below it as the scheme's steps allow; and the first token to look at.
 ///
 /// # Errors
 /// Why there is no such layout.

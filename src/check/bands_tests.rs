@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::bands::BANDS;
-use super::{CATALOGUE, Generator, Group, Planned, Schedule};
+use super::catalogue::CATALOGUE;
+use super::generator::{Generator, Group};
+use super::schedule::{Planned, Schedule};
 use crate::backend::manifest::{Integers, LevelManifest};
-use crate::backend::{Backend, Manifest, host::Host};
+use crate::backend::{Backend, Manifest, Vocabulary, host::Host};
 use crate::case::{Consume, Level, PrepareError, Prepared, prepare};
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
@@ -239,12 +241,14 @@ fn the_scaling_of_a_case_is_in_the_truth_and_in_the_call() {
 fn the_smallest_position_has_a_default() {
     let text = |consumes: &str, more: &str| {
         format!(
-            r#"{{"name": "x", "version": "1", "levels": {{"rotate": {{"consumes": ["positions"{consumes}], "schemes": ["*"],
-            "contract": {{"class": "fused", "frequencies": "table"}}}}}}, "dtypes": ["f32"], "position_dtypes": ["i64"],
-            "head_dims": 64, "q_heads": 1, "k_heads": 1, "max_position": 99{more}}}"#
+            r#"{{"name": "x", "version": "1", "levels": {{"rotate": {{"consumes": ["positions"{consumes}],
+            "schemes": ["*"], "contract": {{"class": "fused", "frequencies": "table"}}}}}}, "dtypes": ["f32"],
+            "position_dtypes": ["i64"], "head_dims": 64, "q_heads": 1, "k_heads": 1, "max_position": 99{more}}}"#
         )
     };
-    let least = |consumes, more| Manifest::parse(&text(consumes, more)).map(|m| m.min_position);
+    let (schemes, contracts) = (BandWorld::new().library, crate::contract::contracts().expect("no mistakes"));
+    let names = Vocabulary { schemes: &schemes, contracts: &contracts };
+    let least = |consumes, more| Manifest::parse(&text(consumes, more), names).map(|m| m.min_position);
     assert_eq!(least("", ""), Ok(-99));
     assert_eq!(least(r#", "cos_sin_cache""#, ""), Ok(0));
     assert_eq!(least(r#", "cos_sin_cache""#, r#", "min_position": -5"#), Ok(-5));

@@ -1,10 +1,14 @@
 //! `controls`: the backend does something at all. Names the trivial kernel that it behaves as.
 
-use super::explain::is_poison;
+use super::definition::{Check, Docs, TENSOR_LEVELS};
+use super::failure::{Cause, Side, Stop, TrivialKernel, is_poison};
 use super::generator::Generator;
+use super::harness::{Harness, Outputs};
 use super::judge::Judge;
-use super::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use super::measure::Measure;
+use super::schedule::{Schedule, Scheduler};
 use crate::case::{Alias, Case, Level, Tensor};
+use crate::positions::Layout;
 
 pub(super) struct Controls;
 
@@ -29,29 +33,41 @@ impl Check for Controls {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut rng = g.rng(self.id());
-        let mut schedule = Schedule::default();
-        if let (Some(preset), Ok(layout)) = (g.heads().first(), Layout::parse("text:4 video:2x2x2 text:3")) {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            if g.manifest.alias.contains(&crate::case::Alias::Out) {
-                case.alias = crate::case::Alias::Out;
-            }
-            schedule.cases.push(Planned { band: "-".into(), case });
+        let mut s = Scheduler::new(g, self.id());
+        if let (Some(preset), Ok(layout)) = (s.heads().first(), Layout::parse("text:4 video:2x2x2 text:3")) {
+            s.add(vec![layout], preset, |case| {
+                if g.manifest.alias.contains(&Alias::Out) {
+                    case.alias = Alias::Out;
+                }
+            });
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        let (prepared, outputs) = harness.execute(case)?;
+        let judge = Judge::new(harness, case, &prepared)?;
+        if rotated(&judge, &outputs.q_out, Side::Q).next().is_none() {
+            return Err(Stop::not_judged(
+                "no pair turns by enough in this case to tell a trivial kernel from a right one",
+            ));
+        }
+        if let Some(kernel) = trivial(&judge, &outputs) {
+            return Err(Stop::of_call(Cause::Trivial { kernel }));
+        }
+        let other = Case { seed: case.seed ^ 0x5555, ..case.clone() };
+        let (_, second) = harness.execute(&other)?;
+        if second.q_out == outputs.q_out {
+            return Err(Stop::of_call(Cause::Trivial { kernel: TrivialKernel::Stale }));
+        }
+        Ok(Measure::of(outputs.q_out.values().len() as u64))
     }
 }
 
-use crate::positions::Layout;
-
 /// Every rotated element of tokens whose position is not 0.
-fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iterator<Item = f64> + 'a {
+fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, side: Side) -> impl Iterator<Item = f64> + 'a {
     let [_, tokens, heads, _] = tensor.shape();
-    let first = if key { judge.q_heads() } else { 0 };
+    let first = if side == Side::K { judge.q_heads() } else { 0 };
     (0..tokens).flat_map(move |t| {
         (0..heads).flat_map(move |h| {
             let row = tensor.row(0, t, h);
@@ -63,46 +79,25 @@ fn rotated<'a>(judge: &'a Judge<'a>, tensor: &'a Tensor, key: bool) -> impl Iter
     })
 }
 
-fn trivial(judge: &Judge, outputs: &Outputs) -> Option<&'static str> {
-    for (key, input, output) in [(false, &outputs.q, &outputs.q_out), (true, &outputs.k, &outputs.k_out)] {
+fn trivial(judge: &Judge, outputs: &Outputs) -> Option<TrivialKernel> {
+    for (side, input, output) in [(Side::Q, &outputs.q, &outputs.q_out), (Side::K, &outputs.k, &outputs.k_out)] {
         if output.values().is_empty() {
             continue;
         }
-        let all = |test: &dyn Fn(f64) -> bool| rotated(judge, output, key).all(test);
+        let all = |test: &dyn Fn(f64) -> bool| rotated(judge, output, side).all(test);
         if all(&|v| v == 0.0) {
-            return Some(if key { "zero: every element of k_out is 0" } else { "zero: every element of q_out is 0" });
+            return Some(TrivialKernel::Zero { side });
         }
-        let apart = judge.case.alias == Alias::Out;
-        if apart && all(&|v| is_poison(judge.case.dtype, v)) {
-            return Some("echo: every element still holds the poison from before the call, so nothing was written");
+        if judge.case.alias == Alias::Out && all(&|v| is_poison(judge.case.dtype, v)) {
+            return Some(TrivialKernel::Echo);
         }
         if all(&f64::is_nan) {
-            return Some("NaN: every element was written, and is NaN");
+            return Some(TrivialKernel::Nan);
         }
-        let same = rotated(judge, output, key).zip(rotated(judge, input, key)).all(|(a, b)| a == b);
-        if same && rotated(judge, output, key).next().is_some() {
-            return Some(if key { "identity: k comes back as it was" } else { "identity: q comes back as it was" });
+        let same = rotated(judge, output, side).zip(rotated(judge, input, side)).all(|(a, b)| a == b);
+        if same && rotated(judge, output, side).next().is_some() {
+            return Some(TrivialKernel::Identity { side });
         }
     }
     None
-}
-
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
-    let (prepared, outputs) = harness.execute(case)?;
-    let judge = Judge::new(harness, case, &prepared)?;
-    if rotated(&judge, &outputs.q_out, false).next().is_none() {
-        return Err(Halt::not_judged("no pair turns by enough in this case to tell a trivial kernel from a right one"));
-    }
-    if let Some(kind) = trivial(&judge, &outputs) {
-        return Ok(Verdict::Fail(Failure::new(format!("the backend behaves as the control kernel {kind}"))));
-    }
-    let other = Case { seed: case.seed ^ 0x5555, ..case.clone() };
-    let (_, second) = harness.execute(&other)?;
-    if second.q_out == outputs.q_out {
-        return Ok(Verdict::Fail(Failure::new(
-            "the backend behaves as the control kernel stale: another input gives the same output",
-        )));
-    }
-    let elements = outputs.q_out.values().len() as u64;
-    Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
 }

@@ -4,9 +4,10 @@ use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
 use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Layout, Parameters, Segment};
+use crate::positions::{Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::{Pairing, Scheme};
 
 /// What a set of cases has in common.
@@ -35,6 +36,12 @@ pub struct HeadPreset {
     pub rotary: Option<(u32, u32)>,
     /// Scheme parameters, such as the base of a model.
     pub parameters: Vec<(String, Number)>,
+}
+
+impl HeadPreset {
+    /// What cases of level positions name, where heads mean nothing.
+    pub const NONE: HeadPreset =
+        HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
 }
 
 /// Makes the cases of one group.

@@ -5,12 +5,15 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use super::explain::{shown, token_name, with_bits};
+use super::definition::{Check, Docs};
+use super::failure::{Authority, AxisAt, BoundSource, Cause, ElementError, Failure, Place, Stop};
 use super::generator::{Generator, HeadPreset};
+use super::harness::{Harness, Outputs};
 use super::judge::{Element, Judge};
+use super::measure::Measure;
 use super::positions::measured::measure;
 use super::positions::positions_exact::held;
-use super::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
+use super::schedule::{NO_BAND, Schedule, Scheduler};
 use crate::case::{Alias, Case, Consume, Level, PositionSource, Prepared, Tensor, Truth};
 use crate::numeric::{Dd, Number};
 use crate::spec::library::embedded_file;
@@ -51,18 +54,15 @@ impl Check for GoldenCases {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut gap = |band: &str, why: &str| schedule.gaps.push(Gap { band: band.into(), why: why.into() });
         if let Err(why) = usable(g) {
-            gap("-", &why);
-            return schedule;
+            return Schedule::nothing(why);
         }
+        let mut s = Scheduler::new(g, self.id());
         if g.group.level == Level::Positions {
-            let heads = HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
-            let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
+            let mut case = g.case(self.id(), vec![make::layout()], &HeadPreset::NONE, 0);
             (case.direction, case.alias) = (1, Alias::Out);
-            schedule.cases.push(Planned { band: "-".into(), case });
-            return schedule;
+            s.plan(NO_BAND, case);
+            return s.finish();
         }
         for width in WIDTHS {
             let band = format!("{width}-channels");
@@ -70,16 +70,16 @@ impl Check for GoldenCases {
                 Some(heads) => {
                     let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
                     case.direction = 1;
-                    schedule.cases.push(Planned { band, case });
+                    s.plan(band, case);
                 }
-                None => gap(&band, "no heads with so many rotated channels fit the manifest and the scheme"),
+                None => s.gap(&band, "no heads with so many rotated channels fit the manifest and the scheme"),
             }
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -127,19 +127,19 @@ fn heads(g: &Generator, width: u32) -> Option<HeadPreset> {
     [Some(preset(width, None)), wider].into_iter().flatten().find(|heads| g.fits(heads))
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
-    let golden = stored().map_err(Halt::broken)?;
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+    let golden = stored().map_err(Stop::broken)?;
     let scheme = harness.scheme(case)?;
-    built_in(scheme).map_err(Halt::not_judged)?;
+    built_in(scheme).map_err(Stop::not_judged)?;
     let entry = golden.schemes.get(&case.scheme);
-    let entry = entry.ok_or_else(|| Halt::broken(format!("golden/tensors has no file of {}", case.scheme)))?;
+    let entry = entry.ok_or_else(|| Stop::broken(format!("golden/tensors has no file of {}", case.scheme)))?;
     let plain = case.window.is_none() && !case.packed && case.scaling.is_none() && case.parameters.is_empty();
     if !plain
         || case.place != (PositionSource::Layout { shift: 0 })
         || case.layouts != [make::layout()]
         || case.direction != 1
     {
-        return Err(Halt::not_judged("nothing is kept for this case: another layout, place, scaling or parameter"));
+        return Err(Stop::not_judged("nothing is kept for this case: another layout, place, scaling or parameter"));
     }
     match case.level {
         Level::Positions => positions(case, harness, entry),
@@ -147,7 +147,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     }
 }
 
-fn positions(case: &Case, harness: &mut Harness, entry: &GoldenEntry) -> Result<Verdict, Halt> {
+fn positions(case: &Case, harness: &mut Harness, entry: &GoldenEntry) -> Result<Measure, Stop> {
     let axes = &harness.scheme(case)?.axes;
     let (rows, _) = measure(case, harness)?;
     let mut result = Measure::default();
@@ -156,22 +156,23 @@ fn positions(case: &Case, harness: &mut Harness, entry: &GoldenEntry) -> Result<
             let next = row.next.as_ref().and_then(|next| Some((next.get(axis)?.clone(), entry.next.get(axis)?)));
             let found = (0..TOKENS).map(|token| row.columns.get(axis).and_then(|column| column.get(token)));
             let tokens = found.zip(stated).enumerate();
-            let tokens = tokens
-                .map(|(token, (found, wanted))| (token_name(&case.layouts[0], token as u64, false, 0), found, wanted));
-            let next = next.map(|(found, wanted)| ("text after the layout".to_owned(), Some(found), wanted));
+            let layout = &case.layouts[0];
+            let tokens = tokens.map(|(token, (found, wanted))| (Place::token(layout, token as u64), found, wanted));
+            let next = next.map(|(found, wanted)| (Place::default(), Some(found), wanted));
             for (place, found, wanted) in tokens.chain(next) {
                 let wanted = held(wanted, case.level, case.position_dtype);
                 if found.as_ref() != Some(&wanted) {
-                    let found = found.map_or("nothing".to_owned(), |n| n.to_string());
-                    let what = format!("{place}: position on axis {name} is {found}, the golden one is {wanted}");
-                    return Ok(Verdict::Fail(Failure::new(what)));
+                    let place = Place { axis: Some(AxisAt::named(name)), ..place };
+                    let (expected, observed) = (wanted.to_string(), found.map(|n| n.to_string()));
+                    let cause = Cause::WrongPosition { against: Authority::Golden, expected, observed };
+                    return Err(Failure::at(place, cause).into());
                 }
                 result.add(0.0);
                 result.largest = result.largest.max(Some(wanted.to_f64().floor() as i64));
             }
         }
     }
-    Ok(Verdict::Pass(result))
+    Ok(result)
 }
 
 /// Heads hold the stored inputs turned by quarter turns: (a, b), (-b, a), (-a, -b), (b, -a). Turning by a quarter commutes
@@ -185,15 +186,15 @@ fn quarter_turn(head: usize, (first, second): (f64, f64)) -> (f64, f64) {
     }
 }
 
-fn tensors(case: &Case, harness: &mut Harness, golden: &Golden, entry: &GoldenEntry) -> Result<Verdict, Halt> {
-    let dtype = DTYPES.iter().position(|d| *d == case.dtype).ok_or_else(|| Halt::not_judged("no such type is kept"))?;
+fn tensors(case: &Case, harness: &mut Harness, golden: &Golden, entry: &GoldenEntry) -> Result<Measure, Stop> {
+    let dtype = DTYPES.iter().position(|d| *d == case.dtype).ok_or_else(|| Stop::not_judged("no such type is kept"))?;
     let prepared = harness.prepare(case)?;
-    let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
+    let Some(truth) = &prepared.truth else { return Err(Stop::broken("this level has no tensors")) };
     if truth.given.is_some() {
-        return Err(Halt::not_judged("cosines and sines are supplied by the suite"));
+        return Err(Stop::not_judged("cosines and sines are supplied by the suite"));
     }
     let Some(kept) = entry.width(truth.pairs) else {
-        return Err(Halt::not_judged(format!("nothing is kept for {} rotated channels", truth.rotary_dim)));
+        return Err(Stop::not_judged(format!("nothing is kept for {} rotated channels", truth.rotary_dim)));
     };
     the_same_is_handed_over(case, truth, entry, kept)?;
     let (q, k) = inputs(case, &prepared, truth, golden, dtype);
@@ -211,12 +212,12 @@ fn tensors(case: &Case, harness: &mut Harness, golden: &Golden, entry: &GoldenEn
         stored_bounds: stored.as_ref() == Some(&judge.contract),
         judge,
     };
-    Ok(comparison.judge(&outputs))
+    comparison.judge(&outputs)
 }
 
 /// What ropecheck hands to the backend must be what the values were recorded from: a backend is not blamed for less.
-fn the_same_is_handed_over(case: &Case, truth: &Truth, entry: &GoldenEntry, kept: &Width) -> Result<(), Halt> {
-    let differs = |what: String| Err(Halt::broken(format!("{what} of {} is not the golden one", case.scheme)));
+fn the_same_is_handed_over(case: &Case, truth: &Truth, entry: &GoldenEntry, kept: &Width) -> Result<(), Stop> {
+    let differs = |what: String| Err(Stop::broken(format!("{what} of {} is not the golden one", case.scheme)));
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     if truth.plan.map_heads != 1 || truth.plan.axes(0) != kept.axis_of_pair {
         return differs("the axis map".into());
@@ -277,34 +278,30 @@ struct GoldenComparison<'a> {
 }
 
 impl GoldenComparison<'_> {
-    fn judge(&self, outputs: &Outputs) -> Verdict {
+    fn judge(&self, outputs: &Outputs) -> Result<Measure, Stop> {
         let judge = &self.judge;
         let mut measure = Measure::default();
         if !self.stored_bounds {
             let why = format!("the stored bounds are those of {}/{}", CONTRACT.0, CONTRACT.1);
-            measure.notes.push(format!("{why}: that of {} was computed from the stored values", self.contract));
+            measure.note(format!("{why}: that of {} was computed from the stored values", self.contract));
         } else if self.rounds_positions() {
             let dtype = judge.case.position_dtype;
-            measure
-                .notes
-                .push(format!("where {dtype} rounds a position the bound was computed from the stored values"));
+            measure.note(format!("where {dtype} rounds a position the bound was computed from the stored values"));
         }
         for token in 0..judge.tokens().min(TOKENS) {
             for head in 0..judge.heads() {
                 let input = judge.input_row(outputs, 0, token, head);
                 let output = judge.output_row(outputs, 0, token, head);
                 if let Some(channel) = judge.changed_outside(input, output) {
-                    return Verdict::Fail(judge.passed_through_changed((0, token, head, channel), input, output));
+                    return Err(judge.not_preserved(Element { row: 0, token, head, channel }, input, output).into());
                 }
                 for pair in 0..judge.truth().pairs {
-                    if let Err(failure) = self.pair(outputs, (token, head, pair), &mut measure) {
-                        return Verdict::Fail(failure);
-                    }
+                    self.pair(outputs, (token, head, pair), &mut measure)?;
                 }
             }
         }
         measure.largest = judge.largest_position();
-        Verdict::Pass(measure)
+        Ok(measure)
     }
 
     /// Judges the two outputs of a pair.
@@ -350,7 +347,7 @@ impl GoldenComparison<'_> {
                 return Err(self.failure(element, value, found, allowed));
             }
             if ratio > measure.worst {
-                measure.place = judge.place(0, token, head, channel);
+                measure.place = Some(judge.place(Element { row: 0, token, head, channel }));
             }
             measure.add(ratio);
         }
@@ -371,37 +368,18 @@ impl GoldenComparison<'_> {
     }
 
     fn failure(&self, element: Element, value: f64, found: f64, allowed: f64) -> Box<Failure> {
-        let dtype = self.judge.case.dtype;
-        let Element { row, token, head, channel } = element;
-        let place = self.judge.place(row, token, head, channel);
-        let mut failure = Failure::new(format!("{place}: {}", shown(dtype, found)));
-        let rounded = dtype.round(value);
-        failure.details.push(format!("found    {}", with_bits(dtype, found)));
-        failure.details.push(format!("golden   {value:.17e}, as {} {}", dtype.name(), with_bits(dtype, rounded)));
-        if found.is_finite() {
-            let error = (found - value).abs();
-            let ulps = error / (2.0 * dtype.half_ulp(value));
-            let ratio = error / allowed;
-            failure.details.push(format!("error    {error:.3e} = {ulps:.3} ulp of {} there", dtype.name()));
-            failure
-                .details
-                .push(format!("allowed  {allowed:.3e} (the error is {ratio:.3} times that): {}", self.whose()));
+        let contract = self.contract.clone();
+        let bound = if self.stored_bounds && !self.rounds_positions() {
+            BoundSource::Golden { contract }
         } else {
-            failure.details.push(format!("allowed  {allowed:.3e}: {}", self.whose()));
-        }
-        failure
+            BoundSource::GoldenValues { contract }
+        };
+        let error = ElementError::new(self.judge.case.dtype, value, found, allowed, bound);
+        Failure::at(self.judge.place(element), Cause::OutOfBound(Box::new(error)))
     }
 
     fn rounds_positions(&self) -> bool {
         let case = self.judge.case;
         self.entry.positions.iter().flatten().any(|number| handed(case, number) != number.to_dd())
-    }
-
-    fn whose(&self) -> String {
-        if self.stored_bounds && !self.rounds_positions() {
-            format!("the stored bound of {}", self.contract)
-        } else {
-            format!("the bound of {}, computed from the stored value", self.contract)
-        }
     }
 }

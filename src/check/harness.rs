@@ -8,7 +8,7 @@ use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Scheme;
 
-use super::{Failure, Verdict};
+use super::failure::{Cause, Failure, MemoryAccess, Status, Stop};
 
 /// A backend and what it is judged with.
 pub struct Harness<'a> {
@@ -25,48 +25,21 @@ pub struct Harness<'a> {
 /// What went in and came out, as values.
 #[derive(Debug, Clone, Default)]
 pub struct Outputs {
-    /// Inputs.
+    /// Queries that went in.
     pub q: Tensor,
-    /// Inputs.
+    /// Keys that went in.
     pub k: Tensor,
-    /// Outputs.
+    /// Queries that came out.
     pub q_out: Tensor,
-    /// Outputs.
+    /// Keys that came out.
     pub k_out: Tensor,
 }
 
-/// Why there is no output to judge: becomes the verdict of the case.
-#[derive(Debug)]
-pub struct Halt(Box<Verdict>);
-
-impl From<Halt> for Verdict {
-    fn from(halt: Halt) -> Verdict {
-        *halt.0
-    }
-}
-
-impl Halt {
-    /// Nothing could be concluded.
-    pub fn not_judged(why: impl Into<String>) -> Halt {
-        Halt(Box::new(Verdict::NotJudged(why.into())))
-    }
-
-    /// The case is wrong.
-    pub fn broken(why: impl Into<String>) -> Halt {
-        Halt(Box::new(Verdict::Broken(why.into())))
-    }
-
-    /// The backend failed.
-    pub fn fail(failure: Box<Failure>) -> Halt {
-        Halt(Box::new(Verdict::Fail(failure)))
-    }
-}
-
-impl From<PrepareError> for Halt {
-    fn from(error: PrepareError) -> Halt {
+impl From<PrepareError> for Stop {
+    fn from(error: PrepareError) -> Stop {
         match error {
-            PrepareError::NotApplicable(why) => Halt::not_judged(why),
-            PrepareError::Wrong(why) => Halt::broken(why),
+            PrepareError::NotApplicable(why) => Stop::not_judged(why),
+            PrepareError::Wrong(why) => Stop::broken(why),
         }
     }
 }
@@ -76,49 +49,49 @@ impl<'a> Harness<'a> {
     ///
     /// # Errors
     /// If there is none of that name.
-    pub fn scheme(&self, case: &Case) -> Result<&'a Scheme, Halt> {
-        self.library.get(&case.scheme).map(|s| &**s).map_err(|e| Halt::broken(e.to_string()))
+    pub fn scheme(&self, case: &Case) -> Result<&'a Scheme, Stop> {
+        self.library.get(&case.scheme).map(|s| &**s).map_err(|e| Stop::broken(e.to_string()))
     }
 
     /// The contract that the backend declares for a case, or the user in its place.
     ///
     /// # Errors
     /// If the manifest names none, or one that does not exist.
-    pub fn contract(&self, case: &Case) -> Result<Contract, Halt> {
+    pub fn contract(&self, case: &Case) -> Result<Contract, Stop> {
         let level = self.backend.manifest().level(case.level);
         let declared = level.and_then(|l| l.contract(case.dtype));
         let name = self.contracts.in_force(case.dtype, declared);
-        let name = name.ok_or_else(|| Halt::broken(format!("no contract for {} {}", case.level, case.dtype.name())))?;
-        name.resolve(self.contracts).map_err(Halt::broken)
+        let name = name.ok_or_else(|| Stop::broken(format!("no contract for {} {}", case.level, case.dtype.name())))?;
+        name.resolve(self.contracts).map_err(Stop::broken)
     }
 
     /// Makes a case concrete for this backend.
     ///
     /// # Errors
     /// As [`prepare`].
-    pub fn prepare(&self, case: &Case) -> Result<Prepared, Halt> {
+    pub fn prepare(&self, case: &Case) -> Result<Prepared, Stop> {
         let prepared = self.prepare_anywhere(case)?;
         self.inside_limits(case, &prepared)?;
         Ok(prepared)
     }
 
-    /// The same for positions beyond what the manifest allows, which only a check of that very thing asks for.
+    /// Makes a case concrete for positions beyond what the manifest allows, which only a check of that very thing asks for.
     ///
     /// # Errors
     /// As [`prepare`].
-    pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Halt> {
+    pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Stop> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
-        let level = level.ok_or_else(|| Halt::broken(format!("the backend has no level {}", case.level)))?;
+        let level = level.ok_or_else(|| Stop::broken(format!("the backend has no level {}", case.level)))?;
         let alignment = usize::try_from(self.backend.manifest().alignment).unwrap_or(1);
         Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
     }
 
     /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens than it allows.
-    fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Halt> {
+    fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Stop> {
         let manifest = self.backend.manifest();
         if i64::try_from(case.tokens()).is_ok_and(|tokens| tokens > manifest.max_tokens) {
-            return Err(Halt::not_judged(format!(
+            return Err(Stop::not_judged(format!(
                 "more tokens than the manifest's max_tokens, {}",
                 manifest.max_tokens
             )));
@@ -127,10 +100,10 @@ impl<'a> Harness<'a> {
         let test = |position: f64| {
             // Without the position, so that a report has each reason once.
             if position < least {
-                return Err(Halt::not_judged(format!("positions below the manifest's min_position, {least}")));
+                return Err(Stop::not_judged(format!("positions below the manifest's min_position, {least}")));
             }
             if position > most {
-                return Err(Halt::not_judged(format!("positions above the manifest's max_position, {most}")));
+                return Err(Stop::not_judged(format!("positions above the manifest's max_position, {most}")));
             }
             Ok(())
         };
@@ -170,7 +143,7 @@ impl<'a> Harness<'a> {
     ///
     /// # Errors
     /// The failing verdict if the backend did not answer OK.
-    pub fn run(&mut self, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Outputs, Halt> {
+    pub fn run(&mut self, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Outputs, Stop> {
         self.call(prepared, &q, &k)?;
         let (q_out, k_out) = prepared.read(self.backend.memory());
         Ok(Outputs { q, k, q_out, k_out })
@@ -180,56 +153,60 @@ impl<'a> Harness<'a> {
     ///
     /// # Errors
     /// The failing verdict if the backend did not answer OK.
-    pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Halt> {
+    pub fn call(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<(), Stop> {
         match self.answer(prepared, q, k)? {
             Answer::Ok => Ok(()),
             outcome => Err(self.failed(prepared, &outcome)),
         }
     }
 
-    /// The same, whatever the answer is.
+    /// Calls the backend, and gives its answer whatever it is.
     ///
     /// # Errors
     /// If there is no memory for the call.
-    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Answer, Halt> {
+    pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Answer, Stop> {
         let arena = if prepared.sparse {
             self.backend.sparse_arena(prepared.bytes)
         } else {
             self.backend.arena(prepared.bytes)
         };
-        prepared.write(arena.map_err(|e| Halt::not_judged(e.to_string()))?, q, k);
+        prepared.write(arena.map_err(|e| Stop::not_judged(e.to_string()))?, q, k);
         self.backend.guard(&prepared.guards);
         Ok(self.backend.call(&prepared.call))
     }
 
-    /// The verdict for an answer that is not OK: with the place in memory, if the backend died of touching one.
-    pub fn failed(&self, prepared: &Prepared, outcome: &Answer) -> Halt {
-        let lost_backend = matches!(outcome, Answer::Died(_) | Answer::TimedOut(_));
-        let mut failure = Failure { summary: outcome.to_string(), details: Vec::new(), lost_backend };
-        let fault = self.backend.fault().filter(|_| lost_backend);
-        if let Some((fault, place)) = fault.and_then(|f| Some((f, prepared.place(f.offset)?))) {
-            let did = match fault.write {
-                Some(true) => "it wrote",
-                Some(false) => "it read",
-                None => "it touched",
-            };
-            failure.summary = format!("{}; {did} {place}", failure.summary);
-        }
-        Halt::fail(Box::new(failure))
+    /// The failure of an answer that is not OK: with the place in memory, if the backend died of touching one.
+    #[must_use]
+    pub fn failed(&self, prepared: &Prepared, answer: &Answer) -> Stop {
+        let cause = match answer {
+            Answer::Died(death) => {
+                let access = self
+                    .backend
+                    .fault()
+                    .and_then(|fault| Some(MemoryAccess { write: fault.write, at: prepared.place(fault.offset)? }));
+                Cause::Crashed { death: death.clone(), access, nonsense: None }
+            }
+            Answer::TimedOut(limit) => Cause::Hung { seconds: limit.as_secs_f64(), nonsense: None },
+            Answer::Unsupported(message) => Cause::Refused { status: Status::Unsupported, message: message.clone() },
+            Answer::BadArgument(message) => Cause::Refused { status: Status::BadArgument, message: message.clone() },
+            Answer::Internal(message) => Cause::BackendError { message: message.clone(), nonsense: None },
+            Answer::Ok => return Stop::broken("an answer of OK is no failure"),
+        };
+        Stop::Failed(Failure::of_call(cause))
     }
 
     /// Prepares, fills, runs.
     ///
     /// # Errors
     /// Whatever stands in the way, as a verdict.
-    pub fn execute(&mut self, case: &Case) -> Result<(Prepared, Outputs), Halt> {
+    pub fn execute(&mut self, case: &Case) -> Result<(Prepared, Outputs), Stop> {
         let prepared = self.prepare(case)?;
         let (q, k) = Self::inputs(case, &prepared);
         let outputs = self.run(&prepared, q, k)?;
         Ok((prepared, outputs))
     }
 
-    /// The same case with other contents.
+    /// The case with other contents.
     #[must_use]
     pub fn with_data(case: &Case, data: Data) -> Case {
         Case { data, ..case.clone() }

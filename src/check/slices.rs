@@ -1,7 +1,7 @@
 //! Parts of a case: some of its tokens, some of its bytes, a few tokens more.
 
-use super::generator::HeadPreset;
-use super::{Failure, Generator, Halt, Harness, Measure, Verdict};
+use super::failure::Stop;
+use super::harness::Harness;
 use crate::case::call::{Call, TensorView};
 use crate::case::{Case, Level, Prepared, Tensor};
 use crate::positions::{Layout, Segment};
@@ -28,23 +28,23 @@ pub(super) fn window(case: &Case, start: u64, count: u64) -> Case {
 }
 
 /// The layout with one more text token at its end: a longer last text, or a new one.
-pub(super) fn one_more(layout: &Layout) -> Result<Layout, Halt> {
+pub(super) fn one_more(layout: &Layout) -> Result<Layout, Stop> {
     let mut segments = layout.segments().to_vec();
     match segments.last_mut() {
         Some(Segment::Text(n)) => *n = n.saturating_add(1),
         _ => segments.push(Segment::Text(1)),
     }
-    Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))
+    Layout::new(segments).map_err(Stop::broken)
 }
 
 /// The layout with `n` more text tokens at its start.
-pub(super) fn pushed_back(layout: &Layout, n: u32) -> Result<Layout, Halt> {
+pub(super) fn pushed_back(layout: &Layout, n: u32) -> Result<Layout, Stop> {
     let mut segments = layout.segments().to_vec();
     match segments.first_mut() {
         Some(Segment::Text(first)) => *first = first.saturating_add(n),
         _ => segments.insert(0, Segment::Text(n)),
     }
-    Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))
+    Layout::new(segments).map_err(Stop::broken)
 }
 
 /// The bytes of every output element of the last call, in order.
@@ -91,60 +91,7 @@ pub(super) fn element_size(case: &Case) -> usize {
     if case.level == Level::Positions { case.position_dtype.size() } else { case.dtype.size() }
 }
 
-/// Heads for a group: those of level positions mean nothing.
-pub(super) fn presets(g: &Generator) -> Vec<HeadPreset> {
-    if g.group.level == Level::Positions {
-        return vec![HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() }];
-    }
-    g.heads()
-}
-
-/// Layouts from their text.
-pub(super) fn layouts(texts: &[&str]) -> Vec<Layout> {
-    texts.iter().filter_map(|l| Layout::parse(l).ok()).collect()
-}
-
-/// A failure with a word on what was being done.
-pub(super) fn while_doing(verdict: Verdict, what: impl FnOnce() -> String) -> Verdict {
-    match verdict {
-        Verdict::Fail(mut failure) => {
-            failure.summary = format!("{}: {}", what(), failure.summary);
-            Verdict::Fail(failure)
-        }
-        other => other,
-    }
-}
-
-/// Adds what one part of a case measured; the failure, if it failed.
-pub(super) fn add(measure: &mut Measure, verdict: Verdict) -> Result<(), Halt> {
-    match verdict {
-        Verdict::Pass(part) => {
-            measure.elements += part.elements;
-            measure.range_not_judged += part.range_not_judged;
-            if part.worst > measure.worst {
-                (measure.worst, measure.place) = (part.worst, part.place);
-            }
-            Ok(())
-        }
-        Verdict::Fail(failure) => Err(Halt::fail(failure)),
-        Verdict::NotJudged(why) => Err(Halt::not_judged(why)),
-        Verdict::Broken(why) => Err(Halt::broken(why)),
-    }
-}
-
 /// Whether the backend claims that the bits of an output row depend on that row's inputs and position alone.
 pub(super) fn claims_bits(harness: &Harness) -> bool {
     harness.backend.manifest().bit_stable == Some(true)
-}
-
-/// Whether two rows hold the same numbers, signs of zero included.
-pub(super) fn same_bits(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
-}
-
-/// What a backend is told that claims bits which it does not give.
-pub(super) fn bits_differ(place: &str, than: &str) -> Box<Failure> {
-    let mut failure = Failure::new(format!("{place}: other bits than {than}"));
-    failure.details.push("the values are within their bounds; the manifest claims bit_stable".to_owned());
-    failure
 }

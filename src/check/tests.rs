@@ -7,14 +7,15 @@ mod special;
 
 use std::sync::atomic::AtomicBool;
 
-use super::{CATALOGUE, Check, Generator, Group, Verdict};
+use super::{CATALOGUE, Check, Group, Stop};
 use crate::backend::host::Host;
 use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::Level;
 use crate::case::call::Call;
 use crate::numeric::DType;
+use crate::report::words;
 use crate::rotation::PlanCache;
-use crate::run::Context;
+use crate::run::{Context, Options};
 use crate::spec::Library;
 use crate::spec::model::Pairing;
 
@@ -62,30 +63,22 @@ pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Ba
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
     let check: &dyn Check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
     let manifest = backend.manifest().clone();
-    let scheme = library.get(scheme).expect("a scheme");
-    let generator = Generator {
-        group: Group { scheme: scheme.id(), level: Level::Rotate, pairing: Pairing::Half, dtype },
-        scheme,
-        library: &library,
-        plans: &context.plans,
-        manifest: &manifest,
-        level: manifest.level(Level::Rotate).expect("level rotate"),
-        cases: 1,
-        seed: 11,
-        parameters: &[],
-    };
+    let scheme = library.get(scheme).expect("a scheme").id();
+    let group = Group { scheme, level: Level::Rotate, pairing: Pairing::Half, dtype };
+    let options = Options { cases: 1, seed: 11, ..Options::default() };
+    let generator = context.generator(&group, &manifest, &options).expect("level rotate");
     let (mut failed, mut passed, mut first) = (0, 0, String::new());
     for planned in check.schedule(&generator).cases {
         match check.judge(&planned.case, &mut context.harness(backend)) {
-            Verdict::Pass(_) => passed += 1,
-            Verdict::Fail(failure) => {
+            Ok(_) => passed += 1,
+            Err(Stop::Failed(failure)) => {
                 failed += 1;
                 if first.is_empty() {
-                    first = format!("{} {}", failure.summary, failure.details.join(" "));
+                    first = words::message(&failure).join(" ");
                 }
             }
-            Verdict::NotJudged(_) => {}
-            Verdict::Broken(why) => panic!("{id}: {why}"),
+            Err(Stop::NotJudged(_)) => {}
+            Err(Stop::Broken(why)) => panic!("{id}: {why}"),
         }
     }
     (failed, passed, first)

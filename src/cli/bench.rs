@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum as _};
 
-use super::check::{BackendArguments, factory, seconds};
-use super::values::Format;
-use super::{Stop, library, print};
+use super::arguments::{TableOrJson, library};
+use super::backend::{BackendArguments, factory, seconds};
+use super::output::Sink;
+use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::numeric::DType;
 use crate::report;
-use crate::run::{self, BenchError, BenchOptions, ExitCode};
+use crate::run::{self, BenchError, BenchOptions, ExitCode, RunError};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArguments {
@@ -39,8 +40,8 @@ pub(super) struct BenchArguments {
     #[arg(long, default_value_t = 0.5, value_name = "SECONDS")]
     seconds: f64,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -54,7 +55,8 @@ fn tensor_level() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new(names).try_map(|name| Level::from_str(&name, false))
 }
 
-pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
+pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
+    let sink = Sink::open(a.output.as_deref())?;
     let library = library(&a.run.spec)?;
     let options = BenchOptions {
         model: a.model.clone(),
@@ -65,8 +67,10 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
         samples: a.samples,
         seconds: seconds("seconds", a.seconds)?.as_secs_f64(),
     };
-    let factory = factory(a.backend.as_deref(), &a.run)?;
-    let mut backend = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+    let names = Vocabulary { schemes: &library, contracts: &contracts };
+    let factory = factory(a.backend.as_deref(), &a.run, names)?;
+    let mut backend = factory.start()?;
     let bar = indicatif::ProgressBar::new_spinner();
     let found = run::bench(&mut *backend, &library, &options, &|what| {
         bar.set_message(what.to_owned());
@@ -74,19 +78,15 @@ pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, Stop> {
     });
     bar.finish_and_clear();
     let found = found.map_err(|e| match e {
-        BenchError::Unknown(why) => Stop::usage(why),
-        BenchError::Empty(why) => Stop::new(ExitCode::NothingRan, why),
+        BenchError::Unknown(why) => RunError::usage(why),
+        BenchError::Empty(why) => RunError::new(ExitCode::NothingRan, why),
     })?;
     let text = match a.format {
-        Format::Table => report::bench(&found),
-        Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
-    };
-    match &a.output {
-        None => print(&text),
-        Some(path) => {
-            std::fs::write(path, text)
-                .map_err(|e| Stop::usage(format!("{} cannot be written: {e}", path.display())))?;
+        TableOrJson::Table => report::bench(&found),
+        TableOrJson::Json => {
+            serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
         }
-    }
+    };
+    sink.put(&text)?;
     Ok(if found.rows.is_empty() { ExitCode::NothingRan } else { ExitCode::Conformant })
 }

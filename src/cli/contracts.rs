@@ -83,7 +83,8 @@ fn allowance(contract: &Contract, dtype: DType, position: u32) -> String {
     let allowance = pair.allowance(&types, false, (1.0, 0.5), y, z);
     let total = allowance.total();
     let parts = allowance.parts();
-    let shown = parts.iter().filter(|(_, part)| *part > 1e-3 * total).map(|(name, part)| format!("{name} {part:.1e}"));
+    let shown =
+        parts.iter().filter(|(_, part)| *part > 1e-3 * total).map(|(term, part)| format!("{} {part:.1e}", term.name()));
     format!("{total:.1e} = {}", shown.collect::<Vec<_>>().join(" + "))
 }
 

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, contracts, library, print};
+use super::arguments::library;
+use super::contracts;
+use super::output::print;
 use crate::check::CATALOGUE;
 use crate::contract::ContractTable;
-use crate::run::{ExitCode, known_ids};
+use crate::run::{ExitCode, RunError, known_ids};
 use crate::spec::model::{Claim, Scheme, Stated};
 use crate::spec::{Library, suggest};
 
@@ -41,7 +43,7 @@ pub(super) struct ExplainArguments {
     spec: Vec<PathBuf>,
 }
 
-pub(super) fn list(a: &ListArguments) -> Result<ExitCode, Stop> {
+pub(super) fn list(a: &ListArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.spec)?;
     let mut out = String::new();
     let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models, What::Faults];
@@ -52,11 +54,11 @@ pub(super) fn list(a: &ListArguments) -> Result<ExitCode, Stop> {
         }
         section(&mut out, *what, &library)?;
     }
-    print(&out);
+    print(&out)?;
     Ok(ExitCode::Conformant)
 }
 
-fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> {
+fn section(out: &mut String, what: What, library: &Library) -> Result<(), RunError> {
     match what {
         What::Schemes => {
             for scheme in library.schemes() {
@@ -79,7 +81,7 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
             out.push_str(&contracts::list(&table()?));
         }
         What::Faults => {
-            let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+            let faults = crate::fault::catalogue().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
             for fault in &faults {
                 let _ = writeln!(out, "{:32} {}", fault.id, fault.doc);
             }
@@ -94,11 +96,11 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), Stop> 
     Ok(())
 }
 
-fn table() -> Result<ContractTable, Stop> {
-    crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))
+fn table() -> Result<ContractTable, RunError> {
+    crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))
 }
 
-pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
+pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.spec)?;
     let mut out = String::new();
     if let Some(check) = CATALOGUE.iter().find(|c| c.id() == a.id) {
@@ -134,7 +136,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
             };
         }
     }
-    let faults = crate::fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let faults = crate::fault::catalogue().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     if let Some(fault) = faults.iter().find(|fault| fault.id == a.id) {
         out.push_str(&fault_text(fault));
     }
@@ -152,11 +154,11 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, Stop> {
                 names.extend(contracts::names(&table));
                 let hint = suggest::hint(&a.id, names.iter().map(String::as_str));
                 let why = format!("nothing is called {:?}{hint} (`ropecheck list` shows what there is)", a.id);
-                return Err(Stop::usage(why));
+                return Err(RunError::usage(why));
             }
         }
     }
-    print(&out);
+    print(&out)?;
     Ok(ExitCode::Conformant)
 }
 

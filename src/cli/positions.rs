@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::values::Format;
-use super::{Stop, library, parameter, print};
+use super::arguments::{TableOrJson, library, parameter};
+use super::output::print;
 use crate::numeric::Number;
-use crate::positions::{Layout, Next, Parameters, Positions};
-use crate::run::ExitCode;
+use crate::positions::{Layout, Next, Positions};
+use crate::run::{ExitCode, RunError};
+use crate::spec::Parameters;
 
 #[derive(Debug, Args)]
 pub(super) struct PositionsArguments {
@@ -23,22 +24,22 @@ pub(super) struct PositionsArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
     /// What to print: a row per token, or an object of scheme, profile, layout, axes, positions (by axis) and next
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
 }
 
-pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, Stop> {
+pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.spec)?;
-    let scheme = library.get(&a.scheme).map_err(Stop::usage)?;
-    let layout = Layout::parse(&a.layout).map_err(Stop::usage)?;
-    let parameters = Parameters::resolve(scheme, &a.param).map_err(Stop::usage)?;
+    let scheme = library.get(&a.scheme).map_err(RunError::usage)?;
+    let layout = Layout::parse(&a.layout).map_err(RunError::usage)?;
+    let parameters = Parameters::resolve(scheme, &a.param).map_err(RunError::usage)?;
     let positions =
-        crate::positions::positions(scheme, &parameters, &layout).map_err(|e| Stop::new(ExitCode::Spec, e))?;
+        crate::positions::positions(scheme, &parameters, &layout).map_err(|e| RunError::new(ExitCode::Spec, e))?;
     match a.format {
-        Format::Json => {
+        TableOrJson::Json => {
             let rows: Vec<Vec<Value>> = positions.rows().iter().map(|row| row.iter().map(value).collect()).collect();
             let next = match positions.next() {
                 Next::Shared(number) => value(number),
@@ -51,9 +52,9 @@ pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, Stop> {
             object.insert("axes".into(), json!(scheme.axes));
             object.insert("positions".into(), json!(rows));
             object.insert("next".into(), next);
-            print(&format!("{}\n", Value::Object(object)));
+            print(&format!("{}\n", Value::Object(object)))?;
         }
-        Format::Table => print(&table(&scheme.id(), &positions, &layout)),
+        TableOrJson::Table => print(&table(&scheme.id(), &positions, &layout))?,
     }
     Ok(ExitCode::Conformant)
 }

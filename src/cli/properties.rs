@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::values::Format;
-use super::{Stop, library, print};
-use crate::positions::Parameters;
+use super::arguments::{TableOrJson, library};
+use super::output::print;
 use crate::property::{papers::Decision, papers::properties as derive};
-use crate::run::ExitCode;
+use crate::run::{ExitCode, RunError};
+use crate::spec::Parameters;
 use crate::spec::{Library, Scheme};
 
 #[derive(Debug, Args)]
@@ -18,8 +18,8 @@ pub(super) struct PropertiesArguments {
     /// Schemes, with or without @profile; without any, the papers' tables
     scheme: Vec<String>,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
@@ -32,14 +32,14 @@ struct PropertyRow {
     findings: Vec<(&'static str, Decision)>,
 }
 
-fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Scheme>), Stop> {
-    let scheme = library.get(name).map_err(Stop::usage)?;
-    let parameters = Parameters::defaults(scheme).map_err(|e| Stop::new(ExitCode::Spec, e))?;
-    let findings = derive(scheme, &parameters).map_err(|e| Stop::new(ExitCode::Spec, e))?;
+fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Scheme>), RunError> {
+    let scheme = library.get(name).map_err(RunError::usage)?;
+    let parameters = Parameters::defaults(scheme).map_err(|e| RunError::new(ExitCode::Spec, e))?;
+    let findings = derive(scheme, &parameters).map_err(|e| RunError::new(ExitCode::Spec, e))?;
     Ok((PropertyRow { name: name.to_owned(), id: scheme.id(), findings }, std::sync::Arc::clone(scheme)))
 }
 
-pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, Stop> {
+pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.spec)?;
     let mut out = String::new();
     let mut tables = Vec::new();
@@ -76,8 +76,8 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, Stop> {
         tables.push(json!({"rows": rows.iter().map(|r| as_json(r, &columns)).collect::<Vec<_>>(), "errata": errata}));
     }
     match a.format {
-        Format::Table => print(&out),
-        Format::Json => print(&format!("{}\n", json!({"tables": tables}))),
+        TableOrJson::Table => print(&out)?,
+        TableOrJson::Json => print(&format!("{}\n", json!({"tables": tables})))?,
     }
     // A table that no longer comes out is a spec that no longer says what its paper says.
     Ok(if differs { ExitCode::Spec } else { ExitCode::Conformant })

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Stop, library, print_to};
+use super::arguments::library;
+use super::output::{Sink, complain_of};
 use crate::backend::library::LibraryOptions;
 use crate::case::Level;
 use crate::fault::{self, Fault};
@@ -15,7 +16,7 @@ use crate::numeric::DType;
 use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
-use crate::run::{Context, ExitCode, known_ids};
+use crate::run::{Context, ExitCode, RunError, known_ids};
 use crate::spec::model::Pairing;
 use crate::spec::suggest;
 
@@ -46,15 +47,15 @@ pub(super) struct SelfTestArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = SelfTestFormat::Table)]
+    format: SelfTestFormat,
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum SelfTestFormat {
     /// For people
     Table,
     /// For programs
@@ -65,17 +66,18 @@ enum Format {
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
+pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
+    let sink = Sink::open(a.output.as_deref())?;
     let library = library(&[])?;
-    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
-    let catalogue = fault::catalogue().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+    let catalogue = fault::catalogue().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let chosen = if a.no_faults { Vec::new() } else { chosen(catalogue, &a.fault)? };
     let order = known_ids(&library);
     for check in &a.check {
         if !order.contains(check) {
             let hint = suggest::hint(check, order.iter().map(String::as_str));
             let why = format!("there is no check {check:?}{hint} (`ropecheck list checks` shows all)");
-            return Err(Stop::usage(why));
+            return Err(RunError::usage(why));
         }
     }
     let options = SelfTestOptions {
@@ -87,7 +89,7 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
     };
     let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &NEVER };
     let worker = std::env::current_exe()
-        .map_err(|e| Stop::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
+        .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
     // A fault that hangs costs this long.
     let run = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(5) };
     let workshop = fault::Workshop::new(&library, &contracts, run);
@@ -110,14 +112,16 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, Stop> {
     bar.finish_and_clear();
     let found = SelfTest::new(&options, results, honest);
     let text = match a.format {
-        Format::Table => report::selftest(&found, &order),
-        Format::Json => serde_json::to_string_pretty(&found).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
-        Format::Markdown => report::selftest_markdown(&found, &order),
+        SelfTestFormat::Table => report::selftest(&found, &order),
+        SelfTestFormat::Json => {
+            serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
+        }
+        SelfTestFormat::Markdown => report::selftest_markdown(&found, &order),
     };
-    print_to(a.output.as_deref(), &text)?;
-    if a.output.is_some() || a.format != Format::Table {
+    sink.put(&text)?;
+    if a.output.is_some() || a.format != SelfTestFormat::Table {
         for complaint in &found.complaints {
-            let _ = std::io::Write::write_all(&mut anstream::stderr(), format!("{complaint}\n").as_bytes());
+            complain_of(&report::words::complaint(complaint));
         }
     }
     Ok(found.exit())
@@ -143,11 +147,11 @@ fn honest_kernels(workshop: &fault::Workshop, seed: u64, dtypes: &[DType]) -> Ve
     dtypes.iter().flat_map(one).collect()
 }
 
-fn chosen(catalogue: Vec<Fault>, ids: &[String]) -> Result<Vec<Fault>, Stop> {
+fn chosen(catalogue: Vec<Fault>, ids: &[String]) -> Result<Vec<Fault>, RunError> {
     for id in ids {
         if !catalogue.iter().any(|fault| fault.id == *id) {
             let hint = suggest::hint(id, catalogue.iter().map(|f| f.id.as_str()));
-            return Err(Stop::usage(format!("there is no fault {id:?}{hint} (`ropecheck list faults` shows all)")));
+            return Err(RunError::usage(format!("there is no fault {id:?}{hint} (`ropecheck list faults` shows all)")));
         }
     }
     Ok(catalogue.into_iter().filter(|fault| ids.is_empty() || ids.contains(&fault.id)).collect())

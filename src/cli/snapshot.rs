@@ -2,22 +2,21 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use clap::{Args, Subcommand};
 
-use super::check::{
-    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, contracts_exist, factory, progress_bar,
+use super::arguments::{TableOrJson, library, parameter};
+use super::backend::{
+    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, progress_bar, stop_on_signals,
 };
-use super::values::Format;
-use super::{Stop, library, parameter, print, print_to};
-use crate::backend::BackendFactory;
+use super::output::{Sink, print};
+use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
-use crate::report::{SnapshotReport, snapshot_json, snapshot_table};
+use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
 use crate::rotation::PlanCache;
-use crate::run::snapshot::{Comparison, RecordError, Selection, Snapshot, compare, read, record, write};
-use crate::run::{Context, ExitCode, Options};
+use crate::run::snapshot::{Comparison, RecordError, Recorded, Selection, Snapshot, compare, read, record, write};
+use crate::run::{Context, ExitCode, Options, RunError, contracts_exist};
 use crate::spec::suggest::choose;
 
 /// Largest file that is read.
@@ -97,8 +96,8 @@ struct CompareArguments {
     #[command(flatten)]
     contract: ContractArguments,
     /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     /// Write the report to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -113,9 +112,8 @@ struct AcceptArguments {
     force: bool,
 }
 
-pub(super) fn snapshot(a: SnapshotArguments) -> Result<ExitCode, Stop> {
-    // A second handler cannot be set; then the default one ends the run, which is no worse.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+pub(super) fn snapshot(a: SnapshotArguments) -> Result<ExitCode, RunError> {
+    stop_on_signals();
     match a.action {
         SnapshotAction::Record(a) => make(&a),
         SnapshotAction::Verify(a) => look(&a, "verify"),
@@ -124,8 +122,8 @@ pub(super) fn snapshot(a: SnapshotArguments) -> Result<ExitCode, Stop> {
     }
 }
 
-impl From<RecordError> for Stop {
-    fn from(error: RecordError) -> Stop {
+impl From<RecordError> for RunError {
+    fn from(error: RecordError) -> RunError {
         let code = match error {
             RecordError::Start(_) => ExitCode::NotStarted,
             RecordError::Unfit(_) | RecordError::NoOutputs { .. } => ExitCode::Nonconformant,
@@ -133,7 +131,12 @@ impl From<RecordError> for Stop {
             RecordError::Unknown(_) => ExitCode::Usage,
             RecordError::Interrupted => ExitCode::Interrupted,
         };
-        Stop::new(code, error)
+        let why = match &error {
+            RecordError::NoOutputs { why: Recorded::Failed(failure), .. } => format!(": {}", words::summary(failure)),
+            RecordError::NoOutputs { why: Recorded::NotAsked(why), .. } => format!(": {why}"),
+            _ => String::new(),
+        };
+        RunError::new(code, format!("{error}{why}"))
     }
 }
 
@@ -141,14 +144,14 @@ fn threads(files: &SnapshotFiles) -> usize {
     files.threads.map_or_else(all_cores, |n| n as usize)
 }
 
-fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
+fn make(a: &RecordArguments) -> Result<ExitCode, RunError> {
     let file = &a.files.file;
     if file.exists() {
         // What is no snapshot is never replaced: it may be the library, if the two were swapped.
-        load(&a.files).map_err(|stop| Stop::usage(format!("{}\nit is not replaced", stop.message)))?;
+        load(&a.files).map_err(|stop| RunError::usage(format!("{}\nit is not replaced", stop.message)))?;
         if !a.force {
             let name = file.display();
-            return Err(Stop::usage(format!(
+            return Err(RunError::usage(format!(
                 "{name} is there already; `ropecheck snapshot accept {name}` takes a change, --force replaces it"
             )));
         }
@@ -165,13 +168,14 @@ fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
         ..Options::default()
     };
     for scheme in &options.schemes {
-        let scheme = library.get(scheme).map_err(Stop::usage)?;
-        crate::positions::Parameters::resolve(scheme, &options.parameters).map_err(Stop::usage)?;
+        let scheme = library.get(scheme).map_err(RunError::usage)?;
+        crate::spec::Parameters::resolve(scheme, &options.parameters).map_err(RunError::usage)?;
     }
-    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let (snapshot, left_out) = recorded(&*factory, &context, &options, &a.files)?;
     let bytes = save(file, &snapshot)?;
     let about = &snapshot.about;
@@ -185,7 +189,7 @@ fn make(a: &RecordArguments) -> Result<ExitCode, Stop> {
     for (why, count) in &left_out {
         text.push_str(&format!("left out: {count} cases: {why}\n"));
     }
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::Conformant)
 }
 
@@ -194,8 +198,8 @@ fn recorded(
     context: &Context,
     options: &Options,
     files: &SnapshotFiles,
-) -> Result<(Snapshot, std::collections::BTreeMap<String, usize>), Stop> {
-    let bar = progress_bar(0, "cases");
+) -> Result<(Snapshot, std::collections::BTreeMap<String, usize>), RunError> {
+    let bar = progress_bar("cases");
     let result = record(factory, context, options, &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -204,20 +208,20 @@ fn recorded(
     result.map_err(|error| {
         let replay = match &error {
             RecordError::NoOutputs { case, .. } => {
-                let again = files.run.again(files.backend.as_deref(), &[]);
-                format!("\nreplay it: {}", again.replay(case))
+                let command = files.run.command(files.backend.as_deref(), &[]);
+                format!("\nreplay it: {}", command.replay(case))
             }
             _ => String::new(),
         };
-        let mut stop = Stop::from(error);
-        stop.message.push_str(&replay);
-        stop
+        let mut error = RunError::from(error);
+        error.message.push_str(&replay);
+        error
     })
 }
 
 /// Writes beside the file and then takes its place, so that a run that is ended leaves the old one.
-fn save(file: &Path, snapshot: &Snapshot) -> Result<usize, Stop> {
-    let bytes = write(snapshot).map_err(|e| Stop::new(ExitCode::Internal, e))?;
+fn save(file: &Path, snapshot: &Snapshot) -> Result<usize, RunError> {
+    let bytes = write(snapshot).map_err(|e| RunError::new(ExitCode::Internal, e))?;
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let put = || -> std::io::Result<()> {
         let mut new = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
@@ -225,7 +229,7 @@ fn save(file: &Path, snapshot: &Snapshot) -> Result<usize, Stop> {
         new.persist(file)?;
         Ok(())
     };
-    put().map_err(|e| Stop::usage(format!("{} cannot be written: {e}", file.display())))?;
+    put().map_err(|e| RunError::usage(format!("{} cannot be written: {e}", file.display())))?;
     Ok(bytes.len())
 }
 
@@ -234,9 +238,9 @@ fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
-fn load(files: &SnapshotFiles) -> Result<Snapshot, Stop> {
+fn load(files: &SnapshotFiles) -> Result<Snapshot, RunError> {
     let name = files.file.display();
-    let stop = |why: &dyn std::fmt::Display| Stop::new(ExitCode::Spec, format!("{name}: {why}"));
+    let stop = |why: &dyn std::fmt::Display| RunError::new(ExitCode::Spec, format!("{name}: {why}"));
     let size = std::fs::metadata(&files.file).map_err(|e| {
         let hint =
             if e.kind() == std::io::ErrorKind::NotFound { "; `ropecheck snapshot record` makes one" } else { "" };
@@ -284,16 +288,16 @@ fn compared(
     context: &Context,
     factory: &dyn BackendFactory,
     narrowed: &dyn Fn(&Case) -> bool,
-) -> Result<ComparedSnapshots, Stop> {
+) -> Result<ComparedSnapshots, RunError> {
     let snapshot = load(files)?;
     let name = files.file.display();
     let options = options(&snapshot.about.selection, threads(files))
-        .map_err(|why| Stop::new(ExitCode::Spec, format!("{name}: selection: {why}")))?;
-    let started = factory.start().map_err(|e| Stop::new(ExitCode::NotStarted, e))?;
+        .map_err(|why| RunError::new(ExitCode::Spec, format!("{name}: selection: {why}")))?;
+    let started = factory.start()?;
     contracts_exist(started.manifest(), context.contracts)?;
     let backend = format!("{} {}", started.manifest().name, started.manifest().version);
     drop(started);
-    let bar = progress_bar(0, "cases");
+    let bar = progress_bar("cases");
     let comparison = compare(&snapshot, factory, context, &options, narrowed, &|done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -308,19 +312,20 @@ fn judged(comparison: &Comparison) -> (ExitCode, &'static str) {
         (ExitCode::Conformant, "same")
     } else if comparison.compared == 0 && comparison.failed.is_empty() {
         (ExitCode::NothingRan, "not compared")
-    } else if comparison.compared == 0 && comparison.failed.iter().all(|(_, why)| why.contains("died")) {
+    } else if comparison.compared == 0 && comparison.failed.iter().all(|(_, failure)| failure.lost_backend()) {
         (ExitCode::NotStarted, "the backend died in every case")
     } else {
         (ExitCode::Nonconformant, "changed")
     }
 }
 
-fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
+fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, RunError> {
+    let sink = Sink::open(a.output.as_deref())?;
     let library = library(&a.files.run.spec)?;
     let (dtypes, levels) = (&a.chosen.dtype, &a.chosen.level);
     let mut schemes = Vec::new();
     for name in &a.chosen.scheme {
-        let scheme = library.get(name).map_err(Stop::usage)?;
+        let scheme = library.get(name).map_err(RunError::usage)?;
         let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
         schemes.extend(all.map(|s| s.id()));
     }
@@ -332,23 +337,24 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, Stop> {
     let contracts = contracts(&a.contract)?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let found = compared(&a.files, &context, &*factory, &narrowed)?;
     let (code, verdict) = judged(&found.comparison);
     let mut report =
         SnapshotReport::new(command, &found.snapshot.about, found.backend, found.embedded, found.comparison);
     (report.verdict, report.exit_code) = (verdict.into(), code as u8);
     let text = match a.format {
-        Format::Table => shown(&report, &a.files, &a.contract.contract, command == "diff"),
-        Format::Json => snapshot_json(&report).map_err(|e| Stop::new(ExitCode::Internal, e))? + "\n",
+        TableOrJson::Table => shown(&report, &a.files, &a.contract.contract, command == "diff"),
+        TableOrJson::Json => snapshot_json(&report).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n",
     };
-    print_to(a.output.as_deref(), &text)?;
+    sink.put(&text)?;
     Ok(code)
 }
 
 fn shown(report: &SnapshotReport, files: &SnapshotFiles, contracts: &[String], details: bool) -> String {
-    let again = files.run.again(files.backend.as_deref(), contracts);
-    snapshot_table(report, &files.file.display().to_string(), &again, details)
+    let command = files.run.command(files.backend.as_deref(), contracts);
+    snapshot_table(report, &files.file.display().to_string(), &command, details)
 }
 
 /// Whether this runs where nobody looks on.
@@ -356,17 +362,18 @@ fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|v| !["", "0", "false"].contains(&v.as_str()))
 }
 
-fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
+fn accept(a: &AcceptArguments) -> Result<ExitCode, RunError> {
     if in_ci() && !a.force {
-        return Err(Stop::usage(
+        return Err(RunError::usage(
             "the environment variable CI is set, and accepting a change is a person's decision (--force if it is not so here)",
         ));
     }
     let library = library(&a.files.run.spec)?;
-    let contracts = crate::contract::contracts().map_err(|e| Stop::new(ExitCode::Spec, e.render(false)))?;
+    let contracts = crate::contract::contracts().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let factory = factory(a.files.backend.as_deref(), &a.files.run)?;
+    let factory =
+        factory(a.files.backend.as_deref(), &a.files.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let found = compared(&a.files, &context, &*factory, &|_| true)?;
     let (snapshot, left_out) = recorded(&*factory, &context, &found.options, &a.files)?;
     let name = a.files.file.display();
@@ -375,7 +382,7 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
     let (code, verdict) = judged(&report.comparison);
     (report.verdict, report.exit_code) = (verdict.into(), ExitCode::Conformant as u8);
     if code == ExitCode::NotStarted {
-        return Err(Stop::new(code, "the backend died in every case: nothing was written"));
+        return Err(RunError::new(code, "the backend died in every case: nothing was written"));
     }
     let mut text = shown(&report, &a.files, &[], true);
     if snapshot == found.snapshot {
@@ -387,6 +394,6 @@ fn accept(a: &AcceptArguments) -> Result<ExitCode, Stop> {
             text.push_str(&format!("left out: {count} cases: {why}\n"));
         }
     }
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::Conformant)
 }

@@ -8,6 +8,45 @@ use super::types::ScaledValues;
 use super::types::Types;
 use super::types::UP;
 
+/// A reason that a part of a bound exists for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllowanceTerm {
+    /// The kernel's angle is rounded, as is its frequency.
+    Angle,
+    /// Its sine and cosine, and their scaling.
+    Trig,
+    /// Keeping these in a narrow table.
+    Table,
+    /// Scaling the inputs or the outputs.
+    Scaling,
+    /// Rounding the two products.
+    Products,
+    /// Rounding their sum.
+    Sum,
+    /// Rounding to the storage type.
+    Store,
+    /// The reference's own error.
+    Reference,
+}
+
+impl AllowanceTerm {
+    /// The name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            AllowanceTerm::Angle => "angle",
+            AllowanceTerm::Trig => "trig",
+            AllowanceTerm::Table => "table",
+            AllowanceTerm::Scaling => "scaling",
+            AllowanceTerm::Products => "products",
+            AllowanceTerm::Sum => "sum",
+            AllowanceTerm::Store => "store",
+            AllowanceTerm::Reference => "reference",
+        }
+    }
+}
+
 /// A bound, by the reason that each part of it exists for.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Allowance {
@@ -38,16 +77,16 @@ impl Allowance {
 
     /// The parts by name, largest first.
     #[must_use]
-    pub fn parts(&self) -> [(&'static str, f64); 8] {
+    pub fn parts(&self) -> [(AllowanceTerm, f64); 8] {
         let mut parts = [
-            ("angle", self.angle),
-            ("trig", self.trig),
-            ("table", self.table),
-            ("scaling", self.scaling),
-            ("products", self.products),
-            ("sum", self.sum),
-            ("store", self.store),
-            ("reference", self.reference),
+            (AllowanceTerm::Angle, self.angle),
+            (AllowanceTerm::Trig, self.trig),
+            (AllowanceTerm::Table, self.table),
+            (AllowanceTerm::Scaling, self.scaling),
+            (AllowanceTerm::Products, self.products),
+            (AllowanceTerm::Sum, self.sum),
+            (AllowanceTerm::Store, self.store),
+            (AllowanceTerm::Reference, self.reference),
         ];
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
@@ -145,14 +184,14 @@ mod tests {
             reference: 128.0,
         };
         let expected = [
-            ("reference", 128.0),
-            ("store", 64.0),
-            ("sum", 32.0),
-            ("products", 16.0),
-            ("scaling", 8.0),
-            ("table", 4.0),
-            ("trig", 2.0),
-            ("angle", 1.0),
+            (AllowanceTerm::Reference, 128.0),
+            (AllowanceTerm::Store, 64.0),
+            (AllowanceTerm::Sum, 32.0),
+            (AllowanceTerm::Products, 16.0),
+            (AllowanceTerm::Scaling, 8.0),
+            (AllowanceTerm::Table, 4.0),
+            (AllowanceTerm::Trig, 2.0),
+            (AllowanceTerm::Angle, 1.0),
         ];
         assert_eq!(all.parts(), expected);
         assert_eq!(all.total(), 255.0);

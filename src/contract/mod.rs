@@ -16,7 +16,7 @@ mod rows;
 mod table;
 mod types;
 
-pub use allowance::{Allowance, superposition_allowance};
+pub use allowance::{Allowance, AllowanceTerm, superposition_allowance};
 pub use arithmetic::{ClassRule, Contract, F32_ROUNDING, Fma, Scaling, Store};
 pub use bound::Judgement;
 pub use declaration::{Declaration, Settings};

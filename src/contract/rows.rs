@@ -144,7 +144,7 @@ impl RowBound {
         self.pairs.push(pair);
     }
 
-    /// The bounds of one token. `steps` holds [`super::contract::Contract::steps`] of each pair; infinite where the
+    /// The bounds of one token. `steps` holds [`Contract::steps`](super::Contract::steps) of each pair; infinite where the
     /// contract says nothing of it.
     #[allow(clippy::too_many_arguments)]
     pub fn fill(

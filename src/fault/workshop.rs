@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Fault, Injection, SourceEdits, inject, source};
 use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
-use crate::backend::{Backend, BackendFactory, StartError};
+use crate::backend::{Backend, BackendFactory, StartError, Vocabulary};
 use crate::contract::ContractTable;
 use crate::spec::Library;
 
@@ -44,7 +44,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// Why there is none: no compiler, or a fault that does not fit its scheme.
-    pub fn faulty(&self, fault: &Fault) -> Result<Box<dyn BackendFactory>, String> {
+    pub fn faulty(&self, fault: &Fault) -> Result<Box<dyn BackendFactory + 'a>, String> {
         match &fault.injection {
             Injection::Source(edits) => Ok(Box::new(self.compiled(edits)?)),
             Injection::Emulated(what) => {
@@ -95,20 +95,21 @@ impl<'a> Workshop<'a> {
         classes.filter_map(one).collect()
     }
 
-    fn compiled(&self, edits: &SourceEdits) -> Result<Compiled, String> {
+    fn compiled(&self, edits: &SourceEdits) -> Result<Compiled<'a>, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
         let library: PathBuf = source::build(edits, folder.path())?;
-        Ok(Compiled { inner: LibraryFactory::new(&library, self.run.clone()), _folder: folder })
+        let names = Vocabulary { schemes: self.library, contracts: self.contracts };
+        Ok(Compiled { inner: LibraryFactory::new(&library, self.run.clone(), names), _folder: folder })
     }
 }
 
 /// A compiled kernel, whose files go when it does.
-struct Compiled {
-    inner: LibraryFactory,
+struct Compiled<'a> {
+    inner: LibraryFactory<'a>,
     _folder: TempDir,
 }
 
-impl BackendFactory for Compiled {
+impl BackendFactory for Compiled<'_> {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
         self.inner.start()
     }

@@ -4,7 +4,9 @@
 //! text:3 video:4x2x3 image:3x5 video:6x3x2@0.5s text:5
 //! ```
 
+mod error;
 mod parse;
+mod segment;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,108 +15,9 @@ use serde_json::{Value, json};
 
 use crate::numeric::Number;
 
-/// Most tokens a layout may have (2^31). Positions are only materialised for far smaller windows,
-/// see [`MAX_MATERIALISED`].
-pub const MAX_TOKENS: u64 = 1 << 31;
-/// Most tokens whose positions are held in memory at once (16 Mi).
-pub const MAX_MATERIALISED: u64 = 16 << 20;
-/// Most segments a layout may have.
-pub const MAX_SEGMENTS: usize = 4096;
-
-/// One part of a sequence.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Segment {
-    /// So many text tokens.
-    Text(u32),
-    /// An image of `h` rows and `w` columns of tokens.
-    Image {
-        /// Rows.
-        h: u32,
-        /// Columns.
-        w: u32,
-    },
-    /// A video of `t` frames of `h` rows and `w` columns of tokens.
-    Video {
-        /// Frames.
-        t: u32,
-        /// Rows.
-        h: u32,
-        /// Columns.
-        w: u32,
-        /// Seconds from one frame to the next, positive and exact; 1 unless said otherwise.
-        seconds: Number,
-    },
-}
-
-impl Segment {
-    /// A video with one second between frames.
-    #[must_use]
-    pub fn video(t: u32, h: u32, w: u32) -> Self {
-        Segment::Video { t, h, w, seconds: Number::one() }
-    }
-
-    /// Number of tokens.
-    #[must_use]
-    pub fn tokens(&self) -> u64 {
-        let [t, h, w] = self.grid().unwrap_or([1, 1, 0]).map(u64::from);
-        match self {
-            Segment::Text(n) => u64::from(*n),
-            // The product of three u32 may not fit; anything that large is refused by `Layout::new`.
-            _ => t.checked_mul(h).and_then(|cells| cells.checked_mul(w)).unwrap_or(u64::MAX),
-        }
-    }
-
-    /// Frames, rows and columns of an image (one frame) or a video; `None` for text.
-    #[must_use]
-    pub fn grid(&self) -> Option<[u32; 3]> {
-        match self {
-            Segment::Text(_) => None,
-            Segment::Image { h, w } => Some([1, *h, *w]),
-            Segment::Video { t, h, w, .. } => Some([*t, *h, *w]),
-        }
-    }
-
-    /// Whether it is an image or a video.
-    #[must_use]
-    pub fn is_visual(&self) -> bool {
-        !matches!(self, Segment::Text(_))
-    }
-
-    /// `text`, `image` or `video`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Segment::Text(_) => "text",
-            Segment::Image { .. } => "image",
-            Segment::Video { .. } => "video",
-        }
-    }
-
-    /// Seconds from one frame to the next; 1 for an image and for text, where they mean nothing.
-    #[must_use]
-    pub fn seconds(&self) -> Number {
-        match self {
-            Segment::Video { seconds, .. } => seconds.clone(),
-            _ => Number::one(),
-        }
-    }
-}
-
-impl fmt::Display for Segment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Segment::Text(n) => write!(f, "text:{n}"),
-            Segment::Image { h, w } => write!(f, "image:{h}x{w}"),
-            Segment::Video { t, h, w, seconds } => {
-                write!(f, "video:{t}x{h}x{w}")?;
-                if *seconds != Number::one() {
-                    write!(f, "@{seconds}s")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
+pub use error::LayoutError;
+use segment::check;
+pub use segment::{MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment};
 
 /// A sequence of segments, never with an empty one, within [`MAX_TOKENS`] and [`MAX_SEGMENTS`].
 ///
@@ -137,19 +40,11 @@ impl Layout {
         let mut tokens = 0;
         for (index, segment) in segments.iter().enumerate() {
             starts.push(tokens);
-            let tokens_here = parse::check(segment, index, tokens).map_err(|problem| problem.without_place(segment))?;
+            let tokens_here = check(segment, index, tokens).map_err(|problem| problem.without_place(segment))?;
             tokens += tokens_here;
         }
         starts.push(tokens);
         Ok(Layout { segments, starts })
-    }
-
-    /// Reads the text form. Segments are separated by spaces, `+` or `,`.
-    ///
-    /// # Errors
-    /// [`LayoutError`] with the place, what was expected and what was found.
-    pub fn parse(text: &str) -> Result<Self, LayoutError> {
-        parse::parse(text)
     }
 
     /// The segments in order.
@@ -227,14 +122,6 @@ impl Layout {
         };
         Value::Array(self.segments.iter().map(segment).collect())
     }
-
-    /// Reads the JSON form; seconds may also be a JSON number, taken as the decimal that is written.
-    ///
-    /// # Errors
-    /// [`LayoutError`] without a place in a text.
-    pub fn from_json(value: &Value) -> Result<Self, LayoutError> {
-        parse::from_json(value)
-    }
 }
 
 impl fmt::Display for Layout {
@@ -254,68 +141,3 @@ impl From<Layout> for String {
         layout.to_string()
     }
 }
-
-impl TryFrom<String> for Layout {
-    type Error = LayoutError;
-
-    /// As [`Layout::parse`], but nothing at all is the empty sequence.
-    fn try_from(text: String) -> Result<Self, LayoutError> {
-        if text.is_empty() { Layout::new(Vec::new()) } else { Layout::parse(&text) }
-    }
-}
-
-impl std::str::FromStr for Layout {
-    type Err = LayoutError;
-
-    fn from_str(text: &str) -> Result<Self, LayoutError> {
-        Layout::parse(text)
-    }
-}
-
-/// Why something is not a layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayoutError(Box<Mistake>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Mistake {
-    column: Option<usize>,
-    expected: String,
-    found: String,
-    help: Option<String>,
-    excerpt: Option<[String; 2]>,
-}
-
-impl LayoutError {
-    /// Column of the mistake in the text, in characters from 1; `None` if there was no text.
-    #[must_use]
-    pub fn column(&self) -> Option<usize> {
-        self.0.column
-    }
-
-    /// The part of the text around the mistake, and a line of carets under it.
-    #[must_use]
-    pub fn excerpt(&self) -> Option<&[String; 2]> {
-        self.0.excerpt.as_ref()
-    }
-}
-
-impl fmt::Display for LayoutError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mistake { column, expected, found, help, excerpt } = &*self.0;
-        if let Some(column) = column {
-            write!(f, "layout, column {column}: ")?;
-        } else {
-            f.write_str("layout: ")?;
-        }
-        write!(f, "expected {expected}, found {found}")?;
-        if let Some([text, carets]) = excerpt {
-            write!(f, "\n  {text}\n  {carets}")?;
-        }
-        if let Some(help) = help {
-            write!(f, "\n  help: {help}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for LayoutError {}

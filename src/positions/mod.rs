@@ -16,6 +16,4 @@ pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS
 pub use segment::SegmentContext;
 pub(crate) use segment::{CellScope, CellSource, FrameScope, TextScope, VisualScope, across_axes, count};
 pub use sequence::{Next, Origin, PositionError, Positions};
-pub use vectors::OfficialVector;
-
-pub use crate::spec::{ParameterError, Parameters};
+pub use vectors::{OfficialVector, VectorError};

@@ -1,26 +1,25 @@
 //! Does a statement of a scheme hold on positions? The positions may come from the scheme itself or from a backend.
 
 mod collisions;
+mod error;
 mod judge;
 mod place;
 mod scope;
 pub mod verify;
 
 use crate::spec::Library;
-use crate::spec::expr::EvalError;
 use crate::spec::model::{Claim, Invariant, Scheme, Scope};
 
 use crate::positions::Layout;
-use crate::positions::ParameterError;
-use crate::positions::Parameters;
-use crate::positions::PositionError;
 use crate::positions::Positions;
 use crate::positions::positions;
 use crate::rotation::HeadShape;
 use crate::rotation::PlanCache;
-use crate::rotation::PlanError;
+use crate::spec::ParameterError;
+use crate::spec::Parameters;
 use judge::Judge;
 
+pub use error::InvariantError;
 pub use place::{Violation, ViolationPlace};
 
 /// What came of evaluating an invariant on a layout.
@@ -43,48 +42,6 @@ impl Outcome {
     pub fn is_violated(&self) -> bool {
         matches!(self, Outcome::Violated(_))
     }
-}
-
-/// Why an invariant could not be evaluated.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvariantError {
-    /// There are no positions.
-    #[error(transparent)]
-    Positions(#[from] PositionError),
-    /// There are no parameters.
-    #[error(transparent)]
-    Parameters(#[from] ParameterError),
-    /// There is no rotation plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// A formula has no value.
-    #[error("invariant {invariant}, {place}: `{formula}`: {error}")]
-    Formula {
-        /// Id of the invariant.
-        invariant: String,
-        /// Where.
-        place: String,
-        /// The formula.
-        formula: String,
-        /// Why not.
-        error: Box<EvalError>,
-    },
-    /// `equals` names a scheme that is not there or has more than one axis.
-    #[error("invariant {invariant} compares with `{other}`: {problem}")]
-    Reference {
-        /// Id of the invariant.
-        invariant: String,
-        /// Name of the other scheme.
-        other: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Only whole positions can be judged.
-    #[error("invariant {invariant} needs the positions of the whole layout, not of a window")]
-    Window {
-        /// Id of the invariant.
-        invariant: String,
-    },
 }
 
 /// Evaluates invariants. Holds the library whose schemes they may refer to and the plans they may ask for.
@@ -147,7 +104,9 @@ impl<'a> Checker<'a> {
         let mut judge = Judge { scheme, invariant, parameters, positions, places: 0, first: None };
         match &invariant.claim {
             Claim::Equals(other) => judge.equals(self.library, other)?,
-            Claim::Holds(claim) if invariant.scope == Scope::Frequencies => judge.frequencies(claim, self)?,
+            Claim::Holds(claim) if invariant.scope == Scope::Frequencies => {
+                judge.frequencies(claim, &self.plans, &self.shapes)?;
+            }
             Claim::Holds(claim) => judge.holds(claim)?,
         }
         Ok(match (judge.first, judge.places) {

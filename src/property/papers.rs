@@ -3,6 +3,7 @@
 //! The rules are those that the papers' tables are about; each is one file, and each gives evidence: a layout and the
 //! numbers that show it.
 
+mod decision;
 mod frequency_allocation;
 mod seamless;
 mod spatial_symmetry;
@@ -11,15 +12,10 @@ mod subject;
 mod temporal_scaling;
 mod unbiased;
 
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
-use crate::numeric::NumberError;
-use crate::positions::Layout;
-use crate::positions::ParameterError;
-use crate::positions::Parameters;
-use crate::positions::PositionError;
-use crate::rotation::PlanError;
-
+pub use decision::{Decision, PropertyError};
 pub use subject::{Role, Subject};
 
 /// A property and the rule that decides it.
@@ -55,27 +51,6 @@ impl Property {
     }
 }
 
-/// What a rule found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    /// Whether the scheme has the property.
-    pub holds: bool,
-    /// The layout that shows that it has not (the smallest one in the order of the sweep), or an example of why it has.
-    pub witness: Option<Layout>,
-    /// The numbers that show it, in words.
-    pub evidence: String,
-}
-
-impl Decision {
-    fn holds(evidence: String) -> Self {
-        Decision { holds: true, witness: None, evidence }
-    }
-
-    fn fails(witness: &Layout, evidence: String) -> Self {
-        Decision { holds: false, witness: Some(witness.clone()), evidence }
-    }
-}
-
 /// Decides every property for a scheme under some parameters, in the order of [`PROPERTIES`].
 ///
 /// # Errors
@@ -83,21 +58,4 @@ impl Decision {
 pub fn properties(scheme: &Scheme, parameters: &Parameters) -> Result<Vec<(&'static str, Decision)>, PropertyError> {
     let subject = Subject::new(scheme, parameters)?;
     PROPERTIES.iter().map(|property| Ok((property.id, property.decide(&subject)?))).collect()
-}
-
-/// Why a property could not be decided.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum PropertyError {
-    /// There are no positions.
-    #[error(transparent)]
-    Positions(#[from] PositionError),
-    /// There are no parameters.
-    #[error(transparent)]
-    Parameters(#[from] ParameterError),
-    /// There is no rotation plan at any head width that was tried.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// Positions are too large for exact arithmetic.
-    #[error("{0} in arithmetic on positions")]
-    Number(#[from] NumberError),
 }

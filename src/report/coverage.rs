@@ -11,6 +11,7 @@ use crate::run::{CheckResult, RunReport};
 pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let accuracy = || report.results.iter().filter(|r| r.check == "accuracy");
     let mut groups: Vec<(String, Vec<String>, String)> = Vec::new();
+    let missed = accuracy().flat_map(|r| r.bands.values()).any(|band| !band.observed.is_whole());
     for result in accuracy() {
         let (level, dtype) = (result.level.to_string(), result.dtype.clone());
         if groups.iter().any(|(l, types, _)| *l == level && types.contains(&dtype)) {
@@ -26,20 +27,21 @@ pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result
     for (level, dtypes, text) in groups.iter().filter(|(.., text)| !text.is_empty()) {
         writeln!(out, "coverage  {level} {}: {text}", dtypes.join(", "))?;
     }
-    if groups.iter().any(|(.., text)| text.contains(" of ")) {
+    if missed {
         writeln!(
             out,
             "          (pairs whose angle was observed, at one number of pairs; --format json has every one)"
         )?;
     }
-    for reached in &report.reached {
+    let reached = report.finished.as_ref().map_or(&[][..], |f| &f.reached);
+    for reached in reached {
         let (level, declared) = (reached.level, reached.declared);
         let largest = reached.largest.map_or_else(|| "none".to_owned(), |p| p.to_string());
         let which = if reached.reached { "the declared maximum" } else { "NOT the declared maximum" };
         let of = if reached.largest == Some(declared) { String::new() } else { format!(", {declared}") };
         writeln!(out, "reached   {level}: largest position judged {largest}: {which}{of}")?;
     }
-    if groups.is_empty() && report.reached.is_empty() { Ok(()) } else { writeln!(out) }
+    if groups.is_empty() && reached.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// What was seen in each band, bands of the same result together.

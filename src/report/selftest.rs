@@ -2,13 +2,9 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-
+use super::style::{BAD, DIM, GOOD};
+use super::words;
 use crate::run::selftest::{FaultResult, Matrix, SelfTest};
-
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const DIM: Style = Style::new().dimmed();
 
 /// A table for people, with colours as ANSI escapes. `order` lists all checks.
 #[must_use]
@@ -54,7 +50,7 @@ fn text(out: &mut String, report: &SelfTest, order: &[String]) -> std::fmt::Resu
         writeln!(out, "honest kernels: {} runs, {bad} rejected", report.honest.len())?;
     }
     for complaint in &report.complaints {
-        writeln!(out, "{BAD}FAIL{BAD:#} {complaint}")?;
+        writeln!(out, "{BAD}FAIL{BAD:#} {}", words::complaint(complaint))?;
     }
     let (good, word) = if report.complaints.is_empty() { (GOOD, "ALL KILLED") } else { (BAD, "NOT AS IT MUST BE") };
     writeln!(out, "{good}{word}{good:#} ({} faults, {} complaints)", report.faults.len(), report.complaints.len())

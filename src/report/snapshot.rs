@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use serde::Serialize;
 
-use super::Again;
-use super::table::{BAD, DIM, GOOD, styled};
+use super::style::{BAD, DIM, GOOD, styled};
+use super::words;
+use crate::run::ReplayCommand;
 use crate::run::snapshot::{About, Comparison, Differences, Direction, GroupKey, OutputChange};
 
 /// Most lines of a list for people; JSON has all.
@@ -67,21 +68,21 @@ pub fn snapshot_json(report: &SnapshotReport) -> Result<String, serde_json::Erro
     serde_json::to_string_pretty(report)
 }
 
-/// The report for people. `again` says how the backend is run again, `file` is the snapshot; with `details` pairs and the largest
+/// The report for people. `command` says how the backend is run command, `file` is the snapshot; with `details` pairs and the largest
 /// changes are shown.
 #[must_use]
-pub fn snapshot_table(report: &SnapshotReport, file: &str, again: &Again, details: bool) -> String {
+pub fn snapshot_table(report: &SnapshotReport, file: &str, command: &ReplayCommand, details: bool) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = head(&mut out, report, file);
     let _ = groups(&mut out, report, details);
     if details {
         for change in &report.comparison.largest {
-            let _ = one(&mut out, change, again);
+            let _ = one(&mut out, change, command);
         }
     }
     let _ = rest(&mut out, report);
-    let _ = verdict(&mut out, report, file, again, details);
+    let _ = verdict(&mut out, report, file, command, details);
     out
 }
 
@@ -154,8 +155,8 @@ fn group(out: &mut String, width: usize, key: &GroupKey, tally: &Differences, de
     Ok(())
 }
 
-fn one(out: &mut String, change: &OutputChange, again: &Again) -> std::fmt::Result {
-    writeln!(out, "{} {}", styled(BAD, &change.distance.to_string()), change.place)?;
+fn one(out: &mut String, change: &OutputChange, command: &ReplayCommand) -> std::fmt::Result {
+    writeln!(out, "{} {}", styled(BAD, &change.distance.to_string()), words::place(&change.place))?;
     writeln!(out, "     was    {}", change.old)?;
     writeln!(out, "     is     {}", change.new)?;
     if let Some(reference) = &change.reference {
@@ -172,13 +173,15 @@ fn one(out: &mut String, change: &OutputChange, again: &Again) -> std::fmt::Resu
         writeln!(out, "     exact  {reference}: {direction}, {within}")?;
     }
     writeln!(out, "     case   {}", change.id)?;
-    writeln!(out, "     replay {}", again.replay(&change.case))?;
+    writeln!(out, "     replay {}", command.replay(&change.case))?;
     writeln!(out)
 }
 
 fn rest(out: &mut String, report: &SnapshotReport) -> std::fmt::Result {
     let found = &report.comparison;
-    list(out, "no answer", BAD, &found.failed)?;
+    let failed: Vec<(String, String)> =
+        found.failed.iter().map(|(id, failure)| (id.clone(), words::summary(failure))).collect();
+    list(out, "no answer", BAD, &failed)?;
     list(out, "gone", BAD, &found.gone)?;
     let all = |ids: &[String], why: &str| ids.iter().map(|id| (id.clone(), why.to_owned())).collect::<Vec<_>>();
     list(out, "unstable", BAD, &all(&found.unstable, "two runs of this version give different bits"))?;
@@ -209,7 +212,13 @@ fn list(out: &mut String, what: &str, style: Style, cases: &[(String, String)]) 
     Ok(())
 }
 
-fn verdict(out: &mut String, report: &SnapshotReport, file: &str, again: &Again, details: bool) -> std::fmt::Result {
+fn verdict(
+    out: &mut String,
+    report: &SnapshotReport,
+    file: &str,
+    command: &ReplayCommand,
+    details: bool,
+) -> std::fmt::Result {
     let found = &report.comparison;
     let seed = report.seed;
     let counted =
@@ -235,9 +244,9 @@ fn verdict(out: &mut String, report: &SnapshotReport, file: &str, again: &Again,
     writeln!(out, "{} {} ({counted})", styled(BAD, "CHANGED"), parts.join("; "))?;
     if report.command != "accept" {
         if !details {
-            writeln!(out, "where, and by how much: {}", again.snapshot("diff", file))?;
+            writeln!(out, "where, and by how much: {}", command.snapshot("diff", file))?;
         }
-        writeln!(out, "if this is what you meant: {}", again.snapshot("accept", file))?;
+        writeln!(out, "if this is what you meant: {}", command.snapshot("accept", file))?;
     }
     Ok(())
 }

@@ -3,55 +3,55 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
-use super::Again;
 use super::coverage::coverage;
 use super::grade::grades;
-use crate::run::{CheckResult, ExitCode, RunReport};
-
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
+use super::style::{BAD, DIM, GOOD, styled};
+use super::words;
+use crate::run::{CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
 /// Most failures that are shown in full.
 const SHOWN: usize = 6;
 
-pub(super) fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
-
-/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted). `again` says
-/// how a case is run again.
+/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted).
 #[must_use]
-pub fn table(report: &RunReport, again: &Again) -> String {
+pub fn table(report: &RunReport) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = head(&mut out, report);
-    let _ = rows(&mut out, report);
-    let _ = grades(&mut out, report);
-    let _ = coverage(&mut out, report);
-    let _ = failures(&mut out, report, again);
-    let _ = gaps(&mut out, report);
-    let _ = verdict(&mut out, report);
+    let _ = whole(&mut out, report);
     out
 }
 
-fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
-    let own = if report.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
-    writeln!(out, "ropecheck {} on {}{own}", report.ropecheck, report.backend)?;
-    if let Some(device) = &report.device {
+fn whole(out: &mut String, report: &RunReport) -> std::fmt::Result {
+    if let Some(started) = &report.started {
+        head(out, report, started)?;
+        rows(out, report)?;
+        grades(out, report)?;
+        coverage(out, report)?;
+        failures(out, report)?;
+        gaps(out, report, started)?;
+    }
+    verdict(out, report)
+}
+
+fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
+    let own = if started.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
+    writeln!(out, "ropecheck {} on {}{own}", started.ropecheck, started.backend)?;
+    if let Some(device) = &started.device {
         writeln!(out, "device    {device}: its memory, reads outside of buffers seen only if they change a result")?;
     }
     let bad: Vec<&str> =
         report.controls.iter().filter(|c| c.kernel != "known-good").map(|c| c.kernel.as_str()).collect();
-    if report.controls.iter().all(|c| c.ok) {
+    if report.controls.iter().all(|c| c.wrong.is_none()) {
         writeln!(out, "controls  known-good passed; {} failed, as they must", bad.join(", "))?;
     }
-    for control in report.controls.iter().filter(|c| !c.ok) {
-        writeln!(out, "controls  {} {}: {}", styled(BAD, "FAILED"), control.kernel, control.why)?;
+    for control in &report.controls {
+        if let Some(wrong) = &control.wrong {
+            writeln!(out, "controls  {} {}: {}", styled(BAD, "FAILED"), control.kernel, words::control(wrong))?;
+        }
     }
-    for (contract, given) in contracts(report) {
+    for (contract, given) in contracts(&started.contracts) {
         writeln!(out, "contract  {contract}: {given}")?;
     }
     let anchors = &report.anchors;
@@ -79,9 +79,9 @@ fn head(out: &mut String, report: &RunReport) -> std::fmt::Result {
 }
 
 /// Each contract that was in force, and where.
-fn contracts(report: &RunReport) -> Vec<(String, String)> {
+fn contracts(in_force: &[ContractInForce]) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
-    for one in &report.contracts {
+    for one in in_force {
         let by = if one.declared_in == "manifest" { "" } else { " (declared with --contract)" };
         let contract = format!("{}{by}", one.contract);
         let place = format!("{} {}", one.level, one.dtype);
@@ -147,7 +147,7 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn failures(out: &mut String, report: &RunReport, again: &Again) -> std::fmt::Result {
+fn failures(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let all: Vec<(&CheckResult, usize)> =
         report.results.iter().filter(|r| !r.failures.is_empty()).map(|r| (r, r.failures.len())).collect();
     // One of each check first: the same defect shows in every dtype and scheme.
@@ -165,12 +165,14 @@ fn failures(out: &mut String, report: &RunReport, again: &Again) -> std::fmt::Re
     let shown: Vec<&CheckResult> = first.into_iter().chain(rest).take(SHOWN.max(seen.len())).collect();
     for result in &shown {
         let failure = &result.failures[0];
-        writeln!(out, "{} {}: {}", styled(BAD, "FAIL"), result.check, failure.summary)?;
-        for line in &failure.details {
+        let message = words::message(&failure.failure);
+        let (summary, details) = message.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        writeln!(out, "{} {}: {summary}", styled(BAD, "FAIL"), result.check)?;
+        for line in details {
             writeln!(out, "     {line}")?;
         }
         writeln!(out, "     case   {}", failure.id)?;
-        writeln!(out, "     replay {}", again.replay(&failure.case))?;
+        writeln!(out, "     replay {}", failure.replay)?;
     }
     if total > shown.len() {
         writeln!(out, "     and {} more failing checks (--format json has all)", total - shown.len())?;
@@ -184,11 +186,11 @@ fn failures(out: &mut String, report: &RunReport, again: &Again) -> std::fmt::Re
     if total > 0 { writeln!(out) } else { Ok(()) }
 }
 
-fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
-    for text in report.angle_limits() {
+fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
+    for text in angle_limits(&started.contracts, &report.results) {
         writeln!(out, "{text}")?;
     }
-    for line in &report.not_judged {
+    for line in &started.not_judged {
         writeln!(out, "not judged on level {}, because the suite supplied it: {}", line.level, line.parts.join(", "))?;
     }
     let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -198,7 +200,7 @@ fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
             *reasons.entry((what, why.to_owned())).or_default() += 1;
         };
         result.gaps.iter().for_each(|g| add(&g.why, &g.band));
-        result.stopped.iter().for_each(|why| add(why, "-"));
+        result.stopped.iter().for_each(|why| add(words::stopped(*why), "-"));
         for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged > 0) {
             b.reasons.iter().for_each(|why| add(why, band));
         }
@@ -229,15 +231,14 @@ fn gaps(out: &mut String, report: &RunReport) -> std::fmt::Result {
 }
 
 fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
-    let good = report.exit_code == ExitCode::Conformant as u8;
+    let Some(finished) = &report.finished else { return Ok(()) };
+    let style = if finished.exit_code == ExitCode::Conformant { GOOD.bold() } else { BAD };
+    let (verdict, code) = (styled(style, &finished.verdict), finished.exit_code as u8);
+    if let Some(error) = &finished.error {
+        writeln!(out, "{error}")?;
+    }
+    let Some(started) = &report.started else { return writeln!(out, "{verdict} (exit code {code})") };
     let elements: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.elements).sum();
-    let cases: u64 = report.results.iter().map(|r| r.totals().0).sum();
-    let style = if good { GOOD.bold() } else { BAD };
-    writeln!(
-        out,
-        "{} ({cases} cases, {elements} elements, seed {}, exit code {})",
-        styled(style, &report.verdict),
-        report.seed,
-        report.exit_code
-    )
+    let (cases, ..) = report.totals();
+    writeln!(out, "{verdict} ({cases} cases, {elements} elements, seed {}, exit code {code})", started.seed)
 }

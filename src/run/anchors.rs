@@ -3,24 +3,24 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::check::golden;
 use crate::contract::contracts;
 use crate::numeric::{Number, sincos};
+use crate::positions::OfficialVector;
 use crate::positions::sweep;
-use crate::positions::{OfficialVector, Parameters};
 use crate::property::Checker;
 use crate::property::invariants::verify::verify;
 use crate::rotation::{AccuracyPoint, HeadShape, RotationPlan};
 use crate::spec::Library;
-
-use super::result::SpecStatements;
+use crate::spec::Parameters;
 
 const POINTS: &str = include_str!("../../golden/reference_points.txt");
 
 /// How ropecheck itself fared against them.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Anchors {
     /// Official position vectors matched exactly.
     pub vectors: usize,
@@ -30,6 +30,15 @@ pub struct Anchors {
     pub golden: usize,
     /// What did not match.
     pub mismatches: Vec<String>,
+}
+
+/// How the specs' own statements fared.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct SpecStatements {
+    /// Statements confirmed.
+    pub confirmed: u64,
+    /// Statements that are not true.
+    pub refuted: Vec<String>,
 }
 
 /// Compares the specs with the official vectors, and the reference with the golden points.

@@ -1,25 +1,57 @@
 //! The control kernels, judged before anything else is believed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::context::{Context, Options};
 use crate::backend::Backend;
 use crate::backend::control::{Control, ControlKind};
-use crate::case::Level;
-use crate::check::{CATALOGUE, Check, Generator, Group, Verdict};
+use crate::case::{Alias, Level};
+use crate::check::{CATALOGUE, Check, Failure, Group, Stop};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
-use super::Context;
-
 /// What became of one control kernel.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ControlResult {
     /// Such as `zero`.
     pub kernel: String,
-    /// Whether it was judged as it must be.
-    pub ok: bool,
-    /// What happened, where it was not.
-    pub why: String,
+    /// Why it was not judged as it must be; none if all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<ControlError>,
+}
+
+/// A control kernel that was not judged as it must be.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ControlError {
+    /// Storage type.
+    pub dtype: DType,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: ControlOutcome,
+}
+
+/// How a control kernel was judged.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum ControlOutcome {
+    /// A good kernel failed.
+    Failed {
+        /// The failure.
+        failure: Box<Failure>,
+    },
+    /// A bad kernel passed.
+    Passed {
+        /// Cases that passed.
+        cases: usize,
+        /// Cases that were judged.
+        of: usize,
+    },
+    /// Nothing was concluded.
+    NotJudged {
+        /// Why not.
+        why: String,
+    },
 }
 
 /// Judges the control kernels with check `accuracy` in every dtype on one scheme: known-good must pass, the others fail.
@@ -28,13 +60,11 @@ pub fn controls(context: &Context, scheme: &str, seed: u64) -> Vec<ControlResult
     let Some(accuracy) = CATALOGUE.iter().find(|c| c.id() == "accuracy") else { return Vec::new() };
     let all = [ControlKind::KnownGood].into_iter().chain(ControlKind::BAD);
     all.map(|kind| {
-        let mut result = ControlResult { kernel: kind.name().to_owned(), ok: true, why: String::new() };
-        for dtype in [DType::F32, DType::F16, DType::BF16] {
-            if let Err(why) = one(context, *accuracy, scheme, seed, kind, dtype) {
-                result = ControlResult { ok: false, why: format!("{}: {why}", dtype.name()), ..result };
-            }
-        }
-        result
+        let wrong = [DType::F32, DType::F16, DType::BF16].into_iter().find_map(|dtype| {
+            let what = one(context, *accuracy, scheme, seed, kind, dtype).err()?;
+            Some(ControlError { dtype, what })
+        });
+        ControlResult { kernel: kind.name().to_owned(), wrong }
     })
     .collect()
 }
@@ -46,28 +76,19 @@ fn one(
     seed: u64,
     kind: ControlKind,
     dtype: DType,
-) -> Result<(), String> {
+) -> Result<(), ControlOutcome> {
+    let nothing = |why: &str| ControlOutcome::NotJudged { why: why.to_owned() };
     let mut control = Control::new(kind);
     let manifest = control.manifest().clone();
-    let scheme = context.library.get(scheme).map_err(|e| e.to_string())?;
-    let level = manifest.level(Level::Rotate).ok_or("no level rotate")?;
-    let generator = Generator {
-        group: Group { scheme: scheme.id(), level: Level::Rotate, pairing: Pairing::Half, dtype },
-        scheme,
-        library: context.library,
-        plans: &context.plans,
-        manifest: &manifest,
-        level,
-        cases: 2,
-        seed,
-        parameters: &[],
-    };
+    let scheme = context.library.get(scheme).map_err(|e| nothing(&e.to_string()))?.id();
+    let options = Options { cases: 2, seed, ..Options::default() };
+    let group = Group { scheme, level: Level::Rotate, pairing: Pairing::Half, dtype };
+    let generator = context.generator(&group, &manifest, &options).ok_or_else(|| nothing("no level rotate"))?;
     let cases = check.schedule(&generator).cases;
-    let mut failed = 0;
-    let mut judged = 0;
+    let (mut failed, mut judged) = (0, 0);
     for planned in cases.iter().take(4) {
         let mut case = planned.case.clone();
-        case.alias = crate::case::Alias::Out;
+        case.alias = Alias::Out;
         if kind == ControlKind::Stale {
             // Its first answer is right; the same shapes with other contents must show it.
             control = Control::new(kind);
@@ -75,16 +96,18 @@ fn one(
             case.seed ^= 0x5a5a;
         }
         match check.judge(&case, &mut context.harness(&mut control)) {
-            Verdict::Pass(_) => judged += 1,
-            Verdict::Fail(failure) if kind == ControlKind::KnownGood => return Err(failure.summary),
-            Verdict::Fail(_) => (judged, failed) = (judged + 1, failed + 1),
-            Verdict::NotJudged(why) | Verdict::Broken(why) => return Err(why),
+            Ok(_) => judged += 1,
+            Err(Stop::Failed(failure)) if kind == ControlKind::KnownGood => {
+                return Err(ControlOutcome::Failed { failure });
+            }
+            Err(Stop::Failed(_)) => (judged, failed) = (judged + 1, failed + 1),
+            Err(Stop::NotJudged(why) | Stop::Broken(why)) => return Err(nothing(&why)),
         }
     }
     match kind {
-        _ if judged == 0 => Err("no case was judged".into()),
+        _ if judged == 0 => Err(nothing("no case was judged")),
         ControlKind::KnownGood => Ok(()),
         _ if failed == judged => Ok(()),
-        _ => Err(format!("passed {} of {judged} cases", judged - failed)),
+        _ => Err(ControlOutcome::Passed { cases: judged - failed, of: judged }),
     }
 }

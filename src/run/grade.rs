@@ -1,17 +1,19 @@
 //! The grade of a backend: per level and storage type, the strictest class that it kept and the K that it needed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::CheckResult;
+use super::result::CheckResult;
 use crate::backend::Manifest;
 use crate::case::Level;
 use crate::check::GradeTally;
+use crate::check::failure::Place;
 use crate::contract::Types;
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::DType;
 
 /// The grade of one level in one storage type, over all schemes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Grade {
     /// Level.
     pub level: Level,
@@ -25,18 +27,27 @@ pub struct Grade {
     pub same_as: Vec<String>,
     /// Largest error / bound under that class.
     pub headroom: f64,
-    /// Where.
-    pub place: String,
+    /// Where that was.
+    pub place: Option<Place>,
     /// Elements that were graded.
     pub elements: u64,
     /// The next stricter class, and where it was not kept.
-    pub not: Option<(String, String)>,
+    pub not: Option<NotKept>,
     /// The K that some element needs at least, in roundings of the angle's type.
     pub k: f64,
     /// What the contract allows there.
     pub k_declared: f64,
-    /// Where.
-    pub k_place: String,
+    /// Where that K is needed.
+    pub k_place: Option<Place>,
+}
+
+/// A class whose bound was not kept.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct NotKept {
+    /// Its name.
+    pub class: String,
+    /// Where an element was outside.
+    pub place: Option<Place>,
 }
 
 /// Grades of all levels and storage types with graded cases.
@@ -80,7 +91,7 @@ fn grade(
         key(a) == key(&b)
     };
     let same_as = tally.classes[kept + 1..].iter().filter(|c| same(&c.class)).map(|c| c.class.clone()).collect();
-    let not = tally.classes[..kept].last().map(|c| (c.class.clone(), c.place.clone()));
+    let not = tally.classes[..kept].last().map(|c| NotKept { class: c.class.clone(), place: c.place.clone() });
     Some(Grade {
         level,
         dtype: dtype.name().to_owned(),

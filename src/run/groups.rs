@@ -6,7 +6,8 @@ use crate::check::{CATALOGUE, Group, SpecInvariant};
 use crate::numeric::DType;
 use crate::spec::{Library, suggest};
 
-use super::{Options, known_ids};
+use super::context::Options;
+use super::item::known_ids;
 
 /// Why a selection cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

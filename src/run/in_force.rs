@@ -1,17 +1,18 @@
 //! Which contract the outputs of a run were held to, and what that left out.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::exit_code::{ExitCode, RunError};
+use super::result::CheckResult;
 use crate::backend::Manifest;
 use crate::case::Level;
 use crate::contract::ContractTable;
 use crate::contract::{Declaration, Settings};
 use crate::numeric::DType;
 
-use super::RunReport;
-
 /// The arithmetic that outputs were held to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ContractInForce {
     /// Level.
     pub level: Level,
@@ -20,8 +21,10 @@ pub struct ContractInForce {
     /// `manifest` or `--contract`.
     pub declared_in: &'static str,
     /// What was declared.
+    #[schemars(with = "serde_json::Value")]
     pub contract: Declaration,
     /// All that follows from it.
+    #[schemars(with = "serde_json::Value")]
     pub numbers: Settings,
 }
 
@@ -47,20 +50,32 @@ pub fn contracts_in_force(manifest: &Manifest, table: &ContractTable, levels: &[
     all
 }
 
-impl RunReport {
-    /// What was left out because of angle limits, one text for each; empty if nothing was.
-    #[must_use]
-    pub fn angle_limits(&self) -> Vec<String> {
-        let beyond: u64 = self.results.iter().flat_map(|r| r.bands.values()).map(|b| b.beyond_angle_limit).sum();
-        let mut all = Vec::new();
-        for one in self.contracts.iter().filter(|_| beyond > 0) {
-            if let Some(limit) = one.numbers.get("angle_limit") {
-                let text = format!("angles beyond {limit} rad not judged (class {})", one.contract.class);
-                if !all.contains(&text) {
-                    all.push(text);
-                }
+/// What was left out because of angle limits, one text for each; empty if nothing was.
+#[must_use]
+pub fn angle_limits(contracts: &[ContractInForce], results: &[CheckResult]) -> Vec<String> {
+    let beyond: u64 = results.iter().flat_map(|r| r.bands.values()).map(|b| b.beyond_angle_limit).sum();
+    let mut all = Vec::new();
+    for one in contracts.iter().filter(|_| beyond > 0) {
+        if let Some(limit) = one.numbers.get("angle_limit") {
+            let text = format!("angles beyond {limit} rad not judged (class {})", one.contract.class);
+            if !all.contains(&text) {
+                all.push(text);
             }
         }
-        all
     }
+    all
+}
+
+/// That `--contract` names dtypes of the backend.
+///
+/// # Errors
+/// [`ExitCode::Usage`] if it does not.
+pub fn contracts_exist(manifest: &Manifest, contracts: &ContractTable) -> Result<(), RunError> {
+    let missing = contracts.overrides.iter().filter_map(|(dtype, _)| *dtype).find(|d| !manifest.dtypes.contains(d));
+    if let Some(dtype) = missing {
+        let known: Vec<&str> = manifest.dtypes.iter().map(|d| d.name()).collect();
+        let why = format!("--contract {dtype}=...: the backend has no dtype {dtype}, only {}", known.join(", "));
+        return Err(RunError::new(ExitCode::Usage, why));
+    }
+    Ok(())
 }

@@ -1,14 +1,15 @@
 //! How far up the positions a run has judged: a declared maximum that nobody went to is no pass.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::CheckResult;
+use super::result::CheckResult;
 use crate::backend::Manifest;
 use crate::case::{Consume, Level};
 use crate::numeric::DType;
 
 /// How far one level was judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reached {
     /// Level.
     pub level: Level,

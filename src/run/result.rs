@@ -1,41 +1,16 @@
-//! What a run found. Serialised as it stands, it is the JSON verdict: no time, host, path or thread count in it.
+//! What one check found on one group.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::backend::Manifest;
-use crate::case::{Case, Consume, Level, pairing_name};
-use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Verdict};
-
-use super::{Anchors, ContractInForce, ControlResult, Grade, Reached};
-
-/// Exit codes of the program: documented, stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ExitCode {
-    /// Everything that was judged holds.
-    Conformant = 0,
-    /// Something does not hold, or a case crashed or hung.
-    Nonconformant = 1,
-    /// The command line makes no sense.
-    Usage = 2,
-    /// A spec, a parameter or a configuration is invalid or missing.
-    Spec = 3,
-    /// Nothing ran.
-    NothingRan = 4,
-    /// A control failed: the suite's own verdicts cannot be believed.
-    ControlFailed = 5,
-    /// The backend could not be started, or died in every case.
-    NotStarted = 6,
-    /// A defect of ropecheck.
-    Internal = 70,
-    /// Interrupted; the report is partial.
-    Interrupted = 130,
-}
+use crate::case::{Level, pairing_name};
+use crate::check::failure::{Place, Stop};
+use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
 
 /// The cases of one band.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct BandResult {
     /// Cases that ran.
     pub cases: u64,
@@ -53,10 +28,12 @@ pub struct BandResult {
     pub beyond_angle_limit: u64,
     /// Largest error / bound.
     pub worst: f64,
-    /// Where.
-    pub worst_place: String,
+    /// Where the largest error / bound was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst_place: Option<Place>,
     /// Pairs whose angle was observable, by the number of rotated pairs.
     #[serde(skip_serializing_if = "Coverage::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub observed: Coverage,
     /// Largest position judged, where the backend is given positions or finds them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,36 +49,27 @@ pub struct BandResult {
 }
 
 /// A failing case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FailureReport {
     /// Id of the case that failed first, stable under a seed.
     pub id: String,
     /// The shrunk case: what `replay` takes.
     pub case: String,
-    /// One line.
-    pub summary: String,
-    /// More lines.
-    pub details: Vec<String>,
-    /// True if the backend died or hung.
-    pub lost_backend: bool,
-}
-
-impl FailureReport {
-    /// A report of `failure` on the shrunk `case`.
-    #[must_use]
-    pub fn new(id: String, case: &Case, failure: Failure) -> Self {
-        FailureReport {
-            id,
-            case: case.to_string(),
-            summary: failure.summary,
-            details: failure.details,
-            lost_backend: failure.lost_backend,
-        }
-    }
+    /// The case that failed first, where a smaller one was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrunk_from: Option<String>,
+    /// The command that runs the shrunk case again.
+    pub replay: String,
+    /// What is wrong with the shrunk case: cause with evidence, place, and what was being done.
+    #[serde(flatten)]
+    pub failure: Failure,
+    /// The failure in words, the first line being a summary; filled by reports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub message: Vec<String>,
 }
 
 /// One check on one group.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckResult {
     /// Scheme and profile.
     pub scheme: String,
@@ -123,9 +91,22 @@ pub struct CheckResult {
     pub internal: Vec<String>,
     /// What could not be covered.
     #[serde(serialize_with = "gaps")]
+    #[schemars(with = "Vec<String>")]
     pub gaps: Vec<Gap>,
     /// Why not all cases ran.
-    pub stopped: Option<String>,
+    pub stopped: Option<Stopped>,
+}
+
+/// Why the cases of a check did not all run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    /// The backend hung in it.
+    Hung,
+    /// It was not run: the backend had hung too often before.
+    GaveUp,
+    /// The user stopped the run.
+    Interrupted,
 }
 
 fn gaps<S: serde::Serializer>(gaps: &[Gap], serializer: S) -> Result<S::Ok, S::Error> {
@@ -153,9 +134,9 @@ impl CheckResult {
         }
     }
 
-    /// The same, as if its cases had not run.
+    /// The result as if its cases had not run.
     #[must_use]
-    pub fn not_run(self, why: &str) -> Self {
+    pub fn not_run(self, why: Stopped) -> Self {
         if self.bands.is_empty() && self.internal.is_empty() {
             // There were none, or it was never started.
             return self;
@@ -165,7 +146,7 @@ impl CheckResult {
             failures: Vec::new(),
             broken: Vec::new(),
             internal: Vec::new(),
-            stopped: Some(why.to_owned()),
+            stopped: Some(why),
             ..self
         }
     }
@@ -184,23 +165,20 @@ impl CheckResult {
     }
 
     /// Adds a case.
-    pub fn count(&mut self, band: &str, verdict: &Verdict) {
+    pub fn count(&mut self, band: &str, judged: &Result<Measure, Stop>) {
         let entry = self.bands.entry(band.to_owned()).or_default();
         entry.cases += 1;
-        match verdict {
-            Verdict::Pass(measure) if measure.elements == 0 => {
+        match judged {
+            Ok(measure) if measure.elements == 0 => {
                 // Nothing failed because nothing was looked at.
                 entry.not_judged += 1;
                 entry.range_not_judged += measure.range_not_judged;
                 entry.beyond_angle_limit += measure.beyond_angle_limit;
-                let none = vec!["no element could be judged".to_owned()];
-                for why in if measure.notes.is_empty() { &none } else { &measure.notes } {
-                    if !entry.reasons.contains(why) {
-                        entry.reasons.push(why.clone());
-                    }
-                }
+                let none = [String::from("no element could be judged")];
+                let reasons = if measure.notes.is_empty() { &none } else { measure.notes.as_slice() };
+                reasons.iter().for_each(|why| once(&mut entry.reasons, why));
             }
-            Verdict::Pass(measure) => {
+            Ok(measure) => {
                 entry.passed += 1;
                 entry.elements += measure.elements;
                 entry.range_not_judged += measure.range_not_judged;
@@ -212,24 +190,16 @@ impl CheckResult {
                     entry.worst = measure.worst;
                     entry.worst_place.clone_from(&measure.place);
                 }
-                for note in &measure.notes {
-                    if !entry.notes.contains(note) {
-                        entry.notes.push(note.clone());
-                    }
-                }
+                measure.notes.iter().for_each(|note| once(&mut entry.notes, note));
             }
-            Verdict::Fail(_) => entry.failed += 1,
-            Verdict::NotJudged(why) => {
+            Err(Stop::Failed(_)) => entry.failed += 1,
+            Err(Stop::NotJudged(why)) => {
                 entry.not_judged += 1;
-                if !entry.reasons.contains(why) {
-                    entry.reasons.push(why.clone());
-                }
+                once(&mut entry.reasons, why);
             }
-            Verdict::Broken(why) => {
+            Err(Stop::Broken(why)) => {
                 entry.not_judged += 1;
-                if !self.broken.contains(why) {
-                    self.broken.push(why.clone());
-                }
+                once(&mut self.broken, why);
             }
         }
     }
@@ -247,142 +217,8 @@ impl CheckResult {
     }
 }
 
-/// What the suite supplied on a level, and therefore nobody judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NotJudged {
-    /// Level.
-    pub level: Level,
-    /// Such as `positions`, `axis map`, `frequencies`.
-    pub parts: Vec<String>,
-}
-
-/// What is not judged on each level, because the suite supplies it.
-#[must_use]
-pub fn not_judged(manifest: &Manifest, levels: &[Level]) -> Vec<NotJudged> {
-    let of = |consumes: &dyn Fn(Consume) -> bool| {
-        let mut parts: Vec<&str> = Vec::new();
-        let given = consumes(Consume::CosSin);
-        let cached = consumes(Consume::CosSinCache);
-        if given || consumes(Consume::Positions) {
-            parts.push("positions");
-        }
-        if given || consumes(Consume::AxisOfPair) {
-            parts.push("axis map");
-        }
-        if given || cached || consumes(Consume::InvFreq) {
-            parts.push("frequencies");
-        }
-        if given || cached {
-            parts.push("cos and sin");
-        }
-        parts.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    manifest
-        .levels
-        .iter()
-        .filter(|(level, _)| levels.contains(level))
-        .map(|(level, m)| NotJudged { level: *level, parts: of(&|c| m.consumes(c)) })
-        .filter(|n| !n.parts.is_empty())
-        .collect()
-}
-
-/// What a run found.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunReport {
-    /// Version of ropecheck.
-    pub ropecheck: String,
-    /// SHA-256 over all schemes, in name order.
-    pub specs: String,
-    /// Seed.
-    pub seed: u64,
-    /// Cases per check and band.
-    pub cases: u32,
-    /// The backend's name and version, from its manifest.
-    pub backend: String,
-    /// The device whose memory the calls used, for people: a verdict in JSON is about no machine.
-    #[serde(skip)]
-    pub device: Option<String>,
-    /// True if the backend is ropecheck's own kernel.
-    pub embedded: bool,
-    /// What the backend says of itself.
-    pub manifest: Manifest,
-    /// What its outputs were held to, per level and storage type.
-    pub contracts: Vec<ContractInForce>,
-    /// What the user gave with `--contract`: a replay needs it again.
-    pub contract_options: Vec<String>,
-    /// Control kernels.
-    pub controls: Vec<ControlResult>,
-    /// What shares no code with ropecheck.
-    pub anchors: Anchors,
-    /// Statements of the specs about themselves: judged on the spec, not on the backend.
-    pub spec_statements: SpecStatements,
-    /// Check by check.
-    pub results: Vec<CheckResult>,
-    /// How far each level that knows positions was judged.
-    pub reached: Vec<Reached>,
-    /// The arithmetic that the backend turned out to have.
-    pub grades: Vec<Grade>,
-    /// What the suite supplied.
-    pub not_judged: Vec<NotJudged>,
-    /// Interrupted before the end.
-    pub partial: bool,
-    /// The verdict in a word.
-    pub verdict: String,
-    /// Exit code.
-    pub exit_code: u8,
-}
-
-/// How the specs' own statements fared.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct SpecStatements {
-    /// Statements confirmed.
-    pub confirmed: u64,
-    /// Statements that are not true.
-    pub refuted: Vec<String>,
-}
-
-impl RunReport {
-    /// The exit code that the contents call for.
-    #[must_use]
-    pub fn exit(&self) -> ExitCode {
-        let ran: u64 = self.results.iter().map(|r| r.totals().0).sum();
-        let (passed, failed) =
-            self.results.iter().map(CheckResult::totals).fold((0, 0), |(p, f), (_, a, b)| (p + a, f + b));
-        let failures = || self.results.iter().flat_map(|r| &r.failures);
-        let broken = self.results.iter().any(|r| !r.broken.is_empty()) || !self.spec_statements.refuted.is_empty();
-        if self.results.iter().any(|r| !r.internal.is_empty()) {
-            ExitCode::Internal
-        } else if self.partial {
-            ExitCode::Interrupted
-        } else if broken || !self.anchors.mismatches.is_empty() {
-            ExitCode::Spec
-        } else if self.controls.iter().any(|c| !c.ok) {
-            ExitCode::ControlFailed
-        } else if ran > 0 && passed == 0 && failed > 0 && failures().all(|f| f.lost_backend) {
-            ExitCode::NotStarted
-        } else if failed > 0 {
-            ExitCode::Nonconformant
-        } else if passed == 0 {
-            ExitCode::NothingRan
-        } else {
-            ExitCode::Conformant
-        }
+fn once(all: &mut Vec<String>, text: &String) {
+    if !all.contains(text) {
+        all.push(text.clone());
     }
-}
-
-/// SHA-256 over the texts of all schemes, in name order.
-#[must_use]
-pub fn digest(library: &crate::spec::Library) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for scheme in library.schemes() {
-        hash.update(format!("{} {}\n", scheme.id(), scheme.sha256));
-    }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// SHA-256 of the spec of one scheme; empty if there is no such scheme.
-#[must_use]
-pub fn digest_of(library: &crate::spec::Library, scheme: &str) -> String {
-    library.get(scheme).map(|s| s.sha256.clone()).unwrap_or_default()
 }

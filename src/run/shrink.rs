@@ -2,10 +2,10 @@
 
 use crate::backend::Manifest;
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource};
-use crate::check::{Failure, Verdict};
+use crate::check::{Failure, Measure, Stop};
 use crate::positions::{Layout, Segment};
 
-use super::Context;
+use super::context::Context;
 
 /// The smallest failing case found within `budget` runs, and its failure.
 pub fn shrink(
@@ -14,18 +14,19 @@ pub fn shrink(
     budget: usize,
     manifest: &Manifest,
     context: &Context,
-    mut judge: impl FnMut(&Case) -> Verdict,
+    mut judge: impl FnMut(&Case) -> Result<Measure, Stop>,
 ) -> (Case, Box<Failure>) {
     let (mut best, mut why) = (case.clone(), failure);
     let mut runs = 0;
     'again: loop {
         for candidate in candidates(&best, manifest) {
-            if runs >= budget || context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            if runs >= budget || context.is_interrupted() {
                 return (best, why);
             }
             runs += 1;
-            if let Verdict::Fail(failure) = judge(&candidate)
-                && failure.lost_backend == why.lost_backend
+            // A crash stays a crash: a hang in its place would cost the limit again and again.
+            if let Err(Stop::Failed(failure)) = judge(&candidate)
+                && (failure.lost_backend(), failure.hung()) == (why.lost_backend(), why.hung())
             {
                 (best, why) = (candidate, failure);
                 continue 'again;

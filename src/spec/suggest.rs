@@ -21,8 +21,10 @@ pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String 
 
 /// `unknown WHAT "x", expected one of a, b, c; did you mean "a"?`
 pub fn unknown<'a>(what: &str, word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    // A file may hold a word of any length: the list must stay in sight.
+    let word = format!("{word:.60}");
     let known: Vec<&str> = known.into_iter().collect();
-    let hint = hint(word, known.iter().copied());
+    let hint = hint(&word, known.iter().copied());
     let known =
         if known.is_empty() { "there is none".to_owned() } else { format!("expected one of {}", known.join(", ")) };
     format!("unknown {what} {word:?}, {known}{hint}")
@@ -50,6 +52,8 @@ mod tests {
         assert_eq!(message("rotat"), expected);
         assert_eq!(message("x"), "unknown level \"x\", expected one of rotate, fused");
         assert_eq!(unknown("parameter", "x", []), "unknown parameter \"x\", there is none");
+        let long = format!("unknown level \"{}\", expected one of rotate, fused", "x".repeat(60));
+        assert_eq!(message(&"x".repeat(1 << 20)), long);
         // Of two that are alike the nearer one; one letter says nothing of a long word.
         assert_eq!(closest("rope-2", ["rope-1d", "rope-2d"]).as_deref(), Some("rope-2d"));
         assert_eq!(closest("tau", ["t"]), None);

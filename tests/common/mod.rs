@@ -182,7 +182,8 @@ pub fn failures(report: &Value) -> Vec<Failure> {
         for failure in list(&result["failures"]) {
             let case = string(&failure["case"]);
             let tokens = tokens(&case).unwrap_or_else(|| panic!("no layout in the case {case}"));
-            let (check, id, summary) = (string(&result["check"]), string(&failure["id"]), string(&failure["summary"]));
+            let (check, id, summary) =
+                (string(&result["check"]), string(&failure["id"]), string(&failure["message"][0]));
             all.push(Failure { check, id, case, summary, tokens });
         }
     }

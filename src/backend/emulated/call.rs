@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use super::arithmetic::Arithmetic;
 use super::elements::put;
+use super::emulation::{Emulation, Shared};
 use super::frequencies::{Angles, ExactFrequencies};
 use super::ideal::odd;
 use super::kernel::Kernel;
 use super::places::{Layouts, Places};
 use super::walk::{Fetch, Operand, PairPlace, Scene};
-use super::{Emulation, Shared};
 use crate::backend::Answer;
 use crate::case::Level;
 use crate::case::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef};
 use crate::numeric::{DType, Dd, Number};
-use crate::positions::Parameters;
 use crate::rotation::{HeadShape, RotationPlan};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Call, memory: &mut [u8]) -> Answer {

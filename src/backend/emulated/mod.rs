@@ -2,12 +2,14 @@
 //! narrow; with a fault set they show that a check sees it.
 //!
 //! What is computed comes from data: the class (types), the way to frequencies (its procedure) and [`Knobs`]. What is read where can be
-//! changed by a [`Walk`], what the scheme says by a patched [`Scheme`].
+//! changed by a [`Walk`], what the scheme says by a patched [`Scheme`](crate::spec::Scheme).
 
 pub mod adversarial;
 mod arithmetic;
 mod call;
 mod elements;
+mod emulation;
+mod factory;
 mod frequencies;
 mod functions;
 mod ideal;
@@ -16,164 +18,9 @@ mod knobs;
 mod places;
 mod walk;
 
-use std::sync::Arc;
-
 pub use arithmetic::{Arithmetic, Factor};
+pub use emulation::{Emulation, Shared};
+pub use factory::{Emulated, EmulatedFactory};
 pub use frequencies::{Angles, ExactFrequencies};
 pub use knobs::{Fused, Knobs, LibraryErrors, Rows, Storing, Trig};
 pub use walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
-
-use super::host::Host;
-use super::manifest::{ContractName, LevelManifest};
-use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError};
-use crate::case::{Consume, Level};
-use crate::contract::Declaration;
-use crate::contract::{Contract, ContractTable};
-use crate::numeric::DType;
-use crate::rotation::PlanCache;
-use crate::spec::Library;
-use crate::spec::model::Scheme;
-
-/// Which kernel is emulated.
-#[derive(Clone)]
-pub struct Emulation {
-    /// What it says of itself. May be edited, to offer less.
-    pub manifest: Manifest,
-    /// The arithmetic that it executes, by storage type: what the manifest names, unless it is to lie.
-    pub contracts: Vec<(DType, Contract)>,
-    /// Honest variants and faults of arithmetic.
-    pub knobs: Knobs,
-    /// What is read where; `None` is honest, and faster.
-    pub walk: Option<Arc<dyn Walk>>,
-    /// Used in place of the library's schemes of the same name and profile.
-    pub schemes: Vec<Arc<Scheme>>,
-}
-
-impl Emulation {
-    /// An honest kernel with levels rotate, fused and positions that keeps a contract in f32, f16 and bf16. It consumes positions
-    /// or layouts, and the base; axes and frequencies it finds from the scheme.
-    ///
-    /// # Errors
-    /// If there is no such contract.
-    pub fn declared(contracts: &ContractTable, declaration: &Declaration) -> Result<Self, String> {
-        let contract = declaration.resolve(contracts)?;
-        // The embedded kernel offers every shape and stride, and so does an emulation.
-        let mut manifest = Host::new().manifest().clone();
-        manifest.name = format!("emulated {declaration}");
-        let dtypes = manifest.dtypes.clone();
-        let level = |consumes: &[Consume], tensors: bool| {
-            let declared: &[DType] = if tensors { &dtypes } else { &[] };
-            let contracts = declared.iter().map(|d| (*d, ContractName::clone(declaration))).collect();
-            LevelManifest { consumes: consumes.to_vec(), schemes: vec!["*".to_owned()], contracts }
-        };
-        manifest.levels = vec![
-            (Level::Positions, level(&[Consume::Layout], false)),
-            (Level::Rotate, level(&[Consume::Positions, Consume::Base], true)),
-            (Level::Fused, level(&[Consume::Layout, Consume::Base], true)),
-        ];
-        let contracts = dtypes.iter().map(|d| (*d, contract.clone())).collect();
-        Ok(Self { manifest, contracts, knobs: Knobs::default(), walk: None, schemes: Vec::new() })
-    }
-
-    /// [`Emulation::declared`] by two names. `None` if there is no such contract.
-    #[must_use]
-    pub fn honest(contracts: &ContractTable, class: &str, frequencies: &str) -> Option<Self> {
-        Self::declared(contracts, &Declaration::new(class, frequencies)).ok()
-    }
-
-    /// The same with other knobs.
-    #[must_use]
-    pub fn with(mut self, knobs: Knobs) -> Self {
-        self.knobs = knobs;
-        self
-    }
-
-    /// The arithmetic for a storage type.
-    #[must_use]
-    pub fn contract(&self, dtype: DType) -> Option<&Contract> {
-        self.contracts.iter().find(|(d, _)| *d == dtype).map(|(_, contract)| contract)
-    }
-}
-
-/// What all emulations of a run share: the schemes, and their rotation plans.
-#[derive(Debug)]
-pub struct Shared {
-    library: Arc<Library>,
-    plans: PlanCache,
-}
-
-impl Shared {
-    /// For the schemes of a library.
-    #[must_use]
-    pub fn new(library: Arc<Library>) -> Self {
-        Self { library, plans: PlanCache::new() }
-    }
-}
-
-/// An emulated kernel.
-pub struct Emulated {
-    emulation: Emulation,
-    shared: Arc<Shared>,
-    memory: Vec<u8>,
-    calls: u64,
-}
-
-impl Emulated {
-    /// A fresh one.
-    #[must_use]
-    pub fn new(emulation: Emulation, shared: Arc<Shared>) -> Self {
-        Self { emulation, shared, memory: Vec::new(), calls: 0 }
-    }
-
-    /// The emulation, to be changed between calls.
-    pub fn emulation_mut(&mut self) -> &mut Emulation {
-        &mut self.emulation
-    }
-}
-
-impl Backend for Emulated {
-    fn manifest(&self) -> &Manifest {
-        &self.emulation.manifest
-    }
-
-    fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
-        if self.memory.len() < bytes {
-            self.memory.resize(bytes, 0);
-        }
-        Ok(&mut self.memory[..bytes])
-    }
-
-    fn call(&mut self, call: &Call) -> Answer {
-        let number = self.calls;
-        self.calls += 1;
-        call::run(&self.emulation, &self.shared, number, call, &mut self.memory)
-    }
-
-    fn memory(&self) -> &[u8] {
-        &self.memory
-    }
-}
-
-/// Starts [`Emulated`]s that share their plans.
-pub struct EmulatedFactory {
-    emulation: Emulation,
-    shared: Arc<Shared>,
-}
-
-impl EmulatedFactory {
-    /// For one kernel.
-    #[must_use]
-    pub fn new(emulation: Emulation, shared: Arc<Shared>) -> Self {
-        Self { emulation, shared }
-    }
-}
-
-impl BackendFactory for EmulatedFactory {
-    fn start(&self) -> Result<Box<dyn Backend>, StartError> {
-        Ok(Box::new(Emulated::new(self.emulation.clone(), Arc::clone(&self.shared))))
-    }
-
-    fn name(&self) -> &str {
-        &self.emulation.manifest.name
-    }
-}

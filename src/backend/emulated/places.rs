@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::case::call::{PositionView, QkView, SegmentRef};
 use crate::numeric::{Dd, Number};
-use crate::positions::{Evaluation, Layout, Parameters, Positions, Segment};
+use crate::positions::{Evaluation, Layout, Positions, Segment};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 /// Positions of the tokens of a call by axis, batch row and token.

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
-use crate::backend::{Answer, Call, Manifest};
+use crate::backend::{Answer, Call, Death, Manifest, Vocabulary};
 
 /// The manifest of a library that was opened, if it can be used.
-pub(super) fn accepted(manifest: &str, exports: &[String]) -> Result<Manifest, String> {
-    let manifest = Manifest::parse(manifest).map_err(|e| e.to_string())?;
+pub(super) fn accepted(manifest: &str, exports: &[String], names: Vocabulary) -> Result<Manifest, String> {
+    let manifest = Manifest::parse(manifest, names).map_err(|e| e.to_string())?;
     match manifest.levels.iter().find(|(l, _)| !exports.iter().any(|e| e == l.name())) {
         Some((level, _)) => Err(format!("the manifest offers level {level}, but ropecheck_{level} is not exported")),
         None => Ok(manifest),
@@ -32,9 +32,9 @@ pub(super) fn settled(reply: Reply) -> (Answer, Option<Option<[u64; 2]>>) {
         Reply::Done { status, message, float, .. } => (outcome(status, message), Some(float)),
         Reply::Open { .. }
         | Reply::Refused { .. }
-        | Reply::BadAccess { .. }
+        | Reply::Fault { .. }
         | Reply::Timed { .. }
-        | Reply::Reserved { .. } => (Answer::Died("and its worker broke the protocol".into()), None),
+        | Reply::Reserved { .. } => (Answer::Died(Death::BROKE_PROTOCOL), None),
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn settled(reply: Reply) -> (Answer, Option<Option<[u64; 2]>>) {
 /// back from a frame of its own as it was.
 #[doc(hidden)]
 #[must_use]
-pub fn answers(mut bytes: &[u8]) -> Vec<Result<Answer, String>> {
+pub fn answers(mut bytes: &[u8], names: Vocabulary) -> Vec<Result<Answer, String>> {
     let mut all = Vec::new();
     while let Ok(Some(reply)) = read_frame::<Reply>(&mut bytes) {
         let again = again(&reply).map(|again: Option<Reply>| format!("{again:?}"));
@@ -50,7 +50,7 @@ pub fn answers(mut bytes: &[u8]) -> Vec<Result<Answer, String>> {
             all.push(Err(format!("{reply:?} came back as {again:?}")));
         }
         all.push(match reply {
-            Reply::Open { manifest, exports, .. } => accepted(&manifest, &exports).map(|_| Answer::Ok),
+            Reply::Open { manifest, exports, .. } => accepted(&manifest, &exports, names).map(|_| Answer::Ok),
             other => Ok(settled(other).0),
         });
     }

@@ -56,7 +56,7 @@ pub fn watched<T>(work: impl FnOnce() -> T) -> (T, Option<[FloatControl; 2]>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::float_environment::Setting;
+    use crate::backend::FloatSetting;
 
     #[cfg(target_arch = "x86_64")]
     #[test]
@@ -64,7 +64,7 @@ mod tests {
         let before = register();
         let ((), seen) = watched(|| set_register(register().unwrap_or(0x1f80) ^ 0x8000));
         let [from, to] = seen.expect("x86-64 has this register");
-        assert_eq!(to.changes(from), [Setting::FlushToZero]);
+        assert_eq!(to.changes(from), [FloatSetting::FlushToZero]);
         assert_eq!(register().map(FloatControl::of_register), before.map(FloatControl::of_register));
     }
 }

@@ -55,7 +55,7 @@ impl Drop for GuardPages<'_> {
     }
 }
 
-/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::BadAccess` before the process dies of it.
+/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::Fault` before the process dies of it.
 /// A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
@@ -75,6 +75,8 @@ pub(super) fn report_faults(descriptor: c_int) {
     }
 }
 
+/// How a frame of `Reply::BadAccess` begins.
+const FRAME_START: &[u8] = b"{\"bad-access\":{\"offset\":";
 /// Bytes outside the arena at which a fault is still taken for a miss of it.
 const NEAR: usize = 1 << 20;
 
@@ -97,7 +99,7 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
         return;
     }
     let mut frame = Frame::new();
-    frame.text(b"{\"fault\":{\"offset\":");
+    frame.text(FRAME_START);
     if address < base {
         frame.text(b"-");
     }
@@ -179,20 +181,20 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
-    use super::Frame;
+    use super::{FRAME_START, Frame};
     use crate::backend::library::protocol::{Reply, read_frame};
 
     #[test]
     fn a_frame_made_by_hand_is_read_as_any_other() {
         for (number, negative) in [(0usize, false), (7, true), (usize::MAX / 2, false), (123_456_789_012, true)] {
             let mut frame = Frame::new();
-            frame.text(b"{\"fault\":{\"offset\":");
+            frame.text(FRAME_START);
             frame.text(if negative { b"-" } else { b"" });
             frame.number(number);
             frame.text(b",\"write\":null}}");
             let reply: Reply = read_frame(&mut frame.finish()).unwrap().unwrap();
             let wanted = i64::try_from(number).unwrap() * if negative { -1 } else { 1 };
-            assert!(matches!(reply, Reply::BadAccess { offset, write: None } if offset == wanted), "{reply:?}");
+            assert!(matches!(reply, Reply::Fault { offset, write: None } if offset == wanted), "{reply:?}");
         }
     }
 }

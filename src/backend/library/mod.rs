@@ -16,65 +16,48 @@ mod timing;
 mod worker;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 #[doc(hidden)]
 pub use answer::{answers, through_a_frame};
 pub use ffi::ABI_VERSION;
+pub use process::{LibraryOptions, WORKER_COMMAND};
 pub use worker::run as run_worker;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
-use super::{Answer, Backend, BackendFactory, BadAccess, Call, Manifest, StartError};
-use process::{Silence, Started, Worker};
+use super::{Answer, Backend, BackendFactory, BadAccess, Call, Death, End, Manifest, StartError, Vocabulary};
+use process::{Launch, Silence, Started, Worker};
 use protocol::{Reply, Request};
 use shared::SharedMemory;
 
-/// The hidden command by which the binary becomes a worker.
-pub const WORKER_COMMAND: &str = "worker";
-
-/// How a library is run.
-#[derive(Debug, Clone)]
-pub struct LibraryOptions {
-    /// The `ropecheck` binary, which is its own worker.
-    pub worker: PathBuf,
-    /// How long loading and opening may take.
-    pub start_timeout: Duration,
-    /// How long one call may take.
-    pub timeout: Duration,
-}
-
 /// Starts workers for one library.
-pub struct LibraryFactory {
-    shown: String,
-    path: PathBuf,
-    options: LibraryOptions,
+pub struct LibraryFactory<'a> {
+    launch: Launch,
+    names: Vocabulary<'a>,
 }
 
-impl LibraryFactory {
-    /// For the library at `path`. Nothing is started yet.
+impl<'a> LibraryFactory<'a> {
+    /// For the library at `path`, whose manifest may use these names. Nothing is started yet.
     #[must_use]
-    pub fn new(path: &Path, options: LibraryOptions) -> Self {
+    pub fn new(path: &Path, options: LibraryOptions, names: Vocabulary<'a>) -> Self {
         let shown = path.display().to_string();
         // A bare file name would be looked up in the system's library folders.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        LibraryFactory { shown, path, options }
+        LibraryFactory { launch: Launch { shown, path, options }, names }
     }
 }
 
-impl BackendFactory for LibraryFactory {
+impl BackendFactory for LibraryFactory<'_> {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
-        let refuse = |why: String| StartError { what: self.shown.clone(), why };
+        let refuse = |why: String| StartError { what: self.launch.shown.clone(), why };
         let memory = SharedMemory::new().map_err(|e| refuse(format!("no shared memory: {e}")))?;
-        let Started { worker, manifest, exports, float, device } = Worker::start(self, &memory).map_err(refuse)?;
-        let manifest = answer::accepted(&manifest, &exports).map_err(refuse)?;
+        let Started { worker, manifest, exports, float, device } =
+            Worker::start(&self.launch, &memory).map_err(refuse)?;
+        let manifest = answer::accepted(&manifest, &exports, self.names).map_err(refuse)?;
         Ok(Box::new(LibraryBackend {
-            factory: LibraryFactory {
-                shown: self.shown.clone(),
-                path: self.path.clone(),
-                options: self.options.clone(),
-            },
+            launch: self.launch.clone(),
             manifest,
             memory,
             worker: Some(worker),
@@ -89,13 +72,13 @@ impl BackendFactory for LibraryFactory {
     }
 
     fn name(&self) -> &str {
-        &self.shown
+        &self.launch.shown
     }
 }
 
 /// A library in its worker. After a crash or a hang the next call starts a fresh worker.
 struct LibraryBackend {
-    factory: LibraryFactory,
+    launch: Launch,
     manifest: Manifest,
     memory: SharedMemory,
     worker: Option<Worker>,
@@ -113,16 +96,16 @@ struct LibraryBackend {
 impl LibraryBackend {
     /// Sends a request to the worker, to a fresh one if the last is gone.
     fn ask(&mut self, request: &Request) -> Result<Reply, Answer> {
-        self.ask_for(request, self.factory.options.timeout)
+        self.ask_for(request, self.launch.options.timeout)
     }
 
     fn ask_for(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Answer> {
         self.fault = None;
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => match Worker::start(&self.factory, &self.memory) {
+            None => match Worker::start(&self.launch, &self.memory) {
                 Ok(started) => started.worker,
-                Err(why) => return Err(Answer::Died(format!("and could not be started again: {why}"))),
+                Err(why) => return Err(Answer::Died(Death { end: End::NotRestarted { why }, printed: String::new() })),
             },
         };
         let mut fault = None;
@@ -131,8 +114,8 @@ impl LibraryBackend {
         });
         self.fault = fault;
         match answer {
-            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::BadAccess { .. }) => {
-                Err(Answer::Died("and its worker broke the protocol".into()))
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
+                Err(Answer::Died(Death::BROKE_PROTOCOL))
             }
             Ok(reply) => {
                 // A worker whose device failed has ended.
@@ -145,7 +128,7 @@ impl LibraryBackend {
                 self.worker = (!ended).then_some(worker);
                 Ok(reply)
             }
-            Err(Silence::TimedOut(limit)) => Err(Answer::TimedOut(format!("no answer within {limit:?}"))),
+            Err(Silence::TimedOut(limit)) => Err(Answer::TimedOut(limit)),
             Err(Silence::Died(epitaph)) => Err(Answer::Died(epitaph)),
         }
     }
@@ -163,7 +146,7 @@ impl LibraryBackend {
             Err(outcome) => outcome.to_string(),
         };
         Err(StartError {
-            what: self.factory.shown.clone(),
+            what: self.launch.shown.clone(),
             why: format!("no device memory for an arena of {bytes} bytes: {why}"),
         })
     }
@@ -177,7 +160,7 @@ impl Backend for LibraryBackend {
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
         self.reserve(bytes, false)?;
         self.memory.at_least(bytes).map_err(|e| StartError {
-            what: self.factory.shown.clone(),
+            what: self.launch.shown.clone(),
             why: format!("no shared memory of {bytes} bytes: {e}"),
         })
     }
@@ -185,7 +168,7 @@ impl Backend for LibraryBackend {
     fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
         self.reserve(bytes, true)?;
         self.memory.sparse(bytes).map_err(|e| StartError {
-            what: self.factory.shown.clone(),
+            what: self.launch.shown.clone(),
             why: format!("no sparse memory of {bytes} bytes: {e}"),
         })
     }
@@ -225,13 +208,13 @@ impl Backend for LibraryBackend {
         let request = Request::Time { bytes: self.bytes, call: Box::new(call.clone()), timing: timing.clone() };
         // Two calls, three samples and as many copies at least, each of at most the time of a call; and what the samples may
         // take together.
-        let limit = self.factory.options.timeout.saturating_mul(16);
+        let limit = self.launch.options.timeout.saturating_mul(16);
         let limit = limit.saturating_add(Duration::try_from_secs_f64(4.0 * timing.seconds).unwrap_or_default());
         match self.ask_for(&request, limit)? {
             Reply::Timed { result, .. } => result.map_err(|(status, message)| answer::outcome(status, message)),
             _ => {
                 self.worker = None;
-                Err(Answer::Died("and its worker broke the protocol".into()))
+                Err(Answer::Died(Death::BROKE_PROTOCOL))
             }
         }
     }

@@ -1,14 +1,41 @@
 //! The worker as a child process: started, spoken to, buried.
 
 use std::io::{BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::protocol::{Reply, Request, read_frame, write_frame};
 use super::shared::SharedMemory;
-use super::{LibraryFactory, WORKER_COMMAND};
+use crate::backend::{Death, End};
+
+/// The hidden command by which the binary becomes a worker.
+pub const WORKER_COMMAND: &str = "worker";
+
+/// How a library is run.
+#[derive(Debug, Clone)]
+pub struct LibraryOptions {
+    /// The `ropecheck` binary, which is its own worker.
+    pub worker: PathBuf,
+    /// How long loading and opening may take.
+    pub start_timeout: Duration,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
+
+/// What a worker is started with.
+#[derive(Clone)]
+pub(super) struct Launch {
+    /// The library as the user named it.
+    pub(super) shown: String,
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// How it is run.
+    pub(super) options: LibraryOptions,
+}
 
 /// A running worker process.
 pub(super) struct Worker {
@@ -16,6 +43,8 @@ pub(super) struct Worker {
     input: Option<ChildStdin>,
     replies: Receiver<Reply>,
     printed: Arc<Mutex<Vec<u8>>>,
+    /// Reads what it prints, until nobody can print any more.
+    reader: JoinHandle<()>,
 }
 
 /// A worker whose library is open, and what the library says.
@@ -37,7 +66,7 @@ pub(super) enum Silence {
     /// None came in time.
     TimedOut(Duration),
     /// The process ended: how, and the last it printed.
-    Died(String),
+    Died(Death),
 }
 
 /// How much of what a library prints is kept for the report.
@@ -45,14 +74,14 @@ const KEPT_BYTES: usize = 2048;
 
 impl Worker {
     /// Starts a worker and waits until the library is open.
-    pub(super) fn start(factory: &LibraryFactory, memory: &SharedMemory) -> Result<Started, String> {
-        let options = &factory.options;
+    pub(super) fn start(launch: &Launch, memory: &SharedMemory) -> Result<Started, String> {
+        let options = &launch.options;
         let mut child = Command::new(&options.worker)
             .arg(WORKER_COMMAND)
             .arg("--arena")
             .arg(memory.descriptor().to_string())
             .arg("--library")
-            .arg(&factory.path)
+            .arg(&launch.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -73,7 +102,7 @@ impl Worker {
         });
         let printed = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&printed);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut chunk = [0u8; 1024];
             while let Ok(n @ 1..) = errors.read(&mut chunk) {
                 if let Ok(mut kept) = kept.lock() {
@@ -83,20 +112,23 @@ impl Worker {
                 }
             }
         });
-        let mut worker = Worker { child, input, replies, printed };
+        let mut worker = Worker { child, input, replies, printed, reader };
         match worker.replies.recv_timeout(options.start_timeout) {
             Ok(Reply::Open { manifest, exports, float, device }) => {
                 Ok(Started { worker, manifest, exports, float, device })
             }
-            Ok(Reply::Refused { why }) => Err(why),
+            Ok(Reply::Refused { why }) => Err(worker.with_last_words(why)),
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
                 Err("the worker broke the protocol".into())
             }
-            Ok(Reply::BadAccess { .. }) => Err(format!("it died while loading: {}", worker.epitaph())),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout))
+            Ok(Reply::Fault { .. }) | Err(RecvTimeoutError::Disconnected) => {
+                Err(format!("it died while it was loaded, described or opened: {}", worker.epitaph()))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(format!("it died while loading: {}", worker.epitaph())),
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = worker.child.kill();
+                let why = format!("it did not load and open within {:?} (--start-timeout)", options.start_timeout);
+                Err(worker.with_last_words(why))
+            }
         }
     }
 
@@ -113,7 +145,7 @@ impl Worker {
             return Err(Silence::Died(self.epitaph()));
         }
         let mut reply = self.replies.recv_timeout(timeout);
-        if let Ok(Reply::BadAccess { offset, write }) = reply {
+        if let Ok(Reply::Fault { offset, write }) = reply {
             on_fault(offset, write);
             reply = self.replies.recv_timeout(timeout);
         }
@@ -124,7 +156,7 @@ impl Worker {
     }
 
     /// How the process ended, and the last it printed.
-    fn epitaph(&mut self) -> String {
+    fn epitaph(&mut self) -> Death {
         use std::os::unix::process::ExitStatusExt;
         self.input = None;
         // The pipe is closed, so the process is ending or has ended; kill covers a library that closed its descriptors.
@@ -137,16 +169,31 @@ impl Worker {
                 self.child.wait()
             }
         };
-        let how = match status {
+        let end = match status {
             Ok(status) => match (status.signal(), status.code()) {
-                (Some(signal), _) => signal_name(signal),
-                (None, Some(code)) => format!("exit status {code}"),
-                (None, None) => "an unknown end".into(),
+                (Some(number), _) => End::Signal { number },
+                (None, Some(status)) => End::Exit { status },
+                (None, None) => End::Unknown { why: status.to_string() },
             },
-            Err(e) => format!("an unknown end ({e})"),
+            Err(e) => End::Unknown { why: e.to_string() },
         };
-        let printed = self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default();
-        if printed.is_empty() { how } else { format!("{how}; it printed: {printed}") }
+        Death { end, printed: self.last_words() }
+    }
+
+    /// The last that a process printed which prints no more.
+    fn last_words(&self) -> String {
+        // A process that the library started, and that lives on, may hold the pipe open.
+        let limit = Instant::now() + Duration::from_millis(100);
+        while !self.reader.is_finished() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.printed.lock().map(|p| String::from_utf8_lossy(&p).trim().to_owned()).unwrap_or_default()
+    }
+
+    /// An error of a start, and the last that the process printed.
+    fn with_last_words(&self, why: String) -> String {
+        let printed = self.last_words();
+        if printed.is_empty() { why } else { format!("{why}; it printed: {printed}") }
     }
 }
 
@@ -156,18 +203,4 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        15 => "SIGTERM",
-        _ => return format!("signal {signal}"),
-    };
-    format!("signal {signal} ({name})")
 }

@@ -11,10 +11,11 @@ use crate::case::{Alias, Case, Data, Level, Memory, PositionSource};
 use crate::contract::{Contract, ContractTable, Frequency};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::positions::{Layout, Parameters};
+use crate::positions::Layout;
 use crate::rotation::reference::position_of;
 use crate::rotation::{HeadShape, RotationPlan};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::{Pairing, Scheme};
 
 /// How the files are made, for their metadata.

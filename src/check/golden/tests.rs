@@ -5,14 +5,17 @@ use super::*;
 use crate::backend::host::Host;
 use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::call::Call;
+use crate::check::generator::Group;
+use crate::check::schedule::Planned;
 use crate::check::tests::{Mutant, outcome};
 use crate::contract::Frequency;
 use crate::contract::contracts;
 use crate::contract::{PairBound, Types};
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
-use crate::run::Context;
+use crate::run::{Context, Options};
 use crate::spec::Library;
+use crate::spec::model::Pairing;
 
 fn mutant(after: fn(&Call, &mut [u8])) -> Mutant {
     Mutant { host: Host::new(), before: |_, _| {}, after, memory: Vec::new() }
@@ -110,29 +113,16 @@ fn other(change: impl FnOnce(&mut Manifest)) -> Other {
     Other(host, manifest)
 }
 
-/// Verdicts of all golden cases of a group, and the gaps.
-fn verdicts(scheme: &str, library: &Library, backend: &mut dyn Backend) -> (Vec<Verdict>, Vec<String>) {
+/// How all golden cases of a group are judged, and the gaps.
+fn verdicts(scheme: &str, library: &Library, backend: &mut dyn Backend) -> (Vec<Result<Measure, Stop>>, Vec<String>) {
     let contracts = contracts().unwrap();
     let interrupted = AtomicBool::new(false);
     let context = Context { library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
     let manifest = backend.manifest().clone();
-    let scheme = library.get(scheme).unwrap();
-    let generator = Generator {
-        group: crate::check::Group {
-            scheme: scheme.id(),
-            level: Level::Rotate,
-            pairing: crate::spec::model::Pairing::Adjacent,
-            dtype: DType::BF16,
-        },
-        scheme,
-        library,
-        plans: &context.plans,
-        manifest: &manifest,
-        level: manifest.level(Level::Rotate).unwrap(),
-        cases: 1,
-        seed: 1,
-        parameters: &[],
-    };
+    let scheme = library.get(scheme).unwrap().id();
+    let group = Group { scheme, level: Level::Rotate, pairing: Pairing::Adjacent, dtype: DType::BF16 };
+    let options = Options { cases: 1, seed: 1, ..Options::default() };
+    let generator = context.generator(&group, &manifest, &options).unwrap();
     let schedule = GoldenCases.schedule(&generator);
     let judge = |planned: &Planned| GoldenCases.judge(&planned.case, &mut context.harness(backend));
     (schedule.cases.iter().map(judge).collect(), schedule.gaps.into_iter().map(|gap| gap.why).collect())
@@ -150,7 +140,7 @@ fn heads_of_a_manifest_are_used_whatever_their_number_and_width() {
     let (found, gaps) = verdicts("m-rope", &library, &mut wide);
     assert!(gaps.is_empty(), "{gaps:?}");
     for verdict in found {
-        let Verdict::Pass(measure) = verdict else { panic!("{verdict:?}") };
+        let Ok(measure) = verdict else { panic!("{verdict:?}") };
         assert!(measure.elements == 18 * 32 * 64 || measure.elements == 18 * 32 * 128, "{}", measure.elements);
         assert!(measure.notes.is_empty(), "{:?}", measure.notes);
     }
@@ -185,7 +175,7 @@ fn other_contracts_and_rounded_positions_are_judged_by_a_bound_of_their_own_and_
     });
     let (found, _) = verdicts("vrope", &library, &mut loose);
     for verdict in found {
-        let Verdict::Pass(measure) = verdict else { panic!("{verdict:?}") };
+        let Ok(measure) = verdict else { panic!("{verdict:?}") };
         assert_eq!(measure.notes.len(), 1);
         assert!(
             measure.notes[0].contains("fused/table") && measure.notes[0].contains("eager/pow"),
@@ -197,7 +187,7 @@ fn other_contracts_and_rounded_positions_are_judged_by_a_bound_of_their_own_and_
     let mut rounded = other(|m| m.position_dtypes = vec![DType::F32]);
     let (found, _) = verdicts("rope-tie", &library, &mut rounded);
     for verdict in found {
-        let Verdict::Pass(measure) = verdict else { panic!("{verdict:?}") };
+        let Ok(measure) = verdict else { panic!("{verdict:?}") };
         assert!(measure.notes[0].contains("f32 rounds a position"), "{:?}", measure.notes);
     }
 }

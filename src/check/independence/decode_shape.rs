@@ -2,10 +2,13 @@
 
 use super::head_counts::head_counts;
 use crate::case::{Case, Level, PositionSource};
-use crate::check::generator::Generator;
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::Stop;
+use crate::check::generator::{Generator, text};
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Gap, Halt, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct DecodeShape;
 
@@ -20,11 +23,14 @@ impl Check for DecodeShape {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A batch of one token per row, each row at a position of its own, is rotated as any other; with as \
-                        many key as query heads, with groups of heads, and with one key head.",
+            statement: "A batch of one token per row, each row at a position of its own, is rotated as any \
+                        other; with as many key as query heads, with groups of heads, and with one key \
+                        head.",
             formula: "accuracy at tokens = 1, batch = 4, p(b) different for every b",
-            source: "ml-explore/mlx 3494, 3795, 3949: one token and a batch above 1 left all rows but the first unrotated",
-            catches: "the batch taken for the sequence, one position for all rows, kernels chosen by the number of tokens",
+            source: "ml-explore/mlx 3494, 3795, 3949: one token and a batch above 1 left all rows but the \
+                     first unrotated",
+            catches: "the batch taken for the sequence, one position for all rows, kernels chosen by the \
+                      number of tokens",
             cannot_catch: "batches larger than 4, which check accuracy has no case of either",
         }
     }
@@ -34,42 +40,33 @@ impl Check for DecodeShape {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
         let fused = g.group.level == Level::Fused;
-        let why = if !g.manifest.batch_layouts {
-            "the manifest allows no batch of different positions"
-        } else if fused && !g.manifest.token_ranges {
-            "the backend takes no token ranges, so its only single token is at the start"
-        } else {
-            ""
-        };
-        if !why.is_empty() {
-            schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
-            return schedule;
+        if !g.manifest.batch_layouts {
+            return Schedule::nothing("the manifest allows no batch of different positions");
         }
+        if fused && !g.manifest.token_ranges {
+            return Schedule::nothing("the backend takes no token ranges, so its only single token is at the start");
+        }
+        let mut s = Scheduler::new(g, self.id());
         for preset in head_counts(g) {
-            let mut case = g.case(self.id(), layouts(&ROWS), &preset, rng.next_u64());
-            if fused {
-                case.window = Some((LAST, 1));
-            } else {
-                case.layouts = vec![crate::check::generator::text(1); ROWS.len()];
-                case.place = PositionSource::Random { low: 0, high: g.max_position().min(4095) };
-            }
-            schedule.cases.push(Planned { band: "-".into(), case });
+            s.add(layouts(&ROWS), &preset, |case| {
+                if fused {
+                    case.window = Some((LAST, 1));
+                } else {
+                    case.layouts = vec![text(1); ROWS.len()];
+                    case.place = PositionSource::Random { low: 0, high: g.max_position().min(4095) };
+                }
+            });
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, Halt> {
-            if case.batch() < 2 || case.tokens() != 1 {
-                return Err(Halt::not_judged("only a batch of one token per row has this shape"));
-            }
-            let (prepared, outputs) = harness.execute(case)?;
-            Ok(Judge::new(harness, case, &prepared)?.all(&outputs))
-        };
-        run().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        if case.batch() < 2 || case.tokens() != 1 {
+            return Err(Stop::not_judged("only a batch of one token per row has this shape"));
+        }
+        let (prepared, outputs) = harness.execute(case)?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Counts of query and key heads that kernels treat differently.
 
 use crate::check::generator::{Generator, HeadPreset};
-use crate::positions::Parameters;
 use crate::rotation::HeadShape;
+use crate::spec::Parameters;
 
-/// As many key as query heads, groups, one key head, on the first preset of the group. That preset alone if the manifest or
-/// the scheme allows none of them.
+/// As many key as query heads, groups, one key head, on the first preset of the group. That preset alone if
+/// the manifest or the scheme allows none of them.
 pub(in crate::check) fn head_counts(g: &Generator) -> Vec<HeadPreset> {
     let Some(first) = g.heads().into_iter().next() else { return Vec::new() };
     let presets: Vec<HeadPreset> = [(4, 4), (8, 2), (6, 1)]
@@ -16,8 +16,8 @@ pub(in crate::check) fn head_counts(g: &Generator) -> Vec<HeadPreset> {
     if presets.is_empty() { vec![first] } else { presets }
 }
 
-/// Whether the manifest takes these counts, and the scheme has a plan for them that it takes: one map for all heads, unless
-/// it takes one for each.
+/// Whether the manifest takes these counts, and the scheme has a plan for them that it takes: one map for all
+/// heads, unless it takes one for each.
 fn fits(g: &Generator, heads: &HeadPreset) -> bool {
     let allowed = g.manifest.q_heads.allows(i64::from(heads.q_heads));
     if !allowed || !g.manifest.k_heads.allows(i64::from(heads.k_heads)) {

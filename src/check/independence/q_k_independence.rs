@@ -3,10 +3,14 @@
 use super::head_counts::head_counts;
 use super::probe::spoil;
 use crate::case::{Case, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Circumstance, During, Failure, Law, OtherTensor, Scalar, Side, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::slices::{add, layouts, places, while_doing};
-use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler, layouts};
+use crate::check::slices::places;
 
 pub(in crate::check) struct QKIndependence;
 
@@ -17,8 +21,8 @@ impl Check for QKIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Keys stay within their bounds whatever the queries hold, and queries whatever the keys hold; zeros \
-                        become zeros.",
+            statement: "Keys stay within their bounds whatever the queries hold, and queries whatever the \
+                        keys hold; zeros become zeros.",
             formula: "k' within E for any q, q' within E for any k; R 0 = 0",
             source: "derived: rotation acts on q and k alone",
             catches: "q and k in one buffer with the wrong offset, k written over q, an offset that is added",
@@ -31,23 +35,19 @@ impl Check for QKIndependence {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
+        let mut s = Scheduler::new(g, self.id());
         let counts: Vec<_> = head_counts(g).into_iter().filter(|h| h.k_heads > 0).collect();
         if counts.is_empty() {
-            schedule.gaps.push(Gap { band: "-".into(), why: "no case with keys fits the manifest".into() });
+            s.gap(NO_BAND, "no case with keys fits the manifest");
         }
         for preset in counts {
-            for layout in layouts(&["text:1 image:1x2"]) {
-                let case = g.case(self.id(), vec![layout], &preset, rng.next_u64());
-                schedule.cases.push(Planned { band: "-".into(), case });
-            }
+            s.add(layouts(&["text:1 image:1x2"]), &preset, |_| {});
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -60,9 +60,9 @@ fn spoiled(tensor: &Tensor, largest: f64) -> Tensor {
     spoiled
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     if case.k_heads == 0 {
-        return Err(Halt::not_judged("without keys there is nothing to be independent of"));
+        return Err(Stop::not_judged("without keys there is nothing to be independent of"));
     }
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
@@ -71,27 +71,33 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let zeros = |tensor: &Tensor| Tensor::zeros(tensor.shape());
     let (of_q, of_k) = (0..judge.q_heads(), judge.q_heads()..judge.heads());
     let mut measure = Measure::default();
-    for (what, inputs, judged, zero) in [
-        ("keys, while the queries hold NaN and huge numbers", (spoiled(&q, largest), k.clone()), &of_k, None),
-        ("queries, while the keys hold NaN and huge numbers", (q.clone(), spoiled(&k, largest)), &of_q, None),
-        ("keys, while the queries are zero", (zeros(&q), k.clone()), &of_k, Some(&of_q)),
-        ("queries, while the keys are zero", (q.clone(), zeros(&k)), &of_q, Some(&of_k)),
+    for (judged, other, inputs) in [
+        (Side::K, OtherTensor::Spoiled, (spoiled(&q, largest), k.clone())),
+        (Side::Q, OtherTensor::Spoiled, (q.clone(), spoiled(&k, largest))),
+        (Side::K, OtherTensor::Zero, (zeros(&q), k.clone())),
+        (Side::Q, OtherTensor::Zero, (q.clone(), zeros(&k))),
     ] {
         let outputs = harness.run(&prepared, inputs.0, inputs.1)?;
-        for (row, token) in (0..case.batch()).flat_map(|b| (0..judge.tokens()).map(move |t| (b, t))) {
-            for head in judged.clone() {
-                let verdict = judge.row(&outputs, row, token, head, &mut measure);
-                add(&mut measure, while_doing(verdict, || what.to_owned()))?;
-            }
-            for head in zero.cloned().unwrap_or(0..0) {
+        let (ours, theirs) = if judged == Side::Q { (&of_q, &of_k) } else { (&of_k, &of_q) };
+        for (row, token, head) in places([case.batch(), judge.tokens(), judge.heads()]) {
+            if ours.contains(&head) {
+                let what = Circumstance::OtherTensor { judged, other };
+                judge.row(&outputs, (row, token, head), &mut measure).during(what)?;
+            } else if theirs.contains(&head) && other == OtherTensor::Zero {
                 let found = judge.output_row(&outputs, row, token, head);
                 if let Some(channel) = found.iter().position(|v| *v != 0.0) {
-                    let place = judge.place(row, token, head, channel);
-                    return Ok(Verdict::Fail(Failure::new(format!("{place}: {:e}, of input 0", found[channel]))));
+                    let cause = Cause::LawBroken {
+                        law: Box::new(Law::ZeroOfZero),
+                        expected: Scalar(0.0),
+                        observed: Scalar(found[channel]),
+                        error: Scalar(found[channel].abs()),
+                        allowed: Scalar(0.0),
+                    };
+                    return Err(Failure::at(judge.place(Element { row, token, head, channel }), cause).into());
                 }
                 measure.elements += found.len() as u64;
             }
         }
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

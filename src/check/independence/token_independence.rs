@@ -1,10 +1,13 @@
 //! `token-independence`: what other tokens hold changes nothing for a token.
 
-use super::probe::{Of, probe};
+use super::probe::probe;
 use crate::case::{Case, Level, PositionSource};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Rows, Stop};
 use crate::check::generator::Generator;
-use crate::check::slices::layouts;
-use crate::check::{Check, Docs, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct TokenIndependence;
 
@@ -15,11 +18,13 @@ impl Check for TokenIndependence {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A token's output depends on that token alone: with every second token NaN or huge, the others \
-                        stay within their bounds; tokens of equal input and position agree.",
-            formula: "y(t) within E for any x(s), s != t; equal rows within E1 + E2, equal bits only if bit_stable is true",
+            statement: "A token's output depends on that token alone: with every second token NaN or huge, \
+                        the others stay within their bounds; tokens of equal input and position agree.",
+            formula: "y(t) within E for any x(s), s != t; equal rows within E1 + E2, equal bits only if \
+                      bit_stable is true",
             source: "derived: rotation acts on each row alone",
-            catches: "reads of a neighbouring token, tails of vector loops that mix rows, reductions over tokens",
+            catches: "reads of a neighbouring token, tails of vector loops that mix rows, reductions over \
+                      tokens",
             cannot_catch: "a wrong position, which is wrong for every content alike",
         }
     }
@@ -29,23 +34,19 @@ impl Check for TokenIndependence {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let heads = g.heads();
-        let Some(preset) = heads.first() else { return schedule };
-        for layout in layouts(&["text:2 video:2x2x1 text:3"]) {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            schedule.cases.push(Planned { band: "-".into(), case: case.clone() });
-            if g.group.level != Level::Fused {
-                let position = rng.between(1, g.max_position().min(2047));
-                case.place = PositionSource::Random { low: position, high: position };
-                schedule.cases.push(Planned { band: "equal".into(), case });
-            }
+        let mut s = Scheduler::new(g, self.id());
+        let Some(preset) = s.heads().into_iter().next() else { return s.finish() };
+        let mut case = s.case(layouts(&["text:2 video:2x2x1 text:3"]), &preset);
+        s.plan(NO_BAND, case.clone());
+        if g.group.level != Level::Fused {
+            let position = s.rng.between(1, g.max_position().min(2047));
+            case.place = PositionSource::Random { low: position, high: position };
+            s.plan("equal", case);
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness, Of::Tokens).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness, Rows::Tokens)
     }
 }

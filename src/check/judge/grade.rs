@@ -1,88 +1,13 @@
 //! What arithmetic a backend turns out to have: the strictest class whose bound it keeps, and the K that its angles need.
 
-use super::{Harness, Judge};
-use crate::contract::PairRow;
-use crate::contract::{Contract, Precision};
-use crate::contract::{Judgement, PairBound, Types};
+use super::elements::{Element, Judge};
+use super::graded_class::GradedClass;
+use crate::check::measure::{ClassTally, GradeTally, MeasuredK};
+use crate::contract::{Judgement, PairBound, PairRow, Precision};
 use crate::rotation::NO_AXIS;
 
 /// Tokens of each batch row that are graded, one head each: a grade needs examples, not everything.
 const GRADED_TOKENS: usize = 32;
-
-/// One class, held against what a backend wrote.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClassTally {
-    /// Its name.
-    pub class: String,
-    /// Largest error / bound; infinite once an element was outside.
-    pub worst: f64,
-    /// Where.
-    pub place: String,
-    /// Elements.
-    pub elements: u64,
-}
-
-/// The measured K: an angle error in units of the type's rounding, relative to the angle.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct MeasuredK {
-    /// What some element needs at least, if every other error was as large as it may be.
-    pub k: f64,
-    /// What the contract allows there.
-    pub allowed: f64,
-    /// Where.
-    pub place: String,
-}
-
-/// What cases say of the arithmetic that a backend has.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct GradeTally {
-    /// The classes up to the declared one, strictest first.
-    pub classes: Vec<ClassTally>,
-    /// The K that was measured.
-    pub k: MeasuredK,
-}
-
-impl GradeTally {
-    /// Adds what another case says.
-    pub fn merge(&mut self, other: &GradeTally) {
-        for theirs in &other.classes {
-            match self.classes.iter_mut().find(|c| c.class == theirs.class) {
-                Some(ours) => {
-                    ours.elements += theirs.elements;
-                    if theirs.worst > ours.worst {
-                        (ours.worst, ours.place) = (theirs.worst, theirs.place.clone());
-                    }
-                }
-                None => self.classes.push(theirs.clone()),
-            }
-        }
-        if other.k.k > self.k.k {
-            self.k = other.k.clone();
-        }
-    }
-}
-
-/// A class that a backend might keep.
-pub(super) struct GradedClass {
-    contract: Contract,
-    types: Types,
-}
-
-/// The classes from the strictest to the declared one, each with the declared way to frequencies.
-pub(super) fn candidates(harness: &Harness<'_>, declared: &Contract, types: &Types) -> Vec<GradedClass> {
-    let classes = &harness.contracts.classes;
-    let end = classes.iter().position(|c| c.name == declared.class.name).unwrap_or(0);
-    let mut all: Vec<GradedClass> = classes[..end]
-        .iter()
-        .map(|class| {
-            let contract = Contract { class: class.clone(), ..declared.clone() };
-            let types = Types::new(&contract, types.storage);
-            GradedClass { contract, types }
-        })
-        .collect();
-    all.push(GradedClass { contract: declared.clone(), types: *types });
-    all
-}
 
 impl Judge<'_> {
     /// Grades one head of one token.
@@ -100,7 +25,7 @@ impl Judge<'_> {
         tally.classes.resize_with(self.candidates.len(), || ClassTally {
             class: String::new(),
             worst: 0.0,
-            place: String::new(),
+            place: None,
             elements: 0,
         });
         for (candidate, class) in self.candidates.iter().zip(&mut tally.classes) {
@@ -137,7 +62,8 @@ impl Judge<'_> {
                 if k > tally.k.k && k.is_finite() {
                     let allowed = self.angle_error(head, pair, position) / (angle * unit);
                     let (a, b) = self.channels(pair);
-                    let place = self.place(row, token, head, if second { b } else { a });
+                    let channel = if second { b } else { a };
+                    let place = Some(self.place(Element { row, token, head, channel }));
                     tally.k = MeasuredK { k, allowed, place };
                 }
             }
@@ -169,7 +95,8 @@ impl Judge<'_> {
                 if ratio > class.worst {
                     class.worst = ratio;
                     let (a, b) = self.channels(pair);
-                    class.place = self.place(row, token, head, if second { b } else { a });
+                    let channel = if second { b } else { a };
+                    class.place = Some(self.place(Element { row, token, head, channel }));
                     if ratio.is_infinite() {
                         return;
                     }

@@ -1,31 +1,41 @@
 //! Rows of outputs judged: every head of every token, trigonometry once per token.
 
-use super::{Element, ElementFailure, Judge, Measure, observed};
-use crate::check::{Outputs, Verdict};
+use super::elements::{Element, Judge};
+use super::observed::observed;
+use crate::check::failure::Stop;
+use crate::check::harness::Outputs;
+use crate::check::measure::Measure;
 use crate::contract::{PairRow, RowBound, RowTally};
 use crate::spec::model::Pairing;
 
 impl Judge<'_> {
     /// Judges everything.
-    #[must_use]
-    pub fn all(&self, outputs: &Outputs) -> Verdict {
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] at the first element that is out of its bound.
+    pub fn all(&self, outputs: &Outputs) -> Result<Measure, Stop> {
         let mut measure = Measure::default();
         let mut seen = vec![false; self.truth.pairs];
         for row in 0..self.case.batch() {
             for token in 0..self.tokens() {
-                let verdict = self.token(outputs, row, token, 0..self.heads(), &mut measure, Some(&mut seen));
-                if let Verdict::Fail(failure) = verdict {
-                    return Verdict::Fail(failure);
-                }
+                self.token(outputs, row, token, 0..self.heads(), &mut measure, Some(&mut seen))?;
             }
         }
         measure.largest = self.largest_position();
         measure.observed.add(&seen);
-        Verdict::Pass(measure)
+        Ok(measure)
     }
 
-    /// Judges one head of one token.
-    pub fn row(&self, outputs: &Outputs, row: usize, token: usize, head: usize, measure: &mut Measure) -> Verdict {
+    /// Judges one head of one token, and adds to `measure`.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] at the first element that is out of its bound.
+    pub fn row(
+        &self,
+        outputs: &Outputs,
+        (row, token, head): (usize, usize, usize),
+        measure: &mut Measure,
+    ) -> Result<(), Stop> {
         self.token(outputs, row, token, head..head + 1, measure, None)
     }
 
@@ -38,7 +48,7 @@ impl Judge<'_> {
         heads: std::ops::Range<usize>,
         measure: &mut Measure,
         mut seen: Option<&mut [bool]>,
-    ) -> Verdict {
+    ) -> Result<(), Stop> {
         let pairs = self.truth.pairs;
         let mut bounds = RowBound::new(self.types);
         let mut made_for = None;
@@ -53,7 +63,7 @@ impl Judge<'_> {
             let input = self.input_row(outputs, row, token, head);
             let output = self.output_row(outputs, row, token, head);
             if let Some(channel) = self.changed_outside(input, output) {
-                return Verdict::Fail(self.passed_through_changed((row, token, head, channel), input, output));
+                return Err(self.not_preserved(Element { row, token, head, channel }, input, output).into());
             }
             let offset = self.truth.rotary_offset;
             let columns = match self.case.pairing {
@@ -75,13 +85,9 @@ impl Judge<'_> {
             let mut tally = RowTally { ratio: measure.worst, ..RowTally::default() };
             if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
                 let (a, b) = self.channels(miss.pair);
-                let failure = ElementFailure {
-                    element: Element { row, token, head, channel: if miss.second { b } else { a } },
-                    observed: miss.observed,
-                    expected: miss.expected,
-                    allowance: miss.allowance,
-                };
-                return Verdict::Fail(self.explain(&failure, miss.pair));
+                let element = Element { row, token, head, channel: if miss.second { b } else { a } };
+                let values = (miss.expected, miss.observed);
+                return Err(self.out_of_bound(element, miss.pair, values, &miss.allowance).into());
             }
             if let Some(seen) = seen.take() {
                 if !self.candidates.is_empty() {
@@ -100,10 +106,11 @@ impl Judge<'_> {
                 measure.worst = tally.ratio;
                 if let Some((_, pair, second)) = tally.place {
                     let (a, b) = self.channels(pair);
-                    measure.place = self.place(row, token, head, if second { b } else { a });
+                    let channel = if second { b } else { a };
+                    measure.place = Some(self.place(Element { row, token, head, channel }));
                 }
             }
         }
-        Verdict::Pass(Measure::default())
+        Ok(())
     }
 }

@@ -1,32 +1,35 @@
-//! Outputs of one input at positions that differ on some axes: what `axis-locality` and `axis-sensitivity` compare.
+//! Outputs of one input at positions that differ on some axes: what `axis-locality` and `axis-sensitivity`
+//! compare.
 //!
-//! On level rotate the positions of one axis after the other are moved, between calls that are otherwise the same. Where
-//! positions cannot be moved alone (fused, and a cache of cosines and sines), all tokens of one call hold the same input,
-//! and tokens are compared that share some positions and not others.
+//! On level rotate the positions of one axis after the other are moved, between calls that are otherwise the
+//! same. Where positions cannot be moved alone (fused, and a cache of cosines and sines), all tokens of one
+//! call hold the same input, and tokens are compared that share some positions and not others.
 
-use super::pairs::{At, exact_up_to};
+use super::pairs::{At, exact_up_to, trig_is_given};
 use crate::backend::Answer;
 use crate::case::call::Call;
 use crate::case::{Case, Consume, Data, Level, Prepared, Tensor};
-use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Generator, Halt, Harness, Planned, Schedule};
+use crate::check::failure::{AxisMove, Failure, Place, Scalar, Stop};
+use crate::check::generator::Generator;
+use crate::check::harness::{Harness, Outputs};
+use crate::check::judge::{Element, Judge};
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 use crate::contract::Judgement;
 use crate::numeric::Dd;
-use crate::positions::Layout;
 use crate::rotation::NO_AXIS;
 
-/// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow, or nothing is
-/// claimed.
-pub(in crate::check) type Observed = Option<(f64, f64, f64)>;
+/// An output of a token: expected, observed, allowed. `None` where an honest kernel may overflow, or nothing
+/// is claimed.
+pub(in crate::check) type JudgedOutput = Option<(f64, f64, f64)>;
 
 /// One token of one run.
 pub(in crate::check) struct Spot {
     /// Of each axis.
     pub(in crate::check) positions: Vec<Dd>,
     /// Of each head and pair, both outputs.
-    pub(in crate::check) values: Vec<[Observed; 2]>,
-    /// For people.
-    pub(in crate::check) name: String,
+    pub(in crate::check) values: Vec<[JudgedOutput; 2]>,
+    /// Which token of the first batch row it is.
+    pub(in crate::check) token: usize,
 }
 
 /// Everything that was run.
@@ -43,11 +46,12 @@ pub(in crate::check) struct MovedPair<'a> {
     pub(in crate::check) spots: [&'a Spot; 2],
     /// Whether the position on the pair's own axis is the same at both.
     pub(in crate::check) shared: bool,
-    /// Which pair of which head.
+    /// Head; key heads come after query heads.
     pub(in crate::check) head: usize,
+    /// Pair of the head.
     pub(in crate::check) pair: usize,
-    /// First or second output.
-    pub(in crate::check) side: usize,
+    /// First or second output of the pair, from 0.
+    pub(in crate::check) output: usize,
     /// Observed at the two.
     pub(in crate::check) observed: [f64; 2],
     /// How far the exact outputs are apart.
@@ -59,14 +63,23 @@ pub(in crate::check) struct MovedPair<'a> {
 }
 
 impl MovedPair<'_> {
-    /// The positions that differ, such as `h 3 -> 8`.
-    pub(in crate::check) fn moved(&self, axes: &[String]) -> String {
+    /// Where the output is at the first spot.
+    pub(in crate::check) fn place(&self, judge: &Judge) -> Place {
+        let (first, second) = judge.channels(self.pair);
+        let channel = if self.output == 0 { first } else { second };
+        judge.place(Element { row: 0, token: self.spots[0].token, head: self.head, channel })
+    }
+
+    /// The two tokens, the positions that differ between them, and the output at each.
+    pub(in crate::check) fn evidence(&self, judge: &Judge) -> ([Place; 2], Vec<AxisMove>, [Scalar; 2]) {
         let [one, other] = self.spots;
-        let differing = axes.iter().zip(one.positions.iter().zip(&other.positions)).filter(|(_, (p, r))| p != r);
-        differing
-            .map(|(axis, (p, r))| format!("{axis} {} -> {}", p.to_f64(), r.to_f64()))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let positions = judge.axes.iter().zip(one.positions.iter().zip(&other.positions));
+        let moved = positions.filter(|(_, (from, to))| from != to).map(|(axis, (from, to))| AxisMove {
+            axis: axis.clone(),
+            from: Scalar(from.to_f64()),
+            to: Scalar(to.to_f64()),
+        });
+        (self.spots.map(|spot| judge.token_place(0, spot.token)), moved.collect(), self.observed.map(Scalar))
     }
 }
 
@@ -84,7 +97,7 @@ impl Moves {
                 let (head, pair) = (index / pairs.max(1), index % pairs.max(1));
                 let shared = one.shares(other, judge.axis(head, pair));
                 let size: f64 = here.iter().flatten().map(|v| v.0.abs()).sum();
-                for (side, values) in here.iter().zip(there).enumerate() {
+                for (output, values) in here.iter().zip(there).enumerate() {
                     let (Some((e1, o1, a1)), Some((e2, o2, a2))) = values else { continue };
                     // Differences in f64, of numbers that may have 53 bits, round by less than this.
                     let rounding = (e1.abs() + e2.abs()) * 2f64.powi(-50);
@@ -93,7 +106,7 @@ impl Moves {
                         shared,
                         head,
                         pair,
-                        side,
+                        output,
                         observed: [*o1, *o2],
                         expected: (e1 - e2).abs(),
                         allowed: a1 + a2 + rounding,
@@ -116,29 +129,19 @@ impl Spot {
 
 /// One case on the smallest heads, another on the next ones.
 pub(in crate::check) fn schedule(g: &Generator, id: &str, data: Data) -> Schedule {
-    let mut schedule = Schedule::default();
-    let mut gap = |why: &str| schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
-    let heads = g.heads();
-    if super::pairs::trig_is_given(g) {
-        gap("the suite supplies cos and sin, so the backend sees no axis");
-        return schedule;
-    }
-    if heads.is_empty() {
-        gap("no head preset fits the manifest and the scheme");
+    if trig_is_given(g) {
+        return Schedule::nothing("the suite supplies cos and sin, so the backend sees no axis");
     }
     let layout = if moves_alone(g.group.level, g.level.consumes(Consume::CosSinCache)) {
         "text:1 video:2x2x2 text:2"
     } else {
         "text:2 video:3x3x3 text:2"
     };
-    let mut rng = g.rng(id);
-    for preset in heads.iter().take(2) {
-        let Ok(layout) = Layout::parse(layout) else { break };
-        let mut case = g.case(id, vec![layout], preset, rng.next_u64());
-        case.data = data;
-        schedule.cases.push(Planned { band: "-".into(), case });
+    let mut s = Scheduler::new(g, id);
+    for preset in s.heads().iter().take(2) {
+        s.add(layouts(&[layout]), preset, |case| case.data = data);
     }
-    schedule
+    s.finish()
 }
 
 /// Whether the suite can move the positions of one axis and leave everything else.
@@ -147,11 +150,11 @@ fn moves_alone(level: Level, cache: bool) -> bool {
 }
 
 /// Runs a case and its variants.
-pub(in crate::check) fn run(case: &Case, harness: &mut Harness) -> Result<Moves, Halt> {
+pub(in crate::check) fn run(case: &Case, harness: &mut Harness) -> Result<Moves, Stop> {
     let level = harness.backend.manifest().level(case.level);
     let consumes = |what| level.is_some_and(|l| l.consumes(what));
     if consumes(Consume::CosSin) || case.level == Level::Apply {
-        return Err(Halt::not_judged("the suite supplies cos and sin, so the backend sees no axis"));
+        return Err(Stop::not_judged("the suite supplies cos and sin, so the backend sees no axis"));
     }
     let cache = consumes(Consume::CosSinCache);
     let prepared = harness.prepare(case)?;
@@ -164,7 +167,7 @@ pub(in crate::check) fn run(case: &Case, harness: &mut Harness) -> Result<Moves,
 }
 
 /// One axis after the other, a little and by about a radian of its slowest pair.
-fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
+fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Stop> {
     let mut moves = Moves { spots: Vec::new(), compared: Vec::new() };
     let outputs = harness.run(prepared, q.clone(), k.clone())?;
     let judge = Judge::new(harness, case, prepared)?;
@@ -186,7 +189,7 @@ fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tenso
         }
     }
     if moves.compared.is_empty() {
-        return Err(Halt::not_judged("the manifest leaves no room to move positions"));
+        return Err(Stop::not_judged("the manifest leaves no room to move positions"));
     }
     Ok(moves)
 }
@@ -209,7 +212,7 @@ fn shifts(judge: &Judge, axis: usize, most: f64) -> Vec<f64> {
 }
 
 /// All tokens with the input of the first one.
-fn alike(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Halt> {
+fn alike(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Moves, Stop> {
     let outputs = harness.run(prepared, like_the_first(q), like_the_first(k))?;
     let judge = Judge::new(harness, case, prepared)?;
     let spots = spots(&judge, &outputs);
@@ -228,7 +231,7 @@ fn alike(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tensor, k: 
         );
     }
     if compared.is_empty() {
-        return Err(Halt::not_judged("no two tokens of this layout differ on some axes and not on others"));
+        return Err(Stop::not_judged("no two tokens of this layout differ on some axes and not on others"));
     }
     Ok(Moves { spots, compared })
 }
@@ -243,13 +246,13 @@ fn like_the_first(mut tensor: Tensor) -> Tensor {
 }
 
 /// The tokens of the first row.
-fn spots(judge: &Judge, outputs: &crate::check::Outputs) -> Vec<Spot> {
+fn spots(judge: &Judge, outputs: &Outputs) -> Vec<Spot> {
     let position = |token: usize| move |axis: &Vec<Vec<Dd>>| axis.first()?.get(token).copied();
     let mut spots: Vec<Spot> = (0..judge.tokens())
         .map(|token| Spot {
             positions: judge.truth().positions.iter().filter_map(position(token)).collect(),
             values: Vec::with_capacity(judge.heads() * judge.truth().pairs),
-            name: judge.token_name(0, token),
+            token,
         })
         .collect();
     let never = judge.every_pair(|at: At, bound| -> Result<(), std::convert::Infallible> {
@@ -268,18 +271,12 @@ fn spots(judge: &Judge, outputs: &crate::check::Outputs) -> Vec<Spot> {
 }
 
 impl Harness<'_> {
-    /// As `run`, with the positions of one axis in memory replaced by those of the truth.
-    fn run_moved(
-        &mut self,
-        prepared: &Prepared,
-        axis: usize,
-        q: Tensor,
-        k: Tensor,
-    ) -> Result<crate::check::Outputs, Halt> {
+    /// Runs a prepared case with the positions of one axis in memory replaced by those of the truth.
+    fn run_moved(&mut self, prepared: &Prepared, axis: usize, q: Tensor, k: Tensor) -> Result<Outputs, Stop> {
         let (Call::Rotate { positions: view, .. }, Some(truth)) = (&prepared.call, &prepared.truth) else {
-            return Err(Halt::broken("only level rotate is handed positions"));
+            return Err(Stop::broken("only level rotate is handed positions"));
         };
-        let arena = self.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+        let arena = self.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
         prepared.write(arena, &q, &k);
         for (b, row) in truth.positions[axis].iter().enumerate() {
             for (t, position) in row.iter().enumerate() {
@@ -293,7 +290,7 @@ impl Harness<'_> {
         match self.backend.call(&prepared.call) {
             Answer::Ok => {
                 let (q_out, k_out) = prepared.read(self.backend.memory());
-                Ok(crate::check::Outputs { q, k, q_out, k_out })
+                Ok(Outputs { q, k, q_out, k_out })
             }
             outcome => Err(self.failed(prepared, &outcome)),
         }

@@ -1,11 +1,14 @@
 //! `axis-sensitivity`: a pair follows the positions of its own axis.
 
 use super::axis_moves::{run, schedule};
-use super::pairs::failure;
 use crate::case::{Case, Data, Level};
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Harness, MAP_LEVELS, Measure, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 
 pub(in crate::check) struct AxisSensitivity;
 
@@ -16,11 +19,13 @@ impl Check for AxisSensitivity {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Where positions differ on a pair's own axis, its output changes by as much as it must, as far as \
-                        the bounds can tell.",
-            formula: "D = |y(p) - y(r)| > E(p) + E(r): |f(p, x)_i - f(r, x)_i| >= D - E(p) - E(r), x = (1, 0) on every pair",
+            statement: "Where positions differ on a pair's own axis, its output changes by as much as it must, as far \
+                        as the bounds can tell.",
+            formula: "D = |y(p) - y(r)| > E(p) + E(r): |f(p, x)_i - f(r, x)_i| >= D - E(p) - E(r), x = (1, 0) on \
+                      every pair",
             source: "multimodal RoPE (Qwen2-VL, arXiv:2409.12191): each pair belongs to one axis",
-            catches: "pairs that are not turned, or by another axis; axes that are ignored; positions clipped or wrapped",
+            catches: "pairs that are not turned, or by another axis; axes that are ignored; positions clipped or \
+                      wrapped",
             cannot_catch: "changes that are too large (axis-locality, accuracy); pairs too slow to be seen at the \
                            positions that the manifest allows, or on fused at those of a small layout",
         }
@@ -34,40 +39,32 @@ impl Check for AxisSensitivity {
         schedule(g, self.id(), Data::First)
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let moves = run(case, harness)?;
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
-    let found = moves.all(&judge, |c| {
+    moves.all(&judge, |c| {
         if c.shared || c.expected <= c.allowed {
             return Ok(());
         }
         let change = (c.observed[0] - c.observed[1]).abs();
         let missing = c.expected - change;
         if missing > c.allowed || missing.is_nan() {
-            return Err(failure(
-                format!(
-                    "pair {} of head {} changes by {change:e} where it must change by {:e}, give or take {:e}",
-                    c.pair, c.head, c.expected, c.allowed
-                ),
-                vec![
-                    format!("{} and {}: {}", c.spots[0].name, c.spots[1].name, c.moved(&judge.axes)),
-                    format!("output {} is {:e} and {:e}, for the same input", c.side + 1, c.observed[0], c.observed[1]),
-                ],
-            ));
+            let (between, moved, outputs) = c.evidence(&judge);
+            let law = Law::AxisSensitivity { between, moved, outputs, output: c.output };
+            return Err(Failure::at(c.place(&judge), Cause::law(law, c.expected, change, c.allowed)));
         }
         measure.add(missing.max(0.0) / c.allowed);
         Ok(())
-    });
-    match found {
-        Err(failure) => Ok(Verdict::Fail(failure)),
-        Ok(()) if measure.elements == 0 => Err(Halt::not_judged("no change of positions is large enough to be seen")),
-        Ok(()) => Ok(Verdict::Pass(measure)),
+    })?;
+    if measure.elements == 0 {
+        return Err(Stop::not_judged("no change of positions is large enough to be seen"));
     }
+    Ok(measure)
 }

@@ -2,11 +2,16 @@
 
 use super::text_equals_1d::not_stated;
 use crate::case::{Case, Consume, Data, Level};
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::Stop;
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::{Judge, on_one_axis};
-use crate::check::{Check, Docs, Gap, Halt, Harness, MAP_LEVELS, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::numeric::Dd;
-use crate::positions::{Layout, Parameters};
+use crate::positions::{Layout, positions};
+use crate::spec::Parameters;
 use crate::spec::model::Claim;
 
 pub(in crate::check) struct DegeneratesTo1d;
@@ -21,7 +26,8 @@ impl Check for DegeneratesTo1d {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Where every frame is a single cell (H = W = 1), the output is that of 1-D RoPE on the token index.",
+            statement: "Where every frame is a single cell (H = W = 1), the output is that of 1-D RoPE on the token \
+                        index.",
             formula: "H = W = 1: R(p_1, ..., p_n) = R_1d(index)",
             source: "VRoPE (arXiv:2502.11664v1) section 4; the scheme's own statement",
             catches: "frame advances, offsets and axis rules that are wrong even in the simplest video",
@@ -34,52 +40,38 @@ impl Check for DegeneratesTo1d {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
         if let Some(why) = not_stated(g, INVARIANT) {
-            schedule.gaps.push(Gap { band: "-".into(), why });
-            return schedule;
+            return Schedule::nothing(why);
         }
         if g.level.consumes(Consume::CosSin) {
-            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin".into() });
-            return schedule;
+            return Schedule::nothing("the suite supplies cos and sin");
         }
-        let mut rng = g.rng(self.id());
-        if let (Some(preset), Ok(layout)) =
-            (g.heads().first(), Layout::parse("text:3 video:7x1x1 text:2 image:1x1 text:3"))
-        {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            case.data = Data::Mixed;
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:3 video:7x1x1 text:2 image:1x1 text:3"], |case| case.data = Data::Mixed);
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, Halt> {
-            let scheme = harness.scheme(case)?;
-            let single = |l: &Layout| l.segments().iter().all(|s| s.grid().is_none_or(|[_, h, w]| h == 1 && w == 1));
-            if !case.layouts.iter().all(single) {
-                return Err(Halt::broken("degenerates-to-1d needs frames of one cell"));
-            }
-            let claim = scheme.invariants.iter().find(|i| i.id == INVARIANT).map(|i| &i.claim);
-            let Some(Claim::Equals(other)) = claim else {
-                return Err(Halt::broken("the scheme does not say which scheme it degenerates to"));
-            };
-            let other = harness.library.get(other).map_err(|e| Halt::broken(e.to_string()))?;
-            let parameters = Parameters::defaults(other).map_err(|e| Halt::broken(e.to_string()))?;
-            let mut rows = Vec::new();
-            for layout in &case.layouts {
-                let positions = crate::positions::positions(other, &parameters, layout);
-                let positions = positions.map_err(|e| Halt::broken(e.to_string()))?;
-                let start = case.window.map_or(0, |(start, _)| start);
-                let row = (start..start + case.tokens()).map(|t| positions.get(0, t).map_or(Dd::ZERO, |n| n.to_dd()));
-                rows.push(row.collect::<Vec<_>>());
-            }
-            let (mut prepared, outputs) = harness.execute(case)?;
-            on_one_axis(&mut prepared, &rows)?;
-            let judge = Judge::new(harness, case, &prepared)?;
-            Ok(judge.all(&outputs))
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        let scheme = harness.scheme(case)?;
+        let single = |l: &Layout| l.segments().iter().all(|s| s.grid().is_none_or(|[_, h, w]| h == 1 && w == 1));
+        if !case.layouts.iter().all(single) {
+            return Err(Stop::broken("degenerates-to-1d needs frames of one cell"));
+        }
+        let claim = scheme.invariants.iter().find(|i| i.id == INVARIANT).map(|i| &i.claim);
+        let Some(Claim::Equals(other)) = claim else {
+            return Err(Stop::broken("the scheme does not say which scheme it degenerates to"));
         };
-        run().unwrap_or_else(Verdict::from)
+        let other = harness.library.get(other).map_err(Stop::broken)?;
+        let parameters = Parameters::defaults(other).map_err(Stop::broken)?;
+        let start = case.window.map_or(0, |(start, _)| start);
+        let mut rows = Vec::new();
+        for layout in &case.layouts {
+            let positions = positions(other, &parameters, layout).map_err(Stop::broken)?;
+            let row = (start..start + case.tokens()).map(|t| positions.get(0, t).map_or(Dd::ZERO, |n| n.to_dd()));
+            rows.push(row.collect::<Vec<_>>());
+        }
+        let (mut prepared, outputs) = harness.execute(case)?;
+        on_one_axis(&mut prepared, &rows)?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }

@@ -1,10 +1,14 @@
 //! `identity-at-zero`: at position 0 nothing turns.
 
-use super::pairs::{failure, small_cases};
+use super::pairs::small_cases;
 use crate::case::{Case, Data, Level, PositionSource};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Stop};
 use crate::check::generator::{Generator, text};
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 use crate::contract::Judgement;
 use crate::rotation::NO_AXIS;
 
@@ -22,8 +26,8 @@ impl Check for IdentityAtZero {
             source: "cos 0 = 1 and sin 0 = 0 exactly; derived, docs/numerics.md",
             catches: "positions that start at 1, tables shifted by a row, approximations of the cosine that miss 1, a \
                       store that rounds what needs no rounding",
-            cannot_catch: "anything at other positions. Exactness is not asked of contracts with an absolute error of sine \
-                           and cosine (fast): there, and for m other than 1, it is accuracy at one position",
+            cannot_catch: "anything at other positions. Exactness is not asked of contracts with an absolute error of \
+                           sine and cosine (fast): there, and for m other than 1, it is accuracy at one position",
         }
     }
 
@@ -40,12 +44,12 @@ impl Check for IdentityAtZero {
         })
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (prepared, outputs) = harness.execute(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let truth = judge.truth();
@@ -53,7 +57,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     let exact = known && truth.plan.attention_scaling == 1.0;
     let flushed = if judge.types.flushes { case.dtype.min_normal() } else { 0.0 };
     let mut measure = Measure::default();
-    let found = judge.every_pair(|at, bound| {
+    judge.every_pair(|at, bound| {
         let axis = judge.axis(at.head, at.pair);
         let position = judge.position(axis, at.row, at.token);
         if axis != NO_AXIS && (position.hi != 0.0 || position.lo != 0.0) {
@@ -73,25 +77,17 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                 Judgement::Fail => f64::INFINITY,
             };
             if ratio > 1.0 || (exact && !same) {
-                let place = judge.place_of(at, side.channel);
-                let expected = side.expected;
-                let rule = if exact {
-                    "cos 0 = 1 and sin 0 = 0 leave nothing to round".to_owned()
-                } else {
-                    format!("allowed {:.3e}", side.allowance.total())
-                };
-                return Err(failure(
-                    format!("{place}: position 0 must give back {expected:e}, found {:e}", side.observed),
-                    vec![rule],
-                ));
+                // cos 0 = 1 and sin 0 = 0 leave nothing to round.
+                let allowed = if exact { 0.0 } else { side.allowance.total() };
+                let law = Cause::law(Law::IdentityAtZero { exact }, side.expected, side.observed, allowed);
+                return Err(Failure::at(judge.place_of(at, side.channel), law));
             }
             measure.add(if exact { 0.0 } else { ratio });
         }
         Ok(())
-    });
-    match found {
-        Err(failure) => Ok(Verdict::Fail(failure)),
-        Ok(()) if measure.elements == 0 => Err(Halt::not_judged("the scheme puts no token of this text at position 0")),
-        Ok(()) => Ok(Verdict::Pass(measure)),
+    })?;
+    if measure.elements == 0 {
+        return Err(Stop::not_judged("the scheme puts no token of this text at position 0"));
     }
+    Ok(measure)
 }

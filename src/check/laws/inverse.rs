@@ -2,10 +2,17 @@
 
 use super::pairs::{second_call, small_cases};
 use crate::case::{Case, Data, Level};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Gap, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 
 pub(in crate::check) struct Inverse;
+
+/// Why nothing is judged where there is no way back.
+const ONE_DIRECTION: &str = "the manifest offers one direction only";
 
 impl Check for Inverse {
     fn id(&self) -> &'static str {
@@ -14,14 +21,16 @@ impl Check for Inverse {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "The other direction is the transpose: applied to what a call returned, it is the exact turn back \
-                        of just these numbers, and so gives m^2 times the input.",
-            formula: "|f_back(p, y1) - m R(p)^T y1| <= E(p, y1), y1 = f(p, x) as it came out; so f_back(p, f(p, x)) is m^2 x",
+            statement: "The other direction is the transpose: applied to what a call returned, it is the exact turn \
+                        back of just these numbers, and so gives m^2 times the input.",
+            formula: "|f_back(p, y1) - m R(p)^T y1| <= E(p, y1), y1 = f(p, x) as it came out; so f_back(p, f(p, x)) \
+                      is m^2 x",
             source: "the backward pass of RoPE; derived, docs/numerics.md",
             catches: "a backward pass that turns forward, transposes only one of the two products, leaves out the \
                       attention factor or divides by it",
-            cannot_catch: "anything where the manifest offers one direction only: then nothing is run, and that is said. \
-                           Angles that are wrong by less than the bound, or alike in both directions where the bound is wide",
+            cannot_catch: "anything where the manifest offers one direction only: then nothing is run, and that is \
+                           said. Angles that are wrong by less than the bound, or alike in both directions where the \
+                           bound is wide",
         }
     }
 
@@ -31,21 +40,17 @@ impl Check for Inverse {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         if !both(&g.manifest.directions) {
-            let why = "the manifest offers one direction only".into();
-            return Schedule { cases: Vec::new(), gaps: vec![Gap { band: "-".into(), why }] };
+            return Schedule::nothing(ONE_DIRECTION);
         }
         small_cases(g, self.id(), Data::Mixed, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut probe = || {
-            if !both(&harness.backend.manifest().directions) {
-                return Err(Halt::not_judged("the manifest offers one direction only"));
-            }
-            let back = Case { direction: -case.direction, ..case.clone() };
-            second_call(harness, case, &back, 0, "turned back, from the outputs of the first call")
-        };
-        probe().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        if !both(&harness.backend.manifest().directions) {
+            return Err(Stop::not_judged(ONE_DIRECTION));
+        }
+        let back = Case { direction: -case.direction, ..case.clone() };
+        second_call(harness, case, &back, 0, Circumstance::TurnedBack)
     }
 }
 

@@ -1,10 +1,14 @@
 //! `linearity`: inputs times a power of two give outputs times that power of two, bit for bit.
 
-use super::pairs::{At, failure, small_cases};
+use super::pairs::small_cases;
 use crate::case::{Case, Data, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Scalar, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Harness, Measure, Outputs, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Rng};
 
@@ -17,15 +21,15 @@ impl Check for Linearity {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Inputs times plus or minus a power of two give exactly the outputs times that, wherever nothing \
-                        comes near the ends of a type's range.",
+            statement: "Inputs times plus or minus a power of two give exactly the outputs times that, wherever \
+                        nothing comes near the ends of a type's range.",
             formula: "f(p, s x) = s f(p, x) for s = 2^k and -2^k, element by element, every bit (signs of zero aside)",
             source: "rounding to nearest commutes with powers of two; derived, docs/numerics.md",
             catches: "values clipped, kept in fixed point or taken through a type of smaller range (f16 inside a bf16 \
                       kernel), something added to the output, dependence on the size or sign of the input",
             cannot_catch: "wrong angles, tables and pairings: any linear map is linear, and so is one that truncates. \
-                           Elements whose products or results may leave the normal range are not judged, nor are backends \
-                           that answer the same call with other bits, or say so (bit_stable: false)",
+                           Elements whose products or results may leave the normal range are not judged, nor are \
+                           backends that answer the same call with other bits, or say so (bit_stable: false)",
         }
     }
 
@@ -37,12 +41,13 @@ impl Check for Linearity {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-/// Two factors, one that enlarges and one that shrinks, one of them negative: far for types that have the room.
+/// Two factors, one that enlarges and one that shrinks, one of them negative: far for types that have the
+/// room.
 fn factors(case: &Case) -> [f64; 2] {
     let mut rng = Rng::new(case.seed).fork(3);
     let far = if case.dtype == DType::F16 { (2, 10) } else { (18, 60) };
@@ -75,8 +80,8 @@ impl ResidueRange {
     }
 }
 
-/// Whether every value that an honest kernel can meet on the way to both outputs of a pair stays normal, as it is and
-/// times `factor`. Kernels that apply `m` at the end meet the values without it.
+/// Whether every value that an honest kernel can meet on the way to both outputs of a pair stays normal, as
+/// it is and times `factor`. Kernels that apply `m` at the end meet the values without it.
 fn stays_normal(
     types: &Types,
     m: f64,
@@ -91,7 +96,8 @@ fn stays_normal(
     let arithmetic = types.arithmetic.map(ResidueRange::of);
     let arithmetic_holds =
         |low, high| arithmetic.as_ref().is_none_or(|range: &ResidueRange| range.holds(low, high, factor));
-    // Inputs are numbers of the storage type, times the factor too; times m they are what a kernel may compute first.
+    // Inputs are numbers of the storage type, times the factor too; times m they are what a kernel may
+    // compute first.
     let input = |x: f64| {
         let (low, high) = (x * scales[0], x * scales[1]);
         x == 0.0 || (storage.holds(low, high, factor) && arithmetic_holds(low, high))
@@ -116,23 +122,23 @@ fn same(one: &Outputs, other: &Outputs) -> bool {
     bits(&one.q_out) == bits(&other.q_out) && bits(&one.k_out) == bits(&other.k_out)
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     if harness.backend.manifest().bit_stable == Some(false) {
-        return Err(Halt::not_judged("the manifest says that bits may differ (bit_stable: false)"));
+        return Err(Stop::not_judged("the manifest says that bits may differ (bit_stable: false)"));
     }
     let (q, k) = Harness::inputs(case, &prepared);
     let plain = harness.run(&prepared, q.clone(), k.clone())?;
     let again = harness.run(&prepared, q.clone(), k.clone())?;
     if !same(&plain, &again) {
-        return Err(Halt::not_judged("the same call gives other bits when it is repeated"));
+        return Err(Stop::not_judged("the same call gives other bits when it is repeated"));
     }
     let m = judge.truth().plan.attention_scaling;
     let mut measure = Measure::default();
     for factor in factors(case) {
         let scaled = harness.run(&prepared, times(&q, factor), times(&k, factor))?;
-        let found = judge.every_pair(|at: At, bound| {
+        judge.every_pair(|at, bound| {
             let inputs = judge.inputs_of(&plain, at);
             let sides = judge.sides(&plain, at, bound);
             let totals = sides.map(|s| (s.expected, s.allowance.total()));
@@ -146,25 +152,19 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
             for (side, found) in sides.into_iter().zip([first, second]) {
                 let expected = side.observed * factor;
                 if found != expected {
-                    let place = judge.place_of(at, side.channel);
-                    return Err(failure(
-                        format!("{place}: inputs times {factor:e} give {found:e}, not {expected:e}"),
-                        vec![
-                            format!("without the factor: {:e} from ({:e}, {:e})", side.observed, inputs.0, inputs.1),
-                            "every rounding commutes with a power of two here, so the bits must be the same".to_owned(),
-                        ],
-                    ));
+                    let (plain, input) = (Scalar(side.observed), [inputs.0, inputs.1].map(Scalar));
+                    let law = Law::PowerOfTwo { factor: Scalar(factor), plain, input };
+                    // Every rounding commutes with a power of two here, so the bits must be the same.
+                    let cause = Cause::law(law, expected, found, 0.0);
+                    return Err(Failure::at(judge.place_of(at, side.channel), cause));
                 }
                 measure.add(0.0);
             }
             Ok(())
-        });
-        if let Err(failure) = found {
-            return Ok(Verdict::Fail(failure));
-        }
+        })?;
     }
     if measure.elements == 0 {
-        return Err(Halt::not_judged("every element may leave the normal range of its type"));
+        return Err(Stop::not_judged("every element may leave the normal range of its type"));
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

@@ -1,16 +1,20 @@
 //! `pair-norm`: a pair keeps its length, whatever its angle. Sees what the angle's own error hides far out.
 
-use super::pairs::{exact_up_to, failure, small_cases};
+use super::pairs::{exact_up_to, small_cases};
 use crate::case::{Case, Data, Level, PositionSource};
-use crate::check::generator::Generator;
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Scalar, Stop};
+use crate::check::generator::{Generator, text};
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
-
+use crate::check::measure::Measure;
+use crate::check::schedule::{Planned, Schedule};
 use crate::contract::Judgement;
 
 pub(in crate::check) struct PairNorm;
 
-/// Relative error of two sums of two squares in f64, and of the reference's own cos^2 + sin^2, many times over.
+/// Relative error of two sums of two squares in f64, and of the reference's own cos^2 + sin^2, many times
+/// over.
 const EVALUATION: f64 = 1.0 / (1u64 << 47) as f64;
 
 impl Check for PairNorm {
@@ -21,7 +25,8 @@ impl Check for PairNorm {
     fn docs(&self) -> Docs {
         Docs {
             statement: "Each output pair is m times as long as its input pair, up to the roundings behind the angle.",
-            formula: "|y^2 + y'^2 - m^2 (a^2 + b^2)| <= 2|y|F + F^2 + 2|y'|F' + F'^2, F the bound without its angle part",
+            formula: "|y^2 + y'^2 - m^2 (a^2 + b^2)| <= 2|y|F + F^2 + 2|y'|F' + F'^2, F the bound without its angle \
+                      part",
             source: "rotations keep lengths; derived, docs/numerics.md",
             catches: "sines and cosines that are no pair any more: bad range reduction at large angles, where accuracy \
                       sees nothing; a missing attention factor; one of two products left out; mixed pairs",
@@ -39,7 +44,7 @@ impl Check for PairNorm {
             && let Some(heads) = g.heads().first()
         {
             // Far out: fast pairs have lost their angle there, and only the length is left to judge.
-            let mut case = g.case(self.id(), vec![crate::check::generator::text(6)], heads, g.rng("far").next_u64());
+            let mut case = g.case(self.id(), vec![text(6)], heads, g.rng("far").next_u64());
             let high = exact_up_to(case.position_dtype, g.max_position());
             case.place = PositionSource::Random { low: high / 2, high };
             schedule.cases.push(Planned { band: "far".into(), case });
@@ -47,18 +52,17 @@ impl Check for PairNorm {
         schedule
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (prepared, outputs) = harness.execute(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
-
     let mut measure = Measure::default();
     let mut beyond = 0u64;
-    let found = judge.every_pair(|at, bound| {
+    judge.every_pair(|at, bound| {
         if bound.beyond_limit {
             beyond += 2;
             return Ok(());
@@ -83,32 +87,23 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
             + EVALUATION * (expected + observed);
         let error = (observed - expected).abs();
         if error > allowed || error.is_nan() {
+            let law = Law::PairNorm {
+                input: [a, b].map(Scalar),
+                output: sides.map(|s| Scalar(s.observed)),
+                attention_scaling: Scalar(judge.truth().plan.attention_scaling),
+            };
             let place = judge.place_of(at, sides[0].channel);
-            return Err(failure(
-                format!("{place}: the pair's squared length is {observed:.9e}, expected {expected:.9e}"),
-                vec![
-                    format!("error {error:.3e}, allowed {allowed:.3e} without any error of the angle"),
-                    format!(
-                        "in ({a:e}, {b:e}), out ({:e}, {:e}), m = {}",
-                        sides[0].observed,
-                        sides[1].observed,
-                        judge.truth().plan.attention_scaling
-                    ),
-                ],
-            ));
+            return Err(Failure::at(place, Cause::law(law, expected, observed, allowed)));
         }
         if allowed < expected {
             measure.add(error / allowed);
         }
         Ok(())
-    });
-    if let Err(failure) = found {
-        return Ok(Verdict::Fail(failure));
-    }
+    })?;
     if measure.elements == 0 {
         let why = if beyond > 0 { judge.limit_note() } else { "no pair is longer than its bound".to_owned() };
-        return Err(Halt::not_judged(why));
+        return Err(Stop::not_judged(why));
     }
     judge.count_beyond(&mut measure, beyond);
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

@@ -1,13 +1,16 @@
-//! What the laws of rotation and the special values share: small cases, the same sequence further on, and single pairs with
-//! the bounds of their two outputs.
+//! What the laws of rotation and the special values share: small cases, the same sequence further on, and
+//! single pairs with the bounds of their two outputs.
 
-use crate::case::{Case, Consume, Data, Level, PositionSource, Prepared, Tensor};
+use crate::case::{Case, Consume, Data, Level, PositionSource, Tensor};
+use crate::check::failure::{Circumstance, During, Place, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Halt, Harness, Outputs, Planned, Schedule, Verdict};
+use crate::check::harness::{Harness, Outputs};
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler};
+use crate::check::slices::pushed_back;
 use crate::contract::{Allowance, Judgement, PairBound};
 use crate::numeric::{DType, Rng};
-use crate::positions::{Layout, Segment};
 
 /// Two cases on small heads: a plain one, and one with other memory, aliasing, direction and position type.
 pub(in crate::check) fn small_cases(
@@ -16,31 +19,30 @@ pub(in crate::check) fn small_cases(
     data: Data,
     mut shape: impl FnMut(&mut Case, &mut Rng),
 ) -> Schedule {
-    let mut schedule = Schedule::default();
-    let heads = g.heads();
-    if heads.is_empty() {
-        schedule.gaps.push(Gap { band: "-".into(), why: "no head preset fits the manifest and the scheme".into() });
-    }
-    let mut rng = g.rng(id);
+    let mut s = Scheduler::new(g, id);
+    let heads = s.heads();
     for (index, preset) in (0u32..).zip(heads.iter().cycle().take(2.min(2 * heads.len()))) {
-        let mut case = g.case(id, vec![g.layout(&mut rng)], preset, rng.next_u64());
+        let layout = g.layout(&mut s.rng);
+        let mut case = s.case(vec![layout], preset);
         case.data = data;
         if index > 0 {
-            g.vary(&mut case, index, &mut rng);
+            g.vary(&mut case, index, &mut s.rng);
         }
-        shape(&mut case, &mut rng);
-        schedule.cases.push(Planned { band: "-".into(), case });
+        shape(&mut case, &mut s.rng);
+        s.plan(NO_BAND, case);
     }
-    schedule
+    s.finish()
 }
 
-/// Whether the suite hands over cosines and sines on this level, so that no axis and no position is the backend's own.
+/// Whether the suite hands over cosines and sines on this level, so that no axis and no position is the
+/// backend's own.
 pub(in crate::check) fn trig_is_given(g: &Generator) -> bool {
     g.group.level == Level::Apply || g.level.consumes(Consume::CosSin)
 }
 
-/// The same tokens `by` further on, by moved positions or by a longer first text; also the number of tokens in front.
-pub(in crate::check) fn further(case: &Case, by: u32) -> Result<(Case, usize), Halt> {
+/// The tokens of a case `by` further on: by moved positions, or on level fused by a longer first text. Also
+/// the number of tokens in front of them.
+pub(in crate::check) fn further(case: &Case, by: u32) -> Result<(Case, usize), Stop> {
     let mut later = case.clone();
     if case.level != Level::Fused {
         let by = i64::from(by);
@@ -49,42 +51,17 @@ pub(in crate::check) fn further(case: &Case, by: u32) -> Result<(Case, usize), H
             PositionSource::Random { low, high } => {
                 PositionSource::Random { low: low.saturating_add(by), high: high.saturating_add(by) }
             }
-            _ => return Err(Halt::broken("this check moves positions, which must be those of a layout or any")),
+            _ => return Err(Stop::broken("this check moves positions, which must be those of a layout or any")),
         };
         return Ok((later, 0));
     }
     if case.window.is_some() {
-        return Err(Halt::broken("this check needs the whole sequence"));
+        return Err(Stop::broken("this check needs the whole sequence"));
     }
     for layout in &mut later.layouts {
-        let mut segments = layout.segments().to_vec();
-        match segments.first_mut() {
-            Some(Segment::Text(n)) => *n = n.saturating_add(by),
-            _ => segments.insert(0, Segment::Text(by)),
-        }
-        *layout = Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))?;
+        *layout = pushed_back(layout, by)?;
     }
     Ok((later, by as usize))
-}
-
-/// That the manifest allows the tokens of a case that was made longer. (Positions are looked at when it is prepared.)
-fn allowed(harness: &Harness, prepared: &Prepared) -> Result<(), Halt> {
-    let tokens = prepared.call.qk().map_or(0, |qk| qk.tokens);
-    if i64::try_from(tokens).is_ok_and(|n| n > harness.backend.manifest().max_tokens) {
-        return Err(Halt::not_judged(format!("{tokens} tokens are more than the manifest's max_tokens")));
-    }
-    Ok(())
-}
-
-/// Says in front of a failure what it is about.
-pub(in crate::check) fn about(verdict: Verdict, what: &str) -> Verdict {
-    match verdict {
-        Verdict::Fail(mut failure) => {
-            failure.summary = format!("{what}: {}", failure.summary);
-            Verdict::Fail(failure)
-        }
-        other => other,
-    }
 }
 
 /// A second call on what a first one returned, judged by itself.
@@ -93,18 +70,17 @@ pub(in crate::check) fn second_call(
     case: &Case,
     second: &Case,
     before: usize,
-    what: &str,
-) -> Result<Verdict, Halt> {
+    what: Circumstance,
+) -> Result<Measure, Stop> {
     let (first, then) = (harness.prepare(case)?, harness.prepare(second)?);
-    allowed(harness, &then)?;
     let (q, k) = Harness::inputs(case, &first);
     let there = harness.run(&first, q, k)?;
     if !there.q_out.values().iter().any(|v| v.is_finite()) {
-        return Err(Halt::not_judged("the first call returned no finite number to go on with"));
+        return Err(Stop::not_judged("the first call returned no finite number to go on with"));
     }
     let outputs = harness.run(&then, there.q_out.pushed_back(before), there.k_out.pushed_back(before))?;
     let judge = Judge::new(harness, second, &then)?;
-    Ok(about(judge.all(&outputs), what))
+    judge.all(&outputs).during(what)
 }
 
 /// Where a pair is.
@@ -173,9 +149,9 @@ impl Judge<'_> {
         [side(false, channels.0, y, z, first), side(true, channels.1, z, y, second)]
     }
 
-    /// Names an output of a pair for people.
-    pub(in crate::check) fn place_of(&self, at: At, channel: usize) -> String {
-        self.place(at.row, at.token, at.head, channel)
+    /// Where an output of a pair is.
+    pub(in crate::check) fn place_of(&self, at: At, channel: usize) -> Place {
+        self.place(Element { row: at.row, token: at.token, head: at.head, channel })
     }
 }
 
@@ -192,11 +168,6 @@ pub(in crate::check) fn change_pairs(
             change(row, a, b);
         }
     }
-}
-
-/// A failure with details.
-pub(in crate::check) fn failure(summary: String, details: Vec<String>) -> Box<Failure> {
-    Box::new(Failure { summary, details, lost_backend: false })
 }
 
 /// `most`, or the largest number up to which the position type holds every integer, and at most 2^31.

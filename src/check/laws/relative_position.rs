@@ -1,12 +1,16 @@
-//! `relative-position`: the inner product of a rotated query and key depends on the difference of their positions alone.
+//! `relative-position`: the inner product of a rotated query and key depends on the difference of their
+//! positions alone.
 
-use crate::case::{Case, Consume, Level, PositionSource, Prepared};
+use super::pairs::further;
+use crate::case::{Case, Consume, Level, Prepared};
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::{
-    Check, Docs, Failure, Gap, Halt, Harness, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Verdict,
-};
-use crate::positions::{Layout, Segment};
+use crate::check::harness::{Harness, Outputs};
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
+use crate::numeric::Dd;
 
 pub(in crate::check) struct RelativePosition;
 
@@ -20,11 +24,13 @@ impl Check for RelativePosition {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Moving every position by the same amount on every axis leaves the inner product of each rotated \
-                        query pair with each rotated key pair as it was.",
-            formula: "<R(p_q) q, R(p_k) k> = <R(p_q + s) q, R(p_k + s) k> per pair, within the bounds of the four outputs",
+            statement: "Moving every position by the same amount on every axis leaves the inner product of each \
+                        rotated query pair with each rotated key pair as it was.",
+            formula: "<R(p_q) q, R(p_k) k> = <R(p_q + s) q, R(p_k + s) k> per pair, within the bounds of the four \
+                      outputs",
             source: "RoFormer (arXiv:2104.09864) section 3.2.1",
-            catches: "query and key turned by different positions or frequencies, angles that lose precision as they grow",
+            catches: "query and key turned by different positions or frequencies, angles that lose precision as they \
+                      grow",
             cannot_catch: "a base, an axis map or an offset that is wrong for query and key alike",
         }
     }
@@ -34,54 +40,32 @@ impl Check for RelativePosition {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let heads: Vec<_> = g.heads().into_iter().filter(|h| h.k_heads > 0).collect();
+        let mut s = Scheduler::new(g, self.id());
+        let heads: Vec<_> = s.heads().into_iter().filter(|h| h.k_heads > 0).collect();
+        if heads.is_empty() {
+            return Schedule::nothing("the backend takes no keys");
+        }
         // Rows of a rounded table are no exact rotations, so the two products may honestly differ by more.
-        let supplied = g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache);
-        if supplied || heads.is_empty() {
-            let why = if heads.is_empty() { "the backend takes no keys" } else { "the suite supplies cos and sin" };
-            schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
-            return schedule;
+        if g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache) {
+            return Schedule::nothing("the suite supplies cos and sin");
         }
-        let mut rng = g.rng(self.id());
-        for index in 0..g.cases.max(1) {
-            let preset = &heads[index as usize % heads.len()];
-            let case = g.case(self.id(), vec![g.layout(&mut rng)], preset, rng.next_u64());
-            schedule.cases.push(Planned { band: "-".into(), case });
+        for (_, preset) in (0..g.cases.max(1)).zip(heads.iter().cycle()) {
+            let layout = g.layout(&mut s.rng);
+            s.add(vec![layout], preset, |_| {});
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-/// The same tokens, further on: by moved positions on level rotate, by a longer first text on level fused. Also the number
-/// of tokens in front of them.
-fn moved(case: &Case) -> Result<(Case, usize), Halt> {
-    let mut later = case.clone();
-    if case.level == Level::Rotate {
-        let PositionSource::Layout { shift } = case.place else {
-            return Err(Halt::broken("relative-position needs positions from a layout"));
-        };
-        later.place = PositionSource::Layout { shift: shift + i64::from(SHIFT) };
-        return Ok((later, 0));
-    }
-    let mut segments = case.layouts.first().map(|l| l.segments().to_vec()).unwrap_or_default();
-    match segments.first_mut() {
-        Some(Segment::Text(n)) => *n += SHIFT,
-        _ => segments.insert(0, Segment::Text(SHIFT)),
-    }
-    later.layouts = vec![Layout::new(segments).map_err(|e| Halt::broken(e.to_string()))?];
-    Ok((later, SHIFT as usize))
-}
-
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     if case.k_heads == 0 {
-        return Err(Halt::not_judged("without keys there is no inner product"));
+        return Err(Stop::not_judged("without keys there is no inner product"));
     }
-    let (later, before) = moved(case)?;
+    let (later, before) = further(case, SHIFT)?;
     let (near, far) = (harness.prepare(case)?, harness.prepare(&later)?);
     same_differences(&near, &far, before)?;
     let (q, k) = Harness::inputs(case, &near);
@@ -106,29 +90,26 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                 let (error, allowed) = ((first.value - second.value).abs(), first.error + second.error);
                 measure.add(error / allowed);
                 if error > allowed || error.is_nan() || allowed.is_nan() {
-                    let mut failure = Failure::new(format!(
-                        "query token {i} and key token {j}, pair {pair}: the inner product changes by {error:e} when all \
-                         positions move by {SHIFT}, allowed {allowed:e}"
-                    ));
-                    failure.details.push(format!("{:e} before, {:e} after", first.value, second.value));
-                    return Ok(Verdict::Fail(failure));
+                    let law = Law::RelativePosition { query_token: i, key_token: j, shift: SHIFT };
+                    let place = judge.place(Element { row: 0, token: i, head, channel: judge.channels(pair).0 });
+                    return Err(Failure::at(place, Cause::law(law, first.value, second.value, allowed)).into());
                 }
             }
         }
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }
 
 /// That the scheme itself moves these tokens by one amount on every axis: otherwise nothing follows.
-fn same_differences(near: &Prepared, far: &Prepared, before: usize) -> Result<(), Halt> {
-    let (Some(near), Some(far)) = (&near.truth, &far.truth) else { return Err(Halt::broken("no tensors")) };
+fn same_differences(near: &Prepared, far: &Prepared, before: usize) -> Result<(), Stop> {
+    let (Some(near), Some(far)) = (&near.truth, &far.truth) else { return Err(Stop::broken("no tensors")) };
     let moved = near.positions.iter().zip(&far.positions).all(|(near, far)| {
         let pairs = || near[0].iter().zip(&far[0][before..]);
-        let by = |(a, b): (&crate::numeric::Dd, &crate::numeric::Dd)| b.plus(-*a).to_f64();
+        let by = |(a, b): (&Dd, &Dd)| b.plus(-*a).to_f64();
         let first = pairs().next().map(by);
         pairs().all(|p| Some(by(p)) == first)
     });
-    if moved { Ok(()) } else { Err(Halt::not_judged("the scheme does not move these tokens by one amount")) }
+    if moved { Ok(()) } else { Err(Stop::not_judged("the scheme does not move these tokens by one amount")) }
 }
 
 struct Dot {
@@ -138,9 +119,9 @@ struct Dot {
 
 /// Inner product of one pair of a query row and a key row, and how far it may be from the exact one.
 ///
-/// With outputs u + du, v + dv and |du| <= E_u: |<u + du, v + dv> - <u, v>| <= sum |u||dv| + |v||du| + |du||dv|, taken at the
-/// observed values (which adds |du||dv| once more), plus 2^-51 of the absolute sum for evaluating it in f64. `None` where the contract claims
-/// nothing of one of them.
+/// With outputs u + du, v + dv and |du| <= E_u: |<u + du, v + dv> - <u, v>| <= sum |u||dv| + |v||du| +
+/// |du||dv|, taken at the observed values (which adds |du||dv| once more), plus 2^-51 of the absolute sum for
+/// evaluating it in f64. `None` where the contract claims nothing of one of them.
 fn dot(judge: &Judge, outputs: &Outputs, query: (usize, usize), key: (usize, usize), pair: usize) -> Option<Dot> {
     let u = judge.observed_with_bounds(outputs, 0, query.0, query.1, pair)?;
     let v = judge.observed_with_bounds(outputs, 0, key.0, key.1, pair)?;

@@ -1,9 +1,13 @@
 //! `text-equals-1d`: on text alone, a scheme that says so is 1-D RoPE.
 
 use crate::case::{Case, Consume, Data, Level, PositionSource};
-use crate::check::generator::{Generator, text};
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::Stop;
+use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::{Judge, on_one_axis};
-use crate::check::{Check, Docs, Gap, Halt, Harness, MAP_LEVELS, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::numeric::Dd;
 use crate::spec::model;
 
@@ -19,8 +23,8 @@ impl Check for TextEquals1d {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "On text alone every pair turns with the token's index, whatever its axis: the output is that of \
-                        1-D RoPE with the same frequencies.",
+            statement: "On text alone every pair turns with the token's index, whatever its axis: the output is that \
+                        of 1-D RoPE with the same frequencies.",
             formula: "axis_of_pair[i] does not matter where all axes are equal: R(p, ..., p) = R_1d(p)",
             source: "Qwen2-VL (arXiv:2409.12191) section 2.1; the scheme's own statement",
             catches: "an axis that is dropped, offset or counted differently on text; the most common reports of all",
@@ -33,39 +37,28 @@ impl Check for TextEquals1d {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
         if let Some(why) = not_stated(g, INVARIANT) {
-            schedule.gaps.push(Gap { band: "-".into(), why });
-            return schedule;
+            return Schedule::nothing(why);
         }
         if g.level.consumes(Consume::CosSin) {
-            schedule.gaps.push(Gap { band: "-".into(), why: "the suite supplies cos and sin".into() });
-            return schedule;
+            return Schedule::nothing("the suite supplies cos and sin");
         }
-        let mut rng = g.rng(self.id());
-        if let Some(preset) = g.heads().first() {
-            let mut case = g.case(self.id(), vec![text(40)], preset, rng.next_u64());
-            case.data = Data::Mixed;
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:40"], |case| case.data = Data::Mixed);
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, Halt> {
-            if case.layouts.iter().any(|l| !l.is_text_only()) || !case.place.is_layout() {
-                return Err(Halt::broken("text-equals-1d needs a layout of text alone"));
-            }
-            let (mut prepared, outputs) = harness.execute(case)?;
-            let start = case.window.map_or(0, |(start, _)| start);
-            let shift = if let PositionSource::Layout { shift } = case.place { shift } else { 0 };
-            // The index itself, not the scheme's formula for it.
-            let index: Vec<Dd> = (0..case.tokens()).map(|t| Dd::from_f64((start + t) as f64 + shift as f64)).collect();
-            on_one_axis(&mut prepared, &vec![index; case.batch()])?;
-            let judge = Judge::new(harness, case, &prepared)?;
-            Ok(judge.all(&outputs))
-        };
-        run().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        if case.layouts.iter().any(|l| !l.is_text_only()) || !case.place.is_layout() {
+            return Err(Stop::broken("text-equals-1d needs a layout of text alone"));
+        }
+        let (mut prepared, outputs) = harness.execute(case)?;
+        let start = case.window.map_or(0, |(start, _)| start);
+        let shift = if let PositionSource::Layout { shift } = case.place { shift } else { 0 };
+        // The index itself, not the scheme's formula for it.
+        let index: Vec<Dd> = (0..case.tokens()).map(|t| Dd::from_f64((start + t) as f64 + shift as f64)).collect();
+        on_one_axis(&mut prepared, &vec![index; case.batch()])?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
 

@@ -1,47 +1,40 @@
 //! What the checks of memory share: plain cases in every kind of memory, and runs whose memory is looked at.
 
 use crate::case::{Alias, Case, Change, Level, Memory, Part, PositionSource, Prepared, Tensor};
-use crate::check::generator::{Generator, HeadPreset};
+use crate::check::failure::{Cause, Circumstance, During, Stop};
+use crate::check::generator::{Generator, HeadPreset, text};
+use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::Judge;
-use crate::check::{Failure, Gap, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::positions::Layout;
 
 /// A few tokens of every kind, twice: enough for every stride to matter.
 const LAYOUT: &str = "text:2 video:1x2x2 text:1";
 
-/// Cases of a check in these kinds of memory, each in every way of aliasing that is both offered and asked for.
+/// Cases of a check in these kinds of memory, each with every aliasing that is both offered and asked for.
 pub(in crate::check) fn schedule(id: &str, g: &Generator, memories: &[Memory], aliases: &[Alias]) -> Schedule {
-    let mut schedule = Schedule::default();
-    let presets = match g.group.level {
-        Level::Positions => {
-            vec![HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() }]
-        }
-        _ => g.heads(),
-    };
+    let mut s = Scheduler::new(g, id);
     let offered: Vec<Alias> = match g.group.level {
         Level::Positions => vec![Alias::Out],
         _ => aliases.iter().copied().filter(|a| g.manifest.alias.contains(a)).collect(),
     };
-    if presets.is_empty() {
-        return gap("no head preset fits the manifest and the scheme");
+    let heads = s.heads();
+    if !heads.is_empty() && offered.is_empty() {
+        return Schedule::nothing("the manifest offers no such aliasing");
     }
-    if offered.is_empty() {
-        return gap("the manifest offers no such aliasing");
+    let Ok(layout) = Layout::parse(LAYOUT) else { return s.finish() };
+    let ways = memories.iter().flat_map(|m| offered.iter().map(move |a| (*m, *a)));
+    for ((memory, alias), preset) in ways.zip(heads.iter().take(2).cycle()) {
+        s.add(vec![layout.clone(); 2], preset, |case| (case.memory, case.alias) = (memory, alias));
     }
-    let Ok(layout) = Layout::parse(LAYOUT) else { return schedule };
-    let mut rng = g.rng(id);
-    for (index, (memory, alias)) in memories.iter().flat_map(|m| offered.iter().map(move |a| (*m, *a))).enumerate() {
-        let preset = &presets[index % presets.len().min(2)];
-        let mut case = g.case(id, vec![layout.clone(); 2], preset, rng.next_u64());
-        (case.memory, case.alias) = (memory, alias);
-        schedule.cases.push(Planned { band: "-".into(), case });
-    }
-    schedule
+    s.finish()
 }
 
-/// A schedule of nothing, and why.
-pub(in crate::check) fn gap(why: impl Into<String>) -> Schedule {
-    Schedule { cases: Vec::new(), gaps: vec![Gap { band: "-".into(), why: why.into() }] }
+/// Gives a case other heads.
+pub(in crate::check) fn give_heads(case: &mut Case, heads: &HeadPreset) {
+    (case.q_heads, case.k_heads, case.head_dim, case.rotary) =
+        (heads.q_heads, heads.k_heads, heads.head_dim, heads.rotary);
 }
 
 /// The smallest heads that the manifest and the scheme allow: where the number of rows is what matters.
@@ -69,15 +62,12 @@ pub(in crate::check) struct Watched {
 }
 
 impl Watched {
-    /// The failing verdict if something of this kind changed.
-    pub(in crate::check) fn changed(&self, part: Part) -> Option<Verdict> {
-        let change = self.changes.iter().find(|c| c.part == part)?;
-        let what = match part {
-            Part::Input => "an input was changed",
-            Part::Gap => "a gap between elements was written",
-            Part::Outside => "memory outside of every buffer was written",
-        };
-        Some(Verdict::Fail(Failure::new(format!("{what}: {}", change.place))))
+    /// That nothing of this kind changed.
+    pub(in crate::check) fn unchanged(&self, part: Part) -> Result<(), Stop> {
+        match self.changes.iter().find(|change| change.part == part) {
+            Some(change) => Err(Stop::of_call(Cause::MemoryWritten { part, at: change.place })),
+            None => Ok(()),
+        }
     }
 }
 
@@ -87,7 +77,7 @@ pub(in crate::check) fn watched(
     prepared: &mut Prepared,
     (q, k): (Tensor, Tensor),
     poison: u8,
-) -> Result<Watched, Halt> {
+) -> Result<Watched, Stop> {
     prepared.poison = poison;
     let before = prepared.image(&q, &k);
     let outputs = harness.run(prepared, q, k)?;
@@ -97,20 +87,18 @@ pub(in crate::check) fn watched(
     Ok(Watched { outputs, bits, changes: prepared.changes(before, after) })
 }
 
-/// That the backend is right on this case in plain memory: otherwise nothing about memory follows from a wrong result.
-pub(in crate::check) fn sound(harness: &mut Harness, case: &Case) -> Result<(), Halt> {
+/// That the backend is right on this case in plain memory; where it is not, nothing about memory follows.
+pub(in crate::check) fn sound(harness: &mut Harness, case: &Case) -> Result<(), Stop> {
     let alias = if harness.backend.manifest().alias.contains(&Alias::Out) { Alias::Out } else { Alias::In };
     let plain = Case { memory: Memory::Packed, alias, ..case.clone() };
     let (prepared, outputs) = harness.execute(&plain)?;
-    match Judge::new(harness, &plain, &prepared)?.all(&outputs) {
-        Verdict::Pass(_) => Ok(()),
-        _ => Err(Halt::not_judged("the result is wrong in plain memory already; see the other checks")),
-    }
+    let judged = Judge::new(harness, &plain, &prepared)?.all(&outputs).map(drop);
+    judged.map_err(|_| Stop::not_judged("the result is wrong in plain memory already; see the other checks"))
 }
 
-/// The same with few tokens and positions of no account.
+/// The case with few tokens, at the positions of their layout.
 pub(in crate::check) fn few(case: &Case) -> Case {
-    let layouts = vec![crate::check::generator::text(6)];
+    let layouts = vec![text(6)];
     Case { layouts, window: None, place: PositionSource::Layout { shift: 0 }, ..case.clone() }
 }
 
@@ -120,17 +108,9 @@ pub(in crate::check) fn blame(
     case: &Case,
     prepared: &Prepared,
     outputs: &Outputs,
-    what: &str,
-) -> Result<Measure, Halt> {
-    match Judge::new(harness, case, prepared)?.all(outputs) {
-        Verdict::Pass(measure) => Ok(measure),
-        Verdict::Fail(mut failure) => {
-            failure.summary = format!("{what}: {}", failure.summary);
-            Err(Halt::fail(failure))
-        }
-        Verdict::NotJudged(why) => Err(Halt::not_judged(why)),
-        Verdict::Broken(why) => Err(Halt::broken(why)),
-    }
+    what: Circumstance,
+) -> Result<Measure, Stop> {
+    Judge::new(harness, case, prepared)?.all(outputs).during(what)
 }
 
 #[cfg(test)]

@@ -4,8 +4,12 @@ use super::common::schedule;
 use crate::backend::Answer;
 use crate::case::call::{Call, QkView};
 use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Prepared};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Cause, EmptyOf, Stop};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 
 pub(in crate::check) struct Empty;
 
@@ -16,8 +20,8 @@ impl Check for Empty {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A call without tokens, or without batch rows, does nothing: it returns OK, or says that it does not \
-                        take such calls, and writes nowhere.",
+            statement: "A call without tokens, or without batch rows, does nothing: it returns OK, or says \
+                        that it does not take such calls, and writes nowhere.",
             formula: "tokens = 0 or batch = 0: status OK, UNSUPPORTED or BAD_ARGUMENT; every byte as it was",
             source: "EricLBuehler/mistral.rs rotary.cu: num_tokens of 0 gives an invalid grid, silently",
             catches: "divisions by a count, loops that run once too often, launches of empty grids",
@@ -35,31 +39,24 @@ impl Check for Empty {
         schedule
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-/// What a call is made without.
-#[derive(Clone, Copy)]
-enum Without {
-    Tokens,
-    Rows,
-}
-
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let full = harness.prepare(case)?;
     let (q, k) = Harness::inputs(case, &full);
     // To a backend that answers no call at all an empty one proves nothing.
     harness.call(&full, &q, &k)?;
-    for (what, without) in [("without tokens", Without::Tokens), ("without rows", Without::Rows)] {
+    for without in [EmptyOf::Tokens, EmptyOf::Rows] {
         let mut prepared = full.clone();
         prepared.poison = FLOAT_POISON;
         // The buffers stay as large as they were, and are written as before: only the call changes.
         let before = prepared.image(&q, &k);
         let call = emptied(&prepared, without);
         let outcome = {
-            let arena = harness.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+            let arena = harness.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
             arena.copy_from_slice(&before);
             harness.backend.guard(&[]);
             harness.backend.call(&call)
@@ -70,21 +67,22 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
         }
         prepared.call = call;
         if let Some(change) = prepared.changes(before, harness.backend.memory()).first() {
-            return Ok(Verdict::Fail(Failure::new(format!("a call {what} wrote {}", full.place_of(change.at)))));
+            // The emptied call has no elements to name.
+            return Err(Stop::of_call(Cause::EmptyCallWrote { without, at: full.place_of(change.at) }));
         }
     }
-    Ok(Verdict::Pass(Measure { elements: 2, ..Measure::default() }))
+    Ok(Measure::of(2))
 }
 
-fn emptied(prepared: &Prepared, without: Without) -> Call {
+fn emptied(prepared: &Prepared, without: EmptyOf) -> Call {
     let mut call = prepared.call.clone();
     let shrink = |qk: &mut QkView| {
         let dimension = match without {
-            Without::Tokens => {
+            EmptyOf::Tokens => {
                 qk.tokens = 0;
                 1
             }
-            Without::Rows => {
+            EmptyOf::Rows => {
                 qk.batch = 0;
                 0
             }
@@ -107,9 +105,9 @@ fn emptied(prepared: &Prepared, without: Without) -> Call {
     call
 }
 
-fn empty_layouts<T>(layouts: &mut Vec<Vec<T>>, without: Without) {
+fn empty_layouts<T>(layouts: &mut Vec<Vec<T>>, without: EmptyOf) {
     match without {
-        Without::Tokens => layouts.iter_mut().for_each(Vec::clear),
-        Without::Rows => layouts.clear(),
+        EmptyOf::Tokens => layouts.iter_mut().for_each(Vec::clear),
+        EmptyOf::Rows => layouts.clear(),
     }
 }

@@ -1,9 +1,13 @@
 //! `far-strides`: rows so far apart that their offsets do not fit in 32 bits.
 
-use super::common::{blame, gap, sound, tiny};
+use super::common::{blame, sound, tiny};
 use crate::case::{Case, Level, Memory, Strides};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
-use crate::check::{Check, Docs, Halt, Harness, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct FarStrides;
 
@@ -18,10 +22,12 @@ impl Check for FarStrides {
     fn docs(&self) -> Docs {
         Docs {
             statement: "Rows that lie more than 2^31 elements apart are rotated as rightly as neighbours.",
-            formula: "|y' - y| <= E with strides of batch, then of tokens, above 2^31: offsets of 0, 2^31 and 2^32 elements",
+            formula: "|y' - y| <= E with strides of batch, then of tokens, above 2^31: offsets of 0, 2^31 \
+                      and 2^32 elements",
             source: "linkedin/Liger-Kernel 803, 1335: 32-bit products",
             catches: "offsets of 32 bits, with or without a sign, in elements or in bytes",
-            cannot_catch: "offsets of heads and channels; products of sizes that overflow while every stride is small",
+            cannot_catch: "offsets of heads and channels; products of sizes that overflow while every stride \
+                           is small",
         }
     }
 
@@ -35,39 +41,39 @@ impl Check for FarStrides {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         if g.manifest.strides == Strides::Packed {
-            return gap("the manifest offers packed tensors only");
+            return Schedule::nothing("the manifest offers packed tensors only");
         }
         if g.manifest.max_offset < REACH {
-            return gap(format!("the manifest's max_offset is {}", g.manifest.max_offset));
+            return Schedule::nothing(format!("the manifest's max_offset is {}", g.manifest.max_offset));
         }
-        let Some(preset) = tiny(g) else { return gap("no small heads fit the manifest and the scheme") };
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
+        let Some(heads) = tiny(g) else {
+            return Schedule::nothing("no small heads fit the manifest and the scheme");
+        };
+        let mut s = Scheduler::new(g, self.id());
         for (band, memory, layouts) in
             [("batch", Memory::FarRows, vec![text(2); 3]), ("tokens", Memory::FarTokens, vec![text(3)])]
         {
-            let mut case = g.case(self.id(), layouts, &preset, rng.next_u64());
-            case.memory = memory;
-            schedule.cases.push(Planned { band: band.into(), case });
+            let case = s.case(layouts, &heads);
+            s.plan(band, Case { memory, ..case });
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let rows = match case.memory {
         Memory::FarRows => case.batch() as u64,
         Memory::FarTokens => case.tokens(),
         _ => 0,
     };
     if rows < 2 {
-        return Err(Halt::not_judged("no two rows of this case are far apart"));
+        return Err(Stop::not_judged("no two rows of this case are far apart"));
     }
     sound(harness, case)?;
     let (prepared, outputs) = harness.execute(case)?;
-    Ok(Verdict::Pass(blame(harness, case, &prepared, &outputs, "with rows 2^31 elements apart")?))
+    blame(harness, case, &prepared, &outputs, Circumstance::FarRows)
 }

@@ -1,9 +1,14 @@
 //! `guards`: nothing outside of the buffers is read or written.
 
 use super::common::{Watched, blame, schedule, sound, watched};
-use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part};
+use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Prepared};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Cause, Circumstance, Stop, Surroundings};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
+use crate::check::slices::claims_bits;
 
 pub(in crate::check) struct Guards;
 
@@ -14,15 +19,17 @@ impl Check for Guards {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "No byte outside of a buffer is written, none before its first or after its last element is needed \
-                        to be there, and none has an influence on the result.",
-            formula: "with a page without access at the end, then at the start, of every buffer: no fault; every canary as \
-                      it was; results within their bounds whatever the canaries are",
-            source: "sgl-project/sglang PR 30123, ModelTC/LightLLM 1459, sgl-project/sglang 35096: padded lanes past the row",
+            statement: "No byte outside of a buffer is written, none before its first or after its last \
+                        element is needed to be there, and none has an influence on the result.",
+            formula: "with a page without access at the end, then at the start, of every buffer: no fault; \
+                      every canary as it was; results within their bounds whatever the canaries are",
+            source: "sgl-project/sglang PR 30123, ModelTC/LightLLM 1459, sgl-project/sglang 35096: padded \
+                     lanes past the row",
             catches: "reads and writes that miss a buffer by one element or more, on either side",
-            cannot_catch: "a miss inside the slack that the manifest's alignment leaves, if it is only read and changes \
-                           nothing; layouts, segments and names, which are not in guarded memory; reads by a backend that \
-                           runs in ropecheck's own process, unless they change a result",
+            cannot_catch: "a miss inside the slack that the manifest's alignment leaves, if it is only read \
+                           and changes nothing; layouts, segments and names, which are not in guarded \
+                           memory; reads by a backend that runs in ropecheck's own process, unless they \
+                           change a result",
         }
     }
 
@@ -38,65 +45,62 @@ impl Check for Guards {
         schedule(self.id(), g, &[Memory::GuardEnd, Memory::GuardStart], &[Alias::Out, Alias::In])
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     if !matches!(case.memory, Memory::GuardEnd | Memory::GuardStart) {
-        return Err(Halt::not_judged("the memory of this case has no guards"));
+        return Err(Stop::not_judged("the memory of this case has no guards"));
     }
     let mut prepared = harness.prepare(case)?;
     let inputs = Harness::inputs(case, &prepared);
     let first = watched(harness, &mut prepared, inputs.clone(), FLOAT_POISON)?;
     let second = watched(harness, &mut prepared, inputs, HUGE_POISON)?;
     for run in [&first, &second] {
-        if let Some(failure) = run.changed(Part::Outside) {
-            return Ok(failure);
-        }
+        run.unchanged(Part::Outside)?;
     }
     let mut measure = if case.level == Level::Positions {
         if first.bits != second.bits {
-            return Err(differ("positions"));
+            return Err(differ(Surroundings::Positions));
         }
-        Measure { elements: (first.bits.len() / case.position_dtype.size()) as u64, ..Measure::default() }
+        Measure::of((first.bits.len() / case.position_dtype.size()) as u64)
     } else {
         compare(case, harness, &prepared, &first, &second)?
     };
     if !harness.backend.has_guards() {
-        measure.notes.push("reads outside of buffers are not seen: the backend runs without guard pages".into());
+        measure.note("reads outside of buffers are not seen: the backend runs without guard pages".into());
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }
 
-fn differ(what: &str) -> Halt {
-    Halt::fail(Failure::new(format!("{what} depend on what lies outside of the buffers")))
+fn differ(what: Surroundings) -> Stop {
+    Stop::of_call(Cause::DependsOnSurroundings { what })
 }
 
 fn compare(
     case: &Case,
     harness: &mut Harness,
-    prepared: &crate::case::Prepared,
+    prepared: &Prepared,
     first: &Watched,
     second: &Watched,
-) -> Result<Measure, Halt> {
-    if first.bits != second.bits && harness.backend.manifest().bit_stable == Some(true) {
-        return Err(differ("bits of the result, which the manifest calls stable,"));
+) -> Result<Measure, Stop> {
+    if first.bits != second.bits && claims_bits(harness) {
+        return Err(differ(Surroundings::StableBits));
     }
-    let what = "with other bytes around the buffers";
-    let results = [first, second].map(|run| blame(harness, case, prepared, &run.outputs, what));
-    match results {
+    let what = Circumstance::OtherSurroundings;
+    match [first, second].map(|run| blame(harness, case, prepared, &run.outputs, what)) {
         [Ok(measure), Ok(_)] => Ok(measure),
         // Equal and wrong is not about memory.
         [Err(_), Err(_)] if first.bits == second.bits => {
-            Err(Halt::not_judged("the result is wrong whatever lies around the buffers; see the other checks"))
+            Err(Stop::not_judged("the result is wrong whatever lies around the buffers; see the other checks"))
         }
-        [Err(halt), Err(_)] => {
+        [Err(stop), Err(_)] => {
             sound(harness, case)?;
-            Err(halt)
+            Err(stop)
         }
         // Right with some bytes around, wrong with others: so the others were used.
-        [Err(halt), Ok(_)] | [Ok(_), Err(halt)] => Err(halt),
+        [Err(stop), Ok(_)] | [Ok(_), Err(stop)] => Err(stop),
     }
 }

@@ -2,8 +2,12 @@
 
 use super::common::{schedule, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, Level, Memory, Part};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::Stop;
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 
 pub(in crate::check) struct InputsUntouched;
 
@@ -14,8 +18,10 @@ impl Check for InputsUntouched {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A call changes no input: neither q and k, unless it is in place, nor positions or any table.",
-            formula: "bytes before = bytes after, for q, k, positions, axis_of_pair, inv_freq, sections, cos, sin, cache",
+            statement: "A call changes no input: neither q and k, unless it is in place, nor positions or \
+                        any table.",
+            formula: "bytes before = bytes after, for q, k, positions, axis_of_pair, inv_freq, sections, \
+                      cos, sin, cache",
             source: "unslothai/unsloth 5001, NVIDIA/Megatron-LM PR 5412",
             catches: "kernels that scale, convert or advance in their inputs; outputs on the wrong tensor",
             cannot_catch: "changes that are undone before the call returns",
@@ -34,20 +40,16 @@ impl Check for InputsUntouched {
         schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In])
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let mut prepared = harness.prepare(case)?;
     let inputs = Harness::inputs(case, &prepared);
-    let run = watched(harness, &mut prepared, inputs, FLOAT_POISON)?;
-    if let Some(failure) = run.changed(Part::Input) {
-        return Ok(failure);
-    }
+    watched(harness, &mut prepared, inputs, FLOAT_POISON)?.unchanged(Part::Input)?;
     let given = prepared.buffers.iter().filter(|b| case.alias == Alias::Out || !matches!(b.name, "q" | "k"));
     let given = given.filter(|b| !matches!(b.name, "q_out" | "k_out"));
-    let elements = given.map(|b| (b.bytes / b.element.max(1)) as u64).sum();
-    Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
+    Ok(Measure::of(given.map(|b| (b.bytes / b.element.max(1)) as u64).sum()))
 }

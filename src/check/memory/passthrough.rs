@@ -1,10 +1,15 @@
 //! `passthrough`: channels outside the rotary width are copied, whatever they hold.
 
-use super::common::{gap, schedule, sound};
+use super::common::{give_heads, schedule, sound};
 use crate::case::{Alias, Case, Level, Memory, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
+use crate::check::slices::places;
 use crate::numeric::DType;
 
 pub(in crate::check) struct Passthrough;
@@ -16,12 +21,12 @@ impl Check for Passthrough {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Channels outside the rotary width come back bit by bit: finite numbers, both zeros and infinities as \
-                        they were, NaN as some NaN; and they reach no rotated channel.",
+            statement: "Channels outside the rotary width come back bit by bit: finite numbers, both zeros \
+                        and infinities as they were, NaN as some NaN; and they reach no rotated channel.",
             formula: "y'_d = x_d for d outside [rotary_offset, rotary_offset + rotary_dim)",
             source: "vllm-project/vllm PR 43676: rotary_dim not passed on; include/ropecheck.h",
-            catches: "a tail that is left out, rotated by angle 0 with a rounding, masked by a product with 0, scaled or \
-                      flushed",
+            catches: "a tail that is left out, rotated by angle 0 with a rounding, masked by a product with \
+                      0, scaled or flushed",
             cannot_catch: "the payload of a NaN; subnormals, where the contract may flush them",
         }
     }
@@ -32,21 +37,19 @@ impl Check for Passthrough {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         if !g.manifest.partial_rotary {
-            return gap("the manifest rotates every channel");
+            return Schedule::nothing("the manifest rotates every channel");
         }
         let mut schedule = schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In]);
         let heads = g.heads();
         let partial: Vec<_> = heads.iter().filter(|h| h.rotary.is_some()).collect();
         for (planned, preset) in schedule.cases.iter_mut().zip(partial.iter().cycle()) {
-            let case = &mut planned.case;
-            (case.q_heads, case.k_heads) = (preset.q_heads, preset.k_heads);
-            (case.head_dim, case.rotary) = (preset.head_dim, preset.rotary);
+            give_heads(&mut planned.case, preset);
         }
         schedule
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -64,23 +67,21 @@ fn special(dtype: DType, flushes: bool) -> Vec<f64> {
 fn fill(tensor: &mut Tensor, tail: &[usize], values: &[f64]) {
     let [batch, tokens, heads, _] = tensor.shape();
     let mut next = values.iter().cycle();
-    for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
-        for h in 0..heads {
-            let row = tensor.row_mut(b, t, h);
-            for (channel, value) in tail.iter().zip(&mut next) {
-                row[*channel] = *value;
-            }
+    for (b, t, h) in places([batch, tokens, heads]) {
+        let row = tensor.row_mut(b, t, h);
+        for (channel, value) in tail.iter().zip(&mut next) {
+            row[*channel] = *value;
         }
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
-    let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
+    let Some(truth) = &prepared.truth else { return Err(Stop::broken("this level has no tensors")) };
     let rotated = truth.rotary_offset..truth.rotary_offset + truth.rotary_dim;
     let tail: Vec<usize> = (0..case.head_dim as usize).filter(|d| !rotated.contains(d)).collect();
     if tail.is_empty() {
-        return Err(Halt::not_judged("every channel is rotated"));
+        return Err(Stop::not_judged("every channel is rotated"));
     }
     let values = special(case.dtype, harness.contract(case)?.class.flushes);
     let (mut q, mut k) = Harness::inputs(case, &prepared);
@@ -88,30 +89,20 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     fill(&mut k, &tail, &values);
     let outputs = harness.run(&prepared, q, k)?;
     let judge = Judge::new(harness, case, &prepared)?;
-    let mut elements = 0;
-    for (name, input, output) in [("q_out", &outputs.q, &outputs.q_out), ("k_out", &outputs.k, &outputs.k_out)] {
-        let [batch, tokens, heads, _] = input.shape();
-        for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
-            for h in 0..heads {
-                let (x, y) = (input.row(b, t, h), output.row(b, t, h));
-                // As f64 every value of the storage types keeps its bits apart from the payload of a NaN.
-                let changed =
-                    |d: &&usize| x[**d].to_bits() != y[**d].to_bits() && !(x[**d].is_nan() && y[**d].is_nan());
-                if let Some(d) = tail.iter().find(changed) {
-                    return Ok(Verdict::Fail(Failure::new(format!(
-                        "row {b}, token {t}, head {h}, channel {d} of {name}: outside the rotary width, must stay {:e}, \
-                         came back as {:e}",
-                        x[*d], y[*d]
-                    ))));
-                }
-                elements += tail.len() as u64;
-            }
+    let mut measure = Measure::default();
+    for (row, token, head) in places([case.batch(), judge.tokens(), judge.heads()]) {
+        let x = judge.input_row(&outputs, row, token, head);
+        let y = judge.output_row(&outputs, row, token, head);
+        // As f64 every value of the storage types keeps its bits apart from the payload of a NaN.
+        let changed = |d: &usize| x[*d].to_bits() != y[*d].to_bits() && !(x[*d].is_nan() && y[*d].is_nan());
+        if let Some(channel) = tail.iter().copied().find(changed) {
+            return Err(judge.not_preserved(Element { row, token, head, channel }, x, y).into());
         }
+        measure.elements += tail.len() as u64;
     }
-    if let Verdict::Fail(mut failure) = judge.all(&outputs) {
+    if let Err(stop) = judge.all(&outputs) {
         sound(harness, case)?;
-        failure.summary = format!("with special values outside the rotary width: {}", failure.summary);
-        return Ok(Verdict::Fail(failure));
+        return Err(stop.during(Circumstance::SpecialValuesOutside));
     }
-    Ok(Verdict::Pass(Measure { elements, ..Measure::default() }))
+    Ok(measure)
 }

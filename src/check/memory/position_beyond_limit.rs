@@ -1,10 +1,14 @@
 //! `position-beyond-limit`: a position above the manifest's limit is computed rightly or refused.
 
-use super::common::{blame, few, gap, sound, tiny};
+use super::common::{blame, few, sound, tiny};
 use crate::backend::Answer;
 use crate::case::{Case, Consume, Level, PositionSource};
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
-use crate::check::{Check, Docs, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::check::harness::{Harness, Outputs};
+use crate::check::measure::Measure;
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler};
 use crate::numeric::DType;
 use crate::positions::{Layout, Segment};
 
@@ -20,31 +24,33 @@ impl Check for PositionBeyondLimit {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A position above max_position is computed rightly, or refused; it never crashes and never gives a \
-                        wrong result with status OK.",
-            formula: "max_position < p <= max_position + 64: |y' - y| <= E, or status UNSUPPORTED or BAD_ARGUMENT",
-            source: "vllm-project/vllm 9965 and PR 47407, sgl-project/sglang PR 10788: caches read past the last row",
+            statement: "A position above max_position is computed rightly, or refused; it never crashes and \
+                        never gives a wrong result with status OK.",
+            formula: "max_position < p <= max_position + 64: |y' - y| <= E, or status UNSUPPORTED or \
+                      BAD_ARGUMENT",
+            source: "vllm-project/vllm 9965 and PR 47407, sgl-project/sglang PR 10788: caches read past the \
+                     last row",
             catches: "tables read out of bounds, clamped and wrapped positions",
-            cannot_catch: "pairs so fast that the bound of this position allows every angle; limits that no offered type of \
-                           positions can exceed",
+            cannot_catch: "pairs so fast that the bound of this position allows every angle; limits that no \
+                           offered type of positions can exceed",
         }
     }
 
     fn levels(&self) -> &'static [Level] {
-        crate::check::MAP_LEVELS
+        MAP_LEVELS
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let Some(preset) = tiny(g).and_then(|t| g.heads().first().cloned().or(Some(t))) else {
-            return gap("no head preset fits the manifest and the scheme");
+        let mut s = Scheduler::new(g, self.id());
+        let Some(tiny) = tiny(g) else {
+            return Schedule::nothing("no head preset fits the manifest and the scheme");
         };
         let limit = g.max_position();
         let beyond = limit.saturating_add(64);
-        let seed = g.rng(self.id()).next_u64();
-        let mut case = g.case(self.id(), vec![text(TOKENS)], &preset, seed);
+        let mut case = s.case(vec![text(TOKENS)], s.heads().first().unwrap_or(&tiny));
         if g.group.level == Level::Rotate {
             if !g.level.consumes(Consume::Positions) || g.level.consumes(Consume::CosSinCache) {
-                return gap("the suite supplies cos and sin for every position it asks for");
+                return Schedule::nothing("the suite supplies cos and sin for every position it asks for");
             }
             // Positions are handed over as integers here, whatever the scheme's are.
             let holds = |d: &DType| match d {
@@ -53,7 +59,9 @@ impl Check for PositionBeyondLimit {
                 _ => beyond <= 1 << 53,
             };
             let Some(dtype) = g.manifest.position_dtypes.iter().copied().find(holds) else {
-                return gap(format!("no offered type of positions holds more than max_position, {limit}"));
+                return Schedule::nothing(format!(
+                    "no offered type of positions holds more than max_position, {limit}"
+                ));
             };
             case.position_dtype = dtype;
             case.place = PositionSource::Random { low: limit + 1, high: beyond };
@@ -61,21 +69,20 @@ impl Check for PositionBeyondLimit {
             let length = u32::try_from(limit + 1 + i64::from(TOKENS)).ok();
             let Some(length) = length.filter(|n| i64::from(*n) <= g.manifest.max_tokens && g.manifest.token_ranges)
             else {
-                return gap("the sequence would have more tokens than the manifest takes");
+                return Schedule::nothing("the sequence would have more tokens than the manifest takes");
             };
             let Ok(layout) = Layout::new(vec![Segment::Text(length)]) else {
-                return gap(format!("no layout has {length} tokens of text"));
+                return Schedule::nothing(format!("no layout has {length} tokens of text"));
             };
             case.layouts = vec![layout];
             case.window = Some((u64::from(length - TOKENS), u64::from(TOKENS)));
         }
-        let mut schedule = Schedule::default();
-        schedule.cases.push(Planned { band: "-".into(), case });
-        schedule
+        s.plan(NO_BAND, case);
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -93,10 +100,10 @@ fn exceeds(case: &Case, limit: i64) -> bool {
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let limit = harness.backend.manifest().max_position;
     if !exceeds(case, limit) {
-        return Err(Halt::not_judged("no position of this case is beyond the limit"));
+        return Err(Stop::not_judged("no position of this case is beyond the limit"));
     }
     sound(harness, &few(case))?;
     let prepared = harness.prepare_anywhere(case)?;
@@ -104,15 +111,15 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     match harness.answer(&prepared, &q, &k)? {
         Answer::Ok => {}
         Answer::Unsupported(_) | Answer::BadArgument(_) => {
-            let notes = vec!["positions beyond the limit are refused".to_owned()];
-            return Ok(Verdict::Pass(Measure { elements: 1, notes, ..Measure::default() }));
+            let mut measure = Measure::of(1);
+            measure.note("positions beyond the limit are refused".to_owned());
+            return Ok(measure);
         }
         outcome => return Err(harness.failed(&prepared, &outcome)),
     }
     let (q_out, k_out) = prepared.read(harness.backend.memory());
-    let outputs = crate::check::Outputs { q, k, q_out, k_out };
-    let what = format!("beyond max_position {limit}, with status OK");
-    Ok(Verdict::Pass(blame(harness, case, &prepared, &outputs, &what)?))
+    let outputs = Outputs { q, k, q_out, k_out };
+    blame(harness, case, &prepared, &outputs, Circumstance::BeyondMaxPosition { max_position: limit })
 }
 
 #[cfg(test)]
@@ -120,7 +127,7 @@ mod tests {
     use super::*;
     use crate::backend::BackendFactory as _;
     use crate::backend::emulated::{EmulatedFactory, Emulation, Shared};
-    use crate::check::Group;
+    use crate::check::generator::Group;
     use crate::contract::contracts;
     use crate::numeric::DType;
     use crate::rotation::PlanCache;
@@ -128,8 +135,8 @@ mod tests {
     use crate::spec::model::Pairing;
     use std::sync::Arc;
 
-    /// The largest position and a manifest without a limit on tokens ask for more than a layout can have. Found by fuzzing: it
-    /// became a case without a layout.
+    /// The largest position and a manifest without a limit on tokens ask for more than a layout can have.
+    /// Found by fuzzing: it became a case without a layout.
     #[test]
     fn what_no_layout_can_hold_is_no_case() {
         let library = Arc::new(Library::embedded().expect("the specs load"));

@@ -1,9 +1,13 @@
 //! `strides`: tensors with gaps, in another order, cut out of larger ones.
 
-use super::common::{blame, gap, schedule, sound, watched};
+use super::common::{blame, schedule, sound, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides as Offer};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
-use crate::check::{Check, Docs, Halt, Harness, Measure, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 
 pub(in crate::check) struct Strides;
 
@@ -23,12 +27,15 @@ impl Check for Strides {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Whatever the strides, the result is right, and the gaps between elements are neither used nor written.",
-            formula: "|y' - y| <= E with padded, permuted, sliced and spread tensors, gaps of NaN and of huge numbers; gaps: \
-                      bytes before = bytes after",
+            statement: "Whatever the strides, the result is right, and the gaps between elements are neither \
+                        used nor written.",
+            formula: "|y' - y| <= E with padded, permuted, sliced and spread tensors, gaps of NaN and of \
+                      huge numbers; gaps: bytes before = bytes after",
             source: "ggml-org/llama.cpp PR 14580 and four more, vllm-project/vllm 16658",
-            catches: "strides that are assumed, mixed up, or taken from the other tensor; vector stores across a row's end",
-            cannot_catch: "negative strides and strides of 0, which no case has; reads of gaps that change nothing",
+            catches: "strides that are assumed, mixed up, or taken from the other tensor; vector stores \
+                      across a row's end",
+            cannot_catch: "negative strides and strides of 0, which no case has; reads of gaps that change \
+                           nothing",
         }
     }
 
@@ -42,33 +49,30 @@ impl Check for Strides {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         match offered(g.manifest.strides) {
-            [_] => gap("the manifest offers packed tensors only"),
+            [] | [_] => Schedule::nothing("the manifest offers packed tensors only"),
             [_, free @ ..] => schedule(self.id(), g, free, &[Alias::Out, Alias::In]),
-            [] => Schedule::default(),
         }
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let mut prepared = harness.prepare(case)?;
     let inputs = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
     for poison in [FLOAT_POISON, HUGE_POISON] {
         let run = watched(harness, &mut prepared, inputs.clone(), poison)?;
-        if let Some(failure) = run.changed(Part::Gap) {
-            return Ok(failure);
-        }
-        match blame(harness, case, &prepared, &run.outputs, "with these strides") {
+        run.unchanged(Part::Gap)?;
+        match blame(harness, case, &prepared, &run.outputs, Circumstance::Strided) {
             Ok(found) => measure = found,
-            Err(halt) => {
+            Err(stop) => {
                 sound(harness, case)?;
-                return Err(halt);
+                return Err(stop);
             }
         }
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

@@ -1,13 +1,16 @@
 //! `chunked-prefill`: a sequence asked for in two parts is the sequence.
 
-use super::measured::measure;
+use super::measured::{disagree, measure, place_on};
 use crate::case::{Case, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{BitsOf, Circumstance, During, PositionRelation, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::slices::{
-    add, bits_differ, claims_bits, layouts, places, presets, same_bits, tokens_of, while_doing, window,
-};
-use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::slices::{claims_bits, places, tokens_of, window};
+use crate::numeric::Number;
 
 pub(in crate::check) struct ChunkedPrefill;
 
@@ -18,11 +21,13 @@ impl Check for ChunkedPrefill {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Tokens 0..k and k..n asked for apart are those of 0..n asked for at once, for every k, inside an image \
-                        or a video too.",
+            statement: "Tokens 0..k and k..n asked for apart are those of 0..n asked for at once, for every \
+                        k, inside an image or a video too.",
             formula: "f([0, k)) ++ f([k, n)) = f([0, n)) for 0 < k < n; outputs within their bounds",
-            source: "vllm-project/vllm 10388 and 10403, Blaizzy/mlx-vlm 1741: positions of a chunk that begins in an image",
-            catches: "token ranges that are ignored, counted in text tokens or from a segment's start; chunks that restart",
+            source: "vllm-project/vllm 10388 and 10403, Blaizzy/mlx-vlm 1741: positions of a chunk that \
+                     begins in an image",
+            catches: "token ranges that are ignored, counted in text tokens or from a segment's start; \
+                      chunks that restart",
             cannot_catch: "more than two parts; state between the parts, of which the ABI has none",
         }
     }
@@ -32,39 +37,32 @@ impl Check for ChunkedPrefill {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
         if g.group.level != Level::Rotate && !g.manifest.token_ranges {
-            schedule.gaps.push(Gap { band: "-".into(), why: NO_RANGES.into() });
-            return schedule;
+            return Schedule::nothing(NO_RANGES);
         }
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
+        let mut s = Scheduler::new(g, self.id());
         let texts: &[&str] = match g.group.level {
             Level::Rotate => &["text:1 video:2x1x2 text:1"],
             _ => &["text:2 video:2x2x2 text:2", "image:2x2 video:2x1x2"],
         };
-        for (layout, preset) in layouts(texts).into_iter().zip(presets.iter().cycle()) {
-            let case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        s.each_layout(texts, |_| {});
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         if case.window.is_some() {
-            return Verdict::NotJudged("this check splits whole sequences".into());
+            return Err(Stop::not_judged("this check splits whole sequences"));
         }
         if case.level != Level::Rotate && !harness.backend.manifest().token_ranges {
-            return Verdict::NotJudged(NO_RANGES.into());
+            return Err(Stop::not_judged(NO_RANGES));
         }
         if case.tokens() < 2 {
-            return Verdict::NotJudged("one token has no parts".into());
+            return Err(Stop::not_judged("one token has no parts"));
         }
-        let verdict = match case.level {
+        match case.level {
             Level::Positions => on_positions(case, harness),
             _ => on_outputs(case, harness),
-        };
-        verdict.unwrap_or_else(Verdict::from)
+        }
     }
 }
 
@@ -75,66 +73,59 @@ fn splits(n: u64) -> impl Iterator<Item = (u64, u64)> {
     (1..n).flat_map(move |k| [(0, k), (k, n - k)])
 }
 
-fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let axes = &harness.scheme(case)?.axes;
     let (whole, _) = measure(case, harness)?;
     let mut measured = Measure::default();
     for (start, count) in splits(case.tokens()) {
         let (part, _) = measure(&window(case, start, count), harness)?;
+        let relation = PositionRelation::Chunk { start, end: start + count };
         for (row, (whole, part)) in whole.iter().zip(&part).enumerate() {
             for (axis, name) in axes.iter().enumerate() {
-                for token in 0..count {
-                    let at = |first: u64| usize::try_from(first + token).unwrap_or(usize::MAX);
-                    let (found, wanted) = (part.columns[axis].get(at(0)), whole.columns[axis].get(at(start)));
+                let agree = |token: Option<u64>, wanted: &Number, found: &Number| {
+                    let disagree = || disagree(place_on(case, row, token, name), relation.clone(), wanted, found);
+                    if found == wanted { Ok(()) } else { Err(disagree()) }
+                };
+                for token in start..start + count {
+                    let at = |token: u64| usize::try_from(token).unwrap_or(usize::MAX);
+                    let both = (whole.columns[axis].get(at(token)), part.columns[axis].get(at(token - start)));
+                    let (Some(wanted), Some(found)) = both else {
+                        return Err(Stop::broken("a token has no position"));
+                    };
                     measured.elements += 1;
-                    if found != wanted {
-                        let shown = |n: Option<crate::numeric::Number>| n.map_or("nothing".into(), |n| n.to_string());
-                        let (found, wanted) = (shown(found), shown(wanted));
-                        return Ok(Verdict::Fail(Failure::new(format!(
-                            "row {row}, token {} on axis {name}: {found} when tokens {start}..{} are asked for, {wanted} \
-                             when all are",
-                            start + token,
-                            start + count
-                        ))));
-                    }
+                    agree(Some(token), &wanted, &found)?;
                 }
-            }
-            if part.next != whole.next {
-                return Ok(Verdict::Fail(Failure::new(format!(
-                    "row {row}: next is another one when tokens {start}..{} are asked for; it belongs to the whole row",
-                    start + count
-                ))));
+                // It belongs to the whole row, whichever tokens are asked for.
+                if let (Some(wanted), Some(found)) = (&whole.next, &part.next) {
+                    agree(None, &wanted[axis], &found[axis])?;
+                }
             }
         }
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }
 
-fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let (q, k) = Harness::inputs(case, &prepared);
     let whole = harness.run(&prepared, q.clone(), k.clone())?;
     let mut measured = Measure::default();
-    let judge = Judge::new(harness, case, &prepared)?;
-    add(&mut measured, judge.all(&whole))?;
+    measured.add_part(Judge::new(harness, case, &prepared)?.all(&whole)?);
     for (start, count) in splits(case.tokens()) {
         let part = window(case, start, count);
         let prepared = harness.prepare(&part)?;
         let judge = Judge::new(harness, &part, &prepared)?;
-        let cut = |tensor| tokens_of(tensor, usize::try_from(start).unwrap_or(0), judge.tokens());
+        let first = usize::try_from(start).unwrap_or(0);
+        let cut = |tensor| tokens_of(tensor, first, judge.tokens());
         let outputs = harness.run(&prepared, cut(&q), cut(&k))?;
-        let what = || format!("tokens {start}..{} asked for apart", start + count);
-        add(&mut measured, while_doing(judge.all(&outputs), what))?;
+        let chunk = Circumstance::Chunk { start, end: start + count };
+        measured.add_part(judge.all(&outputs).during(chunk)?);
         if claims_bits(harness) {
-            for (row, token, head) in places([case.batch(), judge.tokens(), judge.heads()]) {
-                let there = token + usize::try_from(start).unwrap_or(0);
-                if !same_bits(judge.output_row(&outputs, row, token, head), judge.output_row(&whole, row, there, head))
-                {
-                    let failure = bits_differ(&judge.place(row, token, head, 0), "when all tokens are asked for");
-                    return Ok(while_doing(Verdict::Fail(failure), what));
-                }
+            for at in places([case.batch(), judge.tokens(), judge.heads()]) {
+                let bits = judge.output_row(&whole, at.0, first + at.1, at.2);
+                judge.has_bits(&outputs, at, bits, |_| BitsOf::WholeSequence).during(chunk)?;
             }
         }
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }

@@ -1,12 +1,16 @@
 //! `decode-continuation`: tokens appended one at a time go on where the prefill said that text goes on.
 
-use super::measured::{Measured, measure};
+use super::measured::{Measured, disagree, measure, place_on};
 use super::start_shift::same_step;
 use crate::case::{Case, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Circumstance, During, PositionRelation, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::slices::{add, layouts, one_more, presets, while_doing, window};
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::slices::{one_more, window};
 use crate::numeric::Number;
 use crate::positions::Positions;
 
@@ -22,13 +26,15 @@ impl Check for DecodeContinuation {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "After a prefill, text tokens asked for one at a time are where `next` said, and their outputs are \
-                        those of that position.",
+            statement: "After a prefill, text tokens asked for one at a time are where `next` said, and \
+                        their outputs are those of that position.",
             formula: "p(first token after the layout) = next(layout), and so on; outputs within their bounds",
-            source: "alibaba/MNN 4595, Blaizzy/mlx-vlm 1527: decoding went on from the token count; huggingface/transformers \
-                     5.23 places decoded tokens elsewhere than prefilled ones",
-            catches: "an offset that prefill and decoding compute differently, one that is lost or kept from another prompt",
-            cannot_catch: "positions that are wrong in both; on level fused, differences that the storage type cannot show",
+            source: "alibaba/MNN 4595, Blaizzy/mlx-vlm 1527: decoding went on from the token count; \
+                     huggingface/transformers 5.23 places decoded tokens elsewhere than prefilled ones",
+            catches: "an offset that prefill and decoding compute differently, one that is lost or kept from \
+                      another prompt",
+            cannot_catch: "positions that are wrong in both; on level fused, differences that the storage \
+                           type cannot show",
         }
     }
 
@@ -37,31 +43,24 @@ impl Check for DecodeContinuation {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        let texts = ["text:1 video:2x2x3 text:1", "text:2 image:3x2"];
-        for (layout, preset) in layouts(&texts).into_iter().zip(presets.iter().cycle()) {
-            let case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:1 video:2x2x3 text:1", "text:2 image:3x2"], |_| {});
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         if case.window.is_some() {
-            return Verdict::NotJudged("this check goes on after whole sequences".into());
+            return Err(Stop::not_judged("this check goes on after whole sequences"));
         }
-        let verdict = match case.level {
+        match case.level {
             Level::Positions => on_positions(case, harness),
             _ => on_outputs(case, harness),
-        };
-        verdict.unwrap_or_else(Verdict::from)
+        }
     }
 }
 
 /// The case with one more token: that token alone, where the backend can be asked for it.
-fn step(case: &Case, alone: bool) -> Result<(Case, Case), Halt> {
+fn step(case: &Case, alone: bool) -> Result<(Case, Case), Stop> {
     let layouts = case.layouts.iter().map(one_more).collect::<Result<_, _>>()?;
     let longer = Case { layouts, ..case.clone() };
     let last = longer.tokens() - 1;
@@ -74,7 +73,7 @@ fn goes_on<'a>(found: &'a Measured, stated: &'a Positions, axis: usize) -> Optio
     Some([found.next.as_ref()?.get(axis)?, stated.next().on(axis)?])
 }
 
-fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let axes = &harness.scheme(case)?.axes;
     let alone = harness.backend.manifest().token_ranges;
     let mut measured = Measure::default();
@@ -91,27 +90,28 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                 let last = longer.tokens() - 1;
                 let token = found.columns[axis].len().checked_sub(1).and_then(|i| found.columns[axis].get(i));
                 let (Some(token), Some(should)) = (token, stated.get(axis, last)) else {
-                    return Err(Halt::broken("a token has no position"));
+                    return Err(Stop::broken("a token has no position"));
                 };
                 let Some([next, said]) = goes_on(was, said, axis) else {
-                    return Err(Halt::not_judged("the backend does not say where text goes on"));
+                    return Err(Stop::not_judged("the backend does not say where text goes on"));
                 };
                 measured.elements += 1;
-                // Where the scheme's own first token is not at its `next`, the backend's must be as far from its.
+                // Where the scheme's own first token is not at its `next`, the backend's must be as far from
+                // its.
                 if same_step(case.position_dtype, [next, &token], [said, &should]).is_err() {
-                    return Ok(Verdict::Fail(Failure::new(format!(
-                        "row {row}: token {last}, the {} appended one, is at {token} on axis {name}; text was said to go on at {next}",
-                        index + 1
-                    ))));
+                    let expected = should.sub(said).and_then(|step| next.add(&step));
+                    let relation = PositionRelation::Appended { number: index + 1, goes_on: next.to_string() };
+                    let place = place_on(&longer, row, Some(last), name);
+                    return Err(disagree(place, relation, &expected.unwrap_or_else(|_| next.clone()), &token));
                 }
             }
         }
         before = after;
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }
 
-fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let alone = case.level == Level::Rotate || harness.backend.manifest().token_ranges;
     let mut measured = Measure::default();
     let mut longer = case.clone();
@@ -122,11 +122,11 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
         }
         let (prepared, outputs) = harness.execute(&asked)?;
         let judge = Judge::new(harness, &asked, &prepared)?;
-        let what = || match index {
-            0 => "the prefill".to_owned(),
-            _ => format!("the appended token {}", longer.tokens() - 1),
+        let what = match index {
+            0 => Circumstance::Prefill,
+            _ => Circumstance::Appended { token: longer.tokens() - 1 },
         };
-        add(&mut measured, while_doing(judge.all(&outputs), what))?;
+        measured.add_part(judge.all(&outputs).during(what)?);
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }

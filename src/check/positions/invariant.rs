@@ -1,11 +1,15 @@
 //! The invariants that a scheme states, judged on the positions of a backend.
 
 use super::measured::measure;
-use crate::case::{Case, Level};
+use crate::case::{Alias, Case, Level};
+use crate::check::failure::{Cause, Failure, Place, Stop};
 use crate::check::generator::Generator;
-use crate::check::{Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
-use crate::positions::{Layout, Parameters, Positions};
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
+use crate::positions::Positions;
 use crate::property::{Checker, Outcome, invariants::parameters_for};
+use crate::spec::Parameters;
 use crate::spec::model::{self, Invariant, Scope};
 
 /// One stated invariant of one scheme.
@@ -30,65 +34,55 @@ impl SpecInvariant<'_> {
     /// The cases for one group: none where the scheme says that the statement fails.
     #[must_use]
     pub fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
         if !matches!(self.invariant.verdict, model::Stated::Holds) || self.invariant.scope == Scope::Frequencies {
-            return schedule;
+            return Schedule::default();
         }
-        let mut rng = g.rng(&self.invariant.id);
-        let heads = g.heads();
-        let fallback = crate::check::generator::HeadPreset {
-            q_heads: 1,
-            k_heads: 0,
-            head_dim: 2,
-            rotary: None,
-            parameters: Vec::new(),
-        };
-        let preset = if g.group.level == Level::Positions { Some(&fallback) } else { heads.first() };
-        let Some(preset) = preset else { return schedule };
-        for layout in LAYOUTS.iter().filter_map(|l| Layout::parse(l).ok()) {
-            let mut case = g.case(&self.invariant.id, vec![layout], preset, rng.next_u64());
-            for (name, value) in &self.invariant.with {
-                case.parameters.retain(|(n, _)| n != name);
-                case.parameters.push((name.clone(), value.clone()));
-            }
-            case.direction = 1;
-            case.alias = crate::case::Alias::Out;
-            schedule.cases.push(Planned { band: "-".into(), case });
+        let mut s = Scheduler::new(g, &self.invariant.id);
+        let Some(preset) = s.heads().into_iter().next() else { return s.finish() };
+        for layout in layouts(&LAYOUTS) {
+            s.add(vec![layout], &preset, |case| {
+                for (name, value) in &self.invariant.with {
+                    case.parameters.retain(|(n, _)| n != name);
+                    case.parameters.push((name.clone(), value.clone()));
+                }
+                (case.direction, case.alias) = (1, Alias::Out);
+            });
         }
-        schedule
+        s.finish()
     }
 
     /// Judges a case.
-    #[must_use]
-    pub fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        self.probe(case, harness).unwrap_or_else(Verdict::from)
-    }
-
-    fn probe(&self, case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+    ///
+    /// # Errors
+    /// [`Stop`] if the statement does not hold, if nothing can be concluded, or if the case itself is wrong.
+    pub fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         let scheme = harness.scheme(case)?;
-        let broken = |e: &dyn std::fmt::Display| Halt::broken(e.to_string());
         let (rows, _) = measure(case, harness)?;
-        let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| broken(&e))?;
-        let parameters = parameters_for(scheme, self.invariant, &parameters).map_err(|e| broken(&e))?;
+        let parameters = Parameters::resolve(scheme, &case.parameters).map_err(Stop::broken)?;
+        let parameters = parameters_for(scheme, self.invariant, &parameters).map_err(Stop::broken)?;
         let checker = Checker::new(harness.library);
         let mut measure = Measure::default();
-        for (row, layout) in rows.into_iter().zip(&case.layouts) {
+        for (index, (row, layout)) in rows.into_iter().zip(&case.layouts).enumerate() {
             let positions = Positions::measured(scheme, &parameters, layout, row.columns, row.next);
-            let positions = positions.map_err(|e| broken(&e))?;
-            match checker.check(scheme, self.invariant, &parameters, &positions).map_err(|e| broken(&e))? {
+            let positions = positions.map_err(Stop::broken)?;
+            match checker.check(scheme, self.invariant, &parameters, &positions).map_err(Stop::broken)? {
                 Outcome::Holds { places } => measure.elements += places,
                 Outcome::NotApplicable => {}
                 Outcome::Violated(violation) => {
-                    let mut failure =
-                        Failure::new(format!("{}: {violation}", self.invariant.statement.trim_end_matches('.')));
-                    failure.details.push(format!("layout {layout}"));
-                    return Ok(Verdict::Fail(failure));
+                    let cause = Cause::InvariantBroken {
+                        invariant: self.invariant.id.clone(),
+                        statement: self.invariant.statement.clone(),
+                        violation,
+                        layout: layout.to_string(),
+                    };
+                    let row = (case.batch() > 1).then_some(index);
+                    return Err(Failure::at(Place { row, ..Place::default() }, cause).into());
                 }
             }
         }
         if measure.elements == 0 {
-            return Err(Halt::not_judged("the statement speaks of nothing in this layout"));
+            return Err(Stop::not_judged("the statement speaks of nothing in this layout"));
         }
-        Ok(Verdict::Pass(measure))
+        Ok(measure)
     }
 }

@@ -1,10 +1,10 @@
 //! Positions of a backend: asked for on level positions, read off the output on level fused.
 
 use crate::case::call::{Call, PositionView};
-use crate::case::{Case, Data, Level};
-use crate::check::fit::Fit;
-use crate::check::judge::Judge;
-use crate::check::{Failure, Halt, Harness};
+use crate::case::{Case, Data, Level, Tensor};
+use crate::check::failure::{AxisAt, Cause, Failure, Place, PositionRelation, Scalar, Stop};
+use crate::check::harness::Harness;
+use crate::check::judge::{Fit, Judge};
 use crate::numeric::{DType, Dd, Number};
 use crate::positions::{Column, Positions};
 use crate::rotation::NO_AXIS;
@@ -19,22 +19,35 @@ pub(in crate::check) struct Measured {
 }
 
 /// Positions of every batch row of a case, with those of the scheme.
-pub(in crate::check) fn measure(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+pub(in crate::check) fn measure(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Stop> {
     match case.level {
         Level::Positions => asked(case, harness),
         _ => decoded(case, harness),
     }
 }
 
-fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> Result<Number, Halt> {
+/// A token on an axis; no token is the text after the layout.
+pub(in crate::check) fn place_on(case: &Case, row: usize, token: Option<u64>, axis: &str) -> Place {
+    let place = match token {
+        Some(token) => Place::token_of_row(&case.layouts, row, token),
+        None => Place { row: (case.batch() > 1).then_some(row), ..Place::default() },
+    };
+    Place { axis: Some(AxisAt::named(axis)), ..place }
+}
+
+/// Positions of two calls that do not fit each other.
+pub(super) fn disagree(at: Place, relation: PositionRelation, expected: &Number, observed: &Number) -> Stop {
+    let (expected, observed) = (expected.to_string(), observed.to_string());
+    Failure::at(at, Cause::PositionsDisagree { relation, expected, observed }).into()
+}
+
+/// The position at a place of a view.
+///
+/// # Errors
+/// What lies there, if it is no position.
+fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> Result<Number, Scalar> {
     let offset = view.at(at.0, at.1, at.2);
     let bytes = &memory[offset..offset + view.dtype.size()];
-    let unreadable = |what: String| {
-        let (axis, row, token) = at;
-        Halt::fail(Failure::new(format!(
-            "row {row}, token {token}, axis {axis}: {what} is no position (never written?)"
-        )))
-    };
     match view.dtype {
         DType::I32 => Ok(Number::from_i64(i64::from(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))),
         DType::I64 => {
@@ -44,48 +57,55 @@ fn number_at(memory: &[u8], view: &PositionView, at: (usize, usize, usize)) -> R
         }
         float => {
             let value = float.decode_at(bytes, 0);
-            Number::from_f64(value).map_err(|_| unreadable(value.to_string()))
+            Number::from_f64(value).map_err(|_| Scalar(value))
         }
     }
 }
 
-fn asked(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+fn asked(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Stop> {
     let prepared = harness.prepare(case)?;
     let scheme = harness.scheme(case)?;
-    harness.call(&prepared, &crate::case::Tensor::default(), &crate::case::Tensor::default())?;
+    harness.call(&prepared, &Tensor::default(), &Tensor::default())?;
     let Call::Positions { out, next, token_count, .. } = &prepared.call else {
-        return Err(Halt::broken("not a call of level positions"));
+        return Err(Stop::broken("not a call of level positions"));
     };
     let memory = harness.backend.memory();
+    let start = case.window.map_or(0, |(start, _)| start);
     let mut rows = Vec::new();
     for row in 0..case.batch() {
         let mut columns = Vec::new();
         let mut after = Vec::new();
-        for axis in 0..scheme.axes.len() {
+        for (axis, name) in scheme.axes.iter().enumerate() {
+            let read = |view: &PositionView, index: usize, token: Option<u64>| {
+                let unreadable =
+                    |observed| Failure::at(place_on(case, row, token, name), Cause::NoPosition { observed });
+                number_at(memory, view, (axis, row, index)).map_err(unreadable)
+            };
             let mut column = Column::with_capacity(*token_count);
-            for token in 0..*token_count {
-                column.push(number_at(memory, out, (axis, row, token))?);
+            for index in 0..*token_count {
+                column.push(read(out, index, Some(start + index as u64))?);
             }
             columns.push(column);
-            after.push(number_at(memory, next, (axis, row, 0))?);
+            after.push(read(next, 0, None)?);
         }
         rows.push(Measured { columns, next: Some(after) });
     }
     Ok((rows, prepared.positions))
 }
 
-/// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit all pairs.
-fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Halt> {
+/// Reads positions off one-hot outputs: on each axis the number, of those near the scheme's, whose angles fit
+/// all pairs.
+fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Positions>), Stop> {
     let case = Harness::with_data(case, Data::First);
     let scheme = harness.scheme(&case)?;
     let (prepared, outputs) = harness.execute(&case)?;
     let judge = Judge::new(harness, &case, &prepared)?;
     if judge.truth().plan.map_heads > 1 {
-        return Err(Halt::not_judged("positions cannot be read off where the axis map differs per head"));
+        return Err(Stop::not_judged("positions cannot be read off where the axis map differs per head"));
     }
     for (axis, name) in scheme.axes.iter().enumerate() {
         if (0..judge.truth().pairs).all(|i| usize::from(judge.axis(0, i)) != axis) {
-            return Err(Halt::not_judged(format!("no pair turns with axis {name} at this head_dim")));
+            return Err(Stop::not_judged(format!("no pair turns with axis {name} at this head_dim")));
         }
     }
     let mut rows = Vec::new();
@@ -93,7 +113,7 @@ fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Pos
         let expected = &prepared.positions[row];
         let candidates = candidates(expected, scheme, case.tokens());
         let mut columns = Vec::new();
-        for axis in 0..scheme.axes.len() {
+        for (axis, name) in scheme.axes.iter().enumerate() {
             let pairs: Vec<usize> =
                 (0..judge.truth().pairs).filter(|i| usize::from(judge.axis(0, *i)) == axis).collect();
             let mut column = Column::with_capacity(judge.tokens());
@@ -103,11 +123,11 @@ fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Pos
                 let stated = expected.get(axis, expected.window().start + token as u64).unwrap_or(Number::ZERO);
                 let mut found: Vec<&(Number, Dd)> = candidates.iter().filter(|(_, p)| fits(p)).collect();
                 if found.is_empty() {
-                    return Err(Halt::fail(not_found(&judge, scheme, row, token, axis, &stated)));
+                    let place = Place { axis: Some(AxisAt::named(name)), ..judge.token_place(row, token) };
+                    return Err(Failure::at(place, Cause::NoPositionFits { expected: stated.to_string() }).into());
                 }
                 if found.len() > 1 {
-                    let name = &scheme.axes[axis];
-                    return Err(Halt::not_judged(format!(
+                    return Err(Stop::not_judged(format!(
                         "in {} the pairs of axis {name} cannot tell position {} from {}",
                         case.dtype.name(),
                         found[0].0,
@@ -123,16 +143,8 @@ fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Pos
     Ok((rows, prepared.positions))
 }
 
-fn not_found(judge: &Judge, scheme: &Scheme, row: usize, token: usize, axis: usize, stated: &Number) -> Box<Failure> {
-    let at = judge.token_name(row, token);
-    let name = &scheme.axes[axis];
-    let mut failure =
-        Failure::new(format!("{at}: the pairs of axis {name} fit no position near the scheme's, which is {stated}"));
-    failure.details.push("a wrong frequency, axis map, sign or pairing shows like this too: see the probes".into());
-    failure
-}
-
-/// Positions that are tried: those of the scheme, all whole numbers around them, and as far off in its own fractions.
+/// Positions that are tried: those of the scheme, all whole numbers around them, and as far off in its own
+/// fractions.
 fn candidates(expected: &Positions, scheme: &Scheme, tokens: u64) -> Vec<(Number, Dd)> {
     const MARGIN: i64 = 40;
     let mut numbers: Vec<Number> = Vec::new();

@@ -2,14 +2,18 @@
 
 use super::positions_exact;
 use crate::case::{Case, Data, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::Stop;
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::slices::{layouts, presets};
-use crate::check::{Check, Docs, Gap, Halt, Harness, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct SeveralSegments;
 
-/// Two images of different grids; an image before any text; vision next to vision; a video and an image in one request.
+/// Two images of different grids; an image before any text; vision next to vision; a video and an image in
+/// one request.
 const LAYOUTS: [&str; 5] = [
     "text:1 image:2x3 text:2 image:4x2 text:1",
     "image:3x2 text:2",
@@ -28,13 +32,13 @@ impl Check for SeveralSegments {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Positions are the scheme's where images, videos and text follow one another in any order, and each \
-                        request of a batch has its own.",
+            statement: "Positions are the scheme's where images, videos and text follow one another in any \
+                        order, and each request of a batch has its own.",
             formula: "as positions-exact; on level fused, every output within its bound for inputs (1, 0)",
-            source: "vllm-project/vllm 10350 and the TensorRT-LLM M-RoPE kernel's own comment: grids of another segment or \
-                     request",
-            catches: "the grid of the first segment used for all, text that is needed between videos, a start that must be \
-                      text, rows that share a layout",
+            source: "vllm-project/vllm 10350 and the TensorRT-LLM M-RoPE kernel's own comment: grids of \
+                     another segment or request",
+            catches: "the grid of the first segment used for all, text that is needed between videos, a \
+                      start that must be text, rows that share a layout",
             cannot_catch: "on level fused, positions that the storage type cannot tell apart",
         }
     }
@@ -44,38 +48,26 @@ impl Check for SeveralSegments {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        for (layout, preset) in layouts(&LAYOUTS).into_iter().zip(presets.iter().cycle()) {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            case.data = Data::First;
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        match presets.first() {
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&LAYOUTS, |case| case.data = Data::First);
+        match s.heads().first() {
             Some(preset) if g.manifest.batch_layouts => {
-                let mut case = g.case(self.id(), layouts(&BATCH), preset, rng.next_u64());
+                let mut case = s.case(layouts(&BATCH), preset);
                 case.data = Data::First;
-                schedule.cases.push(Planned { band: "batch".into(), case });
+                s.plan("batch", case);
             }
-            Some(_) => {
-                let why = "the manifest allows no batch of different layouts";
-                schedule.gaps.push(Gap { band: "batch".into(), why: why.into() });
-            }
+            Some(_) => s.gap("batch", "the manifest allows no batch of different layouts"),
             None => {}
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let mut run = || -> Result<Verdict, Halt> {
-            if case.level == Level::Positions {
-                return positions_exact::probe(case, harness);
-            }
-            let (prepared, outputs) = harness.execute(case)?;
-            Ok(Judge::new(harness, case, &prepared)?.all(&outputs))
-        };
-        run().unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        if case.level == Level::Positions {
+            return positions_exact::probe(case, harness);
+        }
+        let (prepared, outputs) = harness.execute(case)?;
+        Judge::new(harness, case, &prepared)?.all(&outputs)
     }
 }
 

@@ -1,14 +1,17 @@
 //! `start-shift`: more text in front moves every later position as the scheme says.
 
-use super::measured::measure;
+use super::measured::{disagree, measure, place_on};
 use crate::case::{Case, Data, Level, PositionSource};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Cause, Failure, Law, PositionRelation, Scalar, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::slices::{layouts, presets, pushed_back};
-use crate::check::{Check, Docs, Failure, Gap, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::check::harness::Harness;
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::slices::pushed_back;
 use crate::numeric::{DType, Dd, Number, sincos};
 use crate::rotation::reference::factor_error;
-use crate::spec::model::Scheme;
 
 pub(in crate::check) struct StartShift;
 
@@ -22,13 +25,16 @@ impl Check for StartShift {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A longer first text moves every later position by what the scheme says, on every axis.",
-            formula: "p'(t + n) - p(t) = the same difference of the scheme's positions; outputs: R(p' - p) y = y' within the \
-                      bounds of y and y'",
-            source: "huggingface/transformers 36009 and the like: an offset kept from another prompt; the scheme's formulas",
-            catches: "segments that restart at 0, an offset that is kept, added twice or cut off, a start that is lost",
-            cannot_catch: "a constant error of all positions, which positions-exact sees; on level fused, differences that \
-                           the storage type cannot show on slow pairs",
+            statement: "A longer first text moves every later position by what the scheme says, on every \
+                        axis.",
+            formula: "p'(t + n) - p(t) = the same difference of the scheme's positions; outputs: R(p' - p) y \
+                      = y' within the bounds of y and y'",
+            source: "huggingface/transformers 36009 and the like: an offset kept from another prompt; the \
+                     scheme's formulas",
+            catches: "segments that restart at 0, an offset that is kept, added twice or cut off, a start \
+                      that is lost",
+            cannot_catch: "a constant error of all positions, which positions-exact sees; on level fused, \
+                           differences that the storage type cannot show on slow pairs",
         }
     }
 
@@ -37,35 +43,25 @@ impl Check for StartShift {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
         if g.max_position() < 2 * i64::from(MORE) || g.manifest.max_tokens < 2 * i64::from(MORE) {
-            let why = "the manifest's limits leave no room for a longer text";
-            schedule.gaps.push(Gap { band: "-".into(), why: why.into() });
-            return schedule;
+            return Schedule::nothing("the manifest's limits leave no room for a longer text");
         }
-        let presets = presets(g);
-        for (index, layout) in layouts(&["text:2 video:2x2x3 text:2", "image:2x3 text:1"]).into_iter().enumerate() {
-            let Some(preset) = presets.get(index % presets.len().max(1)) else { continue };
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            case.data = Data::First;
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:2 video:2x2x3 text:2", "image:2x3 text:1"], |case| case.data = Data::First);
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        let verdict = match case.level {
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        match case.level {
             Level::Positions => on_positions(case, harness),
             _ => on_outputs(case, harness),
-        };
-        verdict.unwrap_or_else(Verdict::from)
+        }
     }
 }
 
-fn later(case: &Case) -> Result<Case, Halt> {
+fn later(case: &Case) -> Result<Case, Stop> {
     if case.window.is_some() || case.place != (PositionSource::Layout { shift: 0 }) {
-        return Err(Halt::not_judged("this check needs all tokens, where the layout puts them"));
+        return Err(Stop::not_judged("this check needs all tokens, where the layout puts them"));
     }
     let layouts = case.layouts.iter().map(|l| pushed_back(l, MORE)).collect::<Result<_, _>>()?;
     Ok(Case { layouts, ..case.clone() })
@@ -75,11 +71,13 @@ fn later(case: &Case) -> Result<Case, Halt> {
 pub(in crate::check) fn rounding(dtype: DType, exact: &Number) -> f64 {
     let value = exact.to_f64();
     let held = dtype.is_float() && dtype.holds(value) && Number::from_f64(value).is_ok_and(|n| n == *exact);
-    // Twice the half ulp at the exact number covers a backend that is off by a little and rounds in the next binade.
+    // Twice the half ulp at the exact number covers a backend that is off by a little and rounds in the next
+    // binade.
     if !dtype.is_float() || held { 0.0 } else { 2.0 * dtype.half_ulp(value) }
 }
 
-/// Two numbers of a backend against two of the scheme: the steps from one to the other must be the same. The step found.
+/// Two numbers of a backend against two of the scheme: the steps from one to the other must be the same. The
+/// step found.
 pub(in crate::check) fn same_step(dtype: DType, found: [&Number; 2], stated: [&Number; 2]) -> Result<(), [Number; 2]> {
     let step = |[from, to]: [&Number; 2]| to.sub(from).unwrap_or(Number::ZERO);
     let (is, should) = (step(found), step(stated));
@@ -88,24 +86,22 @@ pub(in crate::check) fn same_step(dtype: DType, found: [&Number; 2], stated: [&N
     if is == should || error <= allowed { Ok(()) } else { Err([is, should]) }
 }
 
-fn moved(place: &str, axis: &str, [is, should]: &[Number; 2]) -> Verdict {
-    let mut failure = Failure::new(format!(
-        "{place}: {MORE} more text tokens in front move axis {axis} by {is}, the scheme says {should}"
-    ));
-    failure.details.push("the difference of two answers of the backend, for two layouts".to_owned());
-    Verdict::Fail(failure)
-}
-
-fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let far = later(case)?;
-    let scheme: &Scheme = harness.scheme(case)?;
+    let axes = &harness.scheme(case)?.axes;
     let (near_rows, near_stated) = measure(case, harness)?;
     let (far_rows, far_stated) = measure(&far, harness)?;
     let mut measured = Measure::default();
-    let missing = || Halt::broken("a token has no position");
+    let missing = || Stop::broken("a token has no position");
     for row in 0..case.batch() {
         let (near, far) = (&near_rows[row], &far_rows[row]);
-        for (axis, name) in scheme.axes.iter().enumerate() {
+        for (axis, name) in axes.iter().enumerate() {
+            let compare = |token: Option<u64>, found: [&Number; 2], stated: [&Number; 2]| {
+                same_step(case.position_dtype, found, stated).map_err(|[is, should]| {
+                    let place = place_on(case, row, token, name);
+                    disagree(place, PositionRelation::StartShift { more: MORE }, &should, &is)
+                })
+            };
             for token in near_stated[row].window() {
                 let index = usize::try_from(token).unwrap_or(usize::MAX);
                 let later = token + u64::from(MORE);
@@ -113,26 +109,22 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                 let stated = [near_stated[row].get(axis, token), far_stated[row].get(axis, later)];
                 let ([Some(a), Some(b)], [Some(c), Some(d)]) = (found, stated) else { return Err(missing()) };
                 measured.elements += 1;
-                if let Err(steps) = same_step(case.position_dtype, [&a, &b], [&c, &d]) {
-                    return Ok(moved(&format!("token {token}"), name, &steps));
-                }
+                compare(Some(token), [&a, &b], [&c, &d])?;
             }
             if let (Some(a), Some(b)) = (&near.next, &far.next) {
                 let stated = (near_stated[row].next().on(axis), far_stated[row].next().on(axis));
                 let (Some(c), Some(d)) = stated else { return Err(missing()) };
                 measured.elements += 1;
-                if let Err(steps) = same_step(case.position_dtype, [&a[axis], &b[axis]], [c, d]) {
-                    return Ok(moved("next", name, &steps));
-                }
+                compare(None, [&a[axis], &b[axis]], [c, d])?;
             }
         }
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }
 
-/// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the far one. Turning
-/// is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
-fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+/// On outputs: y at the near position, turned on by the difference of the scheme's positions, is y' at the
+/// far one. Turning is by exact factors, so what y errs by is turned as well: |cos| E(y1) + |sin| E(y2).
+fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let far = later(case)?;
     let (near_prepared, far_prepared) = (harness.prepare(case)?, harness.prepare(&far)?);
     let (near_judge, far_judge) =
@@ -156,24 +148,28 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                 let (cos, sin) = factors(step, frequency, near_judge.truth().direction);
                 // The factors' own error, and four roundings of the products and sums below.
                 let own = 4.0 * factor_error(1.0, 1.0, step.hi * frequency) * (a.abs() + b.abs());
-                for ((found, e), (x, ex, y, ey)) in there.into_iter().zip([(a, ea, -b, eb), (b, eb, a, ea)]) {
+                let (first, second) = near_judge.channels(pair);
+                let here = [(first, a, ea, -b, eb), (second, b, eb, a, ea)];
+                for ((found, e), (channel, x, ex, y, ey)) in there.into_iter().zip(here) {
                     let expected = x * cos + y * sin;
                     let (error, allowed) = ((found - expected).abs(), e + cos.abs() * ex + sin.abs() * ey + own);
                     measured.add(error / allowed);
                     if error > allowed || error.is_nan() || allowed.is_nan() {
-                        let place = near_judge.place(row, token, head, near_judge.channels(pair).0);
-                        let mut failure = Failure::new(format!(
-                            "{place}: {MORE} more text tokens in front do not turn the output on by {}",
-                            step.to_f64()
-                        ));
-                        failure.details.push(format!("found {found:e}, expected {expected:e}, allowed {allowed:e}"));
-                        return Ok(Verdict::Fail(failure));
+                        let cause = Cause::LawBroken {
+                            law: Box::new(Law::TurnedOn { more: MORE, step: Scalar(step.to_f64()) }),
+                            expected: Scalar(expected),
+                            observed: Scalar(found),
+                            error: Scalar(error),
+                            allowed: Scalar(allowed),
+                        };
+                        let place = near_judge.place(Element { row, token, head, channel });
+                        return Err(Failure::at(place, cause).into());
                     }
                 }
             }
         }
     }
-    Ok(Verdict::Pass(measured))
+    Ok(measured)
 }
 
 fn factors(step: Dd, frequency: f64, direction: f64) -> (f64, f64) {

@@ -1,12 +1,14 @@
 //! `frequency-probe`: how fast each pair turns, read off the output.
 
+use super::pair_of_head::pair_of_head;
 use crate::case::{Case, Consume, Data, Level};
-use crate::check::fit::Fit;
+use crate::check::definition::{Check, Docs, MAP_LEVELS};
+use crate::check::failure::{Cause, Failure, Place, Scalar, Stop};
 use crate::check::generator::{Generator, text};
-use crate::check::judge::Judge;
-use crate::check::{
-    Check, Docs, Failure, Gap, Halt, Harness, MAP_LEVELS, Measure, Outputs, Planned, Schedule, Verdict,
-};
+use crate::check::harness::{Harness, Outputs};
+use crate::check::judge::{Element, Fit, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::rotation::NO_AXIS;
 
 pub(in crate::check) struct FrequencyProbe;
@@ -21,13 +23,16 @@ impl Check for FrequencyProbe {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Each pair turns by the scheme's frequency per position, and its length grows by attention_scaling.",
-            formula: "input (1, 0) on every pair at text positions 0..64: output m (cos(p f_i), sin(p f_i)) within the bound",
-            source: "reports of wrong base, rounded or restarted frequencies: transformers PR 29285, LeetCUDA 290, \
-                     vllm PR 48351",
-            catches: "a wrong base, frequencies in 16 bits, an index that restarts per axis, a missing attention factor",
-            cannot_catch: "whether the frequencies are the scheme's where the suite supplied them; deviations that stay \
-                           below the bound at position 64 (accuracy goes further out)",
+            statement: "Each pair turns by the scheme's frequency per position, and its length grows by \
+                        attention_scaling.",
+            formula: "input (1, 0) on every pair at text positions 0..64: output m (cos(p f_i), sin(p f_i)) \
+                      within the bound",
+            source: "reports of wrong base, rounded or restarted frequencies: transformers PR 29285, \
+                     LeetCUDA 290, vllm PR 48351",
+            catches: "a wrong base, frequencies in 16 bits, an index that restarts per axis, a missing \
+                      attention factor",
+            cannot_catch: "whether the frequencies are the scheme's where the suite supplied them; \
+                           deviations that stay below the bound at position 64 (accuracy goes further out)",
         }
     }
 
@@ -36,29 +41,24 @@ impl Check for FrequencyProbe {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
         if g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache) {
-            schedule
-                .gaps
-                .push(Gap { band: "-".into(), why: "the suite supplies cos and sin, so no frequency is used".into() });
-            return schedule;
+            return Schedule::nothing("the suite supplies cos and sin, so no frequency is used");
         }
-        let mut rng = g.rng(self.id());
-        let heads = g.heads();
-        for preset in [heads.first(), heads.last().filter(|_| heads.len() > 1)].into_iter().flatten() {
-            let mut case = g.case(self.id(), vec![text(TOKENS)], preset, rng.next_u64());
+        let mut s = Scheduler::new(g, self.id());
+        for preset in s.smallest_and_last() {
+            let mut case = s.case(vec![text(TOKENS)], &preset);
             case.data = Data::First;
-            schedule.cases.push(Planned { band: "0..64".into(), case });
+            s.plan("0..64", case);
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (prepared, outputs) = harness.execute(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
@@ -71,13 +71,14 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
         measure.elements += (pairs - silent) as u64;
         judge.count_beyond(&mut measure, (0..pairs).map(|pair| judge.unclaimed(head, pair)).sum());
         if let Some(first) = wrong.first().copied() {
-            return Ok(Verdict::Fail(explain(&judge, &outputs, head, first, &wrong)));
+            return Err(explain(&judge, &outputs, head, first, wrong).into());
         }
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }
 
-/// Radians per position of a pair, and its length, followed from token to token so that whole turns are counted.
+/// Radians per position of a pair, and its length, followed from token to token so that whole turns are
+/// counted.
 fn measured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Option<(f64, f64)> {
     let axis = judge.axis(head, pair);
     if axis == NO_AXIS {
@@ -104,29 +105,26 @@ fn measured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Optio
 fn unmeasured(judge: &Judge, outputs: &Outputs, head: usize, pair: usize) -> Box<Failure> {
     let axis = judge.axis(head, pair);
     if axis == NO_AXIS {
-        return Failure::new(format!("pair {pair} is on no axis and must not turn, but it does"));
+        return Failure::at(pair_of_head(judge, head, pair), Cause::TurnsWithoutAxis);
     }
     // Every token that is not at the origin has outputs that are no numbers.
     let output = |token: usize| judge.output_pair(outputs, 0, token, head, pair);
     let odd = (0..judge.tokens()).find(|token| !(output(*token).0.is_finite() && output(*token).1.is_finite()));
     let token = odd.unwrap_or(0);
-    let (position, (first, second)) = (judge.truth().positions[usize::from(axis)][0][token].hi, output(token));
-    let (cos, sin) = judge.bound(0, token, head, pair).turn.apply(1.0, 0.0);
-    Failure::new(format!(
-        "pair {pair} is ({first}, {second}) after (1, 0) at position {position}, the scheme says ({cos:.6}, {sin:.6})"
-    ))
+    let numbers = |(first, second): (f64, f64)| [Scalar(first), Scalar(second)];
+    let cause = Cause::NoFrequency {
+        position: Scalar(judge.truth().positions[usize::from(axis)][0][token].hi),
+        observed: numbers(output(token)),
+        expected: numbers(judge.bound(0, token, head, pair).turn.apply(1.0, 0.0)),
+    };
+    let element = Element { row: 0, token, head, channel: judge.channels(pair).0 };
+    Failure::at(Place { channel: None, ..judge.place(element) }, cause)
 }
 
-fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong: &[usize]) -> Box<Failure> {
-    let stated = judge.frequency(head, first);
+fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong_pairs: Vec<usize>) -> Box<Failure> {
     let Some((found, length)) = measured(judge, outputs, head, first) else {
         return unmeasured(judge, outputs, head, first);
     };
-    let mut failure =
-        Failure::new(format!("pair {first} turns by {found:.6} per position, the scheme says {stated:.6}"));
-    let m = judge.truth().plan.attention_scaling;
-    failure.details.push(format!("{} of {} pairs are off in head {head}", wrong.len(), judge.truth().pairs));
-    failure.details.push(format!("length of pair {first}: {length:.6}, attention_scaling is {m:.6}"));
     // f_i = base^(-i/R): the median over the pairs resists a few that are wrong in some other way.
     let pairs = judge.truth().pairs;
     let mut bases: Vec<f64> = (1..pairs)
@@ -137,8 +135,14 @@ fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong: &
         })
         .collect();
     bases.sort_by(f64::total_cmp);
-    if let Some(base) = bases.get(bases.len() / 2) {
-        failure.details.push(format!("the measured frequencies fit base {base:.4e} best"));
-    }
-    failure
+    let cause = Cause::WrongFrequency {
+        expected: Scalar(judge.frequency(head, first)),
+        observed: Some(Scalar(found)),
+        length: Some(Scalar(length)),
+        attention_scaling: Scalar(judge.truth().plan.attention_scaling),
+        wrong_pairs,
+        of_pairs: pairs,
+        base: bases.get(bases.len() / 2).copied().map(Scalar),
+    };
+    Failure::at(pair_of_head(judge, head, first), cause)
 }

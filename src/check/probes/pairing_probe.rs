@@ -1,9 +1,13 @@
 //! `pairing-probe`: which two channels are turned together, read off the output.
 
 use crate::case::{Case, Data, Level};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Failure, OneHotReached, Scalar, Stop};
 use crate::check::generator::{Generator, text};
-use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::Harness;
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct PairingProbe;
 
@@ -14,10 +18,13 @@ impl Check for PairingProbe {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A single 1 on a channel reaches that channel and its partner, with the right signs, and no other.",
-            formula: "e_first -> (m cos, m sin), e_second -> (-m sin, m cos) on the two channels of the pair, 0 elsewhere",
+            statement: "A single 1 on a channel reaches that channel and its partner, with the right signs, \
+                        and no other.",
+            formula: "e_first -> (m cos, m sin), e_second -> (-m sin, m cos) on the two channels of the \
+                      pair, 0 elsewhere",
             source: "reports of half for adjacent and the reverse: vllm 42016, candle 3410, mlx-vlm PR 481",
-            catches: "the wrong pairing, a wrong sign, a wrong rotary width or offset, channels that leak into others",
+            catches: "the wrong pairing, a wrong sign, a wrong rotary width or offset, channels that leak \
+                      into others",
             cannot_catch: "faults that need two non-zero channels",
         }
     }
@@ -27,24 +34,20 @@ impl Check for PairingProbe {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut rng = g.rng(self.id());
-        let heads = g.heads();
-        let chosen = [heads.first(), heads.last().filter(|_| heads.len() > 1)];
-        let cases = chosen.into_iter().flatten().map(|preset| {
+        let mut s = Scheduler::new(g, self.id());
+        for preset in s.smallest_and_last() {
             // Token t carries channel t; channel 0 comes again at the end, where the position is not 0.
-            let mut case = g.case(self.id(), vec![text(preset.head_dim + 1)], preset, rng.next_u64());
-            case.data = Data::Channel;
-            Planned { band: "-".into(), case }
-        });
-        Schedule { cases: cases.collect(), gaps: Vec::new() }
+            s.add(vec![text(preset.head_dim + 1)], &preset, |case| case.data = Data::Channel);
+        }
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (prepared, outputs) = harness.execute(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let mut measure = Measure::default();
@@ -57,48 +60,48 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
             }
             let row = judge.output_row(&outputs, 0, token, head);
             let partner = judge.partner(channel);
-            // Two inputs of 0 give 0 whatever their angle is, unless its sine is no number where none is claimed.
+            // Two inputs of 0 give 0 whatever their angle is, unless its sine is no number where none is
+            // claimed.
             let claimed = |c: usize| {
                 row[c].is_finite() || judge.pair_of_channel(c).is_none_or(|pair| judge.claims(0, token, head, pair))
             };
             let reached: Vec<usize> = (0..width).filter(|c| row[*c] != 0.0 && claimed(*c)).collect();
             measure.elements += 1;
-            if let Some(stray) = reached.iter().find(|c| **c != channel && Some(**c) != partner) {
-                return Ok(Verdict::Fail(stray_channel(&judge, channel, partner, *stray, row[*stray])));
+            let at = |channel| Element { row: 0, token, head, channel };
+            if let Some(stray) = reached.into_iter().find(|c| *c != channel && Some(*c) != partner) {
+                let cause = stray_channel(&judge, case, channel, stray, row[stray]);
+                return Err(Failure::at(judge.place(at(stray)), cause).into());
             }
-            if let Verdict::Fail(failure) = judge.row(&outputs, 0, token, head, &mut measure) {
-                return Ok(Verdict::Fail(wrong_turn(&judge, channel, partner, row, failure)));
-            }
+            judge.row(&outputs, (0, token, head), &mut measure).map_err(|stop| match stop {
+                Stop::Failed(inner) => {
+                    Failure::at(judge.place(at(channel)), wrong_turn(channel, partner, row, *inner)).into()
+                }
+                other => other,
+            })?;
         }
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }
 
-fn stray_channel(judge: &Judge, channel: usize, partner: Option<usize>, stray: usize, value: f64) -> Box<Failure> {
-    let expected = match partner {
-        Some(partner) => format!("its partner is channel {partner}"),
-        None => "it lies outside the rotary width and must pass through".to_owned(),
-    };
-    let mut failure = Failure::new(format!("a 1 on channel {channel} reaches channel {stray} ({value:e}); {expected}"));
-    if let Some(other) = judge.partner_in_other_pairing(channel)
-        && other == stray
-    {
-        failure.details.push(format!(
-            "that is the partner under the other pairing: the kernel pairs {}, {} was asked for",
-            judge.other_pairing_name(),
-            judge.pairing_name()
-        ));
-    }
-    failure
+fn stray_channel(judge: &Judge, case: &Case, channel: usize, reached: usize, value: f64) -> Cause {
+    Cause::StrayChannel(Box::new(OneHotReached {
+        channel,
+        partner: judge.partner(channel),
+        reached,
+        value: Scalar(value),
+        asked: case.pairing,
+        found: (judge.partner_in_other_pairing(channel) == Some(reached)).then(|| judge.other_pairing()),
+    }))
 }
 
-fn wrong_turn(judge: &Judge, channel: usize, partner: Option<usize>, row: &[f64], inner: Box<Failure>) -> Box<Failure> {
-    let (cos, sin) = (row[channel], partner.map_or(0.0, |p| row[p]));
-    let mut failure = Failure::new(format!("a 1 on channel {channel} comes back as {cos:.6}, its partner as {sin:.6}"));
-    if judge.is_negated_sine(channel, &inner) {
-        failure.details.push("the sine has the wrong sign: the pair turns the other way".to_owned());
+fn wrong_turn(channel: usize, partner: Option<usize>, row: &[f64], inner: Failure) -> Cause {
+    let negated = matches!(&inner.cause, Cause::OutOfBound(element) if element.opposite_sign);
+    Cause::WrongTurn {
+        channel,
+        cos: Scalar(row[channel]),
+        sin: Scalar(partner.map_or(0.0, |p| row[p])),
+        opposite: negated && partner.is_some(),
+        element: Box::new(inner.cause),
+        at: inner.place,
     }
-    failure.details.push(inner.summary);
-    failure.details.extend(inner.details);
-    failure
 }

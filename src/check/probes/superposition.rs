@@ -1,9 +1,14 @@
-//! `superposition`: a pair's output is the sum of what its two inputs give alone. Sees truncating stores in every type.
+//! `superposition`: a pair's output is the sum of what its two inputs give alone. Sees truncating stores in
+//! every type.
 
 use crate::case::{Case, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Cause, Failure, Law, Scalar, Stop};
 use crate::check::generator::Generator;
-use crate::check::judge::Judge;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::harness::{Harness, Outputs};
+use crate::check::judge::{Element, Judge};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::contract::{Types, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
@@ -15,11 +20,13 @@ impl Check for Superposition {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "At one position, the output of (a, b) is the sum of the outputs of (a, 0) and (0, b), up to the \
-                        roundings of the last operations.",
-            formula: "|y - (p1 + p2)| <= sum over y, p1, p2 of h_S, and of h_A where arithmetic and storage types differ (m = 1)",
+            statement: "At one position, the output of (a, b) is the sum of the outputs of (a, 0) and (0, \
+                        b), up to the roundings of the last operations.",
+            formula: "|y - (p1 + p2)| <= sum over y, p1, p2 of h_S, and of h_A where arithmetic and storage \
+                      types differ (m = 1)",
             source: "derived; docs/numerics.md",
-            catches: "truncation instead of rounding at the store, in any type; products that do not use the same factors",
+            catches: "truncation instead of rounding at the store, in any type; products that do not use the \
+                      same factors",
             cannot_catch: "wrong angles: any pair of factors is linear",
         }
     }
@@ -29,18 +36,16 @@ impl Check for Superposition {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut rng = g.rng(self.id());
-        let heads = g.heads();
-        let chosen = [heads.first(), heads.last().filter(|_| heads.len() > 1)];
-        let cases = chosen.into_iter().flatten().map(|preset| {
-            let case = g.case(self.id(), vec![g.layout(&mut rng)], preset, rng.next_u64());
-            Planned { band: "-".into(), case }
-        });
-        Schedule { cases: cases.collect(), gaps: Vec::new() }
+        let mut s = Scheduler::new(g, self.id());
+        for preset in s.smallest_and_last() {
+            let layout = g.layout(&mut s.rng);
+            s.add(vec![layout], &preset, |_| {});
+        }
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -57,15 +62,15 @@ fn only(judge: &Judge, tensor: &Tensor, second: bool) -> Tensor {
     silenced
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     if judge.truth().plan.attention_scaling != 1.0 {
-        return Err(Halt::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
+        return Err(Stop::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
     }
     let types = Types::new(&harness.contract(case)?, case.dtype);
     if types.truncates {
-        return Err(Halt::not_judged("the contract declares a store that does not round to nearest"));
+        return Err(Stop::not_judged("the contract declares a store that does not round to nearest"));
     }
     let (q, k) = Harness::inputs(case, &prepared);
     let both = harness.run(&prepared, q.clone(), k.clone())?;
@@ -80,10 +85,11 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
             for pair in 0..judge.truth().pairs {
                 for channel in <[usize; 2]>::from(judge.channels(pair)) {
                     let (y, p1, p2) = (y[channel], p1[channel], p2[channel]);
-                    // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of itself, which
-                    // is below 2^-28 of the smallest allowance.
+                    // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of
+                    // itself, which is below 2^-28 of the smallest allowance.
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
-                    // Two honest halves may add up to more than there is; accuracy says whether they may here.
+                    // Two honest halves may add up to more than there is; accuracy says whether they may
+                    // here.
                     let near = p1.abs().max(p2.abs()).max((p1 + p2).abs()) >= case.dtype.max_finite() / 2.0;
                     if near && !(y.is_finite() && p1.is_finite() && p2.is_finite()) {
                         measure.range_not_judged += 1;
@@ -91,19 +97,22 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
                     }
                     measure.add(error / allowed);
                     if error > allowed || error.is_nan() || allowed.is_nan() {
-                        let place = judge.place(0, token, head, channel);
-                        let mut failure =
-                            Failure::new(format!("{place}: y and p1 + p2 differ by {error:e}, allowed {allowed:e}"));
-                        failure.details.push(format!("y = {y:e}, of (a, 0) alone {p1:e}, of (0, b) alone {p2:e}"));
-                        failure.details.push("rounding to nearest cannot give this; truncation does".to_owned());
-                        return Ok(Verdict::Fail(failure));
+                        let cause = Cause::LawBroken {
+                            law: Box::new(Law::Superposition { first: Scalar(p1), second: Scalar(p2) }),
+                            expected: Scalar(p1 + p2),
+                            observed: Scalar(y),
+                            error: Scalar(error),
+                            allowed: Scalar(allowed),
+                        };
+                        let place = judge.place(Element { row: 0, token, head, channel });
+                        return Err(Failure::at(place, cause).into());
                     }
                 }
             }
         }
     }
     if measure.elements == 0 {
-        return Err(Halt::not_judged("every sum may overflow"));
+        return Err(Stop::not_judged("every sum may overflow"));
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

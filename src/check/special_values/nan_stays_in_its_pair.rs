@@ -1,10 +1,14 @@
 //! `nan-stays-in-its-pair`: a NaN or an infinity reaches the other half of its pair and nothing else.
 
 use crate::case::{Case, Data, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, During, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::laws::pairs::{change_pairs, small_cases};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 use crate::numeric::Rng;
 
 pub(in crate::check) struct NanStaysInItsPair;
@@ -16,9 +20,10 @@ impl Check for NanStaysInItsPair {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "An input that is NaN or infinite frees the two outputs of its pair; every other output is what it \
-                        is without it.",
-            formula: "a or b of a pair not finite: y, y' free; for all other pairs, heads and tokens |y - m R(p) x| <= E",
+            statement: "An input that is NaN or infinite frees the two outputs of its pair; every other output is \
+                        what it is without it.",
+            formula: "a or b of a pair not finite: y, y' free; for all other pairs, heads and tokens |y - m R(p) x| \
+                      <= E",
             source: "padding and masked tokens hold NaN in practice; a rotation is 2x2 blocks",
             catches: "rotations done as full matrix products with zeros (0 * NaN), maxima or sums over a head, values \
                       that are read by neighbouring lanes, heads or tokens",
@@ -34,8 +39,8 @@ impl Check for NanStaysInItsPair {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -56,7 +61,7 @@ fn spoil(judge: &Judge, tensor: &mut Tensor, mut rng: Rng) {
     });
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let (mut q, mut k) = Harness::inputs(case, &prepared);
@@ -64,8 +69,8 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     spoil(&judge, &mut q, rng.fork(3));
     spoil(&judge, &mut k, rng.fork(4));
     if q.values().iter().chain(k.values()).all(|v| v.is_finite()) {
-        return Err(Halt::not_judged("no pair of this case got a NaN or an infinity"));
+        return Err(Stop::not_judged("no pair of this case got a NaN or an infinity"));
     }
     let outputs = harness.run(&prepared, q, k)?;
-    Ok(about(judge.all(&outputs), "other pairs hold NaN and infinities, this one does not"))
+    judge.all(&outputs).during(Circumstance::BesideNonFinite)
 }

@@ -1,10 +1,14 @@
 //! `overflow`: inputs near the end of the range give what they must, infinity only where it may be.
 
 use crate::case::{Case, Data, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, During, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::laws::pairs::{change_pairs, small_cases};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 use crate::numeric::{DType, Rng};
 
 pub(in crate::check) struct Overflow;
@@ -16,8 +20,8 @@ impl Check for Overflow {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Inputs near the largest number give outputs within the bound where these exist, and infinity only \
-                        where an honest kernel may overflow.",
+            statement: "Inputs near the largest number give outputs within the bound where these exist, and infinity \
+                        only where an honest kernel may overflow.",
             formula: "|y| + E below the range's end: |y' - y| <= E, finite; y beyond it by more than E: infinite",
             source: "derived, docs/numerics.md (range)",
             catches: "infinities that no rounding explains (sums or squares formed on the way, f16 inside a kernel for \
@@ -34,12 +38,13 @@ impl Check for Overflow {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-/// Pairs near the end of the range: below a third of it (no turn leaves the range), up to it, and one number at its very end.
+/// Pairs near the end of the range: below a third of it (no turn leaves the range), up to it, and one number
+/// at its very end.
 fn large(judge: &Judge, tensor: &mut Tensor, dtype: DType, mut rng: Rng) {
     let most = dtype.max_finite();
     change_pairs(judge, tensor, |row, a, b| {
@@ -56,7 +61,7 @@ fn large(judge: &Judge, tensor: &mut Tensor, dtype: DType, mut rng: Rng) {
     });
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let (mut q, mut k) = Harness::inputs(case, &prepared);
@@ -64,10 +69,10 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     large(&judge, &mut q, case.dtype, rng.fork(3));
     large(&judge, &mut k, case.dtype, rng.fork(4));
     let outputs = harness.run(&prepared, q, k)?;
-    match about(judge.all(&outputs), "inputs near the largest number") {
-        Verdict::Pass(measure) if measure.elements == 0 => {
-            Err(Halt::not_judged("every element may honestly overflow, or has an angle beyond the contract's limit"))
-        }
-        verdict => Ok(verdict),
+    let measure = judge.all(&outputs).during(Circumstance::NearLargest)?;
+    if measure.elements == 0 {
+        let why = "every element may honestly overflow, or has an angle beyond the contract's limit";
+        return Err(Stop::not_judged(why));
     }
+    Ok(measure)
 }

@@ -1,10 +1,14 @@
 //! `subnormals`: numbers below the normal range are numbers.
 
 use crate::case::{Case, Data, Level, Tensor};
+use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
+use crate::check::failure::{Circumstance, During, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
-use crate::check::laws::pairs::{about, change_pairs, small_cases};
-use crate::check::{Check, Docs, Halt, Harness, Schedule, TENSOR_LEVELS, Verdict};
+use crate::check::laws::pairs::{change_pairs, small_cases};
+use crate::check::measure::Measure;
+use crate::check::schedule::Schedule;
 use crate::numeric::{DType, Rng};
 
 pub(in crate::check) struct Subnormals;
@@ -16,12 +20,12 @@ impl Check for Subnormals {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Inputs and outputs below the smallest normal number stay within the bound, which allows zero for \
-                        them only if the contract flushes.",
+            statement: "Inputs and outputs below the smallest normal number stay within the bound, which allows zero \
+                        for them only if the contract flushes.",
             formula: "|y - m R(p) x| <= E for |x| around the smallest normal number and below it",
             source: "derived, docs/numerics.md; libraries built with -ffast-math flush",
-            catches: "flushing to zero, on the way in or out, that the contract does not declare; conversions to and from \
-                      f16 and bf16 that mistreat subnormals",
+            catches: "flushing to zero, on the way in or out, that the contract does not declare; conversions to and \
+                      from f16 and bf16 that mistreat subnormals",
             cannot_catch: "much under a contract that flushes: there zero is right for all of these numbers",
         }
     }
@@ -34,8 +38,8 @@ impl Check for Subnormals {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
@@ -68,7 +72,7 @@ fn number_kinds(random: f64) -> (u64, u64) {
     KINDS.get(index).copied().unwrap_or((0, 0))
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
     let (mut q, mut k) = Harness::inputs(case, &prepared);
@@ -76,16 +80,9 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     small(&judge, &mut q, case.dtype, rng.fork(3));
     small(&judge, &mut k, case.dtype, rng.fork(4));
     let outputs = harness.run(&prepared, q, k)?;
-    let mut verdict = about(judge.all(&outputs), "numbers around and below the smallest normal one");
-    match &mut verdict {
-        Verdict::Pass(measure) if judge.types.flushes => {
-            measure.notes.push("the contract flushes, so zero is allowed for every number of this check".into());
-        }
-        Verdict::Fail(failure) if !judge.types.flushes => {
-            let class = &judge.contract.class.name;
-            failure.details.push(format!("class {class} keeps subnormals; a kernel that flushes them must declare it"));
-        }
-        _ => {}
+    let mut measure = judge.all(&outputs).during(Circumstance::Subnormals { flushes: judge.types.flushes })?;
+    if judge.types.flushes {
+        measure.note("the contract flushes, so zero is allowed for every number of this check".into());
     }
-    Ok(verdict)
+    Ok(measure)
 }

@@ -1,15 +1,19 @@
 //! `deterministic`: the same call, on the same bytes at the same place, gives the same bytes.
 
 use crate::case::{Case, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, Stop};
 use crate::check::generator::{Generator, text};
+use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::Judge;
-use crate::check::slices::{add, element_size, elements_that_differ, layouts, output_bytes, presets, while_doing};
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Outputs, Planned, Schedule, Verdict};
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
+use crate::check::slices::{element_size, elements_that_differ, output_bytes};
 
 pub(in crate::check) struct Deterministic;
 
 /// Runs of the one call.
-const RUNS: usize = 3;
+const RUNS: u64 = 3;
 
 impl Check for Deterministic {
     fn id(&self) -> &'static str {
@@ -18,10 +22,12 @@ impl Check for Deterministic {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "The same call, with the same bytes in the same memory, gives the same bits three times, unless the \
-                        manifest says bit_stable: false; each time they are within their bounds.",
+            statement: "The same call, with the same bytes in the same memory, gives the same bits three \
+                        times, unless the manifest says bit_stable: false; each time they are within their \
+                        bounds.",
             formula: "f(x) = f(x) = f(x), bit by bit",
-            source: "vllm-project/vllm 48872: an in-place read after write that raced on some devices in 0.8% of elements",
+            source: "vllm-project/vllm 48872: an in-place read after write that raced on some devices in \
+                     0.8% of elements",
             catches: "races, reads of memory that nobody wrote, results that depend on the call before",
             cannot_catch: "a race that three runs do not lose; results that differ with the place in memory",
         }
@@ -32,25 +38,24 @@ impl Check for Deterministic {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        let Some(preset) = presets.first() else { return schedule };
-        for layout in layouts(&["text:2 video:2x3x2 text:2"]).into_iter().chain([text(40)]) {
-            let mut case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            // In place a late read is overwritten by then: races show there first.
-            case.alias = g.manifest.alias.iter().copied().max().unwrap_or(case.alias);
-            schedule.cases.push(Planned { band: "-".into(), case });
+        let mut s = Scheduler::new(g, self.id());
+        if let Some(heads) = s.heads().first() {
+            for layout in layouts(&["text:2 video:2x3x2 text:2"]).into_iter().chain([text(40)]) {
+                // In place a late read is overwritten by then: races show there first.
+                s.add(vec![layout], heads, |case| {
+                    case.alias = g.manifest.alias.iter().copied().max().unwrap_or(case.alias);
+                });
+            }
         }
-        schedule
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let (q, k) = Harness::inputs(case, &prepared);
     let mut measure = Measure::default();
@@ -58,14 +63,15 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
     for run in 1..=RUNS {
         harness.call(&prepared, &q, &k)?;
         let bytes = output_bytes(harness, &prepared);
+        let all = bytes.len() / element_size(case);
         if case.level == Level::Positions {
             // What they must be is for positions-exact to say.
-            measure.elements += (bytes.len() / element_size(case)) as u64;
+            measure.elements += all as u64;
         } else {
             let (q_out, k_out) = prepared.read(harness.backend.memory());
             let outputs = Outputs { q: q.clone(), k: k.clone(), q_out, k_out };
             let judge = Judge::new(harness, case, &prepared)?;
-            add(&mut measure, while_doing(judge.all(&outputs), || format!("run {run} of the same call")))?;
+            measure.add_part(judge.all(&outputs).during(Circumstance::Repeated { run })?);
         }
         let Some(first) = &first else {
             first = Some(bytes);
@@ -75,21 +81,11 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
         if differ == 0 {
             continue;
         }
-        let all = bytes.len() / element_size(case);
-        let summary = format!("run {run} of the same call differs from the first in {differ} of {all} elements");
-        if harness.backend.manifest().bit_stable == Some(false) && case.level != Level::Positions {
-            let note = "identical calls differ in bits, which the manifest declares (bit_stable: false)".to_owned();
-            if !measure.notes.contains(&note) {
-                measure.notes.push(note);
-            }
-            continue;
+        if harness.backend.manifest().bit_stable != Some(false) || case.level == Level::Positions {
+            let cause = Cause::BitsDiffer { than: Box::new(BitsOf::FirstRun), elements: Some([differ, all]) };
+            return Err(Failure::of_call(cause).during(Circumstance::Repeated { run }).into());
         }
-        let mut failure = Failure::new(summary);
-        failure.details.push("same bytes, same places; a race, or memory that was never written".to_owned());
-        if case.level != Level::Positions {
-            failure.details.push("all values are within their bounds; bit_stable: false would declare this".to_owned());
-        }
-        return Ok(Verdict::Fail(failure));
+        measure.note("identical calls differ in bits, which the manifest declares (bit_stable: false)".to_owned());
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

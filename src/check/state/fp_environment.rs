@@ -1,10 +1,14 @@
 //! `fp-environment`: loading and calling leave the floating-point environment as it was.
 
-use crate::backend::float_environment::Setting;
-use crate::case::{Case, Level, Tensor};
-use crate::check::generator::{Generator, text};
-use crate::check::slices::presets;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::backend::FloatSetting;
+use crate::backend::float_environment::FloatControl;
+use crate::case::{Case, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Cause, Instant, Stop};
+use crate::check::generator::Generator;
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct FpEnvironment;
 
@@ -15,13 +19,16 @@ impl Check for FpEnvironment {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Loading the library and calling it leave the rounding mode, the treatment of subnormals and the trapped \
-                        exceptions as they were. A contract that flushes declares flushing on load.",
-            formula: "control word before = control word after (MXCSR on x86-64, FPCR on aarch64), sticky flags aside",
-            source: "GCC's crtfastmath.o: a shared library linked with -ffast-math turns on FTZ and DAZ in the thread that \
-                     loads it",
+            statement: "Loading the library and calling it leave the rounding mode, the treatment of \
+                        subnormals and the trapped exceptions as they were. A contract that flushes declares \
+                        flushing on load.",
+            formula: "control word before = control word after (MXCSR on x86-64, FPCR on aarch64), sticky \
+                      flags aside",
+            source: "GCC's crtfastmath.o: a shared library linked with -ffast-math turns on FTZ and DAZ in \
+                     the thread that loads it",
             catches: "-ffast-math and -Ofast at link time, rounding modes that are set and not put back",
-            cannot_catch: "what a library does in threads of its own, or on machines whose control word ropecheck cannot read",
+            cannot_catch: "what a library does in threads of its own, or on machines whose control word \
+                           ropecheck cannot read",
         }
     }
 
@@ -30,20 +37,18 @@ impl Check for FpEnvironment {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        let case = presets.first().map(|preset| g.case(self.id(), vec![text(2)], preset, rng.next_u64()));
-        let planned = case.into_iter().map(|case| Planned { band: "-".into(), case });
-        Schedule { cases: planned.collect(), gaps: Vec::new() }
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:2"], |_| ());
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
 /// Whether flushing is declared: by the contract of the case, or by any on level positions, which has none.
-fn flushes(case: &Case, harness: &Harness) -> Result<bool, Halt> {
+fn flushes(case: &Case, harness: &Harness) -> Result<bool, Stop> {
     if case.level != Level::Positions {
         return Ok(harness.contract(case)?.class.flushes);
     }
@@ -52,44 +57,32 @@ fn flushes(case: &Case, harness: &Harness) -> Result<bool, Halt> {
     Ok(declared.any(|n| harness.contracts.contract(&n.class, &n.frequencies).is_some_and(|c| c.class.flushes)))
 }
 
-fn names(settings: &[Setting]) -> String {
-    settings.iter().map(Setting::to_string).collect::<Vec<_>>().join(", ")
+/// That none of these settings changed.
+fn unchanged(by: Instant, settings: Vec<FloatSetting>, words: [FloatControl; 2]) -> Result<(), Stop> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::of_call(Cause::EnvironmentChanged { by, settings, words: words.map(|word| word.0) }))
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
-    let (q, k) = match case.level {
-        Level::Positions => (Tensor::default(), Tensor::default()),
-        _ => Harness::inputs(case, &prepared),
-    };
+    let (q, k) = Harness::inputs(case, &prepared);
     harness.call(&prepared, &q, &k)?;
     let Some(seen) = harness.backend.float_environment() else {
-        return Err(Halt::not_judged("the floating-point environment of this backend cannot be seen"));
+        return Err(Stop::not_judged("the floating-point environment of this backend cannot be seen"));
     };
-    let mut measure = Measure { elements: 2, ..Measure::default() };
+    let mut measure = Measure::of(2);
     let [before, after] = seen.load;
     let declared = flushes(case, harness)?;
-    let (allowed, changed): (Vec<Setting>, Vec<Setting>) =
+    let (allowed, changed): (Vec<FloatSetting>, Vec<FloatSetting>) =
         after.changes(before).into_iter().partition(|s| declared && s.is_about_subnormals());
     if !allowed.is_empty() {
-        measure.notes.push(format!("loading changes {}, which the contract declares (flushes)", names(&allowed)));
+        let names: Vec<String> = allowed.iter().map(FloatSetting::to_string).collect();
+        measure.note(format!("loading changes {}, which the contract declares (flushes)", names.join(", ")));
     }
-    if !changed.is_empty() {
-        let mut failure = Failure::new(format!("loading the library changes {}", names(&changed)));
-        failure.details.push(format!("control word {:#06x} before, {:#06x} after", before.0, after.0));
-        if changed.iter().all(|s| s.is_about_subnormals()) {
-            failure
-                .details
-                .push("linking with -ffast-math does this; a contract that flushes would declare it".to_owned());
-        }
-        return Ok(Verdict::Fail(failure));
-    }
+    unchanged(Instant::Load, changed, seen.load)?;
     let [before, after] = seen.call;
-    let changed = after.changes(before);
-    if !changed.is_empty() {
-        let mut failure = Failure::new(format!("the call changes {} and does not put it back", names(&changed)));
-        failure.details.push(format!("control word {:#06x} before, {:#06x} after", before.0, after.0));
-        return Ok(Verdict::Fail(failure));
-    }
-    Ok(Verdict::Pass(measure))
+    unchanged(Instant::Call, after.changes(before), seen.call)?;
+    Ok(measure)
 }

@@ -1,4 +1,4 @@
-//! What a backend keeps from call to call, what it refuses, and the floating-point environment that it leaves.
+//! What a backend keeps from call to call, what it refuses, and the floating-point environment it leaves.
 
 pub(super) mod deterministic;
 pub(super) mod fp_environment;

@@ -2,13 +2,15 @@
 
 use crate::backend::Manifest;
 use crate::case::{Case, Level, Memory, PositionSource, Strides};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{BitsOf, CallDifference, Cause, Circumstance, During, Failure, Stop};
 use crate::check::generator::Generator;
+use crate::check::harness::Harness;
 use crate::check::judge::Judge;
+use crate::check::measure::Measure;
 use crate::check::positions::positions_exact;
-use crate::check::slices::{
-    add, claims_bits, element_size, elements_that_differ, layouts, output_bytes, presets, while_doing,
-};
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::slices::{claims_bits, element_size, elements_that_differ, output_bytes};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::{Pairing, Scheme};
@@ -22,13 +24,15 @@ impl Check for NoStickyState {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Between two equal calls comes another one, with another type, shape, layout, base, position, direction, \
-                        pairing or memory layout; the second answer is as right as the first.",
+            statement: "Between two equal calls comes another one, with another type, shape, layout, base, \
+                        position, direction, pairing or memory layout; the second answer is as right as the \
+                        first.",
             formula: "A, B, A, B', A, ...: every A within its bounds, and every B of A's type too",
-            source: "huggingface/transformers 36009 (offsets of an earlier request); vLLM's and sglang's cos/sin cache stays in \
-                     bf16 after one bf16 call",
+            source: "huggingface/transformers 36009 (offsets of an earlier request); vLLM's and sglang's \
+                     cos/sin cache stays in bf16 after one bf16 call",
             catches: "tables, offsets, scalings and types that are kept from an earlier call",
-            cannot_catch: "state that needs more than one call between, or a shape that the manifest does not offer",
+            cannot_catch: "state that needs more than one call between, or a shape that the manifest does \
+                           not offer",
         }
     }
 
@@ -37,51 +41,40 @@ impl Check for NoStickyState {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = Schedule::default();
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        for (layout, preset) in layouts(&["text:2 image:2x2 text:2"]).into_iter().zip(&presets) {
-            let case = g.case(self.id(), vec![layout], preset, rng.next_u64());
-            schedule.cases.push(Planned { band: "-".into(), case });
-        }
-        schedule
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:2 image:2x2 text:2"], |_| ());
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
-}
-
-/// Another call of the same backend, and in what it differs.
-struct Between {
-    what: &'static str,
-    case: Case,
 }
 
 /// Calls that differ from `case` in one thing each, inside the manifest.
-fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<Between> {
+fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<(CallDifference, Case)> {
     let mut all = Vec::new();
-    let mut add = |what, change: &dyn Fn(&mut Case)| {
+    let mut add = |difference, change: &dyn Fn(&mut Case)| {
         let mut other = case.clone();
         // Other contents too: a kept result is then not the right one.
         other.seed ^= 0x5a5a;
         change(&mut other);
-        all.push(Between { what, case: other });
+        all.push((difference, other));
     };
     let tensors = case.level != Level::Positions;
     for dtype in manifest.dtypes.iter().copied().filter(|d| tensors && *d != case.dtype) {
-        add("another dtype", &|c| c.dtype = dtype);
+        add(CallDifference::Dtype, &|c| c.dtype = dtype);
     }
     // Of another length, and with a larger grid.
     if case.window.is_none()
         && let Ok(layout) = Layout::parse("image:1x3 text:1 video:2x2x3 text:1")
     {
-        add("another layout", &|c| c.layouts = vec![layout.clone(); c.layouts.len()]);
+        add(CallDifference::Layout, &|c| c.layouts = vec![layout.clone(); c.layouts.len()]);
     }
     // Schemes of fractional positions have no integer type.
     let types = |d: &&DType| d.is_float() == case.position_dtype.is_float() && **d != case.position_dtype;
     if let Some(dtype) = manifest.position_dtypes.iter().find(types) {
-        add("another position dtype", &|c| c.position_dtype = *dtype);
+        add(CallDifference::PositionDtype, &|c| c.position_dtype = *dtype);
     }
     if tensors {
         heads(case, manifest, &mut add);
@@ -89,29 +82,29 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<Between> {
     if scheme.parameters.iter().any(|p| p.name == "base")
         && let Some(base) = other_base(case, manifest)
     {
-        add("another base", &|c| {
+        add(CallDifference::Base, &|c| {
             c.parameters.retain(|(name, _)| name != "base");
             c.parameters.push(("base".to_owned(), base.clone()));
         });
     }
     if matches!(case.level, Level::Rotate | Level::Apply) && manifest.max_position > 2000 {
-        add("other positions", &|c| c.place = PositionSource::Layout { shift: 1000 });
+        add(CallDifference::Positions, &|c| c.place = PositionSource::Layout { shift: 1000 });
     }
     if manifest.directions.contains(&i64::from(-case.direction)) && tensors {
-        add("the other direction", &|c| c.direction = -c.direction);
+        add(CallDifference::Direction, &|c| c.direction = -c.direction);
     }
     let pairing = if case.pairing == Pairing::Half { Pairing::Adjacent } else { Pairing::Half };
     if manifest.pairings.contains(&pairing) && tensors {
-        add("the other pairing", &|c| c.pairing = pairing);
+        add(CallDifference::Pairing, &|c| c.pairing = pairing);
     }
     if manifest.strides != Strides::Packed && case.memory == Memory::Packed && tensors {
-        add("another memory layout", &|c| c.memory = Memory::HeadsFirst);
+        add(CallDifference::MemoryLayout, &|c| c.memory = Memory::HeadsFirst);
     }
     all
 }
 
 /// Takes what differs and a change of the case.
-type AddCall<'a> = dyn FnMut(&'static str, &dyn Fn(&mut Case)) + 'a;
+type AddCall<'a> = dyn FnMut(CallDifference, &dyn Fn(&mut Case)) + 'a;
 
 /// Other heads: those that most checks use as well, so that their rotation plans are there already.
 fn heads(case: &Case, manifest: &Manifest, add: &mut AddCall) {
@@ -123,7 +116,7 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut AddCall) {
             && manifest.head_dims.allows(i64::from(*dim))
     });
     if let Some((q, k, dim)) = offered {
-        add("other heads", &|c| (c.q_heads, c.k_heads, c.head_dim, c.rotary) = (q, k, dim, None));
+        add(CallDifference::Heads, &|c| (c.q_heads, c.k_heads, c.head_dim, c.rotary) = (q, k, dim, None));
     }
 }
 
@@ -152,51 +145,52 @@ fn offered(case: &Case, harness: &Harness, manifest: &Manifest) -> bool {
         && (manifest.per_head || truth.plan.map_heads <= 1)
 }
 
-/// Runs and judges one call.
-fn right(case: &Case, harness: &mut Harness) -> Result<(Verdict, Vec<u8>), Halt> {
+/// Runs and judges one call: what it measured, and the bytes of its outputs.
+fn right(case: &Case, harness: &mut Harness) -> Result<(Measure, Vec<u8>), Stop> {
     if case.level == Level::Positions {
-        let verdict = positions_exact::probe(case, harness)?;
+        let measure = positions_exact::probe(case, harness)?;
         let prepared = harness.prepare(case)?;
-        return Ok((verdict, output_bytes(harness, &prepared)));
+        return Ok((measure, output_bytes(harness, &prepared)));
     }
     let (prepared, outputs) = harness.execute(case)?;
-    let verdict = Judge::new(harness, case, &prepared)?.all(&outputs);
-    Ok((verdict, output_bytes(harness, &prepared)))
+    let measure = Judge::new(harness, case, &prepared)?.all(&outputs)?;
+    Ok((measure, output_bytes(harness, &prepared)))
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let scheme = harness.scheme(case)?;
     let manifest = harness.backend.manifest().clone();
     let mut measure = Measure::default();
-    let (verdict, fresh) = right(case, harness)?;
-    add(&mut measure, while_doing(verdict, || "before any other call".to_owned()))?;
+    let (part, fresh) = right(case, harness).during(Circumstance::BeforeOtherCalls)?;
+    measure.add_part(part);
     let mut called = 0;
-    for Between { what, case: other } in between(case, scheme, &manifest) {
+    for (difference, other) in between(case, scheme, &manifest) {
         if !offered(&other, harness, &manifest) {
             continue;
         }
-        match right(&other, harness).map_or_else(Verdict::from, |(verdict, _)| verdict) {
-            Verdict::Fail(failure) if failure.lost_backend => return Ok(Verdict::Fail(failure)),
+        match right(&other, harness) {
+            Ok(_) => called += 1,
             // Another type is judged in a group of its own; whether it is right says nothing about state.
-            Verdict::Fail(_) if other.dtype != case.dtype => {}
-            Verdict::Fail(failure) => {
-                return Ok(while_doing(Verdict::Fail(failure), || format!("a call with {what} after the first")));
+            Err(Stop::Failed(failure)) if other.dtype != case.dtype && !failure.lost_backend() => {}
+            Err(Stop::Failed(failure)) => {
+                return Err(failure.during(Circumstance::CallBetween { difference }).into());
             }
-            Verdict::Pass(_) => called += 1,
             // Outside what the scheme or these types can say: nothing was called.
-            Verdict::NotJudged(_) | Verdict::Broken(_) => continue,
+            Err(Stop::NotJudged(_) | Stop::Broken(_)) => continue,
         }
-        let (verdict, again) = right(case, harness)?;
-        add(&mut measure, while_doing(verdict, || format!("after a call with {what}")))?;
-        let differ = elements_that_differ(&fresh, &again, element_size(case));
+        let after = Circumstance::AfterCall { difference };
+        let (part, again) = right(case, harness).during(after)?;
+        measure.add_part(part);
+        let size = element_size(case);
+        let differ = elements_that_differ(&fresh, &again, size);
         if differ > 0 && claims_bits(harness) {
-            let mut failure = Failure::new(format!("after a call with {what}, {differ} elements have other bits"));
-            failure.details.push("the values are within their bounds; the manifest claims bit_stable".to_owned());
-            return Ok(Verdict::Fail(failure));
+            let elements = Some([differ, again.len() / size]);
+            let cause = Cause::BitsDiffer { than: Box::new(BitsOf::FirstCall), elements };
+            return Err(Failure::of_call(cause).during(after).into());
         }
     }
     if called == 0 {
-        return Err(Halt::not_judged("the manifest offers no other call"));
+        return Err(Stop::not_judged("the manifest offers no other call"));
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
 }

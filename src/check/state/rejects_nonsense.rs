@@ -2,10 +2,13 @@
 
 use crate::backend::{Answer, Call};
 use crate::case::call::{PlanView, QkView};
-use crate::case::{Case, Consume, Level, Tensor};
-use crate::check::generator::{Generator, text};
-use crate::check::slices::presets;
-use crate::check::{Check, Docs, Failure, Halt, Harness, Measure, Planned, Schedule, Verdict};
+use crate::case::{Case, Consume, Level};
+use crate::check::definition::{Check, Docs};
+use crate::check::failure::{Cause, Nonsense, Stop};
+use crate::check::generator::Generator;
+use crate::check::harness::Harness;
+use crate::check::measure::Measure;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::numeric::DType;
 use crate::rotation::NO_AXIS;
 
@@ -18,13 +21,16 @@ impl Check for RejectsNonsense {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "A call that makes no sense under any manifest is answered with BAD_ARGUMENT or UNSUPPORTED, and no \
-                        memory is written: an odd rotary_dim, a rotary part wider than the head or ending after it, an axis \
-                        that the call does not have, an integer type for q and k, tokens after the end of the layout.",
+            statement: "A call that makes no sense under any manifest is answered with BAD_ARGUMENT or \
+                        UNSUPPORTED, and no memory is written: an odd rotary_dim, a rotary part wider than \
+                        the head or ending after it, an axis that the call does not have, an integer type \
+                        for q and k, tokens after the end of the layout.",
             formula: "status in {BAD_ARGUMENT, UNSUPPORTED} and memory after = memory before",
-            source: "include/ropecheck.h; vllm-project/vllm 43676: a rotary width that nobody checked read outside the cache",
+            source: "include/ropecheck.h; vllm-project/vllm 43676: a rotary width that nobody checked read \
+                     outside the cache",
             catches: "adapters that check nothing, and then read and write outside their tensors",
-            cannot_catch: "nonsense that is not in this list; what the manifest does not offer but another kernel might",
+            cannot_catch: "nonsense that is not in this list; what the manifest does not offer but another \
+                           kernel might",
         }
     }
 
@@ -33,42 +39,40 @@ impl Check for RejectsNonsense {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut rng = g.rng(self.id());
-        let presets = presets(g);
-        let case = presets.first().map(|preset| g.case(self.id(), vec![text(3)], preset, rng.next_u64()));
-        let planned = case.into_iter().map(|case| Planned { band: "-".into(), case });
-        Schedule { cases: planned.collect(), gaps: Vec::new() }
+        let mut s = Scheduler::new(g, self.id());
+        s.each_layout(&["text:3"], |_| ());
+        s.finish()
     }
 
-    fn judge(&self, case: &Case, harness: &mut Harness) -> Verdict {
-        probe(case, harness).unwrap_or_else(Verdict::from)
+    fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
+        probe(case, harness)
     }
 }
 
-/// A way to spoil a call: its name, and what it does to call and arena. False if this call has no such thing.
-type Nonsense = (&'static str, fn(&mut Call, &mut [u8]) -> bool);
+/// Spoils a call, and perhaps its arena. False if this call has no such thing.
+type MakeNonsense = fn(&mut Call, &mut [u8]) -> bool;
 
-const NONSENSE: [Nonsense; 6] = [
-    ("an odd rotary_dim", |call, _| {
+const NONSENSE: [(Nonsense, MakeNonsense); 6] = [
+    (Nonsense::OddRotaryDim, |call, _| {
         plan_of(call).is_some_and(|plan| {
             plan.rotary_dim -= 1;
             true
         })
     }),
-    ("a rotary_dim above head_dim", |call, _| {
+    (Nonsense::WideRotaryDim, |call, _| {
         plan_of(call).is_some_and(|plan| {
             (plan.rotary_dim, plan.rotary_offset) = (plan.head_dim + 2, 0);
             true
         })
     }),
-    ("a rotary part that ends after the head", |call, _| {
+    (Nonsense::RotaryPastHead, |call, _| {
         plan_of(call).is_some_and(|plan| {
             plan.rotary_offset = plan.head_dim - plan.rotary_dim + 2;
             true
         })
     }),
-    ("an axis that the call does not have", missing_axis),
-    ("q and k of type i32", |call, _| {
+    (Nonsense::MissingAxis, missing_axis),
+    (Nonsense::IntegerTensors, |call, _| {
         qk_of(call).is_some_and(|qk| {
             for view in [Some(&mut qk.q), Some(&mut qk.q_out), qk.k.as_mut(), qk.k_out.as_mut()].into_iter().flatten() {
                 view.dtype = DType::I32;
@@ -76,7 +80,7 @@ const NONSENSE: [Nonsense; 6] = [
             true
         })
     }),
-    ("tokens after the end of the layout", |call, _| match call {
+    (Nonsense::TokensPastLayout, |call, _| match call {
         Call::Positions { token_start, .. } | Call::Fused { token_start, .. } => {
             *token_start += 1;
             true
@@ -116,49 +120,47 @@ fn missing_axis(call: &mut Call, arena: &mut [u8]) -> bool {
     true
 }
 
-fn probe(case: &Case, harness: &mut Harness) -> Result<Verdict, Halt> {
+fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
-    let (q, k) = match case.level {
-        Level::Positions => (Tensor::default(), Tensor::default()),
-        _ => Harness::inputs(case, &prepared),
-    };
+    let (q, k) = Harness::inputs(case, &prepared);
     // A backend that refuses everything has not understood what is wrong here.
     harness.call(&prepared, &q, &k)?;
     let level = harness.backend.manifest().level(case.level);
     let reads_axes = level.is_some_and(|l| l.consumes(Consume::AxisOfPair));
     let mut measure = Measure::default();
-    for (what, spoil) in NONSENSE {
-        if what.contains("axis") && !reads_axes {
+    for (nonsense, spoil) in NONSENSE {
+        if nonsense == Nonsense::MissingAxis && !reads_axes {
             continue;
         }
         let mut call = prepared.call.clone();
-        let arena = harness.backend.arena(prepared.bytes).map_err(|e| Halt::not_judged(e.to_string()))?;
+        let arena = harness.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
         prepared.write(arena, &q, &k);
         if !spoil(&mut call, arena) {
             continue;
         }
         let before = arena.to_vec();
-        let outcome = harness.backend.call(&call);
-        let lost_backend = matches!(outcome, Answer::Died(_) | Answer::TimedOut(_));
-        let fail = |summary: String| {
-            let mut failure = Failure { summary, lost_backend, ..Failure::default() };
-            failure
-                .details
-                .push("the rest of the call is one that the manifest offers, and was answered with OK".into());
-            failure.details.push("expected BAD_ARGUMENT or UNSUPPORTED, and untouched memory".into());
-            Ok(Verdict::Fail(Box::new(failure)))
-        };
-        match outcome {
+        match harness.backend.call(&call) {
             Answer::BadArgument(_) | Answer::Unsupported(_) => {}
-            Answer::Ok => return fail(format!("{what} is accepted: the call returned OK")),
-            other => return fail(format!("{what}: {other}")),
+            Answer::Ok => return Err(Stop::of_call(Cause::NonsenseAccepted { nonsense })),
+            other => return Err(named(harness.failed(&prepared, &other), nonsense)),
         }
         let after = harness.backend.memory();
-        if let Some(at) = before.iter().zip(after).position(|(a, b)| a != b) {
-            let changed = before.iter().zip(after).filter(|(a, b)| a != b).count();
-            return fail(format!("{what} is refused, but {changed} bytes were written before that, first at {at}"));
+        let mut changed = (0..).zip(before.iter().zip(after)).filter(|(_, (a, b))| a != b).map(|(at, _)| at);
+        if let Some(first) = changed.next() {
+            return Err(Stop::of_call(Cause::NonsenseWrote { nonsense, bytes: 1 + changed.count(), first }));
         }
         measure.elements += 1;
     }
-    Ok(Verdict::Pass(measure))
+    Ok(measure)
+}
+
+/// The failure, with what made no sense in the call.
+fn named(mut stop: Stop, what: Nonsense) -> Stop {
+    if let Stop::Failed(failure) = &mut stop
+        && let Cause::Crashed { nonsense, .. } | Cause::Hung { nonsense, .. } | Cause::BackendError { nonsense, .. } =
+            &mut failure.cause
+    {
+        *nonsense = Some(what);
+    }
+    stop
 }

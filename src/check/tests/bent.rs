@@ -8,13 +8,15 @@ use crate::backend::manifest::LevelManifest;
 use crate::backend::{Answer, Backend, Manifest, StartError};
 use crate::case::call::{Call, PlanView, PositionView, TensorView};
 use crate::case::{Consume, Level};
-use crate::check::{CATALOGUE, Generator, Group, Planned, Verdict};
+use crate::check::{CATALOGUE, Group, Measure, Planned, Stop};
 use crate::contract::ContractTable;
 use crate::numeric::DType;
-use crate::positions::{Layout, Parameters, Segment, positions};
+use crate::positions::{Layout, Segment, positions};
+use crate::report::words;
 use crate::rotation::PlanCache;
-use crate::run::Context;
+use crate::run::{Context, Options};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::Pairing;
 
 /// Changes a call, or the memory behind it.
@@ -130,7 +132,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
 });
 
 /// One case, from its line.
-pub(super) fn verdict(line: &str, backend: &mut dyn Backend) -> Verdict {
+pub(super) fn verdict(line: &str, backend: &mut dyn Backend) -> Result<Measure, Stop> {
     let case: crate::case::Case = line.parse().expect("a case");
     let check = CATALOGUE.iter().find(|c| c.id() == case.check).expect("in the catalogue");
     check.judge(&case, &mut CONTEXT.harness(backend))
@@ -151,43 +153,34 @@ pub(super) struct BentFound {
 
 pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend: &mut dyn Backend) -> BentFound {
     let context = &*CONTEXT;
-    let library = context.library;
     let check = *CATALOGUE.iter().find(|c| c.id() == id).expect("in the catalogue");
     assert!(check.levels().contains(&level), "{id} has no level {level}");
     let manifest = backend.manifest().clone();
-    let scheme = library.get(scheme).expect("a scheme");
-    let generator = Generator {
-        group: Group { scheme: scheme.id(), level, pairing: Pairing::Half, dtype },
-        scheme,
-        library,
-        plans: &context.plans,
-        manifest: &manifest,
-        level: manifest.level(level).expect("the level"),
-        cases: 1,
-        seed: 5,
-        parameters: &[],
-    };
+    let scheme = context.library.get(scheme).expect("a scheme").id();
+    let group = Group { scheme, level, pairing: Pairing::Half, dtype };
+    let options = Options { cases: 1, seed: 5, ..Options::default() };
+    let generator = context.generator(&group, &manifest, &options).expect("the level");
     let schedule = check.schedule(&generator);
     let mut found = BentFound { gaps: schedule.gaps.len(), ..BentFound::default() };
     for Planned { case, .. } in schedule.cases {
         let again = case.to_string().parse().expect("a case comes back from its line");
         assert_eq!(case, again);
         match check.judge(&again, &mut context.harness(backend)) {
-            Verdict::Pass(measure) => {
+            Ok(measure) => {
                 found.passed += 1;
                 found.elements += measure.elements;
                 found.range_not_judged += measure.range_not_judged;
                 assert!(measure.elements > 0, "{id}: passed and judged nothing: {case}");
                 assert!(measure.worst <= 1.0);
             }
-            Verdict::Fail(failure) => {
+            Err(Stop::Failed(failure)) => {
                 found.failed += 1;
                 if found.why.is_empty() {
-                    found.why = format!("{} {} in {case}", failure.summary, failure.details.join(" "));
+                    found.why = format!("{} in {case}", words::message(&failure).join(" "));
                 }
             }
-            Verdict::NotJudged(why) => found.not_judged.push(why),
-            Verdict::Broken(why) => panic!("{id}: {why}"),
+            Err(Stop::NotJudged(why)) => found.not_judged.push(why),
+            Err(Stop::Broken(why)) => panic!("{id}: {why}"),
         }
     }
     found

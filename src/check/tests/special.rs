@@ -3,7 +3,7 @@
 use super::bent::{Bent, each_output, each_row, judged, verdict};
 use super::laws::{TYPES, honest, kills};
 use crate::case::{Consume, Level};
-use crate::check::Verdict;
+use crate::check::Stop;
 use crate::numeric::DType;
 
 const SPECIAL: [&str; 3] = ["nan-stays-in-its-pair", "subnormals", "overflow"];
@@ -132,12 +132,12 @@ fn superposition_grants_honest_overflow() {
              span=-2140114060..1936946035,positions=f32,heads=6/1,head-dim=2,direction=-1,data=overflow,seed={seed}"
         );
         match verdict(&line, &mut Bent::straight()) {
-            Verdict::Pass(measure) => assert!(measure.range_not_judged > 0, "{dtype}: nothing overflowed"),
+            Ok(measure) => assert!(measure.range_not_judged > 0, "{dtype}: nothing overflowed"),
             other => panic!("{dtype}: {other:?}"),
         }
         // A NaN is granted to nobody.
         let mut invents =
             Bent::after(|call, memory| each_output(call, memory, |v| if v.abs() < 1.0 { v } else { f64::NAN }));
-        assert!(matches!(verdict(&line, &mut invents), Verdict::Fail(_)), "{dtype}");
+        assert!(matches!(verdict(&line, &mut invents), Err(Stop::Failed(_))), "{dtype}");
     }
 }

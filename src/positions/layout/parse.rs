@@ -2,151 +2,130 @@
 
 use serde_json::Value;
 
+use super::Layout;
+use super::error::{LayoutError, Problem};
+use super::segment::{MAX_SEGMENTS, MAX_TOKENS, Segment, check};
 use crate::numeric::Number;
 use crate::spec::suggest::closest;
 
-use super::{Layout, LayoutError, MAX_SEGMENTS, MAX_TOKENS, Mistake, Segment};
-
 /// Longest text of a layout, in bytes: more than the longest layout needs.
 const MAX_TEXT: usize = 1 << 20;
-/// Seconds between frames may not exceed this.
-const MAX_SECONDS: i64 = 1_000_000;
-/// Characters of a long text that are shown on each side of a mistake.
-const EXCERPT_SIDE: usize = 36;
 const KINDS: [&str; 3] = ["text", "image", "video"];
 
-/// What is wrong, before it is known where it stands.
-pub(super) struct Problem {
-    expected: String,
-    found: String,
-    help: Option<String>,
-}
-
-impl Problem {
-    fn new(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Problem { expected: expected.into(), found: found.into(), help: None }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    pub(super) fn without_place(self, segment: &Segment) -> LayoutError {
-        let found = format!("{} in `{segment}`", self.found);
-        Problem { found, ..self }.nowhere()
-    }
-
-    fn nowhere(self) -> LayoutError {
-        let Problem { expected, found, help } = self;
-        LayoutError(Box::new(Mistake { column: None, expected, found, help, excerpt: None }))
-    }
-
-    /// `start..end` are bytes of `text`.
-    fn at(self, text: &str, start: usize, end: usize) -> LayoutError {
-        let before: Vec<char> = text[..start].chars().collect();
-        let marked: Vec<char> = text[start..end].chars().collect();
-        let after: Vec<char> = text[end..].chars().collect();
-        let skipped = before.len().saturating_sub(EXCERPT_SIDE);
-        let shown = marked.len().min(EXCERPT_SIDE);
-        let mut line = String::new();
-        let mut carets = String::new();
-        if skipped > 0 {
-            line.push('…');
-            carets.push(' ');
+impl Layout {
+    /// Reads the text form. Segments are separated by spaces, `+` or `,`.
+    ///
+    /// # Errors
+    /// [`LayoutError`] with the place, what was expected and what was found.
+    pub fn parse(text: &str) -> Result<Self, LayoutError> {
+        if text.len() > MAX_TEXT {
+            return Err(
+                Problem::new(format!("a layout of at most {MAX_TEXT} bytes"), format!("{}", text.len())).nowhere()
+            );
         }
-        let printable = |c: &char| if c.is_control() { ' ' } else { *c };
-        line.extend(before[skipped..].iter().map(printable));
-        carets.extend(std::iter::repeat_n(' ', before.len() - skipped));
-        line.extend(marked[..shown].iter().map(printable));
-        carets.extend(std::iter::repeat_n('^', shown.max(1)));
-        if shown < marked.len() {
-            line.push('…');
-        } else {
-            line.extend(after.iter().take(EXCERPT_SIDE).map(printable));
-            if after.len() > EXCERPT_SIDE {
-                line.push('…');
+        let mut segments = Vec::new();
+        let mut total = 0;
+        let mut at = 0;
+        // Explicit separators must stand between two segments.
+        let mut separator: Option<usize> = None;
+        loop {
+            at += text[at..].find(|c: char| !c.is_whitespace()).unwrap_or(text.len() - at);
+            let Some(first) = text[at..].chars().next() else { break };
+            if first == '+' || first == ',' {
+                if segments.is_empty() || separator.is_some() {
+                    return Err(Problem::new("a segment", format!("`{first}`")).at(text, at, at + 1));
+                }
+                separator = Some(at);
+                at += 1;
+                continue;
             }
+            let length =
+                text[at..].find(|c: char| c.is_whitespace() || c == '+' || c == ',').unwrap_or(text.len() - at);
+            let word = &text[at..at + length];
+            let segment = segment(word).map_err(|(problem, from, to)| problem.at(text, at + from, at + to))?;
+            let tokens = check(&segment, segments.len(), total).map_err(|problem| problem.at(text, at, at + length))?;
+            total += tokens;
+            segments.push(segment);
+            separator = None;
+            at += length;
         }
-        LayoutError(Box::new(Mistake {
-            column: Some(before.len() + 1),
-            expected: self.expected,
-            found: self.found,
-            help: self.help,
-            excerpt: Some([line.trim_end().to_owned(), carets]),
-        }))
-    }
-}
-
-/// Tokens of a segment that is the `index`-th and comes after `before` tokens, if all limits are kept.
-pub(super) fn check(segment: &Segment, index: usize, before: u64) -> Result<u64, Problem> {
-    if index >= MAX_SEGMENTS {
-        return Err(Problem::new(format!("at most {MAX_SEGMENTS} segments"), "one more"));
-    }
-    let sizes = match segment {
-        Segment::Text(n) => vec![*n],
-        _ => segment.grid().unwrap_or_default().to_vec(),
-    };
-    if sizes.contains(&0) {
-        return Err(Problem::new("sizes of at least 1", "a size of 0").help("leave an empty segment out"));
-    }
-    let seconds = segment.seconds();
-    let limit = Number::from_i64(MAX_SECONDS);
-    if seconds <= Number::zero() || seconds > limit {
-        return Err(Problem::new(format!("seconds above 0 and up to {MAX_SECONDS}"), seconds.to_string()));
-    }
-    // The C interface hands seconds over as a fraction of two 64-bit integers.
-    let fits = |(num, den): (i128, i128)| i64::try_from(num).is_ok() && i64::try_from(den).is_ok();
-    if !seconds.as_ratio().is_some_and(fits) {
-        return Err(Problem::new("seconds as a fraction of 64-bit integers", seconds.to_string()));
-    }
-    let tokens = segment.tokens();
-    match before.checked_add(tokens) {
-        Some(total) if total <= MAX_TOKENS => Ok(tokens),
-        Some(total) if total < u64::MAX => {
-            Err(Problem::new(format!("at most 2^31 = {MAX_TOKENS} tokens in all"), format!("{total} up to here")))
+        if let Some(at) = separator {
+            return Err(Problem::new("a segment after the separator", "the end").at(text, at, at + 1));
         }
-        _ => Err(Problem::new(format!("at most 2^31 = {MAX_TOKENS} tokens in all"), "more than 2^64")),
+        if segments.is_empty() {
+            let problem = Problem::new("at least one segment", "none").help("such as `text:3 video:4x2x3 text:5`");
+            return Err(problem.at(text, 0, 0));
+        }
+        Layout::new(segments)
     }
-}
 
-pub(super) fn parse(text: &str) -> Result<Layout, LayoutError> {
-    if text.len() > MAX_TEXT {
-        return Err(Problem::new(format!("a layout of at most {MAX_TEXT} bytes"), format!("{}", text.len())).nowhere());
-    }
-    let mut segments = Vec::new();
-    let mut total = 0;
-    let mut at = 0;
-    // Explicit separators must stand between two segments.
-    let mut separator: Option<usize> = None;
-    loop {
-        at += text[at..].find(|c: char| !c.is_whitespace()).unwrap_or(text.len() - at);
-        let Some(first) = text[at..].chars().next() else { break };
-        if first == '+' || first == ',' {
-            if segments.is_empty() || separator.is_some() {
-                return Err(Problem::new("a segment", format!("`{first}`")).at(text, at, at + 1));
+    /// Reads the JSON form; seconds may also be a JSON number, taken as the decimal that is written.
+    ///
+    /// # Errors
+    /// [`LayoutError`] without a place in a text.
+    pub fn from_json(value: &Value) -> Result<Self, LayoutError> {
+        let wrong = |expected: &str, found: &Value| Problem::new(expected, found.to_string()).nowhere();
+        let items = value.as_array().ok_or_else(|| wrong("a list of segments", value))?;
+        if items.len() > MAX_SEGMENTS {
+            let problem = Problem::new(format!("at most {MAX_SEGMENTS} segments"), items.len().to_string());
+            return Err(problem.nowhere());
+        }
+        let size = |value: &Value| {
+            let size = value.as_u64().and_then(|n| u32::try_from(n).ok());
+            size.ok_or_else(|| wrong("a whole number that fits", value))
+        };
+        let sizes = |value: &Value, form: &str, count: usize| -> Result<Vec<u32>, LayoutError> {
+            let list = value.as_array().filter(|list| list.len() == count).ok_or_else(|| wrong(form, value))?;
+            list.iter().map(size).collect()
+        };
+        let mut segments = Vec::with_capacity(items.len());
+        for item in items {
+            let object = item.as_object().ok_or_else(|| wrong("a segment object", item))?;
+            let known = ["text", "image", "video", "seconds_per_frame"];
+            if let Some(key) = object.keys().find(|key| !known.contains(&key.as_str())) {
+                return Err(Problem::new("text, image, video or seconds_per_frame", format!("`{key}`")).nowhere());
             }
-            separator = Some(at);
-            at += 1;
-            continue;
+            let seconds = object.get("seconds_per_frame");
+            let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| object.contains_key(*kind)).collect();
+            let segment = match (kinds.as_slice(), seconds) {
+                (["text"], None) => Segment::Text(size(&object["text"])?),
+                (["image"], None) => {
+                    let sizes = sizes(&object["image"], "[rows, columns]", 2)?;
+                    Segment::Image { h: sizes[0], w: sizes[1] }
+                }
+                (["video"], seconds) => {
+                    let sizes = sizes(&object["video"], "[frames, rows, columns]", 3)?;
+                    let seconds = match seconds {
+                        None => Number::one(),
+                        Some(Value::String(text)) => seconds_value(text).map_err(Problem::nowhere)?,
+                        Some(Value::Number(number)) => seconds_value(&number.to_string()).map_err(Problem::nowhere)?,
+                        Some(other) => return Err(wrong("seconds", other)),
+                    };
+                    Segment::Video { t: sizes[0], h: sizes[1], w: sizes[2], seconds }
+                }
+                _ => return Err(wrong("one of text, image or video (seconds_per_frame only with video)", item)),
+            };
+            segments.push(segment);
         }
-        let length = text[at..].find(|c: char| c.is_whitespace() || c == '+' || c == ',').unwrap_or(text.len() - at);
-        let word = &text[at..at + length];
-        let segment = segment(word).map_err(|(problem, from, to)| problem.at(text, at + from, at + to))?;
-        let tokens = check(&segment, segments.len(), total).map_err(|problem| problem.at(text, at, at + length))?;
-        total += tokens;
-        segments.push(segment);
-        separator = None;
-        at += length;
+        Layout::new(segments)
     }
-    if let Some(at) = separator {
-        return Err(Problem::new("a segment after the separator", "the end").at(text, at, at + 1));
+}
+
+impl TryFrom<String> for Layout {
+    type Error = LayoutError;
+
+    /// As [`Layout::parse`], but nothing at all is the empty sequence.
+    fn try_from(text: String) -> Result<Self, LayoutError> {
+        if text.is_empty() { Layout::new(Vec::new()) } else { Layout::parse(&text) }
     }
-    if segments.is_empty() {
-        let problem = Problem::new("at least one segment", "none").help("such as `text:3 video:4x2x3 text:5`");
-        return Err(problem.at(text, 0, 0));
+}
+
+impl std::str::FromStr for Layout {
+    type Err = LayoutError;
+
+    fn from_str(text: &str) -> Result<Self, LayoutError> {
+        Layout::parse(text)
     }
-    Layout::new(segments)
 }
 
 /// A problem and its bytes in the word.
@@ -242,51 +221,4 @@ fn seconds_value(text: &str) -> Result<Number, Problem> {
         Problem::new("seconds between frames, such as `0.5s` or `1/3s`", format!("`{text}`"))
             .help("a decimal or a fraction, taken exactly")
     })
-}
-
-pub(super) fn from_json(value: &Value) -> Result<Layout, LayoutError> {
-    let wrong = |expected: &str, found: &Value| Problem::new(expected, found.to_string()).nowhere();
-    let items = value.as_array().ok_or_else(|| wrong("a list of segments", value))?;
-    if items.len() > MAX_SEGMENTS {
-        let problem = Problem::new(format!("at most {MAX_SEGMENTS} segments"), items.len().to_string());
-        return Err(problem.nowhere());
-    }
-    let size = |value: &Value| {
-        let size = value.as_u64().and_then(|n| u32::try_from(n).ok());
-        size.ok_or_else(|| wrong("a whole number that fits", value))
-    };
-    let sizes = |value: &Value, form: &str, count: usize| -> Result<Vec<u32>, LayoutError> {
-        let list = value.as_array().filter(|list| list.len() == count).ok_or_else(|| wrong(form, value))?;
-        list.iter().map(size).collect()
-    };
-    let mut segments = Vec::with_capacity(items.len());
-    for item in items {
-        let object = item.as_object().ok_or_else(|| wrong("a segment object", item))?;
-        let known = ["text", "image", "video", "seconds_per_frame"];
-        if let Some(key) = object.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(Problem::new("text, image, video or seconds_per_frame", format!("`{key}`")).nowhere());
-        }
-        let seconds = object.get("seconds_per_frame");
-        let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| object.contains_key(*kind)).collect();
-        let segment = match (kinds.as_slice(), seconds) {
-            (["text"], None) => Segment::Text(size(&object["text"])?),
-            (["image"], None) => {
-                let sizes = sizes(&object["image"], "[rows, columns]", 2)?;
-                Segment::Image { h: sizes[0], w: sizes[1] }
-            }
-            (["video"], seconds) => {
-                let sizes = sizes(&object["video"], "[frames, rows, columns]", 3)?;
-                let seconds = match seconds {
-                    None => Number::one(),
-                    Some(Value::String(text)) => seconds_value(text).map_err(Problem::nowhere)?,
-                    Some(Value::Number(number)) => seconds_value(&number.to_string()).map_err(Problem::nowhere)?,
-                    Some(other) => return Err(wrong("seconds", other)),
-                };
-                Segment::Video { t: sizes[0], h: sizes[1], w: sizes[2], seconds }
-            }
-            _ => return Err(wrong("one of text, image or video (seconds_per_frame only with video)", item)),
-        };
-        segments.push(segment);
-    }
-    Layout::new(segments)
 }

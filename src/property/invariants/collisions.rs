@@ -3,17 +3,17 @@
 use crate::numeric::Number;
 use crate::positions::Column;
 use crate::positions::Layout;
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::VisualScope;
 use crate::positions::positions;
-use crate::rotation::PlanError;
+use crate::rotation::{HeadShape, PlanCache, PlanError};
+use crate::spec::Parameters;
 use crate::spec::expr::{EvalError, Expr, Name};
 use crate::spec::{HeadError, Library};
 
 use super::judge::Judge;
 use super::scope::{Base, PlaceScope, measured_cells};
-use super::{Checker, InvariantError, Violation, ViolationPlace};
+use super::{InvariantError, Violation, ViolationPlace};
 
 impl Judge<'_> {
     pub(super) fn sequence(&mut self, claim: &Expr) -> Result<(), InvariantError> {
@@ -99,10 +99,15 @@ impl Judge<'_> {
     }
 
     /// A statement about frequencies, at every width that the scheme allows, for each row of its map.
-    pub(super) fn frequencies(&mut self, claim: &Expr, checker: &Checker<'_>) -> Result<(), InvariantError> {
+    pub(super) fn frequencies(
+        &mut self,
+        claim: &Expr,
+        plans: &PlanCache,
+        shapes: &[HeadShape],
+    ) -> Result<(), InvariantError> {
         let mut refused: Option<PlanError> = None;
-        for &shape in &checker.shapes {
-            let plan = match checker.plans.plan(self.scheme, self.parameters, shape) {
+        for &shape in shapes {
+            let plan = match plans.plan(self.scheme, self.parameters, shape) {
                 Ok(plan) => plan,
                 Err(error @ PlanError { error: HeadError::Formula { .. }, .. }) => return Err(error.into()),
                 Err(error) => {

@@ -1,10 +1,10 @@
 //! Walks the places that a statement speaks of.
 
 use crate::numeric::Number;
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::Segment;
 use crate::positions::{TextScope, VisualScope};
+use crate::spec::Parameters;
 use crate::spec::expr::{EvalError, Expr, Name};
 use crate::spec::model::{Invariant, Scheme, Scope};
 

@@ -6,21 +6,28 @@ use crate::numeric::Number;
 use crate::positions::Segment;
 
 /// A place in a sequence.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct ViolationPlace {
     /// Index of the segment, and its text form.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<(usize, String)>,
     /// Raw index of the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<u64>,
     /// Frame of the segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<u32>,
     /// Frame, row and column of the cell.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cell: Option<[u32; 3]>,
     /// Name of the axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub axis: Option<String>,
     /// Channels of a head, for statements about frequencies.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub head_dim: Option<u32>,
     /// Row of the axis map, where heads differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<u32>,
 }
 
@@ -59,16 +66,24 @@ impl fmt::Display for ViolationPlace {
 }
 
 /// A place where a statement does not hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Violation {
     /// Where.
     pub place: ViolationPlace,
     /// The condition that was false.
     pub formula: String,
     /// The names it uses, with their values there.
+    #[serde(serialize_with = "texts")]
+    #[schemars(with = "Vec<(String, String)>")]
     pub values: Vec<(String, Number)>,
     /// More, such as which two tokens collide.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// Exact numbers as text: JSON has none.
+fn texts<S: serde::Serializer>(values: &[(String, Number)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(|(name, value)| (name, value.to_string())))
 }
 
 impl fmt::Display for Violation {

@@ -3,9 +3,8 @@
 use std::cell::Cell;
 
 use crate::numeric::Number;
-use crate::positions::{
-    CellScope, CellSource, FrameScope, Parameters, Positions, TextScope, VisualScope, across_axes, count,
-};
+use crate::positions::{CellScope, CellSource, FrameScope, Positions, TextScope, VisualScope, across_axes, count};
+use crate::spec::Parameters;
 use crate::spec::expr::{Env, EvalError, Expr, Fold, Name, NameId};
 use crate::spec::model::Scheme;
 

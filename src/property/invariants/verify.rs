@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::positions;
 use crate::positions::{Layout, LayoutError};
+use crate::spec::Parameters;
 use crate::spec::model::{Invariant, Scheme, Stated};
 
 use super::{Checker, InvariantError, Outcome, Violation, parameters_for};

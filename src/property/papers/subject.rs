@@ -2,10 +2,10 @@
 
 use crate::numeric::Number;
 use crate::positions::Layout;
-use crate::positions::Parameters;
 use crate::positions::Positions;
 use crate::positions::positions;
 use crate::positions::{sweep::Extent, sweep::single_videos};
+use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
 use super::PropertyError;

@@ -1,8 +1,8 @@
 //! Temporal scaling: the distance between frames can be set without touching the distances inside a frame.
 
 use crate::numeric::Number;
-use crate::positions::Parameters;
 use crate::positions::sweep::Extent;
+use crate::spec::Parameters;
 use crate::spec::expr::{Expr, Name};
 use crate::spec::model::{Scheme, Step};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::FaultResult;
+use super::result::FaultResult;
 
 /// What one check kills.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

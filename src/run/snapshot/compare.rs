@@ -1,11 +1,9 @@
 //! A snapshot held against what a backend does now: bit by bit, and in ulps where the bits differ.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
-use super::super::{Context, Options, digest_of};
 use super::file::{About, Snapshot, StoredOutputs};
 use super::offered::offered;
 use super::record::{RecordError, Recorded, plan, run_all};
@@ -13,10 +11,13 @@ use super::values::{Distance, distance, shown};
 use crate::backend::{Backend, BackendFactory};
 use crate::case::tensor_file::{ElementType, Stored};
 use crate::case::{Case, Level, Tensor, pairing_name};
-use crate::check::judge::{Judge, Known};
-use crate::check::{Element, Harness};
+use crate::check::failure::{AxisAt, Place};
+use crate::check::judge::{Element, Judge, Known};
+use crate::check::{Failure, Harness};
 use crate::contract::Judgement;
 use crate::numeric::DType;
+use crate::run::context::{Context, Options};
+use crate::run::digest::digest_of;
 
 /// Most changed elements of a case that are held against the reference.
 const MOST_JUDGED: usize = 4096;
@@ -89,8 +90,8 @@ pub struct OutputChange {
     pub id: String,
     /// The case, as `replay` takes it.
     pub case: String,
-    /// Row, token, head, channel, pair and axis, for people.
-    pub place: String,
+    /// Where it is.
+    pub place: Place,
     /// By how much.
     pub distance: Distance,
     /// Value and bits in the snapshot.
@@ -123,7 +124,7 @@ pub struct Comparison {
     /// Cases of the snapshot that can no longer be asked for, and why.
     pub gone: Vec<(String, String)>,
     /// Cases that the backend no longer answers, and what happened.
-    pub failed: Vec<(String, String)>,
+    pub failed: Vec<(String, Box<Failure>)>,
     /// Cases that the selection has now and the snapshot has not.
     pub new: Vec<String>,
     /// Cases of the snapshot that the command line left out.
@@ -153,7 +154,7 @@ pub fn compare(
     context: &Context,
     options: &Options,
     narrowed: &dyn Fn(&Case) -> bool,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &dyn Fn(usize, usize),
 ) -> Result<Comparison, RecordError> {
     let mut backend = factory.start()?;
     let manifest = backend.manifest().clone();
@@ -182,7 +183,7 @@ pub fn compare(
     }
     let cases: Vec<&Case> = asked.iter().map(|(_, case, _)| *case).collect();
     let results = run_all(&cases, factory, context, options.threads, &|done| progress(done, cases.len()))?;
-    if context.interrupted.load(Ordering::Relaxed) {
+    if context.is_interrupted() {
         return Err(RecordError::Interrupted);
     }
     let mut groups: BTreeMap<GroupKey, Differences> = BTreeMap::new();
@@ -257,7 +258,7 @@ struct CaseChanges<'a> {
 
 /// What is known of an element beside its bits.
 struct DifferencePlace {
-    place: String,
+    place: Place,
     part: String,
     known: Option<(Known, f64)>,
 }
@@ -329,7 +330,7 @@ impl CaseChanges<'_> {
         let element = Element { row, token, head, channel };
         let observed = judge.output_row(outputs, row, token, head)[channel];
         let known = held.then(|| (judge.known(outputs, element, observed), observed));
-        DifferencePlace { place: judge.place(row, token, head, channel), part, known }
+        DifferencePlace { place: judge.place(element), part, known }
     }
 
     fn position_element(&self, context: &Context, name: &str, new: &Stored, index: usize) -> DifferencePlace {
@@ -337,11 +338,12 @@ impl CaseChanges<'_> {
         let (rest, token) = (index / tokens.max(1), index % tokens.max(1));
         let (axis, row) = (rest / rows.max(1), rest % rows.max(1));
         let axes = context.library.get(&self.case.scheme).map(|s| s.axes.clone()).unwrap_or_default();
-        let part = axes.get(axis).map_or_else(|| format!("axis {axis}"), |axis| format!("axis {axis}"));
+        let name_of_axis = axes.get(axis).cloned().unwrap_or_else(|| axis.to_string());
+        let part = format!("axis {name_of_axis}");
         let start = self.case.window.map_or(0, |(start, _)| start);
-        let what =
-            if name == "next" { "text after the layout".to_owned() } else { format!("token {}", start + token as u64) };
-        DifferencePlace { place: format!("row {row}, {what}, {part}"), part, known: None }
+        let token = (name != "next").then_some(start + token as u64);
+        let axis = Some(AxisAt::named(&name_of_axis));
+        DifferencePlace { place: Place { row: Some(row), token, axis, ..Place::default() }, part, known: None }
     }
 
     fn count(&mut self, dtype: DType, (was, is): (u64, u64), about: DifferencePlace) {

@@ -1,17 +1,19 @@
 //! Which cases a snapshot has, and running them.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::{Context, Options, SelectionError, digest_of, groups, lock};
 use super::file::{About, Entry, FORMAT, MAX_CASES, Selection, Snapshot, StoredOutputs};
 use crate::backend::manifest::Integers;
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::{Call, PositionView, TensorView};
 use crate::case::tensor_file::{ElementType, Stored};
 use crate::case::{Case, Level, Tensor};
-use crate::check::{CATALOGUE, Generator, Harness, Verdict};
+use crate::check::{CATALOGUE, Failure, Harness, Stop};
+use crate::run::context::{Context, Options};
+use crate::run::digest::digest_of;
+use crate::run::groups::{SelectionError, groups};
+use crate::run::in_order::in_order;
+use crate::run::result::CheckResult;
 
 /// Most elements of a case that is recorded: snapshots are files that are kept beside a kernel.
 pub const MOST_ELEMENTS: usize = 65_536;
@@ -38,29 +40,16 @@ pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result
     for (group, id) in groups(manifest, context.library, &options)? {
         let wanted = if group.level == Level::Positions { "positions-exact" } else { "accuracy" };
         let Some(check) = CATALOGUE.iter().find(|c| c.id() == id && id == wanted) else { continue };
-        let (Ok(scheme), Some(level)) = (context.library.get(&group.scheme), manifest.level(group.level)) else {
-            continue;
-        };
-        let generator = Generator {
-            group: group.clone(),
-            scheme,
-            library: context.library,
-            plans: &context.plans,
-            manifest,
-            level,
-            cases: options.cases,
-            seed: options.seed,
-            parameters: &options.parameters,
-        };
-        let result = super::super::CheckResult::new(&group, check.id());
+        let Some(generator) = context.generator(&group, manifest, &options) else { continue };
+        let axes = generator.scheme.axes.len();
+        let result = CheckResult::new(&group, check.id());
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for crate::check::Planned { band, case } in check.schedule(&generator).cases {
             let number = numbers.entry(band.clone()).or_default();
             let id = result.case_id(&band, *number);
             *number += 1;
-            let case =
-                if elements(&case, scheme.axes.len()) > MANY_ELEMENTS { fewer_heads(case, manifest) } else { case };
-            if elements(&case, scheme.axes.len()) > MOST_ELEMENTS {
+            let case = if elements(&case, axes) > MANY_ELEMENTS { fewer_heads(case, manifest) } else { case };
+            if elements(&case, axes) > MOST_ELEMENTS {
                 *planned.left_out.entry(format!("more than {MOST_ELEMENTS} elements")).or_default() += 1;
             } else if planned.cases.len() == MAX_CASES {
                 *planned.left_out.entry(format!("more than {MAX_CASES} cases")).or_default() += 1;
@@ -72,7 +61,7 @@ pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result
     Ok(planned)
 }
 
-/// The same with as few heads as the manifest allows: heads repeat each other, and a file is kept of all.
+/// The case with as few heads as the manifest allows: heads repeat each other, and a file is kept of all.
 fn fewer_heads(mut case: Case, manifest: &Manifest) -> Case {
     let least = |allowed: &Integers, floor| allowed.at_least(floor).and_then(|n| u32::try_from(n).ok());
     let Some(q_heads) = least(&manifest.q_heads, 1).filter(|_| case.level != Level::Positions) else { return case };
@@ -104,7 +93,7 @@ pub enum Recorded {
     /// It cannot be asked for; why.
     NotAsked(String),
     /// The backend did not answer OK; what happened.
-    Failed(String),
+    Failed(Box<Failure>),
 }
 
 /// The bytes of a tensor as they lie in memory, packed.
@@ -158,11 +147,10 @@ pub fn outputs(case: &Case, backend: &mut dyn Backend, context: &Context) -> Rec
         }
         Ok(all)
     };
-    match run().map_err(|halt: crate::check::Halt| Verdict::from(halt)) {
+    match run() {
         Ok(all) => Recorded::StoredOutputs(all),
-        Err(Verdict::Fail(failure)) => Recorded::Failed(failure.summary),
-        Err(Verdict::NotJudged(why) | Verdict::Broken(why)) => Recorded::NotAsked(why),
-        Err(Verdict::Pass(_)) => Recorded::NotAsked("nothing came back".into()),
+        Err(Stop::Failed(failure)) => Recorded::Failed(failure),
+        Err(Stop::NotJudged(why) | Stop::Broken(why)) => Recorded::NotAsked(why),
     }
 }
 
@@ -175,42 +163,25 @@ pub(super) fn run_all(
     factory: &dyn BackendFactory,
     context: &Context,
     threads: usize,
-    progress: &(dyn Fn(usize) + Sync),
+    progress: &dyn Fn(usize),
 ) -> Result<Vec<Recorded>, StartError> {
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let results: Mutex<BTreeMap<usize, Recorded>> = Mutex::new(BTreeMap::new());
-    let failed: Mutex<Option<StartError>> = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, 64).min(cases.len().max(1)) {
-            scope.spawn(|| {
-                let mut backend = match factory.start() {
-                    Ok(backend) => backend,
-                    Err(error) => {
-                        *lock(&failed) = Some(error);
-                        return;
-                    }
-                };
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(index) else { break };
-                    if context.interrupted.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let result = outputs(case, &mut *backend, context);
-                    lock(&results).insert(index, result);
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-                }
-            });
-        }
-    });
-    if let Some(error) = lock(&failed).take() {
-        return Err(error);
-    }
-    Ok(results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values().collect())
+    let (mut results, mut done) = (Vec::with_capacity(cases.len()), 0);
+    in_order(
+        threads,
+        cases.len(),
+        || factory.start(),
+        |backend, index| (!context.is_interrupted()).then(|| outputs(cases[index], &mut **backend, context)),
+        |_| {
+            done += 1;
+            progress(done);
+        },
+        |_, result| results.push(result),
+    )?;
+    Ok(results)
 }
 
 /// Why nothing was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RecordError {
     /// The backend cannot be started.
     #[error(transparent)]
@@ -219,14 +190,14 @@ pub enum RecordError {
     #[error("{0}")]
     Unfit(String),
     /// A case has no outputs to keep.
-    #[error("{id} has no outputs to keep: {why}")]
+    #[error("{id} has no outputs to keep")]
     NoOutputs {
         /// Id of the case.
         id: String,
         /// What `replay` takes.
         case: String,
         /// What went wrong.
-        why: String,
+        why: Recorded,
     },
     /// Nothing is selected, or nothing of it can be asked for.
     #[error("{0}")]
@@ -257,7 +228,7 @@ pub fn record(
     factory: &dyn BackendFactory,
     context: &Context,
     options: &Options,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &dyn Fn(usize, usize),
 ) -> Result<(Snapshot, BTreeMap<String, usize>), RecordError> {
     let manifest = factory.start()?.manifest().clone();
     if manifest.bit_stable == Some(false) {
@@ -269,7 +240,7 @@ pub fn record(
     let twice = 2 * all.len();
     let first = run_all(&all, factory, context, options.threads, &|done| progress(done, twice))?;
     let second = run_all(&all, factory, context, options.threads, &|done| progress(all.len() + done, twice))?;
-    if context.interrupted.load(Ordering::Relaxed) {
+    if context.is_interrupted() {
         return Err(RecordError::Interrupted);
     }
     let mut about = About {
@@ -304,7 +275,7 @@ pub fn record(
                 )));
             }
             (Recorded::NotAsked(why), _) => *left_out.entry(why).or_default() += 1,
-            (Recorded::Failed(why), _) | (_, Recorded::Failed(why) | Recorded::NotAsked(why)) => {
+            (why @ Recorded::Failed(_), _) | (_, why @ (Recorded::Failed(_) | Recorded::NotAsked(_))) => {
                 return Err(RecordError::NoOutputs { id, case: case.to_string(), why });
             }
         }

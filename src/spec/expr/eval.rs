@@ -4,9 +4,27 @@ use std::cmp::Ordering;
 
 use crate::numeric::{Number, NumberError};
 
+use super::error::EvalError;
 use super::names::Name;
-use super::tree::{Compare, ExprNode, Function, Op, Operator};
-use super::{Env, EvalError, Expr, Fold};
+use super::tree::{Compare, Env, Expr, ExprNode, Fold, Function, Op, Operator};
+
+impl Expr {
+    /// Value of a formula of type [`Type::Number`](super::Type).
+    ///
+    /// # Errors
+    /// [`EvalError`] if arithmetic fails or the environment has no value for a name.
+    pub fn number(&self, env: &dyn Env) -> Result<Number, EvalError> {
+        number(&self.root, &self.source, env)
+    }
+
+    /// Value of a formula of type [`Type::Boolean`](super::Type).
+    ///
+    /// # Errors
+    /// [`EvalError`] if arithmetic fails or the environment has no value for a name.
+    pub fn truth(&self, env: &dyn Env) -> Result<bool, EvalError> {
+        truth(&self.root, &self.source, env)
+    }
+}
 
 /// An environment without names, to fold operations on literals.
 pub(super) struct Nothing;

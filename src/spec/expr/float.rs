@@ -1,10 +1,18 @@
 //! Quick evaluation in f64, for formulas over small integers that run once per element. Not for specs, which are exact.
 
 use super::names::Name;
-use super::tree::{Compare, ExprNode, Function, Op, Operator};
+use super::tree::{Compare, Expr, ExprNode, Function, Op, Operator};
+
+impl Expr {
+    /// The value in f64, a condition as 0 or 1, with names from `name`; NaN where there is none. Quick and inexact.
+    #[must_use]
+    pub fn float(&self, name: &dyn Fn(Name) -> f64) -> f64 {
+        value(&self.root, name)
+    }
+}
 
 /// Value of a node; conditions are 0 or 1. NaN where there is none.
-pub(super) fn value(node: &ExprNode, name: &dyn Fn(Name) -> f64) -> f64 {
+fn value(node: &ExprNode, name: &dyn Fn(Name) -> f64) -> f64 {
     let truth = |condition: bool| f64::from(u8::from(condition));
     match &node.op {
         Op::Number(number) => number.to_f64(),

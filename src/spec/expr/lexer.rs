@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::ExprError;
+use super::error::ExprError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
@@ -52,8 +52,11 @@ impl Token {
     }
 }
 
-fn error(message: impl Into<String>, span: Range<usize>) -> ExprError {
-    ExprError { message: message.into(), span, notes: Vec::new(), suggestion: None }
+/// Every name and function that a text mentions, in order; empty if it is no formula.
+#[must_use]
+pub fn words(text: &str) -> Vec<&str> {
+    let tokens = tokens(text).unwrap_or_default();
+    tokens.iter().filter(|token| token.kind == TokenKind::Word).map(|token| &text[token.span()]).collect()
 }
 
 /// Splits a formula into tokens; the last is always [`TokenKind::End`].
@@ -86,13 +89,13 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExprError> {
             b'+' => TokenKind::Plus,
             b'-' => TokenKind::Minus,
             b'*' if two == b"**" => {
-                let mut wrong = error("`**` is not an operator", at..at + 2);
+                let mut wrong = ExprError::new("`**` is not an operator", at..at + 2);
                 wrong.suggestion = Some("^".to_owned());
                 return Err(wrong);
             }
             b'*' => TokenKind::Star,
             b'/' if two == b"//" => {
-                let mut wrong = error("`//` is not an operator", at..at + 2);
+                let mut wrong = ExprError::new("`//` is not an operator", at..at + 2);
                 wrong.notes.push("write floor(a / b)".to_owned());
                 return Err(wrong);
             }
@@ -126,7 +129,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExprError> {
 
 fn unexpected(text: &str, at: usize, byte: u8) -> ExprError {
     let character = text[at..].chars().next().unwrap_or('\u{fffd}');
-    let mut wrong = error(
+    let mut wrong = ExprError::new(
         format!("expected a number, a name or an operator, found `{}`", character.escape_debug()),
         at..at + character.len_utf8(),
     );
@@ -152,7 +155,7 @@ fn literal(text: &str, start: usize) -> Result<usize, ExprError> {
     if bytes.get(at) == Some(&b'.') {
         let (whole, after) = (at, digits(at + 1));
         if whole == start || after == whole + 1 {
-            let mut wrong = error("a number needs digits on both sides of its decimal point", start..after);
+            let mut wrong = ExprError::new("a number needs digits on both sides of its decimal point", start..after);
             let (left, right) = (&text[start..whole], &text[whole + 1..after]);
             let fill = |digits: &str| if digits.is_empty() { "0".to_owned() } else { digits.to_owned() };
             wrong.suggestion = Some(format!("{}.{}", fill(left), fill(right)));
@@ -170,14 +173,14 @@ fn literal(text: &str, start: usize) -> Result<usize, ExprError> {
     match bytes.get(at) {
         Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => {
             let end = word(bytes, at);
-            let mut wrong = error(
+            let mut wrong = ExprError::new(
                 format!("expected an operator between `{}` and `{}`", &text[start..at], &text[at..end]),
                 start..end,
             );
             wrong.suggestion = Some(format!("{}*{}", &text[start..at], &text[at..end]));
             Err(wrong)
         }
-        Some(b'.') => Err(error("a number has one decimal point at most", start..at + 1)),
+        Some(b'.') => Err(ExprError::new("a number has one decimal point at most", start..at + 1)),
         _ => Ok(at),
     }
 }

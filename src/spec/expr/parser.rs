@@ -6,11 +6,16 @@ use std::sync::Arc;
 use crate::numeric::Number;
 use crate::spec::suggest::closest;
 
+use super::error::ExprError;
 use super::eval;
 use super::lexer::{self, Token, TokenKind};
 use super::names::{Name, Names};
-use super::tree::{Compare, ExprNode, Function, Op, Operator};
-use super::{Expr, ExprError, Fold, MAX_DEPTH, MAX_LENGTH, Type};
+use super::tree::{Compare, Expr, ExprNode, Fold, Function, Op, Operator, Type};
+
+/// Longest formula, in bytes.
+pub const MAX_LENGTH: usize = 4096;
+/// Deepest nesting of a formula, counted in operators and calls on the way from the root.
+pub const MAX_DEPTH: usize = 96;
 
 /// How tightly an operator binds; `^` binds tighter than a sign, so -2^2 is -4.
 const OR: u8 = 1;
@@ -42,10 +47,6 @@ struct Parser<'a> {
     in_cells: bool,
 }
 
-fn error(message: impl Into<String>, span: Range<usize>) -> ExprError {
-    ExprError { message: message.into(), span, notes: Vec::new(), suggestion: None }
-}
-
 fn describe(ty: Type) -> &'static str {
     match ty {
         Type::Number => "a number",
@@ -53,33 +54,39 @@ fn describe(ty: Type) -> &'static str {
     }
 }
 
-pub(super) fn parse(text: &str, names: &Names, expected: Type) -> Result<Expr, ExprError> {
-    if text.len() > MAX_LENGTH {
-        let message = format!("a formula may have {MAX_LENGTH} bytes, this one has {}", text.len());
-        return Err(error(message, 0..text.len()));
+impl Expr {
+    /// Parses a formula, resolves its names and checks its types.
+    ///
+    /// # Errors
+    /// [`ExprError`] with the place of the first mistake.
+    pub fn parse(text: &str, names: &Names, expected: Type) -> Result<Self, ExprError> {
+        if text.len() > MAX_LENGTH {
+            let message = format!("a formula may have {MAX_LENGTH} bytes, this one has {}", text.len());
+            return Err(ExprError::new(message, 0..text.len()));
+        }
+        let tokens = lexer::tokens(text)?;
+        let mut parser = Parser {
+            text,
+            tokens,
+            at: 0,
+            nesting: 0,
+            names,
+            used: Vec::new(),
+            folded: Vec::new(),
+            real: false,
+            in_cells: false,
+        };
+        if parser.peek().kind == TokenKind::End {
+            return Err(ExprError::new("expected a formula, found nothing", 0..text.len()));
+        }
+        let part = parser.expression(0)?;
+        let rest = parser.peek();
+        if rest.kind != TokenKind::End {
+            return Err(parser.unexpected("an operator or the end of the formula", rest));
+        }
+        parser.expect_type(&part, expected)?;
+        Ok(parser.finish(part, text))
     }
-    let tokens = lexer::tokens(text)?;
-    let mut parser = Parser {
-        text,
-        tokens,
-        at: 0,
-        nesting: 0,
-        names,
-        used: Vec::new(),
-        folded: Vec::new(),
-        real: false,
-        in_cells: false,
-    };
-    if parser.peek().kind == TokenKind::End {
-        return Err(error("expected a formula, found nothing", 0..text.len()));
-    }
-    let part = parser.expression(0)?;
-    let rest = parser.peek();
-    if rest.kind != TokenKind::End {
-        return Err(parser.unexpected("an operator or the end of the formula", rest));
-    }
-    parser.expect_type(&part, expected)?;
-    Ok(parser.finish(part, text))
 }
 
 impl Parser<'_> {
@@ -115,7 +122,7 @@ impl Parser<'_> {
     }
 
     fn unexpected(&self, expected: &str, token: Token) -> ExprError {
-        error(format!("expected {expected}, found {}", token.found(self.text)), token.span())
+        ExprError::new(format!("expected {expected}, found {}", token.found(self.text)), token.span())
     }
 
     fn expect_type(&self, part: &Fragment, expected: Type) -> Result<(), ExprError> {
@@ -125,20 +132,23 @@ impl Parser<'_> {
         let span = part.node.span();
         let message =
             format!("expected {}, found {}: `{}`", describe(expected), describe(part.ty), &self.text[span.clone()]);
-        Err(error(message, span))
+        Err(ExprError::new(message, span))
     }
 
     /// Wraps an operation, keeps the tree shallow, and folds it if all its parts are literals.
     fn node(&self, op: Op, span: Range<usize>, ty: Type, parts_depth: usize) -> Result<Fragment, ExprError> {
         let depth = parts_depth + 1;
         if depth > MAX_DEPTH {
-            return Err(error(format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper"), span));
+            return Err(ExprError::new(
+                format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper"),
+                span,
+            ));
         }
         let mut node = ExprNode { op, start: span.start as u32, end: span.end as u32 };
         if ty == Type::Number && eval::is_constant(&node.op) {
             match eval::number(&node, self.text, &eval::Nothing) {
                 Ok(value) => node.op = Op::Number(value),
-                Err(problem) => return Err(error(format!("this has no value: {problem}"), span)),
+                Err(problem) => return Err(ExprError::new(format!("this has no value: {problem}"), span)),
             }
         }
         Ok(Fragment { node, ty, depth })
@@ -148,7 +158,7 @@ impl Parser<'_> {
         self.nesting += 1;
         if self.nesting > MAX_DEPTH {
             let message = format!("a formula may nest {MAX_DEPTH} operators deep, this one is deeper");
-            return Err(error(message, self.peek().span()));
+            return Err(ExprError::new(message, self.peek().span()));
         }
         let mut left = self.operand()?;
         loop {
@@ -183,7 +193,7 @@ impl Parser<'_> {
         let span = left.node.span().start..right.node.span().end;
         let depth = left.depth.max(right.depth);
         if binding == COMPARE && (left.ty, right.ty) == (Type::Boolean, Type::Number) {
-            let mut wrong = error("comparisons do not chain", span);
+            let mut wrong = ExprError::new("comparisons do not chain", span);
             wrong.notes.push("write `a < b && b < c`".to_owned());
             return Err(wrong);
         }
@@ -218,8 +228,9 @@ impl Parser<'_> {
         let token = self.take();
         match token.kind {
             TokenKind::Literal => {
-                let value = Number::parse(&self.text[token.span()])
-                    .map_err(|problem| error(format!("this number cannot be used: {problem}"), token.span()))?;
+                let value = Number::parse(&self.text[token.span()]).map_err(|problem| {
+                    ExprError::new(format!("this number cannot be used: {problem}"), token.span())
+                })?;
                 self.node(Op::Number(value), token.span(), Type::Number, 0)
             }
             TokenKind::Minus | TokenKind::Plus => {
@@ -278,11 +289,11 @@ impl Parser<'_> {
         let word = &self.text[token.span()];
         let place = self.names.place();
         if let Some(reason) = self.names.unavailable(word) {
-            let mut wrong = error(format!("`{word}` cannot be used in {place}"), token.span());
+            let mut wrong = ExprError::new(format!("`{word}` cannot be used in {place}"), token.span());
             wrong.notes.push(reason.to_owned());
             return wrong;
         }
-        let mut wrong = error(format!("there is no `{word}` in {place}"), token.span());
+        let mut wrong = ExprError::new(format!("there is no `{word}` in {place}"), token.span());
         if Function::ALL.iter().any(|(name, _)| *name == word) || matches!(word, "if" | "cells_min" | "cells_max") {
             wrong.message = format!("`{word}` is a function: expected `(` after it");
             return wrong;
@@ -309,7 +320,7 @@ impl Parser<'_> {
         }
         let function = Function::ALL.iter().find(|(text, _)| *text == name).map(|(_, function)| *function);
         if function.is_none() && name != "if" {
-            let mut wrong = error(format!("there is no function `{name}`"), word.span());
+            let mut wrong = ExprError::new(format!("there is no function `{name}`"), word.span());
             let all = Function::ALL.iter().map(|(text, _)| *text).chain(["if", "cells_min", "cells_max"]);
             wrong.suggestion = match name {
                 "ln" => Some("log".to_owned()),
@@ -340,7 +351,7 @@ impl Parser<'_> {
                 (a, b) if a == b => format!("{a} arguments"),
                 (a, b) => format!("{a} to {b} arguments"),
             };
-            return Err(error(format!("`{name}` takes {expected}, found {}", parts.len()), span));
+            return Err(ExprError::new(format!("`{name}` takes {expected}, found {}", parts.len()), span));
         }
         for (at, part) in parts.iter().enumerate() {
             let condition = function.is_none() && at == 0;
@@ -351,7 +362,7 @@ impl Parser<'_> {
             (None, Ok(three)) => Op::If(Box::new(three)),
             (Some(function), Ok(three)) => self.function(function, Vec::from(three)),
             (Some(function), Err(nodes)) => self.function(function, nodes),
-            (None, Err(_)) => return Err(error("`if` takes 3 arguments", span)),
+            (None, Err(_)) => return Err(ExprError::new("`if` takes 3 arguments", span)),
         };
         self.node(op, span, Type::Number, depth)
     }
@@ -364,10 +375,10 @@ impl Parser<'_> {
     fn cells(&mut self, word: Token, open: Token, fold: Fold) -> Result<Fragment, ExprError> {
         let name = &self.text[word.span()];
         if !self.names.has_cells() {
-            return Err(error(format!("`{name}` cannot be used in {}", self.names.place()), word.span()));
+            return Err(ExprError::new(format!("`{name}` cannot be used in {}", self.names.place()), word.span()));
         }
         if self.in_cells {
-            return Err(error("cells_min and cells_max cannot be nested", word.span()));
+            return Err(ExprError::new("cells_min and cells_max cannot be nested", word.span()));
         }
         let outer = std::mem::take(&mut self.used);
         let folded = std::mem::take(&mut self.folded);

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::numeric::Number;
 
 /// Values for the names that tests use.
 struct Values(Vec<(Name, Number)>);

@@ -1,11 +1,108 @@
-//! The tree of a formula.
+//! A formula, its tree, and where its names get their values.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::numeric::Number;
 
-use super::names::Name;
-use super::{Expr, Fold};
+use super::error::EvalError;
+use super::names::{Name, NameId};
+
+/// What a formula yields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+}
+
+/// Which extreme a formula takes over the cells of a segment (in scope `frame`: of the frame).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fold {
+    /// `cells_min`
+    Min,
+    /// `cells_max`
+    Max,
+}
+
+/// A formula: its text and its tree, with names resolved and types checked.
+#[derive(Debug, Clone)]
+pub struct Expr {
+    /// The text that the tree's spans count in.
+    pub(super) source: Arc<str>,
+    /// The part of `source` that is this formula: all of it, but for the inside of a fold over cells.
+    pub(super) part: Range<usize>,
+    pub(super) root: Arc<ExprNode>,
+    pub(super) names: Arc<[Name]>,
+    /// The names that stand outside of folds over cells.
+    pub(super) outer: Arc<[Name]>,
+    pub(super) ty: Type,
+    pub(super) real: bool,
+}
+
+/// Gives the names of a formula their values.
+pub trait Env {
+    /// Value of a name.
+    ///
+    /// # Errors
+    /// If the name has no value here ([`EvalError::NoValue`]) or computing it fails.
+    fn value(&self, name: NameId) -> Result<Number, EvalError>;
+
+    /// Smallest or largest value of `inner` over all cells of the segment (in scope `frame`: of the frame).
+    ///
+    /// # Errors
+    /// If there is no cell to range over ([`EvalError::NoCells`]) or a value cannot be computed.
+    fn over_cells(&self, fold: Fold, inner: &Expr) -> Result<Number, EvalError>;
+}
+
+impl Expr {
+    /// The formula as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.source[self.part.clone()]
+    }
+
+    /// Every name used, folds over cells included, sorted and each once.
+    #[must_use]
+    pub fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// The names used outside of folds over cells, sorted and each once: what the value varies with.
+    #[must_use]
+    pub fn outer_names(&self) -> &[Name] {
+        &self.outer
+    }
+
+    /// Whether the formula uses this name.
+    #[must_use]
+    pub fn uses(&self, name: Name) -> bool {
+        self.names.binary_search(&name).is_ok()
+    }
+
+    /// What the formula yields.
+    #[must_use]
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// Whether the formula itself uses a real function or constant (sqrt, sin, cos, atan2, log, exp, pow, pi),
+    /// so that its values may be irrational.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.real
+    }
+
+    /// The value, if the formula is a literal or was folded to one.
+    #[must_use]
+    pub fn constant(&self) -> Option<&Number> {
+        match &self.root.op {
+            Op::Number(value) => Some(value),
+            _ => None,
+        }
+    }
+}
 
 /// A node and the bytes of the formula that it came from.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// How the backend of a run was named, and the options without which a case of it is not the same case.
 #[derive(Debug, Clone, Default)]
-pub struct Again {
+pub struct ReplayCommand {
     backend: Option<String>,
     specs: Vec<String>,
     /// `--contract` options.
@@ -13,11 +13,11 @@ pub struct Again {
     options: Vec<(String, String)>,
 }
 
-impl Again {
+impl ReplayCommand {
     /// A run on `backend` (none: the embedded kernel) with these files of schemes and contracts.
     #[must_use]
     pub fn new(backend: Option<&Path>, specs: &[PathBuf], contracts: &[String]) -> Self {
-        Again {
+        ReplayCommand {
             backend: backend.map(|path| path.display().to_string()),
             specs: specs.iter().map(|path| path.display().to_string()).collect(),
             contracts: contracts.to_vec(),
@@ -66,10 +66,11 @@ mod tests {
     fn a_shell_takes_the_command_as_it_was_meant() {
         let backend = Path::new("./my kernels/lib'x'.so");
         let specs = [PathBuf::from("a b.yaml")];
-        let again = Again::new(Some(backend), &specs, &["bf16=cached/pow,trig_ulps=1".into()]).with("--timeout", 60);
+        let command =
+            ReplayCommand::new(Some(backend), &specs, &["bf16=cached/pow,trig_ulps=1".into()]).with("--timeout", 60);
         let expected = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         assert_eq!(
-            shlex::split(&again.replay("s@p/fused a=1")),
+            shlex::split(&command.replay("s@p/fused a=1")),
             Some(expected(&[
                 "ropecheck",
                 "replay",
@@ -83,7 +84,7 @@ mod tests {
                 "bf16=cached/pow,trig_ulps=1",
             ]))
         );
-        assert_eq!(Again::default().replay("x"), "ropecheck replay 'x'");
-        assert_eq!(Again::default().snapshot("diff", "a.snap"), "ropecheck snapshot diff a.snap");
+        assert_eq!(ReplayCommand::default().replay("x"), "ropecheck replay 'x'");
+        assert_eq!(ReplayCommand::default().snapshot("diff", "a.snap"), "ropecheck snapshot diff a.snap");
     }
 }

@@ -1,56 +1,15 @@
 //! Outputs held against the truth: where each element is, what it should be, how far it may be off.
 
-mod coverage;
-mod grade;
-mod rows;
-
 use std::sync::Arc;
 
-use super::{Failure, Halt, Harness, Outputs};
-use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair, pairing_name};
-use crate::contract::{Allowance, Judgement, PairBound, Types};
-use crate::contract::{Contract, Frequency};
+use super::graded_class::{GradedClass, candidates};
+use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair};
+use crate::check::failure::Stop;
+use crate::check::harness::{Harness, Outputs};
+use crate::contract::{Contract, Frequency, Judgement, PairBound, Types};
 use crate::numeric::Dd;
 use crate::rotation::{NO_AXIS, RotationPlan};
 use crate::spec::model::Pairing;
-
-pub use coverage::Coverage;
-use coverage::observed;
-pub use grade::{ClassTally, GradeTally, MeasuredK};
-
-/// Said where only the sign is wrong.
-pub(super) const OPPOSITE: &str = "the value has the right size and the opposite sign";
-
-/// What a passing case measured.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Measure {
-    /// Elements (or places, or pairs) judged.
-    pub elements: u64,
-    /// Largest error / bound.
-    pub worst: f64,
-    /// Where that was.
-    pub place: String,
-    /// Elements where an honest kernel may overflow.
-    pub range_not_judged: u64,
-    /// Pairs whose angle was observable.
-    pub observed: Coverage,
-    /// Largest position that was judged, where positions are the backend's concern.
-    pub largest: Option<i64>,
-    /// Elements whose angle is beyond the contract's limit.
-    pub beyond_angle_limit: u64,
-    /// What the case says of the arithmetic.
-    pub grade: GradeTally,
-    /// Anything else worth saying.
-    pub notes: Vec<String>,
-}
-
-impl Measure {
-    /// Counts one element at this error / bound.
-    pub fn add(&mut self, ratio: f64) {
-        self.elements += 1;
-        self.worst = self.worst.max(ratio);
-    }
-}
 
 /// One element of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,19 +24,6 @@ pub struct Element {
     pub channel: usize,
 }
 
-/// An element that is not what an honest kernel writes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ElementFailure {
-    /// Which.
-    pub element: Element,
-    /// What the backend wrote.
-    pub observed: f64,
-    /// What the reference says.
-    pub expected: f64,
-    /// By how much it may differ.
-    pub allowance: Allowance,
-}
-
 /// What is known of an output element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Known {
@@ -89,24 +35,24 @@ pub struct Known {
 
 /// Judges the outputs of one case.
 pub struct Judge<'a> {
-    pub(super) case: &'a Case,
-    pub(super) truth: &'a Truth,
-    pub(super) axes: Vec<String>,
-    pub(super) contract: Contract,
-    pub(super) types: Types,
+    pub(in crate::check) case: &'a Case,
+    pub(in crate::check) truth: &'a Truth,
+    pub(in crate::check) axes: Vec<String>,
+    pub(in crate::check) contract: Contract,
+    pub(in crate::check) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
     /// Classes that are graded.
-    candidates: Vec<grade::GradedClass>,
+    pub(super) candidates: Vec<GradedClass>,
 }
 
 /// Gives every pair one axis whose positions are `rows` (`[row][token]`): the truth of a 1-D scheme.
 ///
 /// # Errors
 /// If the case has no tensors, or the suite supplies cosines and sines.
-pub fn on_one_axis(prepared: &mut Prepared, rows: &[Vec<Dd>]) -> Result<(), Halt> {
+pub fn on_one_axis(prepared: &mut Prepared, rows: &[Vec<Dd>]) -> Result<(), Stop> {
     let Some(truth) = prepared.truth.as_mut().filter(|t| t.given.is_none()) else {
-        return Err(Halt::not_judged("the suite supplies cos and sin"));
+        return Err(Stop::not_judged("the suite supplies cos and sin"));
     };
     let mut plan = (*truth.plan).clone();
     for axis in plan.axis_of_pair.iter_mut().filter(|a| **a != NO_AXIS) {
@@ -131,8 +77,8 @@ impl<'a> Judge<'a> {
     ///
     /// # Errors
     /// If the case has no tensors, or its contract says nothing about the plan's frequencies.
-    pub fn new(harness: &Harness<'_>, case: &'a Case, prepared: &'a Prepared) -> Result<Judge<'a>, Halt> {
-        let Some(truth) = &prepared.truth else { return Err(Halt::broken("this level has no tensors")) };
+    pub fn new(harness: &Harness<'_>, case: &'a Case, prepared: &'a Prepared) -> Result<Judge<'a>, Stop> {
+        let Some(truth) = &prepared.truth else { return Err(Stop::broken("this level has no tensors")) };
         let contract = harness.contract(case)?;
         let types = Types::new(&contract, case.dtype);
         let plan = &truth.plan;
@@ -144,7 +90,7 @@ impl<'a> Judge<'a> {
                 Some(row) => steps.push(row),
                 None if truth.given.is_some() => steps.push(vec![0.0; count]),
                 None => {
-                    return Err(Halt::not_judged(format!(
+                    return Err(Stop::not_judged(format!(
                         "the contract's frequencies ({}) come from a base, and this scheme's have none",
                         contract.frequencies.name
                     )));
@@ -152,13 +98,12 @@ impl<'a> Judge<'a> {
             }
         }
         // Only the check that looks everywhere gives grades.
-        let candidates =
-            if case.check == "accuracy" { grade::candidates(harness, &contract, &types) } else { Vec::new() };
+        let candidates = if case.check == "accuracy" { candidates(harness, &contract, &types) } else { Vec::new() };
         let scheme = harness.scheme(case)?;
         Ok(Judge { case, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
     }
 
-    pub(super) fn frequency_of(&self, head: usize, pair: usize) -> Frequency {
+    pub(in crate::check) fn frequency_of(&self, head: usize, pair: usize) -> Frequency {
         frequency_of(&self.truth.plan, self.plan_row(head), pair)
     }
 
@@ -192,7 +137,7 @@ impl<'a> Judge<'a> {
         channels_of_pair(self.case.pairing, self.truth.rotary_dim, self.truth.rotary_offset, pair)
     }
 
-    pub(super) fn pair_of(&self, pairing: Pairing, channel: usize) -> Option<(usize, usize)> {
+    pub(in crate::check) fn pair_of(&self, pairing: Pairing, channel: usize) -> Option<(usize, usize)> {
         (0..self.truth.pairs).find_map(|i| {
             let (a, b) = channels_of_pair(pairing, self.truth.rotary_dim, self.truth.rotary_offset, i);
             if a == channel {
@@ -217,32 +162,22 @@ impl<'a> Judge<'a> {
         self.pair_of(self.case.pairing, channel).map(|(_, partner)| partner)
     }
 
-    /// The same under the pairing that was not asked for.
+    /// The channel that would be turned together with this one under the pairing that was not asked for.
     #[must_use]
     pub fn partner_in_other_pairing(&self, channel: usize) -> Option<usize> {
         self.pair_of(self.other_pairing(), channel).map(|(_, partner)| partner)
     }
 
-    fn other_pairing(&self) -> Pairing {
+    /// The pairing that was not asked for.
+    #[must_use]
+    pub fn other_pairing(&self) -> Pairing {
         match self.case.pairing {
             Pairing::Half => Pairing::Adjacent,
             Pairing::Adjacent => Pairing::Half,
         }
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn other_pairing_name(&self) -> &'static str {
-        pairing_name(self.other_pairing())
-    }
-
-    /// The name of the pairing that was asked for.
-    #[must_use]
-    pub fn pairing_name(&self) -> &'static str {
-        pairing_name(self.case.pairing)
-    }
-
-    pub(super) fn plan_row(&self, head: usize) -> u32 {
+    pub(in crate::check) fn plan_row(&self, head: usize) -> u32 {
         self.truth.map_row(head)
     }
 
@@ -258,11 +193,11 @@ impl<'a> Judge<'a> {
         self.truth.plan.frequencies(self.plan_row(head))[pair]
     }
 
-    pub(super) fn position(&self, axis: u8, row: usize, token: usize) -> Dd {
+    pub(in crate::check) fn position(&self, axis: u8, row: usize, token: usize) -> Dd {
         if axis == NO_AXIS { Dd::ZERO } else { self.truth.positions[usize::from(axis)][row][token] }
     }
 
-    pub(super) fn bound_at(&self, head: usize, pair: usize, position: Dd) -> PairBound {
+    pub(in crate::check) fn bound_at(&self, head: usize, pair: usize, position: Dd) -> PairBound {
         let row = self.plan_row(head);
         let frequency = self.truth.plan.frequencies(row)[pair];
         let steps = self.steps[row as usize][pair];
@@ -271,13 +206,13 @@ impl<'a> Judge<'a> {
     }
 
     /// How far the contract lets the kernel's angle be from the exact one, in radians; not capped.
-    pub(super) fn angle_error(&self, head: usize, pair: usize, position: Dd) -> f64 {
+    pub(in crate::check) fn angle_error(&self, head: usize, pair: usize, position: Dd) -> f64 {
         let row = self.plan_row(head);
         let (steps, frequency) = (self.steps[row as usize][pair], self.frequency(head, pair));
         self.contract.angle_error(steps, frequency, position)
     }
 
-    pub(super) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
+    pub(in crate::check) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];
             return PairBound::of_table(&self.types, cos, self.truth.direction * sin);
@@ -304,7 +239,13 @@ impl<'a> Judge<'a> {
         tensor.row(row, token, head)
     }
 
-    pub(super) fn input_row<'o>(&self, outputs: &'o Outputs, row: usize, token: usize, head: usize) -> &'o [f64] {
+    pub(in crate::check) fn input_row<'o>(
+        &self,
+        outputs: &'o Outputs,
+        row: usize,
+        token: usize,
+        head: usize,
+    ) -> &'o [f64] {
         let (tensor, head) = self.side(head, &outputs.q, &outputs.k);
         tensor.row(row, token, head)
     }
@@ -358,11 +299,5 @@ impl<'a> Judge<'a> {
         let (y, z) = bound.turn.apply(input[a], input[b]);
         let judgement = bound.judge(&self.types, second, (input[a], input[b]), observed);
         Known { expected: if second { z } else { y }, judgement }
-    }
-
-    /// Whether a failing pair's sine has the right size and the wrong sign.
-    #[must_use]
-    pub fn is_negated_sine(&self, channel: usize, failure: &Failure) -> bool {
-        self.partner(channel).is_some() && failure.details.iter().any(|d| d.contains(OPPOSITE))
     }
 }

@@ -1,7 +1,8 @@
 //! Whether outputs are those of a stated position, and where the contract claims nothing at all.
 
-use super::Outputs;
-use super::judge::{Judge, Measure};
+use super::elements::Judge;
+use crate::check::harness::Outputs;
+use crate::check::measure::Measure;
 use crate::contract::{Judgement, PairBound};
 use crate::numeric::Dd;
 
@@ -70,7 +71,7 @@ impl Judge<'_> {
     }
 
     /// Tokens of the first row for which nothing is claimed of a pair.
-    pub(super) fn unclaimed(&self, head: usize, pair: usize) -> u64 {
+    pub(in crate::check) fn unclaimed(&self, head: usize, pair: usize) -> u64 {
         (0..self.tokens()).filter(|token| !self.claims(0, *token, head, pair)).count() as u64
     }
 
@@ -81,20 +82,17 @@ impl Judge<'_> {
     }
 
     /// What is said of elements beyond the contract's angle limit.
-    pub(super) fn limit_note(&self) -> String {
+    pub(in crate::check) fn limit_note(&self) -> String {
         let limit = self.contract.class.angle_limit.unwrap_or(f64::INFINITY);
         format!("angles beyond {limit} rad not judged (class {})", self.contract.class.name)
     }
 
     /// Counts elements beyond the contract's angle limit.
-    pub(super) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
+    pub(in crate::check) fn count_beyond(&self, measure: &mut Measure, elements: u64) {
         if elements == 0 {
             return;
         }
         measure.beyond_angle_limit += elements;
-        let note = self.limit_note();
-        if !measure.notes.contains(&note) {
-            measure.notes.push(note);
-        }
+        measure.note(self.limit_note());
     }
 }

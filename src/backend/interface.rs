@@ -1,0 +1,102 @@
+//! What a backend is, how a call of it ends, and how one is started.
+
+use std::ops::Range;
+
+use super::call_answer::Answer;
+use super::float_environment::FloatEnvironment;
+use super::manifest::Manifest;
+use super::timing::{Timed, Timing};
+use crate::case::call::Call;
+
+/// Where a backend that died had touched memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadAccess {
+    /// Byte offset from the start of the arena; may lie outside of it.
+    pub offset: i64,
+    /// Whether it wrote; `None` where the machine does not say.
+    pub write: Option<bool>,
+}
+
+/// Why a backend could not be started. Exit code 6.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct StartError {
+    /// What was to be started, as the user named it.
+    pub what: String,
+    /// Why it was not.
+    pub why: String,
+}
+
+/// Something that can be called.
+pub trait Backend: Send {
+    /// What it says of itself.
+    fn manifest(&self) -> &Manifest;
+
+    /// Memory for the next call: at least `bytes` bytes, contents unspecified.
+    ///
+    /// # Errors
+    /// If that much memory cannot be had.
+    fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError>;
+
+    /// As [`Backend::arena`], but all zero, and only what is touched takes memory: it may be far larger than the machine's.
+    ///
+    /// # Errors
+    /// If the backend has no such memory.
+    fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
+        Err(StartError { what: "this backend".into(), why: format!("it has no sparse memory of {bytes} bytes") })
+    }
+
+    /// Whether [`Backend::guard`] does anything.
+    fn has_guards(&self) -> bool {
+        false
+    }
+
+    /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call on.
+    fn guard(&mut self, _ranges: &[Range<usize>]) {}
+
+    /// Where the last call touched memory that it must not, if it died of that.
+    fn fault(&self) -> Option<BadAccess> {
+        None
+    }
+
+    /// Runs one call over the arena. Every offset in `call` lies in the arena last asked for.
+    fn call(&mut self, call: &Call) -> Answer;
+
+    /// Times one call over the arena, again and again. What the arena holds afterwards is not said.
+    ///
+    /// # Errors
+    /// The outcome of a call that is not OK.
+    fn time(&mut self, _call: &Call, _timing: &Timing) -> Result<Timed, Answer> {
+        Err(Answer::Internal("this backend cannot be timed".into()))
+    }
+
+    /// The arena after the call.
+    fn memory(&self) -> &[u8];
+
+    /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
+    fn float_environment(&self) -> Option<FloatEnvironment> {
+        None
+    }
+
+    /// The device whose memory calls point to, as the backend names it; `None` for host memory.
+    fn device(&self) -> Option<&str> {
+        None
+    }
+
+    /// True if expected values could be reached from the code under test only by breaking out of its process.
+    fn isolated(&self) -> bool {
+        false
+    }
+}
+
+/// Makes backends of one kind: one per worker thread.
+pub trait BackendFactory: Sync {
+    /// A fresh backend.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    fn start(&self) -> Result<Box<dyn Backend>, StartError>;
+
+    /// What the user asked for: `host`, or a path.
+    fn name(&self) -> &str;
+}

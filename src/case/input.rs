@@ -1,0 +1,72 @@
+//! One input to a check: its values, apart from how they are prepared in memory.
+
+use super::data::Data;
+use super::position_source::PositionSource;
+use super::terms::{Alias, Level, Memory};
+use crate::numeric::{DType, Number};
+use crate::positions::Layout;
+use crate::spec::model::Pairing;
+
+/// One input to a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// Check id.
+    pub check: String,
+    /// Scheme and profile, `vrope@official`.
+    pub scheme: String,
+    /// Scheme parameters that differ from the defaults.
+    pub parameters: Vec<(String, Number)>,
+    /// Level that is called.
+    pub level: Level,
+    /// Storage type of q, k and the outputs (of nothing, on level positions).
+    pub dtype: DType,
+    /// Which channels form a pair.
+    pub pairing: Pairing,
+    /// Layout of each batch row.
+    pub layouts: Vec<Layout>,
+    /// Whether the rows lie packed one after another in a batch of one; then they may differ in length.
+    pub packed: bool,
+    /// First token and number of tokens; `None` is all.
+    pub window: Option<(u64, u64)>,
+    /// Where the tokens are.
+    pub place: PositionSource,
+    /// Type that positions are handed over in.
+    pub position_dtype: DType,
+    /// Query heads.
+    pub q_heads: u32,
+    /// Key heads.
+    pub k_heads: u32,
+    /// Channels of a head.
+    pub head_dim: u32,
+    /// Rotated channels and the first of them, where they are not what the scheme says for `head_dim`.
+    pub rotary: Option<(u32, u32)>,
+    /// Factor on cos and sin, where it is not the scheme's own.
+    pub scaling: Option<f64>,
+    /// 1, or -1 for the transpose.
+    pub direction: i32,
+    /// How tensors lie.
+    pub memory: Memory,
+    /// Where outputs lie.
+    pub alias: Alias,
+    /// What the tensors hold.
+    pub data: Data,
+    /// Seed of random contents.
+    pub seed: u64,
+}
+
+impl Case {
+    /// Batch rows of the call: 1 where sequences are packed.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        if self.packed { 1 } else { self.layouts.len() }
+    }
+
+    /// Tokens per row that the call covers.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        if self.packed {
+            return self.layouts.iter().map(Layout::tokens).fold(0, u64::saturating_add);
+        }
+        self.window.map_or_else(|| self.layouts.first().map_or(0, Layout::tokens), |(_, count)| count)
+    }
+}

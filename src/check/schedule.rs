@@ -1,0 +1,130 @@
+//! The cases of a check in one group, and how a check makes them.
+
+use super::generator::{Generator, HeadPreset};
+use crate::case::{Case, Level};
+use crate::numeric::Rng;
+use crate::positions::Layout;
+
+/// The band of cases that are about no band of positions.
+pub const NO_BAND: &str = "-";
+
+/// A case with the part of the input space that it stands for.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// A position band such as `0..255`, or [`NO_BAND`].
+    pub band: String,
+    /// The case.
+    pub case: Case,
+}
+
+/// A part of the input space that a check would cover and cannot here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// Which part.
+    pub band: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// The cases of one check in one group, and what they leave out.
+#[derive(Debug, Clone, Default)]
+pub struct Schedule {
+    /// In the order in which they run.
+    pub cases: Vec<Planned>,
+    /// What is left out, and why.
+    pub gaps: Vec<Gap>,
+}
+
+impl Schedule {
+    /// No case, and why.
+    #[must_use]
+    pub fn nothing(why: impl Into<String>) -> Schedule {
+        Schedule { cases: Vec::new(), gaps: vec![Gap { band: NO_BAND.into(), why: why.into() }] }
+    }
+}
+
+/// Makes the schedule of one check in one group: heads from the generator, a random stream of the check's own.
+pub struct Scheduler<'g> {
+    /// What cases are made from.
+    pub generator: &'g Generator<'g>,
+    /// The check's random stream.
+    pub rng: Rng,
+    id: &'g str,
+    heads: Vec<HeadPreset>,
+    schedule: Schedule,
+}
+
+impl<'g> Scheduler<'g> {
+    /// For the check of this id.
+    #[must_use]
+    pub fn new(generator: &'g Generator<'g>, id: &'g str) -> Self {
+        // Level positions has no heads; a case must name some.
+        let heads = match generator.group.level {
+            Level::Positions => vec![HeadPreset::NONE],
+            _ => generator.heads(),
+        };
+        Scheduler { generator, rng: generator.rng(id), id, heads, schedule: Schedule::default() }
+    }
+
+    /// Heads that fit the manifest and the scheme, the smallest first; a placeholder on level positions.
+    #[must_use]
+    pub fn heads(&self) -> Vec<HeadPreset> {
+        self.heads.clone()
+    }
+
+    /// The smallest heads and the last ones, which are those of a model.
+    #[must_use]
+    pub fn smallest_and_last(&self) -> Vec<HeadPreset> {
+        let last = self.heads.last().filter(|_| self.heads.len() > 1);
+        self.heads.first().into_iter().chain(last).cloned().collect()
+    }
+
+    /// A case with the next seed of the check's stream.
+    pub fn case(&mut self, layouts: Vec<Layout>, heads: &HeadPreset) -> Case {
+        let seed = self.rng.next_u64();
+        self.generator.case(self.id, layouts, heads, seed)
+    }
+
+    /// Plans a case.
+    pub fn plan(&mut self, band: impl Into<String>, case: Case) {
+        self.schedule.cases.push(Planned { band: band.into(), case });
+    }
+
+    /// Plans a case of these layouts and heads, changed by `change`, in no band.
+    pub fn add(&mut self, layouts: Vec<Layout>, heads: &HeadPreset, change: impl FnOnce(&mut Case)) {
+        let mut case = self.case(layouts, heads);
+        change(&mut case);
+        self.plan(NO_BAND, case);
+    }
+
+    /// Plans a case for each layout in turn, on heads that go round; nothing where no heads fit.
+    pub fn each_layout(&mut self, texts: &[&str], mut change: impl FnMut(&mut Case)) {
+        let heads = self.heads();
+        for (layout, preset) in layouts(texts).into_iter().zip(heads.iter().cycle()) {
+            self.add(vec![layout], preset, &mut change);
+        }
+    }
+
+    /// Says that a band is left out, and why.
+    pub fn gap(&mut self, band: &str, why: impl Into<String>) {
+        let gap = Gap { band: band.into(), why: why.into() };
+        if !self.schedule.gaps.contains(&gap) {
+            self.schedule.gaps.push(gap);
+        }
+    }
+
+    /// The schedule. Where no case was planned, and no gap says why, it is said that no heads fit.
+    #[must_use]
+    pub fn finish(mut self) -> Schedule {
+        if self.schedule.cases.is_empty() && self.schedule.gaps.is_empty() && self.heads.is_empty() {
+            self.gap(NO_BAND, "no head preset fits the manifest and the scheme");
+        }
+        self.schedule
+    }
+}
+
+/// Layouts from their text.
+#[must_use]
+pub fn layouts(texts: &[&str]) -> Vec<Layout> {
+    texts.iter().filter_map(|text| Layout::parse(text).ok()).collect()
+}

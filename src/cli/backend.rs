@@ -1,0 +1,125 @@
+//! Arguments about the backend, and what starts it.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::backend::host::HostFactory;
+use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::{BackendFactory, Vocabulary};
+use crate::contract::ContractTable;
+use crate::run::{ExitCode, Progress, ReplayCommand, RunError};
+
+const TIMEOUT: f64 = 10.0;
+const START_TIMEOUT: f64 = 60.0;
+
+/// How a backend is run.
+#[derive(Debug, Args)]
+pub(super) struct BackendArguments {
+    /// Seconds that one call may take
+    #[arg(long, default_value_t = TIMEOUT, value_name = "SECONDS")]
+    timeout: f64,
+    /// Seconds that loading and opening may take
+    #[arg(long, default_value_t = START_TIMEOUT, value_name = "SECONDS")]
+    start_timeout: f64,
+    /// A scheme file to add, or to put in the place of a built-in one
+    #[arg(long, value_name = "FILE")]
+    pub(super) spec: Vec<PathBuf>,
+}
+
+impl BackendArguments {
+    /// How a case of `backend` is run again.
+    pub(super) fn command(&self, backend: Option<&Path>, contracts: &[String]) -> ReplayCommand {
+        let mut command = ReplayCommand::new(backend, &self.spec, contracts);
+        for (name, value, default) in
+            [("--timeout", self.timeout, TIMEOUT), ("--start-timeout", self.start_timeout, START_TIMEOUT)]
+        {
+            if value != default {
+                command = command.with(name, value);
+            }
+        }
+        command
+    }
+}
+
+/// The arithmetic that outputs are held to.
+#[derive(Debug, Args)]
+pub(super) struct ContractArguments {
+    /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
+    #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
+    pub(super) contract: Vec<String>,
+}
+
+/// Set when the user wants the run to end.
+pub(super) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// A duration that a user gave.
+pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, RunError> {
+    Duration::try_from_secs_f64(value).ok().filter(|d| !d.is_zero() && *d <= Duration::from_secs(86_400)).ok_or_else(
+        || RunError::usage(format!("--{name} must be more than 0 and at most 86400 seconds, found {value}")),
+    )
+}
+
+/// What starts the backend that a user named; none: the embedded kernel. Its manifest may use these names.
+pub(super) fn factory<'a>(
+    backend: Option<&Path>,
+    arguments: &BackendArguments,
+    names: Vocabulary<'a>,
+) -> Result<Box<dyn BackendFactory + 'a>, RunError> {
+    let (timeout, start_timeout) =
+        (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
+    match backend {
+        None => Ok(Box::new(HostFactory)),
+        Some(path) if path.as_os_str() == "host" => Ok(Box::new(HostFactory)),
+        Some(path) => {
+            let worker = std::env::current_exe()
+                .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
+            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout }, names)))
+        }
+    }
+}
+
+pub(super) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(64)
+}
+
+/// The built-in contracts, and what the user declares in the place of the backend.
+pub(super) fn contracts(options: &ContractArguments) -> Result<ContractTable, RunError> {
+    let contracts = crate::contract::contracts();
+    let mut contracts = contracts.map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+    for text in &options.contract {
+        contracts.declare(text).map_err(|why| RunError::usage(format!("--contract {text}: {why}")))?;
+    }
+    Ok(contracts)
+}
+
+/// From now on a signal that asks to end makes a run stop and report what it has.
+pub(super) fn stop_on_signals() {
+    // A second handler cannot be set; then the default one ends the run, which is no worse.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+}
+
+/// A bar on standard error, where somebody sees it: how far, how long, how long yet.
+pub(super) fn progress_bar(what: &str) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new(0);
+    let template = format!("{{bar:24}} {{pos}}/{{len}} {what}{{msg}}, {{elapsed}}, {{eta}} left");
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Moves a bar.
+pub(super) fn move_bar(bar: &indicatif::ProgressBar, progress: Progress) {
+    bar.set_length(progress.units as u64);
+    if progress.failed > 0 {
+        bar.set_message(format!(", {} failed", progress.failed));
+    }
+    bar.set_position(progress.done as u64);
+}

@@ -1,0 +1,58 @@
+//! `replay`: one case again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::arguments::library;
+use super::backend::{BackendArguments, ContractArguments, INTERRUPTED, contracts, factory};
+use super::output::print;
+use crate::backend::Vocabulary;
+use crate::case::Case;
+use crate::check::Stop;
+use crate::report::words;
+use crate::rotation::PlanCache;
+use crate::run::{self, Context, ExitCode, RunError, contracts_exist};
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The case, as a failure report prints it
+    case: String,
+    /// The backend it failed on; without one, ropecheck's own kernel
+    backend: Option<PathBuf>,
+    #[command(flatten)]
+    contract: ContractArguments,
+    #[command(flatten)]
+    run: BackendArguments,
+}
+
+pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
+    let library = library(&a.run.spec)?;
+    let case: Case = a.case.parse().map_err(RunError::usage)?;
+    library.get(&case.scheme).map_err(RunError::usage)?;
+    let contracts = contracts(&a.contract)?;
+    let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
+    let mut backend = factory.start()?;
+    contracts_exist(backend.manifest(), &contracts)?;
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
+    let (text, code) = match run::replay(&case, &mut *backend, &context).map_err(RunError::usage)? {
+        Ok(m) if m.elements == 0 => {
+            let why = if m.notes.is_empty() { "no element could be judged".to_owned() } else { m.notes.join("; ") };
+            (format!("not judged: {why}\n"), ExitCode::NothingRan)
+        }
+        Ok(m) => {
+            let notes: String = m.notes.iter().map(|note| format!("     {note}\n")).collect();
+            let held = format!("holds: {} elements, largest error/bound {:.3}\n{notes}", m.elements, m.worst);
+            (held, ExitCode::Conformant)
+        }
+        Err(Stop::Failed(failure)) => {
+            let lines = words::message(&failure).join("\n     ");
+            (format!("FAIL {}: {lines}\n", case.check), ExitCode::Nonconformant)
+        }
+        Err(Stop::NotJudged(why)) => (format!("not judged: {why}\n"), ExitCode::NothingRan),
+        Err(Stop::Broken(why)) => return Err(RunError::new(ExitCode::Spec, why)),
+    };
+    print(&text)?;
+    Ok(code)
+}

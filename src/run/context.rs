@@ -1,0 +1,82 @@
+//! What a run judges with, and what it was asked to run.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::replay_command::ReplayCommand;
+use crate::backend::{Backend, Manifest};
+use crate::case::Level;
+use crate::check::{Generator, Group, Harness};
+use crate::contract::ContractTable;
+use crate::numeric::{DType, Number};
+use crate::rotation::PlanCache;
+use crate::spec::Library;
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Scheme ids, with or without profile; empty: all.
+    pub schemes: Vec<String>,
+    /// Storage types; empty: all that the backend has.
+    pub dtypes: Vec<DType>,
+    /// Check ids; empty: all.
+    pub checks: Vec<String>,
+    /// Levels; empty: all that the backend has.
+    pub levels: Vec<Level>,
+    /// Cases per check and band.
+    pub cases: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Parameters set for the whole run.
+    pub parameters: Vec<(String, Number)>,
+    /// Worker threads.
+    pub threads: usize,
+    /// Each check stops at its first failure, which is not made smaller.
+    pub first_failure_only: bool,
+    /// How a case is run again.
+    pub command: ReplayCommand,
+}
+
+/// Everything that a run judges with.
+pub struct Context<'a> {
+    /// Every scheme.
+    pub library: &'a Library,
+    /// Contracts.
+    pub contracts: &'a ContractTable,
+    /// Rotation plans.
+    pub plans: PlanCache,
+    /// Set by the signal handler: the run stops and reports what it has.
+    pub interrupted: &'a AtomicBool,
+}
+
+impl<'a> Context<'a> {
+    /// What a check needs to judge a backend.
+    pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
+        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts }
+    }
+
+    /// What makes the cases of a group; `None` if there is no such scheme, or the backend has no such level.
+    pub fn generator<'s>(
+        &'s self,
+        group: &Group,
+        manifest: &'s Manifest,
+        options: &'s Options,
+    ) -> Option<Generator<'s>> {
+        Some(Generator {
+            group: group.clone(),
+            scheme: self.library.get(&group.scheme).ok()?,
+            library: self.library,
+            plans: &self.plans,
+            manifest,
+            level: manifest.level(group.level)?,
+            cases: options.cases,
+            seed: options.seed,
+            parameters: &options.parameters,
+        })
+    }
+
+    /// Whether the user has stopped the run.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,108 @@
+//! Work on several threads whose results are handed over in order, so that nothing depends on the threads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+/// Most threads.
+const MOST_THREADS: usize = 64;
+
+/// Runs `one(worker, index)` for 0..count on up to `threads` threads, each with a worker that `start` makes, and hands the
+/// results to `deliver` in the order of their indices, on the calling thread. `finished` is told on the calling
+/// thread of every result as soon as it is there, in any order. A worker stops early where `one` gives `None`.
+///
+/// # Errors
+/// The error of a worker that could not be started, if no result came at all.
+pub(super) fn in_order<W, T: Send, E: Send>(
+    threads: usize,
+    count: usize,
+    start: impl Fn() -> Result<W, E> + Sync,
+    one: impl Fn(&mut W, usize) -> Option<T> + Sync,
+    mut finished: impl FnMut(&T),
+    mut deliver: impl FnMut(usize, T),
+) -> Result<(), E> {
+    let next = AtomicUsize::new(0);
+    let (sender, results) = mpsc::channel();
+    let mut failed = None;
+    let mut any = false;
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, MOST_THREADS).min(count.max(1)) {
+            let sender = sender.clone();
+            let (next, start, one) = (&next, &start, &one);
+            scope.spawn(move || {
+                let mut worker = match start() {
+                    Ok(worker) => worker,
+                    Err(error) => {
+                        // The receiver outlives the scope's threads.
+                        let _ = sender.send(Err(error));
+                        return;
+                    }
+                };
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        break;
+                    }
+                    let Some(result) = one(&mut worker, index) else { break };
+                    let _ = sender.send(Ok((index, result)));
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut due = 0;
+        for result in results {
+            match result {
+                Err(error) => failed = Some(error),
+                Ok((index, result)) => {
+                    any = true;
+                    finished(&result);
+                    waiting.insert(index, result);
+                    while let Some(result) = waiting.remove(&due) {
+                        deliver(due, result);
+                        due += 1;
+                    }
+                }
+            }
+        }
+        // After an interruption an earlier index may be missing.
+        for (index, result) in waiting {
+            deliver(index, result);
+        }
+    });
+    match failed {
+        Some(error) if !any => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn results_come_in_order_whatever_the_threads() {
+        for threads in [1, 3, 200] {
+            let mut all = Vec::new();
+            let mut seen = 0;
+            // Early indices take longest.
+            let one = |_: &mut (), index: usize| {
+                std::thread::sleep(std::time::Duration::from_millis(20 - index as u64));
+                Some(index * index)
+            };
+            let start = || Ok::<(), String>(());
+            in_order(threads, 20, start, one, |_| seen += 1, |index, square| all.push((index, square)))
+                .expect("starts");
+            assert_eq!(all, (0..20).map(|i| (i, i * i)).collect::<Vec<_>>());
+            assert_eq!(seen, 20);
+        }
+    }
+
+    #[test]
+    fn a_worker_that_does_not_start_is_an_error_if_nothing_came_of_the_others() {
+        let none = in_order(2, 5, || Err::<(), _>("no"), |(), index| Some(index), |_| (), |_, _| ());
+        assert_eq!(none, Err("no"));
+        let stopped = in_order(1, 5, || Ok::<(), String>(()), |(), i| (i < 2).then_some(i), |_| (), |_, _| ());
+        assert_eq!(stopped, Ok(()));
+    }
+}

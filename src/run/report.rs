@@ -1,0 +1,65 @@
+//! What a run found: the fold over its events that reports render. No time, host or thread count is in it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::anchors::{Anchors, SpecStatements};
+use super::controls::ControlResult;
+use super::event::{Event, Finished, Started};
+use super::result::{CheckResult, FailureReport};
+
+/// What a run found.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct RunReport {
+    /// How it began; none if nothing could be run.
+    #[serde(flatten)]
+    pub started: Option<Box<Started>>,
+    /// Control kernels.
+    pub controls: Vec<ControlResult>,
+    /// What shares no code with ropecheck.
+    pub anchors: Anchors,
+    /// Statements of the specs about themselves: judged on the spec, not on the backend.
+    pub spec_statements: SpecStatements,
+    /// Check by check.
+    pub results: Vec<CheckResult>,
+    /// How it ended; none while it runs.
+    #[serde(flatten)]
+    pub finished: Option<Box<Finished>>,
+    /// Failures of the unit that is running.
+    #[serde(skip)]
+    failures: Vec<FailureReport>,
+    /// Notes of the unit that is running, with their bands.
+    #[serde(skip)]
+    notes: Vec<(String, String)>,
+}
+
+impl RunReport {
+    /// Adds what happened.
+    pub fn fold(&mut self, event: &Event) {
+        match event {
+            Event::Started(started) => self.started = Some(started.clone()),
+            Event::Control(control) => self.controls.push(control.clone()),
+            Event::Anchor(anchors) => self.anchors = anchors.clone(),
+            Event::Statements(statements) => self.spec_statements = statements.clone(),
+            Event::UnitBegun(_) | Event::Shrunk(_) => {}
+            Event::Failure(failure) => self.failures.push(failure.failure.clone()),
+            Event::Note(note) => self.notes.push((note.band.clone(), note.note.clone())),
+            Event::UnitDone(result) => {
+                let mut result = (**result).clone();
+                result.failures = std::mem::take(&mut self.failures);
+                for (band, note) in std::mem::take(&mut self.notes) {
+                    result.bands.entry(band).or_default().notes.push(note);
+                }
+                self.results.push(result);
+            }
+            Event::Finished(finished) => self.finished = Some(finished.clone()),
+        }
+    }
+
+    /// Cases that ran, that held, and that failed.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let sum = |(a, b, c), (x, y, z)| (a + x, b + y, c + z);
+        self.results.iter().map(CheckResult::totals).fold((0, 0, 0), sum)
+    }
+}

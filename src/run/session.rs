@@ -1,0 +1,269 @@
+//! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it happens.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use super::anchors::{anchors, statements};
+use super::context::{Context, Options};
+use super::controls::controls;
+use super::digest::digest;
+use super::event::{Event, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
+use super::exit_code::{ExitCode, RunError};
+use super::grade::grades;
+use super::groups::{SelectionError, groups};
+use super::in_force::{contracts_exist, contracts_in_force};
+use super::in_order::in_order;
+use super::reached::reached;
+use super::report::RunReport;
+use super::result::{CheckResult, Stopped};
+use super::supplied::supplied;
+use super::unit::unit;
+use super::verdict::{exit_code, verdict};
+use crate::backend::{Backend, BackendFactory, StartError};
+use crate::case::Level;
+use crate::check::Group;
+use crate::contract::ContractTable;
+use crate::rotation::PlanCache;
+use crate::spec::Library;
+use crate::spec::Parameters;
+
+/// Hangs after which a run gives up on a backend.
+pub(super) const MOST_HANGS: usize = 4;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Checks on groups that are through.
+    pub done: usize,
+    /// All of them.
+    pub units: usize,
+    /// Those of them in which something failed.
+    pub failed: usize,
+}
+
+/// What wants to know of a run.
+pub trait Observer {
+    /// Something happened. Events come in the same order at any number of threads.
+    fn event(&mut self, event: &Event);
+
+    /// The run is this far. Comes as soon as it is so, whatever the order.
+    fn progress(&mut self, _progress: Progress) {}
+}
+
+/// A run that has not begun.
+pub struct Session<'a> {
+    /// What starts the backend.
+    pub factory: &'a dyn BackendFactory,
+    /// What it is judged with.
+    pub context: &'a Context<'a>,
+    /// What is to run.
+    pub options: &'a Options,
+}
+
+impl Session<'_> {
+    /// Runs to the end, and says what was found. An error is the end of a run like any other.
+    pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
+        let mut folded = Folded { report: RunReport::default(), observer };
+        let error = self.judge(&mut folded).err();
+        folded.finish(self.context, error)
+    }
+
+    fn judge(&self, folded: &mut Folded) -> Result<(), RunError> {
+        let Session { factory, context, options } = self;
+        let backend = factory.start()?;
+        let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
+        drop(backend);
+        contracts_exist(&manifest, context.contracts)?;
+        let units = groups(&manifest, context.library, options).map_err(|e| match e {
+            SelectionError::Unknown(why) => RunError::new(ExitCode::Usage, why),
+            SelectionError::Empty(why) => RunError::new(ExitCode::NothingRan, why),
+        })?;
+        parameters_exist(context.library, &units, options)?;
+        let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
+        let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
+        folded.event(Event::Started(Box::new(Started {
+            ropecheck: env!("CARGO_PKG_VERSION").into(),
+            specs: digest(context.library),
+            seed: options.seed,
+            cases: options.cases,
+            backend: format!("{} {}", manifest.name, manifest.version),
+            device,
+            embedded: factory.name() == "host",
+            contracts: contracts_in_force(&manifest, context.contracts, &levels),
+            contract_options: context.contracts.options(),
+            not_judged: supplied(&manifest, &levels),
+            units: units.len(),
+            manifest,
+        })));
+        let schemes: Vec<String> =
+            units.iter().map(|(g, _)| g.scheme.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        // The control kernels keep their own contract.
+        let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
+        let plain = Context {
+            library: context.library,
+            contracts: &own,
+            plans: PlanCache::new(),
+            interrupted: context.interrupted,
+        };
+        for control in controls(&plain, &schemes[0], options.seed) {
+            folded.event(Event::Control(control));
+        }
+        let embedded = Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
+        folded.event(Event::Anchor(anchors(&embedded)));
+        folded.event(Event::Statements(statements(context.library, &schemes)));
+        run_units(*factory, context, options, &units, folded).map_err(RunError::from)
+    }
+}
+
+/// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
+/// report cannot be written.
+pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
+    let (reached, grades, partial) = match report.finished.take() {
+        Some(finished) => (finished.reached, finished.grades, finished.partial),
+        None => (Vec::new(), Vec::new(), false),
+    };
+    let verdict = verdict(report, &reached, error.code);
+    let (exit_code, error) = (error.code, Some(error.message));
+    let event = Event::Finished(Box::new(Finished { reached, grades, partial, error, verdict, exit_code }));
+    report.fold(&event);
+    observer.event(&event);
+}
+
+/// Events, folded as they are passed on.
+struct Folded<'o> {
+    report: RunReport,
+    observer: &'o mut dyn Observer,
+}
+
+impl Folded<'_> {
+    fn event(&mut self, event: Event) {
+        self.report.fold(&event);
+        self.observer.event(&event);
+    }
+
+    /// The events of a unit that is through: its failures and notes apart, as they are told apart from it.
+    fn unit(&mut self, mut result: CheckResult) {
+        let unit = UnitName::of(&result);
+        self.event(Event::UnitBegun(unit.clone()));
+        for failure in std::mem::take(&mut result.failures) {
+            let shrunk = failure.shrunk_from.clone().map(|from| Shrunk {
+                id: failure.id.clone(),
+                from,
+                to: failure.case.clone(),
+            });
+            self.event(Event::Failure(Box::new(UnitFailure { unit: unit.clone(), failure })));
+            if let Some(shrunk) = shrunk {
+                self.event(Event::Shrunk(shrunk));
+            }
+        }
+        for (band, entry) in &mut result.bands {
+            for note in std::mem::take(&mut entry.notes) {
+                self.event(Event::Note(UnitNote { unit: unit.clone(), band: band.clone(), note }));
+            }
+        }
+        self.event(Event::UnitDone(Box::new(result)));
+    }
+
+    fn finish(mut self, context: &Context, error: Option<RunError>) -> RunReport {
+        let partial = context.is_interrupted();
+        let (reached, grades) = match &self.report.started {
+            Some(started) => (
+                reached(&started.manifest, &self.report.results),
+                grades(&started.manifest, context.contracts, &self.report.results),
+            ),
+            None => (Vec::new(), Vec::new()),
+        };
+        let code = error.as_ref().map_or_else(|| exit_code(&self.report, partial), |error| error.code);
+        let verdict = verdict(&self.report, &reached, code);
+        let error = error.map(|error| error.message);
+        self.event(Event::Finished(Box::new(Finished { reached, grades, partial, error, verdict, exit_code: code })));
+        self.report
+    }
+}
+
+/// Collects results, and wants to know nothing else.
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _: &Event) {}
+}
+
+/// Runs units against a backend, without controls and anchors.
+///
+/// # Errors
+/// If the backend cannot be started.
+pub fn results(
+    factory: &dyn BackendFactory,
+    context: &Context,
+    options: &Options,
+    units: &[(Group, String)],
+) -> Result<Vec<CheckResult>, StartError> {
+    let mut folded = Folded { report: RunReport::default(), observer: &mut Silent };
+    run_units(factory, context, options, units, &mut folded)?;
+    Ok(folded.report.results)
+}
+
+fn run_units(
+    factory: &dyn BackendFactory,
+    context: &Context,
+    options: &Options,
+    units: &[(Group, String)],
+    folded: &mut Folded,
+) -> Result<(), StartError> {
+    // Hangs by unit: only units before a unit count, so that the report does not depend on the threads.
+    let hung: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+    let gave_up = |index: usize| lock(&hung).range(..index).count() >= MOST_HANGS;
+    let one = |backend: &mut Box<dyn Backend>, index: usize| {
+        if context.is_interrupted() {
+            return None;
+        }
+        let (group, id) = &units[index];
+        // A defect of ropecheck in one check must not lose the results of the others.
+        let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, gave_up(index)));
+        let result = catch_unwind(guarded).unwrap_or_else(|_| {
+            let mut result = CheckResult::new(group, id);
+            result.internal.push(format!("ropecheck panicked in check {id}"));
+            Some(result)
+        });
+        if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung)) {
+            lock(&hung).insert(index);
+        }
+        Some(result)
+    };
+    let mut progress = Progress { units: units.len(), ..Progress::default() };
+    let observer = std::cell::RefCell::new(folded);
+    in_order(
+        options.threads,
+        units.len(),
+        || factory.start(),
+        one,
+        |result| {
+            progress.done += 1;
+            progress.failed += usize::from(result.as_ref().is_some_and(|r| !r.failures.is_empty()));
+            observer.borrow_mut().observer.progress(progress);
+        },
+        |index, result| {
+            // Another thread may have finished a unit after those that hung: with one thread it would not have run.
+            let result = result.map(|r| if gave_up(index) { r.not_run(Stopped::GaveUp) } else { r });
+            if let Some(result) = result {
+                observer.borrow_mut().unit(result);
+            }
+        },
+    )
+}
+
+/// What a panicking thread left behind is whole: every change is one call.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A parameter must exist in every selected scheme; otherwise nobody knows what was run.
+fn parameters_exist(library: &Library, units: &[(Group, String)], options: &Options) -> Result<(), RunError> {
+    for (group, _) in units {
+        if let Ok(scheme) = library.get(&group.scheme) {
+            Parameters::resolve(scheme, &options.parameters).map_err(|e| RunError::new(ExitCode::Usage, e))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Every exit code, each with the reports that were asked for: none of them says anything else than the program did.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{Run, broken, compile, kernel, ropecheck, scratch, source, text};
+use serde_json::Value;
+
+const SMALL: [&str; 8] = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--cases", "1"];
+
+/// Runs `check` with one report of every form, and holds them against the exit code.
+#[track_caller]
+fn ends_in(code: i32, name: &str, arguments: &[&str], says: &str) -> Run {
+    let folder = scratch(name);
+    let file = |form: &str| folder.join(format!("report.{form}"));
+    let reports: Vec<String> =
+        ["json", "ndjson", "junit"].iter().map(|form| format!("{form}={}", text(&file(form)))).collect();
+    let mut all = vec!["check"];
+    all.extend(arguments);
+    reports.iter().for_each(|report| all.extend(["--report", report]));
+    let run = ropecheck(&all).expect(code, &[says]);
+    agree(code, &folder);
+    run
+}
+
+/// That the three reports in a folder call for this exit code.
+#[track_caller]
+fn agree(code: i32, folder: &Path) {
+    let read = |form: &str| {
+        let file = folder.join(format!("report.{form}"));
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        fs::remove_file(&file).expect("the report can be removed");
+        text
+    };
+    let json: Value = serde_json::from_str(&read("json")).expect("the report is JSON");
+    assert_eq!((&json["format"], &json["exit_code"]), (&Value::from(1), &Value::from(code)), "{json}");
+    let verdict = json["verdict"].as_str().expect("a verdict").to_owned();
+    assert_eq!(verdict.starts_with("CONFORMANT"), code == 0, "{verdict}");
+
+    let ndjson = read("ndjson");
+    let events: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    assert!(events.iter().all(|event| event["format"] == 1), "{ndjson}");
+    let last = events.last().expect("an event");
+    assert_eq!(
+        (&last["event"], &last["exit_code"], &last["verdict"]),
+        (&"finished".into(), &Value::from(code), &Value::from(verdict.as_str()))
+    );
+
+    let junit = read("junit");
+    assert!(junit.starts_with("<?xml"), "{junit}");
+    assert!(junit.contains(&format!("<property name=\"exit_code\" value=\"{code}\"/>")), "{junit}");
+    let red = |attribute: &str| {
+        let all = junit.split_once("<testsuites ").expect("suites").1;
+        let count = all.split_once(&format!("{attribute}=\"")).expect("an attribute").1;
+        count.split_once('"').expect("its end").0.parse::<u32>().expect("a number")
+    };
+    assert_eq!(red("failures") + red("errors") > 0, code != 0, "{junit}");
+    assert!(!junit.contains(" time="), "equal runs have equal bytes: {junit}");
+}
+
+#[test]
+fn conformant_is_0() {
+    ends_in(0, "0", &[&[text(kernel())], &SMALL[..], &["--check", "controls"]].concat(), "CONFORMANT on levels rotate");
+}
+
+#[test]
+fn nonconformant_is_1() {
+    let identity = broken("identity").expect("it compiles");
+    ends_in(1, "1", &[&[text(&identity)], &SMALL[..], &["--check", "controls"]].concat(), "NONCONFORMANT");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_2() {
+    ends_in(2, "2", &["--check", "acuracy"], "did you mean \"accuracy\"");
+    ends_in(2, "2-contract", &["--contract", "fused/nothing"], "--contract fused/nothing");
+}
+
+#[test]
+fn a_broken_spec_is_3() {
+    let spec = scratch("spec").join("broken.yaml");
+    fs::write(&spec, "scheme: x\ntitle: [\n").expect("the spec can be written");
+    ends_in(3, "3", &["--spec", text(&spec)], "not YAML");
+}
+
+#[test]
+fn a_selection_of_nothing_is_4() {
+    ends_in(4, "4", &[text(kernel()), "--scheme", "videorope", "--level", "fused"], "nothing is selected");
+}
+
+/// Frequencies of 0 turn nothing, so that a kernel which returns its input is right: a control passes that must fail.
+#[test]
+fn a_control_that_passes_is_5() {
+    let rope = fs::read_to_string(source("spec/schemes/rope.yaml")).expect("the spec can be read");
+    let still = rope.replacen("\naxes:", "\nfrequencies: {inv_freq: \"base * 0\"}\naxes:", 1);
+    assert_ne!(still, rope, "the spec says its axes");
+    let spec = scratch("still").join("rope.yaml");
+    fs::write(&spec, still).expect("the spec can be written");
+    let arguments = ["--spec", text(&spec), "--scheme", "rope@default", "--dtype", "f32", "--check", "linearity"];
+    ends_in(5, "5", &arguments, "CONTROL FAILED");
+}
+
+#[test]
+fn a_backend_that_does_not_start_is_6() {
+    let run = ends_in(6, "6", &["no-such-library.so"], "there is no such file");
+    assert!(run.out.is_empty(), "{run}");
+    let segfault = broken("segfault").expect("it compiles");
+    ends_in(6, "6-dies", &[&[text(&segfault)], &SMALL[..]].concat(), "THE BACKEND DIED IN EVERY CASE");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_70_in_all_others() {
+    let arguments = [&[text(kernel())], &SMALL[..], &["--check", "controls", "--output", "/dev/full"]].concat();
+    ends_in(70, "70", &arguments, "/dev/full cannot be written");
+}
+
+#[test]
+fn standard_output_that_cannot_be_written_is_70_and_a_closed_pipe_is_quiet() {
+    for arguments in [&["list", "checks"][..], &["--help"], &["check", "--scheme", "rope", "--check", "controls"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full is there");
+        let run =
+            Command::new(env!("CARGO_BIN_EXE_ropecheck")).args(arguments).stdout(full).output().expect("it starts");
+        assert_eq!(run.status.code(), Some(70), "{arguments:?}");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ropecheck"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stdout.take());
+        let run = child.wait_with_output().expect("it ends");
+        assert_eq!((run.status.code(), String::from_utf8_lossy(&run.stderr).as_ref()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_report_that_has_no_place_is_2_before_the_run() {
+    let nowhere = scratch("nowhere").join("no folder").join("report.xml");
+    let run = ropecheck(&["check", text(kernel()), "--report", &format!("junit={}", text(&nowhere))]);
+    run.expect(2, &["cannot be written"]);
+    ropecheck(&["check", "--report", "junit"]).expect(2, &["expected FORMAT=FILE"]);
+    ropecheck(&["check", "--report", "xml=a"]).expect(2, &["xml"]);
+}
+
+/// The kernel sleeps in every call, so that the signal comes in the middle.
+#[test]
+fn an_interrupt_is_130() {
+    let slow = scratch("slow").join("rope.c");
+    let good = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c can be read");
+    let call = "ropecheck_status ropecheck_rotate(";
+    assert_eq!(good.matches(call).count(), 1, "{call}");
+    let edited = good.replace(call, "#include <unistd.h>\nstatic ropecheck_status turn(");
+    let sleeping = "\nropecheck_status ropecheck_rotate(void *c, const ropecheck_rotate_call *a, char *m, size_t n) {\n\
+                    usleep(20000);\n    return turn(c, a, m, n);\n}\n";
+    fs::write(&slow, edited + sleeping).expect("the source can be written");
+    let library = compile(&slow, "slow").expect("it compiles");
+    let folder = scratch("130");
+    let report = |form: &str| format!("{form}={}", text(&folder.join(format!("report.{form}"))));
+    let (json, junit, ndjson) = (report("json"), report("junit"), report("ndjson"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ropecheck"))
+        .args(["check", text(&library)])
+        .args(SMALL)
+        .args(["--format", "ndjson", "--report", &json, "--report", &junit, "--report", &ndjson])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let done = |line: &str| line.contains("\"event\":\"unit-done\"");
+    assert!(lines.by_ref().any(|line| done(&line.expect("a line"))), "nothing was done");
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
+    assert!(kill.success());
+    let rest: Vec<String> = lines.map(|line| line.expect("a line")).collect();
+    assert!(rest.last().is_some_and(|last| last.contains("INTERRUPTED")), "{rest:?}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    agree(130, &folder);
+}
+
+/// What a kernel prints decides nothing: it died by a signal, and its case is made small.
+#[test]
+fn words_of_a_kernel_that_dies_are_no_evidence() {
+    let edited = scratch("words").join("rope.c");
+    let good = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c can be read");
+    let call = "ropecheck_status ropecheck_rotate(";
+    let dying = good.replace(call, "#include <signal.h>\n#include <stdio.h>\nstatic ropecheck_status turn(")
+        + "\nropecheck_status ropecheck_rotate(void *c, const ropecheck_rotate_call *a, char *m, size_t n) {\n\
+           if (a->qk.tokens > 3) {\n        fputs(\"hung died panicked no answer within 1s\\n\", stderr);\n\
+           raise(SIGSEGV);\n    }\n    return turn(c, a, m, n);\n}\n";
+    fs::write(&edited, dying).expect("the source can be written");
+    let library = compile(&edited, "words").expect("it compiles");
+    let arguments = [&[text(&library)], &SMALL[..], &["--check", "accuracy", "--check", "decode-shape"]].concat();
+    let mut all = vec!["check"];
+    all.extend(arguments);
+    all.extend(["--format", "json"]);
+    let run = ropecheck(&all);
+    assert_eq!(run.code, Some(1), "{run}");
+    let report = run.json().expect("a report");
+    let failures: Vec<Value> = report["results"]
+        .as_array()
+        .expect("results")
+        .iter()
+        .flat_map(|result| result["failures"].as_array().cloned().unwrap_or_default())
+        .collect();
+    assert!(!failures.is_empty());
+    for failure in &failures {
+        assert_eq!(failure["cause"]["kind"], "crashed", "{failure}");
+        assert_eq!(failure["cause"]["death"]["end"], serde_json::json!({"how": "signal", "number": 11}));
+        assert!(failure["cause"]["death"]["printed"].as_str().is_some_and(|said| said.contains("hung died panicked")));
+    }
+    assert!(report["results"].as_array().expect("results").iter().all(|result| result["stopped"].is_null()));
+    // Four tokens are needed, and no more.
+    assert!(failures[0]["shrunk_from"].is_string(), "{}", failures[0]);
+    assert_eq!(common::tokens(failures[0]["case"].as_str().expect("a case")), Some(4), "{}", failures[0]);
+}
