@@ -84,10 +84,10 @@ fn a_name_that_does_not_exist_is_a_usage_error_with_a_hint() {
     for (arguments, parts) in [
         (&["--scheme", "vrop"][..], &["vrop", "did you mean", "vrope"][..]),
         (&["--scheme", "vrope@oficial"], &["oficial", "did you mean", "official", "paper-v2"]),
-        (&["--dtype", "bf61"], &["bf61", "did you mean", "bf16"]),
+        (&["--dtype", "bf61"], &["bf61", "a similar value exists: 'bf16'"]),
         (&["--dtype", "float32"], &["float32", "f32, f16, bf16"]),
         (&["--check", "acuracy"], &["acuracy", "did you mean", "accuracy", "ropecheck list checks"]),
-        (&["--level", "rotat"], &["rotat", "did you mean", "rotate"]),
+        (&["--level", "rotat"], &["rotat", "a similar value exists: 'rotate'"]),
         (&["--scheme", "m-rope", "--param", "bse=5"], &["bse", "did you mean", "base"]),
         (&["--cases", "0"], &["--cases", "0 is not in"]),
         (&["--timeout", "0"], &["--timeout must be more than 0"]),

@@ -48,7 +48,8 @@ fn what_cannot_be_timed_is_named() {
     ropecheck(&["bench", "missing.so"]).expect(6, &["missing.so: there is no such file"]);
     ropecheck(&["bench", "--model", "qwen2-vl-7"]).expect(2, &["qwen2-vl-7b"]);
     ropecheck(&["bench", "--scheme", "m-rop"]).expect(2, &["m-rope"]);
-    ropecheck(&["bench", "--level", "positions"]).expect(2, &["unknown level"]);
+    ropecheck(&["bench", "--level", "positions"])
+        .expect(2, &["invalid value 'positions' for '--level", "rotate, fused, apply"]);
     ropecheck(&["bench", "--tokens", "0"]).expect(2, &["0"]);
     ropecheck(&["bench", "--level", "fused"]).expect(4, &["nothing is selected"]);
     let folder = source("tests");

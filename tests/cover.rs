@@ -71,7 +71,8 @@ impl Backend for Watched {
         let arena = self.host.arena(self.memory.len()).expect("memory");
         arena[..self.memory.len()].copy_from_slice(&self.memory);
         let answer = self.host.call(call);
-        self.memory.copy_from_slice(&self.host.memory()[..self.memory.len()]);
+        let bytes = self.memory.len();
+        self.memory.copy_from_slice(&self.host.memory()[..bytes]);
         let had = had(call);
         if let (Some(qk), false) = (call.qk(), self.region.is_empty())
             && self.region.is_subset(&had)
@@ -135,7 +136,7 @@ fn run(factory: &Factory, seed: u64) -> RunReport {
         threads: 2,
         ..Options::default()
     };
-    Session { factory: &factory, context: &context, options: &options }.run(&mut Silent)
+    Session { factory, context: &context, options: &options }.run(&mut Silent)
 }
 
 /// Sizes on both sides of every power of two, and small ones.

@@ -228,7 +228,7 @@ fn frequencies_that_the_reference_cannot_hold_are_refused() {
     assert!(RotationPlan::new(scheme, &parameters, HeadShape::of_dim(16)).is_ok(), "down to 1e-28");
     let message = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(18)).expect_err("1e-32").to_string();
     assert!(message.contains("pair 8") && message.contains("2^-100"), "{message}");
-    // 2^-100 itself is the least; 0 is no frequency and allowed. tests/spec_errors/frequency-too-small.yaml has one below.
+    // 2^-100 itself is the least; 0 is no frequency and allowed. tests/spec_errors/frequency-too-small.yaml is below.
     for formula in ["2 ^ (-100)", "0"] {
         let least = custom(&format!("axes: [a]\naxis_map: a\nfrequencies: {{inv_freq: \"{formula}\"}}\n"));
         let scheme = least.get("custom").expect("a scheme");
@@ -267,7 +267,10 @@ fn parameters_are_checked() {
         Number::parse("1/2").as_ref().ok()
     );
     let message = resolve(&[("dleta", "1")]).expect_err("a typing error").to_string();
-    assert_eq!(message, "videorope@official has no parameter `dleta`; did you mean `delta`?");
+    assert_eq!(
+        message,
+        "videorope@official: unknown parameter \"dleta\", expected one of base, delta; did you mean \"delta\"?"
+    );
     assert!(matches!(resolve(&[("delta", "1"), ("delta", "2")]), Err(ParameterError::Twice { .. })));
     assert!(matches!(resolve(&[("delta", "-1")]), Err(ParameterError::Value { .. })));
     let m_rope = library.get("m-rope").expect("a scheme");

@@ -48,7 +48,7 @@ fn names_that_do_not_exist_are_refused() {
     for (arguments, message) in [
         (["--fault", "first-axis-for-al"], "did you mean \"first-axis-for-all\"?"),
         (["--check", "nothing"], "there is no check \"nothing\""),
-        (["--dtype", "f8"], "unknown dtype \"f8\""),
+        (["--dtype", "f8"], "invalid value 'f8' for '--dtype"),
     ] {
         let (code, _, err) = selftest(&arguments);
         assert_eq!(code, Some(2), "{err}");

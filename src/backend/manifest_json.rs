@@ -10,7 +10,6 @@ use crate::numeric::{DType, Number};
 use crate::rotation::MAX_HEAD_DIM;
 use crate::spec::model::Pairing;
 
-const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 const POSITION_TYPES: [(&str, DType); 4] =
     [("i32", DType::I32), ("i64", DType::I64), ("f32", DType::F32), ("f64", DType::F64)];
 /// The smallest page there is.
@@ -41,7 +40,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         }
     }
     let moves_tensors = offered.iter().any(|(level, _)| *level != Level::Positions);
-    let dtypes = top.list("dtypes", usize::from(moves_tensors), word(&FLOATS)).unwrap_or_default();
+    let dtypes = top
+        .list("dtypes", usize::from(moves_tensors), word(&DType::STORAGE.map(|dtype| (dtype.name(), dtype))))
+        .unwrap_or_default();
     let levels: Vec<_> =
         offered.into_iter().map(|(level, object)| (level, self::level(level, object, &dtypes, names))).collect();
     let consumed = |what| levels.iter().any(|(_, level): &(Level, LevelManifest)| level.consumes(what));
@@ -64,9 +65,7 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         position_dtypes: top.list("position_dtypes", usize::from(positions), word(&POSITION_TYPES)).unwrap_or_default(),
         dtypes,
         levels,
-        pairings: top
-            .list("pairings", 1, word(&[("half", Pairing::Half), ("adjacent", Pairing::Adjacent)]))
-            .unwrap_or_else(|| vec![Pairing::Half]),
+        pairings: top.list("pairings", 1, word(&Pairing::NAMES)).unwrap_or_else(|| vec![Pairing::Half]),
         head_dims: used(top.integers("head_dims", 2..=i64::from(MAX_HEAD_DIM))),
         partial_rotary: top.truth("partial_rotary").unwrap_or(false),
         q_heads: used(top.integers("q_heads", 1..=MAX_HEADS)),
@@ -147,13 +146,13 @@ fn level(level: Level, mut object: Object, dtypes: &[DType], names: Vocabulary) 
     let mut declared = Vec::new();
     if let Some(mut each) = object.object("contracts") {
         each.need(&dtypes.iter().map(|dtype| dtype.name()).collect::<Vec<_>>());
-        for (name, dtype) in FLOATS {
-            declared.extend(each.object(name).map(|one| (dtype, contract(one, level, names))));
+        for dtype in DType::STORAGE {
+            declared.extend(each.object(dtype.name()).map(|one| (dtype, contract(one, level, names))));
         }
         each.finish();
     } else if let Some(one) = object.object("contract") {
         let one = contract(one, level, names);
-        declared.extend(FLOATS.map(|(_, dtype)| (dtype, one.clone())));
+        declared.extend(DType::STORAGE.map(|dtype| (dtype, one.clone())));
     } else if level != Level::Positions {
         object.need(&["contract"]);
     }

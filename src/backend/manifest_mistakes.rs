@@ -9,7 +9,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde_json::value::RawValue;
 
 use super::manifest::{Integers, ManifestError, ManifestMistake};
-use crate::spec::hint;
+use crate::spec::suggest::{choose, hint};
 
 const MAX_BYTES: usize = 1 << 20;
 /// Most mistakes that are kept, and most characters of each.
@@ -29,10 +29,9 @@ pub(super) fn expected(what: impl fmt::Display, found: &RawValue) -> String {
 /// Reads one of these words.
 pub(super) fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&RawValue) -> Result<T, String> {
     |json| {
-        let text: String = value(json).unwrap_or_default();
-        let known: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let why = || expected(format!("one of {}", known.join(", ")), json) + &hint(&text, known.iter().copied());
-        words.iter().find(|(name, _)| *name == text).map(|(_, meaning)| *meaning).ok_or_else(why)
+        let known = || words.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let text: String = value(json).ok_or_else(|| expected(format!("one of {}", known()), json))?;
+        choose("value", &text, words)
     }
 }
 

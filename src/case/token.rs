@@ -8,6 +8,7 @@ use super::{Alias, Case, Data, Level, Memory, Order, PositionSource};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
+use crate::spec::suggest::choose;
 
 /// Why a line is not a case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +44,6 @@ const DATA: [(&str, Data); 11] = [
     ("powers", Data::Powers),
     ("overflow", Data::Overflow),
 ];
-const PAIRING: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
 const ALIAS: [(&str, Alias); 2] = [("out", Alias::Out), ("in", Alias::In)];
 
 fn name_of<T: PartialEq>(all: &[(&'static str, T)], item: &T) -> &'static str {
@@ -60,9 +60,9 @@ fn memory_name(memory: Memory) -> String {
 fn memory(key: &str, value: &str) -> Result<Memory, String> {
     let orders: Vec<&str> = value.split('/').collect();
     if orders.len() == 1 {
-        return pick(key, value, &MEMORY);
+        return choose(key, value, &MEMORY);
     }
-    let order = |name: &&str| pick(key, name, &Order::ALL);
+    let order = |name: &&str| choose(key, name, &Order::ALL);
     match orders.iter().map(order).collect::<Result<Vec<_>, _>>()?[..] {
         [q, k, out] => Ok(Memory::Each { q, k, out }),
         _ => Err(format!("{key}={value}: expected the orders of q, k and the outputs, Q/K/OUT")),
@@ -72,7 +72,7 @@ fn memory(key: &str, value: &str) -> Result<Memory, String> {
 /// The name of a pairing in reports, tokens and manifests.
 #[must_use]
 pub fn pairing_name(pairing: Pairing) -> &'static str {
-    name_of(&PAIRING, &pairing)
+    name_of(&Pairing::NAMES, &pairing)
 }
 
 impl fmt::Display for Case {
@@ -113,13 +113,6 @@ impl FromStr for Case {
     fn from_str(text: &str) -> Result<Case, TokenError> {
         parse(text).map_err(|why| TokenError { token: text.chars().take(200).collect(), why })
     }
-}
-
-fn pick<T: Copy>(key: &str, value: &str, all: &[(&'static str, T)]) -> Result<T, String> {
-    all.iter().find(|(n, _)| *n == value).map(|(_, i)| *i).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|(n, _)| *n).collect();
-        format!("{key}={value}: expected one of {}", names.join(", "))
-    })
 }
 
 fn number<T: FromStr>(key: &str, value: &str) -> Result<T, String> {
@@ -203,9 +196,9 @@ fn parse(text: &str) -> Result<Case, String> {
         };
         match key {
             "scheme" => value.clone_into(&mut case.scheme),
-            "level" => case.level = pick(key, value, &Level::ALL.map(|l| (l.name(), l)))?,
+            "level" => case.level = choose(key, value, &Level::ALL.map(|l| (l.name(), l)))?,
             "dtype" => case.dtype = float(DType::parse(value))?,
-            "pairing" => case.pairing = pick(key, value, &PAIRING)?,
+            "pairing" => case.pairing = choose(key, value, &Pairing::NAMES)?,
             "layout" => {
                 case.layouts = value
                     .split("//")
@@ -214,7 +207,7 @@ fn parse(text: &str) -> Result<Case, String> {
                     .map(|row| row.map_err(|e| format!("layout: {e}")))
                     .collect::<Result<_, _>>()?;
             }
-            "packed" => case.packed = pick(key, value, &[("true", true), ("false", false)])?,
+            "packed" => case.packed = choose(key, value, &[("true", true), ("false", false)])?,
             "window" => case.window = Some(two(key, value, "+")?),
             "shift" | "random" | "axis" | "span" | "fractions" | "quarter-turns" => {
                 if placed {
@@ -237,10 +230,10 @@ fn parse(text: &str) -> Result<Case, String> {
                 }
                 case.scaling = Some(factor);
             }
-            "direction" => case.direction = pick(key, value, &[("1", 1), ("-1", -1)])?,
+            "direction" => case.direction = choose(key, value, &[("1", 1), ("-1", -1)])?,
             "memory" => case.memory = memory(key, value)?,
-            "alias" => case.alias = pick(key, value, &ALIAS)?,
-            "data" => case.data = pick(key, value, &DATA)?,
+            "alias" => case.alias = choose(key, value, &ALIAS)?,
+            "data" => case.data = choose(key, value, &DATA)?,
             "seed" => {
                 case.seed = u64::from_str_radix(value, 16).map_err(|_| format!("seed={value}: expected hex digits"))?;
             }

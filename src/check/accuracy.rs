@@ -1,6 +1,7 @@
 //! `accuracy`: every output element within its derived bound.
 
 use super::bands::BANDS;
+use super::cover::cases;
 use super::definition::{Check, Docs, TENSOR_LEVELS};
 use super::failure::Stop;
 use super::generator::{Generator, text};
@@ -62,7 +63,7 @@ impl Check for Accuracy {
                 s.plan(band.name, case);
             }
         }
-        for case in g.cover.map_or_else(Vec::new, |cover| cover.cases(g, self.id())) {
+        for case in cases(g, self.id()) {
             s.plan(COVER, case);
         }
         if g.manifest.batch_layouts {

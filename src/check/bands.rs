@@ -1,6 +1,7 @@
 //! Position bands of `accuracy`, and how a case gets into one.
 
-use super::generator::{Generator, HeadPreset, text};
+use super::generator::{Generator, text};
+use super::heads::HeadPreset;
 use crate::case::{Case, Consume, Level, PositionSource};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Layout, Segment};

@@ -36,7 +36,7 @@ impl BandWorld {
             cases: 2,
             seed: 1,
             parameters: &[],
-            cover: None,
+            cover: &[],
         })
     }
 
@@ -195,7 +195,7 @@ fn every_preset_is_used_and_there_are_few() {
     assert!(presets.len() <= 12);
     let widths: BTreeSet<u32> = presets.iter().map(|p| p.rotary.map_or(p.head_dim, |(w, _)| w)).collect();
     assert_eq!(widths.into_iter().collect::<Vec<_>>(), [16, 32, 48, 64, 80, 96, 120, 128, 192, 256]);
-    let of = |p: &super::generator::HeadPreset| p.parameters.iter().find(|(n, _)| n == "base").map(|(_, v)| v.clone());
+    let of = |p: &super::heads::HeadPreset| p.parameters.iter().find(|(n, _)| n == "base").map(|(_, v)| v.clone());
     let bases: BTreeSet<String> = presets.iter().filter_map(of).map(|v| v.to_string()).collect();
     assert_eq!(bases.len(), 5, "{bases:?}");
     assert!(presets.iter().any(|p| p.k_heads == 0) && presets.iter().any(|p| p.q_heads % 2 == 1));

@@ -1,6 +1,7 @@
 //! Deterministic cases that stay inside a manifest: shapes, layouts, positions.
 
-use super::cover::Cover;
+use super::cover::CoverRow;
+use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
@@ -24,27 +25,6 @@ pub struct Group {
     pub dtype: DType,
 }
 
-/// Heads, and the parameters that go with them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeadPreset {
-    /// Query heads.
-    pub q_heads: u32,
-    /// Key heads.
-    pub k_heads: u32,
-    /// Channels of a head.
-    pub head_dim: u32,
-    /// Rotated channels and their offset, if not what the scheme says.
-    pub rotary: Option<(u32, u32)>,
-    /// Scheme parameters, such as the base of a model.
-    pub parameters: Vec<(String, Number)>,
-}
-
-impl HeadPreset {
-    /// What cases of level positions name, where heads mean nothing.
-    pub const NONE: HeadPreset =
-        HeadPreset { q_heads: 1, k_heads: 0, head_dim: 2, rotary: None, parameters: Vec::new() };
-}
-
 /// Makes the cases of one group.
 pub struct Generator<'a> {
     /// The group.
@@ -66,7 +46,7 @@ pub struct Generator<'a> {
     /// Parameters set for the whole run.
     pub parameters: &'a [(String, Number)],
     /// Calls that cover what the level offers; none where that is not asked for.
-    pub cover: Option<&'a Cover>,
+    pub cover: &'a [CoverRow],
 }
 
 /// Most presets of one group.

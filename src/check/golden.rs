@@ -7,8 +7,9 @@ mod tests;
 
 use super::definition::{Check, Docs};
 use super::failure::{Authority, AxisAt, BoundSource, Cause, ElementError, Failure, Place, Stop};
-use super::generator::{Generator, HeadPreset};
+use super::generator::Generator;
 use super::harness::{Harness, Outputs};
+use super::heads::HeadPreset;
 use super::judge::{Element, Judge};
 use super::measure::Measure;
 use super::positions::measured::measure;

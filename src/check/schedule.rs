@@ -1,6 +1,7 @@
 //! The cases of a check in one group, and how a check makes them.
 
-use super::generator::{Generator, HeadPreset};
+use super::generator::Generator;
+use super::heads::HeadPreset;
 use crate::case::{Case, Level};
 use crate::numeric::Rng;
 use crate::positions::Layout;
@@ -11,7 +12,7 @@ pub const NO_BAND: &str = "-";
 /// A case with the part of the input space that it stands for.
 #[derive(Debug, Clone)]
 pub struct Planned {
-    /// A position band such as `0..255`, or [`NO_BAND`].
+    /// A position band such as `0..255`, or `-` for no band.
     pub band: String,
     /// The case.
     pub case: Case,

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
-use crate::numeric::Number;
+use crate::case::Level;
+use crate::numeric::{DType, Number};
 use crate::run::{ExitCode, RunError};
 use crate::spec::Library;
 
@@ -15,6 +17,27 @@ pub(super) enum TableOrJson {
     Table,
     /// For programs
     Json,
+}
+
+impl ValueEnum for Level {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+/// The types that q and k may have, and no other.
+impl ValueEnum for DType {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::STORAGE
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 /// The embedded schemes and the user's own.
@@ -32,20 +55,4 @@ pub(super) fn parameter(text: &str) -> Result<(String, Number), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, found {text:?}"))?;
     let number = Number::parse(value).map_err(|e| format!("{value:?} is no number (such as 2, 0.5 or 10/3): {e}"))?;
     Ok((name.to_owned(), number))
-}
-
-/// Picks names out of a closed list.
-pub(super) fn named<T: Copy>(what: &str, names: &[String], all: &[(&str, T)]) -> Result<Vec<T>, RunError> {
-    names
-        .iter()
-        .map(|name| {
-            all.iter().find(|(n, _)| n == name).map(|(_, item)| *item).ok_or_else(|| {
-                let known: Vec<&str> = all.iter().map(|(n, _)| *n).collect();
-                let hint = crate::spec::suggest(name, known.iter().copied())
-                    .map(|n| format!("; did you mean {n:?}?"))
-                    .unwrap_or_default();
-                RunError::usage(format!("unknown {what} {name:?}, expected one of {}{hint}", known.join(", ")))
-            })
-        })
-        .collect()
 }

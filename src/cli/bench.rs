@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum as _};
 
-use super::arguments::{TableOrJson, library, named};
+use super::arguments::{TableOrJson, library};
 use super::backend::{BackendArguments, factory, seconds};
 use super::output::ReportSink;
 use crate::backend::Vocabulary;
@@ -23,12 +24,12 @@ pub(super) struct BenchArguments {
     /// This scheme, with or without @profile [default: the model's, where the backend offers it]
     #[arg(long, value_name = "SCHEME")]
     scheme: Option<String>,
-    /// Only this level: rotate, fused, apply (repeatable)
-    #[arg(long, value_name = "LEVEL")]
-    level: Vec<String>,
-    /// Only this storage type: f32, f16, bf16 (repeatable)
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Vec<String>,
+    /// Only this level (repeatable)
+    #[arg(long, value_name = "LEVEL", value_parser = tensor_level())]
+    level: Vec<Level>,
+    /// Only this storage type (repeatable)
+    #[arg(long, value_name = "DTYPE", value_enum)]
+    dtype: Vec<DType>,
     /// Numbers of tokens [default: 1024 to 131072 on a device, to 16384 in host memory]
     #[arg(long, value_name = "N,N...", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
     tokens: Vec<u64>,
@@ -48,16 +49,20 @@ pub(super) struct BenchArguments {
     run: BackendArguments,
 }
 
+/// A level with q and k.
+fn tensor_level() -> impl TypedValueParser<Value = Level> {
+    let names = [Level::Rotate, Level::Fused, Level::Apply].map(Level::name);
+    PossibleValuesParser::new(names).try_map(|name| Level::from_str(&name, false))
+}
+
 pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
     let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&a.run.spec)?;
-    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
-    let tensor_levels = [Level::Rotate, Level::Fused, Level::Apply].map(|l| (l.name(), l));
     let options = BenchOptions {
         model: a.model.clone(),
         scheme: a.scheme.clone(),
-        levels: named("level", &a.level, &tensor_levels)?,
-        dtypes: named("dtype", &a.dtype, &floats)?,
+        levels: a.level.clone(),
+        dtypes: a.dtype.clone(),
         tokens: a.tokens.clone(),
         samples: a.samples,
         seconds: seconds("seconds", a.seconds)?.as_secs_f64(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::{library, named, parameter};
+use super::arguments::{library, parameter};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
     stop_on_signals,
@@ -24,15 +24,15 @@ pub(super) struct CheckArguments {
     /// Only this scheme, with or without @profile (repeatable)
     #[arg(long, value_name = "SCHEME")]
     scheme: Vec<String>,
-    /// Only this storage type: f32, f16, bf16 (repeatable)
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Vec<String>,
+    /// Only this storage type (repeatable)
+    #[arg(long, value_name = "DTYPE", value_enum)]
+    dtype: Vec<DType>,
     /// Only this check or invariant (repeatable)
     #[arg(long, value_name = "ID")]
     check: Vec<String>,
-    /// Only this level: positions, rotate, fused, apply (repeatable)
-    #[arg(long, value_name = "LEVEL")]
-    level: Vec<String>,
+    /// Only this level (repeatable)
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    level: Vec<Level>,
     /// Cases per check and position band
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
@@ -176,12 +176,11 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
 
 fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
-    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
     let options = Options {
         schemes: a.scheme.clone(),
-        dtypes: named("dtype", &a.dtype, &floats)?,
+        dtypes: a.dtype.clone(),
         checks: a.check.clone(),
-        levels: named("level", &a.level, &Level::ALL.map(|l| (l.name(), l)))?,
+        levels: a.level.clone(),
         cases: a.cases,
         seed: a.seed,
         parameters: a.param.clone(),

@@ -57,7 +57,7 @@ fn of_class(table: &ContractTable, class: &ClassRule) -> String {
     numbers(&mut out, &contract, true);
     let _ = writeln!(out, "\nwhat it allows for a = 1, b = 0.5 in pair 2 of 64 at base 10,000 (frequencies `table`):");
     for position in [4u32, 1000, 100_000] {
-        for dtype in [DType::F32, DType::F16, DType::BF16] {
+        for dtype in DType::STORAGE {
             let _ =
                 writeln!(out, "  position {position:6}, {:4}  {}", dtype.name(), allowance(&contract, dtype, position));
         }

@@ -152,12 +152,9 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
                 names.extend(library.schemes().map(|s| s.name.clone()));
                 names.extend(faults.iter().map(|fault| fault.id.clone()));
                 names.extend(contracts::names(&table));
-                let hint = suggest(&a.id, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n:?}?"));
-                return Err(RunError::usage(format!(
-                    "nothing is called {:?}{} (`ropecheck list` shows what there is)",
-                    a.id,
-                    hint.unwrap_or_default()
-                )));
+                let hint = suggest::hint(&a.id, names.iter().map(String::as_str));
+                let why = format!("nothing is called {:?}{hint} (`ropecheck list` shows what there is)", a.id);
+                return Err(RunError::usage(why));
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct PositionsArguments {
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
-    /// What to print
+    /// What to print: a row per token, or an object of scheme, profile, layout, axes, positions (by axis) and next
     #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
     format: TableOrJson,
     /// A scheme file to add, or to put in the place of a built-in one

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::{library, named};
+use super::arguments::library;
 use super::output::{ReportSink, complain_of};
 use crate::backend::library::LibraryOptions;
 use crate::case::Level;
@@ -18,6 +18,7 @@ use crate::rotation::PlanCache;
 use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
 use crate::run::{Context, ExitCode, RunError, known_ids};
 use crate::spec::model::Pairing;
+use crate::spec::suggest;
 
 #[derive(Debug, Args)]
 pub(super) struct SelfTestArguments {
@@ -30,9 +31,9 @@ pub(super) struct SelfTestArguments {
     /// Only this check (repeatable); a fault that only other checks kill then survives
     #[arg(long, value_name = "ID")]
     check: Vec<String>,
-    /// Only this storage type: f32, f16, bf16 (repeatable)
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Vec<String>,
+    /// Only this storage type (repeatable)
+    #[arg(long, value_name = "DTYPE", value_enum)]
+    dtype: Vec<DType>,
     /// Cases per check and position band
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
@@ -74,16 +75,13 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
     let order = known_ids(&library);
     for check in &a.check {
         if !order.contains(check) {
-            return Err(RunError::usage(format!("there is no check {check:?} (`ropecheck list checks` shows all)")));
+            let hint = suggest::hint(check, order.iter().map(String::as_str));
+            let why = format!("there is no check {check:?}{hint} (`ropecheck list checks` shows all)");
+            return Err(RunError::usage(why));
         }
     }
-    let floats = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
-    let mut dtypes = named("dtype", &a.dtype, &floats)?;
-    if dtypes.is_empty() {
-        dtypes = floats.map(|(_, d)| d).to_vec();
-    }
     let options = SelfTestOptions {
-        dtypes,
+        dtypes: if a.dtype.is_empty() { DType::STORAGE.to_vec() } else { a.dtype },
         checks: a.check.clone(),
         cases: a.cases,
         seed: a.seed,
@@ -152,8 +150,7 @@ fn honest_kernels(workshop: &fault::Workshop, seed: u64, dtypes: &[DType]) -> Ve
 fn chosen(catalogue: Vec<Fault>, ids: &[String]) -> Result<Vec<Fault>, RunError> {
     for id in ids {
         if !catalogue.iter().any(|fault| fault.id == *id) {
-            let hint = crate::spec::suggest(id, catalogue.iter().map(|f| f.id.as_str()));
-            let hint = hint.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+            let hint = suggest::hint(id, catalogue.iter().map(|f| f.id.as_str()));
             return Err(RunError::usage(format!("there is no fault {id:?}{hint} (`ropecheck list faults` shows all)")));
         }
     }

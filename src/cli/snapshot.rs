@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::arguments::{TableOrJson, library, named, parameter};
+use super::arguments::{TableOrJson, library, parameter};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, progress_bar, stop_on_signals,
 };
@@ -17,10 +17,10 @@ use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
 use crate::rotation::PlanCache;
 use crate::run::snapshot::{Comparison, RecordError, Recorded, Selection, Snapshot, compare, read, record, write};
 use crate::run::{Context, ExitCode, Options, RunError, contracts_exist};
+use crate::spec::suggest::choose;
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 1 << 30;
-const FLOATS: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
 
 #[derive(Debug, Args)]
 pub(super) struct SnapshotArguments {
@@ -59,12 +59,12 @@ struct Chosen {
     /// Only this scheme, with or without @profile (repeatable)
     #[arg(long, value_name = "SCHEME")]
     scheme: Vec<String>,
-    /// Only this storage type: f32, f16, bf16 (repeatable)
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Vec<String>,
-    /// Only this level: positions, rotate, fused, apply (repeatable)
-    #[arg(long, value_name = "LEVEL")]
-    level: Vec<String>,
+    /// Only this storage type (repeatable)
+    #[arg(long, value_name = "DTYPE", value_enum)]
+    dtype: Vec<DType>,
+    /// Only this level (repeatable)
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    level: Vec<Level>,
 }
 
 #[derive(Debug, Args)]
@@ -159,8 +159,8 @@ fn make(a: &RecordArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.files.run.spec)?;
     let options = Options {
         schemes: a.chosen.scheme.clone(),
-        dtypes: named("dtype", &a.chosen.dtype, &FLOATS)?,
-        levels: named("level", &a.chosen.level, &Level::ALL.map(|l| (l.name(), l)))?,
+        dtypes: a.chosen.dtype.clone(),
+        levels: a.chosen.level.clone(),
         cases: a.cases,
         seed: a.seed,
         parameters: a.param.clone(),
@@ -260,10 +260,8 @@ fn options(selection: &Selection, threads: usize) -> Result<Options, String> {
     let parameters = selection.parameters.iter().map(|(name, value)| {
         Number::parse(value).map(|value| (name.clone(), value)).map_err(|e| format!("parameter {name}={value}: {e}"))
     });
-    let dtype = |name: &String| DType::parse(name).ok_or_else(|| format!("unknown dtype {name:?}"));
-    let level = |name: &String| {
-        Level::ALL.into_iter().find(|l| l.name() == name).ok_or_else(|| format!("unknown level {name:?}"))
-    };
+    let dtype = |name: &String| choose("dtype", name, &DType::STORAGE.map(|d| (d.name(), d)));
+    let level = |name: &String| choose("level", name, &Level::ALL.map(|l| (l.name(), l)));
     Ok(Options {
         schemes: selection.schemes.clone(),
         dtypes: selection.dtypes.iter().map(dtype).collect::<Result<_, _>>()?,
@@ -324,8 +322,7 @@ fn judged(comparison: &Comparison) -> (ExitCode, &'static str) {
 fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, RunError> {
     let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&a.files.run.spec)?;
-    let dtypes = named("dtype", &a.chosen.dtype, &FLOATS)?;
-    let levels = named("level", &a.chosen.level, &Level::ALL.map(|l| (l.name(), l)))?;
+    let (dtypes, levels) = (&a.chosen.dtype, &a.chosen.level);
     let mut schemes = Vec::new();
     for name in &a.chosen.scheme {
         let scheme = library.get(name).map_err(RunError::usage)?;

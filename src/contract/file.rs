@@ -6,7 +6,7 @@ use crate::spec::diagnostic::{Sink, SourceFile};
 use crate::spec::fields::{Fields, is_kebab};
 use crate::spec::library::embedded_file;
 use crate::spec::yaml::{self, Key, Node};
-use crate::spec::{SpecError, SpecErrors, suggest};
+use crate::spec::{SpecError, SpecErrors};
 
 use super::arithmetic::ClassRule;
 use super::frequency_rule::FrequencyRule;
@@ -66,9 +66,9 @@ fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
     let mut fields = sink.take(Fields::new(node, "a class"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
-    let angles = sink.take(fields.required("angles").and_then(|node| one_of(node, &ANGLES)));
-    let table = sink.take(fields.required("table").and_then(|node| one_of(node, &KEPT)));
-    let arithmetic = sink.take(fields.required("arithmetic").and_then(|node| one_of(node, &KEPT)));
+    let angles = sink.take(fields.required("angles").and_then(|node| node.one_of("angles", &ANGLES)));
+    let table = sink.take(fields.required("table").and_then(|node| node.one_of("table", &KEPT)));
+    let arithmetic = sink.take(fields.required("arithmetic").and_then(|node| node.one_of("arithmetic", &KEPT)));
     let trig_ulps = sink.take(fields.required("trig_ulps").and_then(|node| amount(node, "trig_ulps")));
     let trig_error = optional(&mut fields, "trig_error", sink);
     let angle_limit = optional(&mut fields, "angle_limit", sink);
@@ -100,7 +100,7 @@ fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
 
 /// The meaning of an optional word.
 fn word<'a, T: Copy>(fields: &mut Fields<'a>, key: &'a str, words: &[(&str, T)], sink: &mut Sink) -> Option<T> {
-    fields.optional(key).and_then(|node| sink.take(one_of(node, words)))
+    fields.optional(key).and_then(|node| sink.take(node.one_of(key, words)))
 }
 
 fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
@@ -108,7 +108,7 @@ fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
     let mut fields = sink.take(Fields::new(node, "a way to frequencies"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
-    let procedure = sink.take(fields.required("procedure").and_then(|node| one_of(node, &Procedure::ALL)));
+    let procedure = sink.take(fields.required("procedure").and_then(|node| node.one_of("procedure", &Procedure::ALL)));
     let once = steps(&mut fields, sink);
     let per_index = fields.optional("per_index").and_then(|node| {
         let mut fields = sink.take(Fields::new(node, "`per_index`"))?;
@@ -117,7 +117,7 @@ fn frequency(key: &Key, node: &Node, sink: &mut Sink) -> Option<FrequencyRule> {
         Some(steps)
     });
     let per_index = per_index.unwrap_or_default();
-    let logarithm = fields.optional("logarithm").and_then(|node| sink.take(one_of(node, &LOGARITHMS)));
+    let logarithm = fields.optional("logarithm").and_then(|node| sink.take(node.one_of("logarithm", &LOGARITHMS)));
     let library_ulps = optional(&mut fields, "library_ulps", sink);
     if library_ulps.is_none() && (once.library + per_index.library > 0.0 || logarithm.is_some()) {
         // Taken for 0 it would make the bound too narrow.
@@ -147,14 +147,6 @@ fn amount(node: &Node, what: &str) -> Result<f64, SpecError> {
         return Err(node.error(format!("expected {what} ({takes}), found `{number}`")));
     }
     Ok(value)
-}
-
-fn one_of<T: Copy>(node: &Node, values: &[(&str, T)]) -> Result<T, SpecError> {
-    let names = || values.iter().map(|(name, _)| *name);
-    let expected = names().collect::<Vec<_>>().join(" or ");
-    let text = node.text(&expected)?;
-    let found = values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    found.ok_or_else(|| node.error(format!("expected {expected}, found `{text}`")).suggest(suggest(text, names())))
 }
 
 #[cfg(test)]
@@ -235,13 +227,17 @@ mod tests {
             (
                 "table: storage",
                 "table: storge",
-                "expected exact or f32 or storage, found `storge` (did you mean `storage`?)",
+                "unknown table \"storge\", expected one of exact, f32, storage; did you mean \"storage\"?",
             ),
-            ("angles: exact", "angles: storage", "expected exact or f64 or f32, found `storage`"),
-            ("flushes: true", "fma: neve", "expected allowed or always or never, found `neve` (did you mean `never`?)"),
+            ("angles: exact", "angles: storage", "unknown angles \"storage\", expected one of exact, f64, f32"),
+            (
+                "flushes: true",
+                "fma: neve",
+                "unknown fma \"neve\", expected one of allowed, always, never; did you mean \"never\"?",
+            ),
             ("flushes: true", "trig_err: 0", "a class has no key `trig_err` (did you mean `trig_error`?)"),
-            ("logarithm: 2", "logarithm: 10", "expected e or 2, found `10`"),
-            ("procedure: scale", "procedure: scal", "found `scal` (did you mean `scale`?)"),
+            ("logarithm: 2", "logarithm: 10", "unknown logarithm \"10\", expected one of e, 2"),
+            ("procedure: scale", "procedure: scal", "did you mean \"scale\"?"),
             ("    procedure: table\n", "", "a way to frequencies needs the key `procedure`"),
             ("flushes: true", "flushes: maybe", "expected flushes (true or false), found `maybe`"),
             ("    library_ulps: 1\n", "", "a way to frequencies needs the key `library_ulps`"),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::spec::hint;
+use crate::spec::suggest;
 
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
@@ -214,10 +214,9 @@ pub static KEYS: [ContractKey; 20] = [
 /// # Errors
 /// If there is none, with the one that may have been meant.
 pub fn key(name: &str) -> Result<&'static ContractKey, String> {
-    KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
-        let known = KEYS.iter().map(|key| key.name);
-        format!("unknown key {name:?}{}", hint(name, known))
-    })
+    KEYS.iter()
+        .find(|key| key.name == name)
+        .ok_or_else(|| format!("unknown key {name:?}{}", suggest::hint(name, KEYS.iter().map(|key| key.name))))
 }
 
 impl Takes {
@@ -245,9 +244,9 @@ impl Takes {
     /// # Errors
     /// What was expected, and which word may have been meant.
     pub fn word(self, text: &str) -> Result<Setting, String> {
-        let words = if let Self::Word(words) = self { words } else { &[] };
+        let Self::Word(words) = self else { return Err(format!("expected {self}, found {text:?}")) };
         let found = words.iter().find(|word| **word == text).map(|word| Setting::Word(word));
-        found.ok_or_else(|| format!("expected {self}, found {text:?}{}", hint(text, words.iter().copied())))
+        found.ok_or_else(|| suggest::unknown("value", text, words.iter().copied()))
     }
 
     /// A value from its text.

@@ -4,7 +4,7 @@ use super::arithmetic::{ClassRule, Contract};
 use super::declaration::Declaration;
 use super::frequency_rule::FrequencyRule;
 use crate::numeric::DType;
-use crate::spec::hint;
+use crate::spec::suggest;
 
 /// All classes and ways that `spec/contracts.yaml` declares, in its order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,9 +41,8 @@ impl ContractTable {
         let (head, _) = text.split_at(end);
         let (dtype, text) = match head.find('=') {
             Some(at) => {
-                let names = [DType::F32, DType::F16, DType::BF16].map(DType::name);
-                chosen("dtype", &head[..at], names.into_iter())?;
-                (DType::parse(&head[..at]), &text[at + 1..])
+                let all = DType::STORAGE.map(|dtype| (dtype.name(), dtype));
+                (Some(suggest::choose("dtype", &head[..at], &all)?), &text[at + 1..])
             }
             None => (None, text),
         };
@@ -79,10 +78,13 @@ impl Declaration {
     /// # Errors
     /// Names that do not exist; a way to frequencies that calls a library without saying how exact it is.
     pub fn resolve(&self, table: &ContractTable) -> Result<Contract, String> {
-        chosen("class", &self.class, table.classes.iter().map(|rule| rule.name.as_str()))?;
-        chosen("frequencies", &self.frequencies, table.frequencies.iter().map(|rule| rule.name.as_str()))?;
-        let unknown = || format!("no contract {}/{}", self.class, self.frequencies);
-        let mut contract = table.contract(&self.class, &self.frequencies).ok_or_else(unknown)?;
+        let classes = table.classes.iter().map(|rule| rule.name.as_str());
+        let class = table.class(&self.class).ok_or_else(|| suggest::unknown("class", &self.class, classes))?;
+        let mut ways = table.frequencies.iter();
+        let names = ways.clone().map(|rule| rule.name.as_str());
+        let frequencies = ways.find(|rule| rule.name == self.frequencies);
+        let frequencies = frequencies.ok_or_else(|| suggest::unknown("frequencies", &self.frequencies, names))?;
+        let mut contract = Contract::new(class.clone(), frequencies.clone());
         for (key, value) in self.settings.iter() {
             (key.set)(&mut contract, value);
         }
@@ -92,15 +94,6 @@ impl Declaration {
         }
         Ok(contract)
     }
-}
-
-/// A name out of a list, or which was meant.
-fn chosen<'a>(what: &str, text: &str, known: impl Iterator<Item = &'a str> + Clone) -> Result<(), String> {
-    if known.clone().any(|name| name == text) {
-        return Ok(());
-    }
-    let all = known.clone().collect::<Vec<_>>().join(", ");
-    Err(format!("unknown {what} {text:?}, expected one of {all}{}", hint(text, known)))
 }
 
 #[cfg(test)]
@@ -146,9 +139,9 @@ mod tests {
             ("fused/table,flushes=yes", "flushes: expected true or false, found \"yes\""),
             (
                 "fused/table,angles=exat",
-                "angles: expected one of exact, f64, f32, found \"exat\"; did you mean \"exact\"?",
+                "angles: unknown value \"exat\", expected one of exact, f64, f32; did you mean \"exact\"?",
             ),
-            ("fused/table,arithmetic=f64", "arithmetic: expected one of exact, f32, storage, found \"f64\""),
+            ("fused/table,arithmetic=f64", "arithmetic: unknown value \"f64\", expected one of exact, f32, storage"),
             ("fused/table,fma=never,fma=always", "fma is given twice"),
         ] {
             let error = Declaration::parse(text).expect_err(text);

@@ -13,7 +13,7 @@ use crate::spec::fields::{Fields, is_kebab};
 use crate::spec::library::embedded_files;
 use crate::spec::model::Pairing;
 use crate::spec::yaml::{self, Key, Node};
-use crate::spec::{SpecError, SpecErrors, suggest};
+use crate::spec::{SpecError, SpecErrors};
 
 /// The built-in faults, file by file.
 ///
@@ -66,7 +66,7 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
     let levels = sink.take(levels);
     let contract = fields.optional("contract").map_or(Ok("fused/table"), |node| node.text("a contract"));
     let contract = sink.take(contract).unwrap_or_default().to_owned();
-    let pairing = fields.optional("pairing").and_then(|node| sink.take(one_of(node, &PAIRINGS)));
+    let pairing = fields.optional("pairing").and_then(|node| sink.take(node.one_of("pairing", &Pairing::NAMES)));
     let dtypes = fields.optional("dtypes").map(dtypes).transpose();
     let dtypes = sink.take(dtypes)?;
     let why = fields.text("why", sink);
@@ -88,7 +88,7 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
         levels: levels?,
         contract,
         pairing,
-        dtypes: dtypes.unwrap_or_else(|| DTYPES.map(|(_, d)| d).to_vec()),
+        dtypes: dtypes.unwrap_or_else(|| DType::STORAGE.to_vec()),
         why,
         kills: kills?,
         equal,
@@ -140,9 +140,9 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<IndexFault> {
     let mut formula = |fields: &mut Fields<'_>, key: &'static str, ty: Type| -> Option<Expr> {
         let node = fields.optional(key)?;
         let text = sink.take(node.text("a formula"))?;
-        let parsed = Expr::parse(text, &names, ty).map_err(|error| {
-            let error_at = SpecError::new(&node.locate(error.span.clone()), error.message.clone());
-            error_at.suggest(error.suggestion.clone())
+        let parsed = Expr::parse(text, &names, ty).map_err(|error| SpecError {
+            suggestion: error.suggestion,
+            ..SpecError::new(&node.locate(error.span), error.message)
         });
         sink.take(parsed)
     };
@@ -174,9 +174,10 @@ fn walk(node: &Node, sink: &mut Sink) -> Option<IndexFault> {
     ];
     const TAILS: [(&str, Action); 2] = [("zero", Action::Zero), ("skip", Action::Skip)];
     const WIDTHS: [(&str, bool); 1] = [("head", true)];
-    walk.pairing = fields.optional("pairing").and_then(|node| sink.take(one_of(node, &OWN)));
-    walk.tail = fields.optional("tail").and_then(|node| sink.take(one_of(node, &TAILS)));
-    walk.whole_head = fields.optional("width").and_then(|node| sink.take(one_of(node, &WIDTHS))).unwrap_or_default();
+    walk.pairing = fields.optional("pairing").and_then(|node| sink.take(node.one_of("pairing", &OWN)));
+    walk.tail = fields.optional("tail").and_then(|node| sink.take(node.one_of("tail", &TAILS)));
+    walk.whole_head =
+        fields.optional("width").and_then(|node| sink.take(node.one_of("width", &WIDTHS))).unwrap_or_default();
     fields.finish(sink);
     Some(walk)
 }
@@ -200,24 +201,14 @@ fn edits(node: &Node, sink: &mut Sink) -> Option<SourceEdits> {
     Some(SourceEdits { file: file?.to_owned(), edits, flags: flags? })
 }
 
-const DTYPES: [(&str, DType); 3] = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
-const PAIRINGS: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
-
 fn levels(node: &Node) -> Result<Vec<Level>, SpecError> {
     let all = Level::ALL.map(|level| (level.name(), level));
-    node.list("levels")?.iter().map(|node| one_of(node, &all)).collect()
+    node.list("levels")?.iter().map(|node| node.one_of("level", &all)).collect()
 }
 
 fn dtypes(node: &Node) -> Result<Vec<DType>, SpecError> {
-    node.list("dtypes")?.iter().map(|node| one_of(node, &DTYPES)).collect()
-}
-
-fn one_of<T: Copy>(node: &Node, values: &[(&str, T)]) -> Result<T, SpecError> {
-    let names = || values.iter().map(|(name, _)| *name);
-    let expected = names().collect::<Vec<_>>().join(" or ");
-    let text = node.text(&expected)?;
-    let found = values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    found.ok_or_else(|| node.error(format!("expected {expected}, found `{text}`")).suggest(suggest(text, names())))
+    let all = DType::STORAGE.map(|dtype| (dtype.name(), dtype));
+    node.list("dtypes")?.iter().map(|node| node.one_of("dtype", &all)).collect()
 }
 
 #[cfg(test)]
@@ -243,7 +234,10 @@ mod tests {
             ("    walk: {rows: \"0\"}\n", "a walk has no key `rows` (did you mean `row`?)"),
             ("    walk: {skip: \"h\"}\n", "expected"),
             ("    arithmetic: {angles: bf16}\n    dtypes: [f32]\n", "a fault needs the key `why`"),
-            ("    arithmetic: {angles: bf16}\n    dtypes: [f8]\n", "expected f32 or f16 or bf16, found `f8`"),
+            (
+                "    arithmetic: {angles: bf16}\n    dtypes: [f8]\n",
+                "unknown dtype \"f8\", expected one of f32, f16, bf16",
+            ),
             ("    arithmetic: {angles: bf16}\n    c: {edits: []}\n", "needs the key `c`"),
         ] {
             let file = SourceFile { name: "faults.yaml".into(), text: format!("{head}{rest}") };

@@ -27,6 +27,9 @@ impl DType {
     /// All, in the order of the ABI.
     pub const ALL: [Self; 6] = [Self::F32, Self::F16, Self::BF16, Self::F64, Self::I32, Self::I64];
 
+    /// Those that q and k may have.
+    pub const STORAGE: [Self; 3] = [Self::F32, Self::F16, Self::BF16];
+
     /// Bytes of an element.
     #[must_use]
     pub const fn size(self) -> usize {

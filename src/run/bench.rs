@@ -266,7 +266,7 @@ impl TimedShape<'_> {
             cases: 1,
             seed: 1,
             parameters: &parameters,
-            cover: None,
+            cover: &[],
         };
         let case = self.case(&generator, manifest)?;
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);

@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
             cases: options.cases,
             seed: options.seed,
             parameters: &options.parameters,
-            cover: None,
+            cover: &[],
         })
     }
 

@@ -32,11 +32,9 @@ pub fn groups(
     let ids = known_ids(library);
     for check in &options.checks {
         if !ids.contains(check) {
-            let hint = suggest(check, ids.iter().map(String::as_str)).map(|s| format!("; did you mean {s:?}?"));
-            return Err(SelectionError::Unknown(format!(
-                "there is no check {check:?}{} (`ropecheck list checks` shows all)",
-                hint.unwrap_or_default()
-            )));
+            let hint = suggest::hint(check, ids.iter().map(String::as_str));
+            let why = format!("there is no check {check:?}{hint} (`ropecheck list checks` shows all)");
+            return Err(SelectionError::Unknown(why));
         }
     }
     let mut wanted = Vec::new();

@@ -28,7 +28,7 @@ pub(super) fn unit(
     let manifest = backend.manifest().clone();
     let covered = covers.level(group.level);
     let generator =
-        Generator { cover: covered.map(|(_, cover)| cover), ..context.generator(group, &manifest, options)? };
+        Generator { cover: covered.map_or(&[], |(_, rows)| rows), ..context.generator(group, &manifest, options)? };
     let item = Item::find(id, group.level, generator.scheme)?;
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());

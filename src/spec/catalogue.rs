@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors, closest};
+use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors};
 use super::fields::{Fields, is_kebab};
 use super::model::Scope;
 use super::yaml::{self, Key, Node};
@@ -113,10 +113,9 @@ impl Catalogue {
         self.entries.iter().find(|entry| entry.id == id)
     }
 
-    /// The id that is most like a word.
-    #[must_use]
-    pub fn closest(&self, id: &str) -> Option<String> {
-        closest(id, self.entries.iter().map(|entry| entry.id.as_str()))
+    /// Every id, in file order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.id.as_str())
     }
 }
 
@@ -147,15 +146,7 @@ pub(super) fn content(fields: &mut Fields<'_>) -> Result<CatalogueContent, SpecE
         }
         (None, ClaimNode::Equals(_)) => Scope::Token,
         (None, ClaimNode::Holds(_)) => return Err(fields.missing("for")),
-        (Some(node), ClaimNode::Holds(_)) => {
-            let text = node.text("a scope")?;
-            let all = || Scope::ALL.iter().map(|scope| scope.name());
-            Scope::ALL.into_iter().find(|scope| scope.name() == text).ok_or_else(|| {
-                node.error(format!("there is no scope `{text}`"))
-                    .suggest(closest(text, all()))
-                    .note(format!("scopes: {}", all().collect::<Vec<_>>().join(" ")))
-            })?
-        }
+        (Some(node), ClaimNode::Holds(_)) => node.one_of("scope", &Scope::ALL.map(|scope| (scope.name(), scope)))?,
     };
     Ok(CatalogueContent { scope, when, claim })
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::suggest::closest;
+
 /// A file that was read, as messages show it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SourceFile {
@@ -73,10 +75,10 @@ impl SpecError {
         self
     }
 
-    /// Adds what may have been meant, if anything.
+    /// Adds which of the names may have been meant by a word, if one is like it.
     #[must_use]
-    pub fn suggest(mut self, suggestion: Option<String>) -> Self {
-        self.suggestion = suggestion.or(self.suggestion);
+    pub fn suggest<'a>(mut self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        self.suggestion = closest(word, known);
         self
     }
 
@@ -227,23 +229,4 @@ impl Sink {
             }
         }
     }
-}
-
-/// What may have been meant, as the end of a message; empty if nothing is like it.
-pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    closest(word, candidates).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
-}
-
-/// The candidate that is most like a word, if one is like it at all.
-pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut best: Option<(f64, &str)> = None;
-    for candidate in candidates {
-        let score = strsim::jaro_winkler(word, candidate);
-        // One letter is too little to go by, unless there is nothing else to go by.
-        let long_enough = candidate.len() > 1 || word.len() <= 2;
-        if long_enough && score > 0.75 && best.is_none_or(|(other, _)| score > other) {
-            best = Some((score, candidate));
-        }
-    }
-    best.map(|(_, candidate)| candidate.to_owned())
 }

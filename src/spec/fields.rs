@@ -2,7 +2,8 @@
 
 use crate::numeric::Number;
 
-use super::diagnostic::{Location, Sink, SpecError, closest};
+use super::diagnostic::{Location, Sink, SpecError};
+use super::suggest::choose;
 use super::yaml::{Key, Node, Value};
 
 /// A map that is being read. Call [`Fields::finish`] at the end.
@@ -74,7 +75,7 @@ impl<'a> Fields<'a> {
         let mut known = self.known.clone();
         known.dedup();
         SpecError::new(&key.location, format!("{} has no key `{}`", self.place, key.text))
-            .suggest(closest(&key.text, known.iter().copied()))
+            .suggest(&key.text, known.iter().copied())
             .note(format!("keys here: {}", known.join(" ")))
     }
 
@@ -122,6 +123,14 @@ impl Node {
             }
             _ => Err(self.error(format!("expected {what} (true or false), found {}", self.kind()))),
         }
+    }
+
+    /// What a word of a closed list stands for.
+    ///
+    /// # Errors
+    /// If it is none of the list, with the word that may have been meant.
+    pub fn one_of<T: Copy>(&self, what: &str, all: &[(&str, T)]) -> Result<T, SpecError> {
+        choose(what, self.text(what)?, all).map_err(|why| self.error(why))
     }
 
     /// A list of texts; a single scalar is a list of one.

@@ -1,5 +1,5 @@
-//! What a scheme says at given head sizes: the rotary width, the parameters that need it, which axis turns which pair, and at
-//! which frequency. The checks at load and rotation plans both ask here, so that what was checked is what runs.
+//! What a scheme says at given head sizes: the rotary width, the parameters that need it, which axis turns which
+//! pair, and at which frequency. Checks at load and rotation plans ask here, so that what was checked is what runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,8 +59,8 @@ pub enum HeadError {
     Parameter(#[from] ParameterError),
 }
 
-/// A scheme at given head sizes, where its rotary width and all parameters have values. Also an [`Env`] for the formulas of the
-/// axis map and whatever else depends on these.
+/// A scheme at given head sizes, where its rotary width and all parameters have values. Also an [`Env`] for the
+/// formulas of the axis map and whatever else depends on these.
 #[derive(Debug, Clone)]
 pub(crate) struct HeadSizes<'a> {
     scheme: &'a Scheme,
@@ -68,8 +68,8 @@ pub(crate) struct HeadSizes<'a> {
     shape: HeadShape,
     /// Rotary width in channels; 0 while it is being computed.
     pub rotary_dim: u32,
-    /// Values of the first parameters, in the end of all. Defaults use only earlier ones, so each is computed once: a
-    /// default that names another twice, which names another twice, and so on, would otherwise take for ever.
+    /// Values of the first parameters, in the end of all. Defaults use only earlier ones, so each is computed once:
+    /// a default that names another twice, which names another twice, and so on, would otherwise take for ever.
     pub values: Vec<Number>,
 }
 
@@ -115,19 +115,12 @@ impl Env for PairScope<'_> {
     }
 }
 
-/// The rotary width in channels, even and from 2 to `head_dim`.
-///
-/// # Errors
-/// If the formula has no such value.
-pub(crate) fn rotary_dim(scheme: &Scheme, parameters: &Parameters, head_dim: u32) -> Result<u32, HeadError> {
-    let shape = HeadShape::of_dim(head_dim);
-    let sizes = HeadSizes { scheme, parameters, shape, rotary_dim: 0, values: Vec::new() };
-    let rotary_dim = sizes.count("rotary_dim", &scheme.rotary_dim)?;
-    if rotary_dim == 0 || !rotary_dim.is_multiple_of(2) || rotary_dim > head_dim {
-        let what = format!("rotary_dim: `{}` is {rotary_dim}", scheme.rotary_dim.text());
-        return Err(HeadError::Misfit(format!("{what}: expected an even number from 2 to head_dim")));
-    }
-    Ok(rotary_dim)
+/// The rotary width in channels; `None` if the formula gives no even number from 2 to `head_dim`. Makes no message, as
+/// load tries a thousand widths.
+pub(crate) fn rotary_dim(scheme: &Scheme, parameters: &Parameters, head_dim: u32) -> Option<u32> {
+    let sizes = HeadSizes::bare(scheme, parameters, HeadShape::of_dim(head_dim));
+    let width = u32::try_from(scheme.rotary_dim.number(&sizes).ok()?.to_i64()?).ok()?;
+    (width.is_multiple_of(2) && (2..=head_dim).contains(&width)).then_some(width)
 }
 
 impl<'a> HeadSizes<'a> {
@@ -141,9 +134,13 @@ impl<'a> HeadSizes<'a> {
             let what = format!("expected 1 to {MAX_HEAD_DIM} channels and at least one head of each kind");
             return Err(HeadError::Misfit(what));
         }
-        let rotary_dim = rotary_dim(scheme, parameters, head_dim)?;
-        let values = Vec::with_capacity(scheme.parameters.len());
-        let mut sizes = HeadSizes { scheme, parameters, shape, rotary_dim, values };
+        let mut sizes = Self::bare(scheme, parameters, shape);
+        let Some(rotary_dim) = rotary_dim(scheme, parameters, head_dim) else {
+            let (formula, value) = (scheme.rotary_dim.text(), sizes.number("rotary_dim", &scheme.rotary_dim)?);
+            let what = format!("rotary_dim: `{formula}` is {value}: expected an even number from 2 to head_dim");
+            return Err(HeadError::Misfit(what));
+        };
+        sizes.rotary_dim = rotary_dim;
         let pairs = sizes.pairs();
         if !scheme.pairs.allow(pairs as usize) {
             return Err(HeadError::Misfit(format!("the axis map is not defined for R = {pairs}")));
@@ -156,6 +153,11 @@ impl<'a> HeadSizes<'a> {
             sizes.values.push(parameter.checked(scheme, value)?);
         }
         Ok(sizes)
+    }
+
+    /// Nothing is computed yet.
+    fn bare(scheme: &'a Scheme, parameters: &'a Parameters, shape: HeadShape) -> Self {
+        HeadSizes { scheme, parameters, shape, rotary_dim: 0, values: Vec::new() }
     }
 
     /// The same width and parameters with another number of heads, of queries and of keys and values.

@@ -7,55 +7,21 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use super::catalogue::Catalogue;
-use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors, closest};
+use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors};
 use super::load::{self, Reference};
 use super::model::Scheme;
 use super::presets::ModelPreset;
+use super::suggest::{hint, unknown};
 use super::tables::PropertyTable;
 use super::yaml::{self, Node};
 
 /// The `spec/` folder, as it was when the program was built.
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/spec");
 
-/// Why a name is not a scheme, a model or a table.
+/// Why a name is not a scheme, a profile or a model, and which may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// No scheme has this name or alias.
-    #[error("there is no scheme `{name}`{}", did_you_mean(.suggestion.as_deref()))]
-    Scheme {
-        /// What was asked for.
-        name: String,
-        /// What may have been meant.
-        suggestion: Option<String>,
-    },
-    /// The scheme has no such profile.
-    #[error("`{scheme}` has no profile `{profile}`{}; it has {}", did_you_mean(.suggestion.as_deref()), .profiles.join(", "))]
-    Profile {
-        /// The scheme.
-        scheme: String,
-        /// What was asked for.
-        profile: String,
-        /// What may have been meant.
-        suggestion: Option<String>,
-        /// The profiles there are.
-        profiles: Vec<String>,
-    },
-    /// No preset has this name.
-    #[error("there is no model `{name}`{}", did_you_mean(.suggestion.as_deref()))]
-    Model {
-        /// What was asked for.
-        name: String,
-        /// What may have been meant.
-        suggestion: Option<String>,
-    },
-    /// The built-in files have none of this name.
-    #[error("there is no built-in file `{0}`")]
-    File(String),
-}
-
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default()
-}
+#[error("{0}")]
+pub struct LookupError(String);
 
 /// Schemes by name, with the catalogue of invariants, the papers' tables and the models.
 #[derive(Debug, Clone)]
@@ -185,21 +151,16 @@ impl Library {
         let schemes = self.schemes.get(name).or_else(by_alias).ok_or_else(|| {
             let aliases = self.schemes.values().flatten().flat_map(|scheme| scheme.aliases.iter());
             let all = self.schemes.keys().chain(aliases).map(String::as_str);
-            LookupError::Scheme { name: name.to_owned(), suggestion: closest(name, all) }
+            LookupError(format!("there is no scheme {name:?}{}", hint(name, all)))
         })?;
         let found = match profile {
             None => schemes.iter().find(|scheme| scheme.is_default_profile),
             Some(profile) => schemes.iter().find(|scheme| scheme.profile == profile),
         };
         found.ok_or_else(|| {
-            let profiles: Vec<String> = schemes.iter().map(|scheme| scheme.profile.clone()).collect();
-            let profile = profile.unwrap_or_default();
-            LookupError::Profile {
-                scheme: schemes.first().map(|scheme| scheme.name.clone()).unwrap_or_default(),
-                profile: profile.to_owned(),
-                suggestion: closest(profile, profiles.iter().map(String::as_str)),
-                profiles,
-            }
+            let profiles = schemes.iter().map(|scheme| scheme.profile.as_str());
+            let what = format!("profile of scheme {}", schemes.first().map_or(name, |scheme| scheme.name.as_str()));
+            LookupError(unknown(&what, profile.unwrap_or_default(), profiles))
         })
     }
 
@@ -231,9 +192,9 @@ impl Library {
     /// # Errors
     /// [`LookupError`] with a suggestion.
     pub fn model(&self, name: &str) -> Result<&ModelPreset, LookupError> {
-        self.models.iter().find(|model| model.name == name).ok_or_else(|| LookupError::Model {
-            name: name.to_owned(),
-            suggestion: closest(name, self.models.iter().map(|model| model.name.as_str())),
+        self.models.iter().find(|model| model.name == name).ok_or_else(|| {
+            let names = self.models.iter().map(|model| model.name.as_str());
+            LookupError(format!("there is no model {name:?}{}", hint(name, names)))
         })
     }
 
@@ -272,7 +233,7 @@ impl Library {
                     if !scheme.parameters.iter().any(|parameter| parameter.name == *name) {
                         let message = format!("`{}` has no parameter `{name}`", scheme.name);
                         let names = scheme.parameters.iter().map(|parameter| parameter.name.as_str());
-                        sink.push(SpecError::new(location, message).suggest(closest(name, names)));
+                        sink.push(SpecError::new(location, message).suggest(name, names));
                     }
                 }
             }
@@ -289,7 +250,7 @@ pub fn embedded_file(path: &str) -> Result<Arc<SourceFile>, SpecError> {
     let name = format!("spec/{path}");
     let file = EMBEDDED
         .get_file(path)
-        .ok_or_else(|| SpecError::file(&*name, LookupError::File(path.to_owned()).to_string()))?;
+        .ok_or_else(|| SpecError::file(&*name, format!("there is no built-in file {path:?}")))?;
     let text = file.contents_utf8().ok_or_else(|| SpecError::file(&*name, "is not UTF-8"))?;
     Ok(Arc::new(SourceFile { name, text: text.to_owned() }))
 }

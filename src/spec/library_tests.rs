@@ -59,12 +59,12 @@ fn names_aliases_and_profiles_are_found() {
     assert_eq!(library.get("rope-3d").expect("alias").id(), "m-rope@default");
     assert_eq!(library.get("rope-3d@transformers-5.23").expect("alias").id(), "m-rope@transformers-5.23");
     let message = |id: &str| library.get(id).expect_err(id).to_string();
-    assert_eq!(message("vrop"), "there is no scheme `vrop` (did you mean `vrope`?)");
+    assert_eq!(message("vrop"), "there is no scheme \"vrop\"; did you mean \"vrope\"?");
     assert_eq!(
         message("vrope@oficial"),
-        "`vrope` has no profile `oficial` (did you mean `official`?); it has official, paper-v2, quarters"
+        "unknown profile of scheme vrope \"oficial\", expected one of official, paper-v2, quarters; did you mean \"official\"?"
     );
-    assert!(library.model("qwen2-vl-7").expect_err("model").to_string().contains("did you mean `qwen2-vl-"));
+    assert!(library.model("qwen2-vl-7").expect_err("model").to_string().contains("did you mean \"qwen2-vl-"));
 }
 
 #[test]

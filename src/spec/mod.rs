@@ -10,12 +10,13 @@ mod load;
 pub mod model;
 mod parameters;
 pub mod presets;
+pub mod suggest;
 pub mod tables;
 pub mod witness;
 pub mod yaml;
 
 pub use catalogue::{Catalogue, CatalogueEntry};
-pub use diagnostic::{SpecError, SpecErrors, closest as suggest, hint};
+pub use diagnostic::{SpecError, SpecErrors};
 pub(crate) use heads::HeadSizes;
 pub use heads::{HeadError, HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS};
 pub use library::{Library, LookupError};

@@ -168,6 +168,11 @@ pub enum Pairing {
     Adjacent,
 }
 
+impl Pairing {
+    /// Each with its name in specs, manifests and cases.
+    pub const NAMES: [(&str, Pairing); 2] = [("half", Pairing::Half), ("adjacent", Pairing::Adjacent)];
+}
+
 /// Which axis rotates which pair.
 #[derive(Debug, Clone)]
 pub enum AxisMap {

@@ -2,9 +2,9 @@
 
 use crate::numeric::Number;
 
-use super::diagnostic::closest;
 use super::expr::{Env, EvalError, Expr, Fold, Name, NameId};
 use super::model::{Parameter, Scheme};
+use super::suggest::unknown;
 
 /// Values of a scheme's parameters, and the transformer layer (0 unless set).
 ///
@@ -21,14 +21,16 @@ impl Parameters {
     /// Defaults, with some of them replaced.
     ///
     /// # Errors
-    /// [`ParameterError`] for an unknown name, a name set twice, a value out of range or not an integer where it must
-    /// be one, and for a default that cannot be computed from the values set.
+    /// [`ParameterError`] for an unknown name, a name set twice, a value out of range or not an integer where it
+    /// must be one, and for a default that cannot be computed from the values set.
     pub fn resolve(scheme: &Scheme, overrides: &[(String, Number)]) -> Result<Self, ParameterError> {
         let count = scheme.parameters.len();
         let mut parameters = Parameters { values: vec![None; count], set: vec![false; count], layer: 0 };
         for (name, value) in overrides {
             let Some(index) = scheme.parameters.iter().position(|parameter| parameter.name == *name) else {
-                return Err(ParameterError::unknown(scheme, name));
+                let known = scheme.parameters.iter().map(|parameter| parameter.name.as_str());
+                let why = unknown("parameter", name, known);
+                return Err(ParameterError::Unknown { scheme: scheme.id(), why });
             };
             if parameters.set[index] {
                 return Err(ParameterError::Twice { scheme: scheme.id(), name: name.clone() });
@@ -153,14 +155,12 @@ impl Parameter {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ParameterError {
     /// The scheme has no parameter of this name.
-    #[error("{scheme} has no parameter `{name}`; {help}")]
+    #[error("{scheme}: {why}")]
     Unknown {
         /// Scheme and profile.
         scheme: String,
-        /// Name that was set.
-        name: String,
-        /// The name that may have been meant, or those there are.
-        help: String,
+        /// Name that was set, those there are, and which may have been meant.
+        why: String,
     },
     /// One parameter was set twice.
     #[error("parameter `{name}` of {scheme} is set twice")]
@@ -190,16 +190,4 @@ pub enum ParameterError {
         /// Why not.
         error: Box<EvalError>,
     },
-}
-
-impl ParameterError {
-    fn unknown(scheme: &Scheme, name: &str) -> Self {
-        let known: Vec<&str> = scheme.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let help = match closest(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if known.is_empty() => "it has none".to_owned(),
-            None => format!("it has {}", known.join(", ")),
-        };
-        ParameterError::Unknown { scheme: scheme.id(), name: name.to_owned(), help }
-    }
 }

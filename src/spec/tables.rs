@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors, closest};
+use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors};
 use super::fields::{Fields, is_kebab};
 use super::yaml::{self, Key, Node};
 
@@ -65,13 +65,7 @@ impl PropertyTable {
 }
 
 fn columns(node: &Node) -> Result<Vec<String>, SpecError> {
-    let one = |item: &Node| {
-        let id = item.text("a property")?;
-        if PROPERTIES.contains(&id) {
-            return Ok(id.to_owned());
-        }
-        Err(item.error(format!("there is no property `{id}`")).suggest(closest(id, PROPERTIES)))
-    };
+    let one = |item: &Node| Ok(item.one_of("property", &PROPERTIES.map(|id| (id, id)))?.to_owned());
     node.list("properties")?.iter().map(one).collect()
 }
 

@@ -32,7 +32,7 @@ pub(super) fn settled(reply: Reply) -> (Answer, Option<Option<[u64; 2]>>) {
         Reply::Done { status, message, float, .. } => (outcome(status, message), Some(float)),
         Reply::Open { .. }
         | Reply::Refused { .. }
-        | Reply::Fault { .. }
+        | Reply::BadAccess { .. }
         | Reply::Timed { .. }
         | Reply::Reserved { .. } => (Answer::Died(Death::BROKE_PROTOCOL), None),
     }

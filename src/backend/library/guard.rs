@@ -55,7 +55,7 @@ impl Drop for GuardPages<'_> {
     }
 }
 
-/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::Fault` before the process dies of it.
+/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::BadAccess` before the process dies of it.
 /// A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
@@ -194,7 +194,7 @@ mod tests {
             frame.text(b",\"write\":null}}");
             let reply: Reply = read_frame(&mut frame.finish()).unwrap().unwrap();
             let wanted = i64::try_from(number).unwrap() * if negative { -1 } else { 1 };
-            assert!(matches!(reply, Reply::Fault { offset, write: None } if offset == wanted), "{reply:?}");
+            assert!(matches!(reply, Reply::BadAccess { offset, write: None } if offset == wanted), "{reply:?}");
         }
     }
 }

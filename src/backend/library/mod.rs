@@ -114,7 +114,7 @@ impl LibraryBackend {
         });
         self.fault = fault;
         match answer {
-            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::Fault { .. }) => {
+            Ok(Reply::Open { .. } | Reply::Refused { .. } | Reply::BadAccess { .. }) => {
                 Err(Answer::Died(Death::BROKE_PROTOCOL))
             }
             Ok(reply) => {

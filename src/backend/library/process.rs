@@ -121,7 +121,7 @@ impl Worker {
             Ok(Reply::Done { .. } | Reply::Reserved { .. } | Reply::Timed { .. }) => {
                 Err("the worker broke the protocol".into())
             }
-            Ok(Reply::Fault { .. }) | Err(RecvTimeoutError::Disconnected) => {
+            Ok(Reply::BadAccess { .. }) | Err(RecvTimeoutError::Disconnected) => {
                 Err(format!("it died while it was loaded, described or opened: {}", worker.epitaph()))
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -145,7 +145,7 @@ impl Worker {
             return Err(Silence::Died(self.epitaph()));
         }
         let mut reply = self.replies.recv_timeout(timeout);
-        if let Ok(Reply::Fault { offset, write }) = reply {
+        if let Ok(Reply::BadAccess { offset, write }) = reply {
             on_fault(offset, write);
             reply = self.replies.recv_timeout(timeout);
         }

@@ -65,7 +65,7 @@ pub(super) enum Reply {
         why: String,
     },
     /// The library touched memory that it must not. The worker dies of it after this. Written by a signal handler.
-    Fault {
+    BadAccess {
         /// Bytes from the start of the arena.
         offset: i64,
         /// Whether it wrote, where the machine says it.

@@ -2,23 +2,26 @@
 //! over the dimensions of calls.
 
 mod array;
+mod cases;
 mod classes;
 mod reach;
+mod row;
 mod rows;
 
 use std::collections::BTreeMap;
 
 pub use array::Met;
+pub(super) use cases::cases;
 pub use classes::{Class, Classes};
 pub use reach::{DimensionReach, Reach};
-pub use rows::Cover;
+pub use row::CoverRow;
 
 use super::generator::Generator;
 use crate::case::Level;
 
 /// The classes of each level of a run, and the calls that cover them.
 #[derive(Debug, Clone, Default)]
-pub struct Covers(BTreeMap<Level, (Classes, Cover)>);
+pub struct Covers(BTreeMap<Level, (Classes, Vec<CoverRow>)>);
 
 impl Covers {
     /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing.
@@ -28,16 +31,16 @@ impl Covers {
             let first = schemes.first()?;
             let ids: Vec<String> = schemes.iter().map(|g| g.group.scheme.clone()).collect();
             let classes = Classes::new(first.manifest, first.group.level, first.library, &ids);
-            let cover = Cover::new(schemes, &classes);
-            Some((first.group.level, (classes, cover)))
+            let rows = rows::rows(schemes, &classes);
+            Some((first.group.level, (classes, rows)))
         };
         Covers(levels.iter().filter_map(one).collect())
     }
 
     /// The classes of a level and its calls.
     #[must_use]
-    pub fn level(&self, level: Level) -> Option<(&Classes, &Cover)> {
-        self.0.get(&level).map(|(classes, cover)| (classes, cover))
+    pub fn level(&self, level: Level) -> Option<(&Classes, &[CoverRow])> {
+        self.0.get(&level).map(|(classes, rows)| (classes, &rows[..]))
     }
 
     /// What was reached of each level, of what met in it.

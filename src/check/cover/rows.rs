@@ -2,11 +2,13 @@
 
 use super::array::{Array, Choice, ROUNDS};
 use super::classes::{Classes, ends};
+use super::row::{CoverRow, Division, Octave};
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, Case, Consume, Data, Dimension, Level, Memory, Order, PositionSource};
-use crate::check::generator::{Generator, HeadPreset, text};
+use crate::case::{Alias, Consume, Dimension, Level, Order};
+use crate::check::bands::holds;
+use crate::check::generator::Generator;
+use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Rng};
-use crate::positions::{Layout, Segment};
 use crate::spec::model::Pairing;
 
 /// Most elements of a row's tensors, by round: large tokens go with few heads. Classes that meet in no smaller call do not meet.
@@ -17,47 +19,6 @@ const BUDGET: u64 = 24 << 20;
 const MOST_ROWS: usize = 2500;
 /// Most bytes of a cache of cosines and sines in a row: it has a row of its own for every position.
 const MOST_CACHE: u64 = 1 << 24;
-
-/// How the tokens of a row are divided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Division {
-    /// Division of a batch.
-    Batch(u32),
-    /// Packed sequences, and how many of them are empty.
-    Packed { sequences: u32, empty: u32 },
-}
-
-/// Where the tokens of a row are: every axis in an octave, or one of them and the others at 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Octave {
-    axis: Option<u8>,
-    low: i64,
-    high: i64,
-}
-
-/// One call to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CoverRow {
-    scheme: String,
-    dtype: DType,
-    pairing: Pairing,
-    heads: HeadPreset,
-    rows: Division,
-    tokens: u32,
-    alias: Alias,
-    orders: [Order; 3],
-    direction: i32,
-    scaling: Option<f64>,
-    position_dtype: DType,
-    octave: Octave,
-    seed: u64,
-}
-
-/// The calls that cover a level of tensors.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Cover {
-    rows: Vec<CoverRow>,
-}
 
 /// What the factors of the array choose between.
 struct Factors {
@@ -91,46 +52,35 @@ const SCALING: usize = 11;
 const POSITION_DTYPE: usize = 12;
 const OCTAVE: usize = 13;
 
-impl Cover {
-    /// Of a level of tensors, with a generator for every scheme that is judged on it, whatever its dtype and pairing.
-    /// Deterministic under the seed of the generators.
-    #[must_use]
-    pub fn new(schemes: &[Generator], classes: &Classes) -> Cover {
-        let Some(first) = schemes.first() else { return Cover::default() };
-        if first.group.level == Level::Positions {
-            return Cover::default();
-        }
-        let mut rng = Rng::new(first.seed).fork(0x0063_6f76_6572);
-        let options = Factors::new(schemes, classes, &mut rng);
-        let factors = options.choices(classes, first);
-        if factors.iter().any(Vec::is_empty) {
-            return Cover::default();
-        }
-        let feasible = |row: &[Option<usize>], round| options.feasible(first, row, MOST_ELEMENTS[round as usize]);
-        let apart = |a, b| classes.of_one_dimension(a, b);
-        let mut array = Array::new(&factors, classes.all().len(), &feasible, &apart, rng.fork(1));
-        array.cover_classes();
-        array.cover_pairs(MOST_ROWS);
-        let (mut rows, mut spent) = (Vec::new(), 0);
-        for (number, row) in array.rows.iter().enumerate() {
-            let made = options.row(schemes, row, number, rng.next_u64());
-            // Of the rows that take more than is left, the others are still made.
-            if let Some(row) = made.filter(|row| spent + row.elements() <= BUDGET) {
-                spent += row.elements();
-                rows.push(row);
-            }
-        }
-        Cover { rows }
+/// The calls that cover a level of tensors, with a generator for every scheme that is judged on it, whatever its dtype and pairing.
+/// Deterministic under the seed of the generators.
+#[must_use]
+pub fn rows(schemes: &[Generator], classes: &Classes) -> Vec<CoverRow> {
+    let Some(first) = schemes.first() else { return Vec::new() };
+    if first.group.level == Level::Positions {
+        return Vec::new();
     }
-
-    /// The cases of the generator's group.
-    pub fn cases(&self, g: &Generator, check: &str) -> Vec<Case> {
-        let ours = self
-            .rows
-            .iter()
-            .filter(|row| row.scheme == g.group.scheme && row.dtype == g.group.dtype && row.pairing == g.group.pairing);
-        ours.filter_map(|row| row.case(g, check)).collect()
+    let mut rng = Rng::new(first.seed).fork(0x0063_6f76_6572);
+    let options = Factors::new(schemes, classes, &mut rng);
+    let factors = options.choices(classes, first);
+    if factors.iter().any(Vec::is_empty) {
+        return Vec::new();
     }
+    let feasible = |row: &[Option<usize>], round| options.feasible(first, row, MOST_ELEMENTS[round as usize]);
+    let apart = |a, b| classes.of_one_dimension(a, b);
+    let mut array = Array::new(&factors, classes.all().len(), &feasible, &apart, rng.fork(1));
+    array.cover_classes();
+    array.cover_pairs(MOST_ROWS);
+    let (mut rows, mut spent) = (Vec::new(), 0);
+    for (number, row) in array.rows.iter().enumerate() {
+        let made = options.row(schemes, row, number, rng.next_u64());
+        // Of the rows that take more than is left, the others are still made.
+        if let Some(row) = made.filter(|row| spent + row.elements() <= BUDGET) {
+            spent += row.elements();
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 /// One value of every class of a dimension: the ends of a range and something inside it.
@@ -299,10 +249,7 @@ impl Factors {
         }
         let position_dtype = row[POSITION_DTYPE].map(|at| self.position_dtypes[at]);
         match (octave, position_dtype) {
-            (Some(octave), Some(dtype)) => {
-                crate::check::bands::holds(dtype, octave.low) && crate::check::bands::holds(dtype, octave.high)
-                    || dtype == DType::F32
-            }
+            (Some(octave), Some(dtype)) => holds(dtype, octave.low) && holds(dtype, octave.high) || dtype == DType::F32,
             _ => true,
         }
     }
@@ -412,116 +359,4 @@ fn octaves(g: &Generator) -> Vec<Octave> {
         powers().filter(|low| -*low >= least).for_each(|low| add((-(2 * low - 1)).max(least), -low));
     }
     all
-}
-
-impl CoverRow {
-    fn batch(&self) -> u32 {
-        match self.rows {
-            Division::Batch(n) => n,
-            Division::Packed { .. } => 1,
-        }
-    }
-
-    fn elements(&self) -> u64 {
-        let heads = self.heads.q_heads + self.heads.k_heads;
-        [self.batch(), self.tokens, heads, self.heads.head_dim].iter().map(|n| u64::from(*n)).product()
-    }
-
-    /// The call as a case of a check; `None` where the scheme cannot be there.
-    fn case(&self, g: &Generator, check: &str) -> Option<Case> {
-        let mut rng = Rng::new(self.seed);
-        let mut case = g.case(check, Vec::new(), &self.heads, self.seed);
-        case.data = Data::Mixed;
-        case.alias = self.alias;
-        case.direction = self.direction;
-        case.scaling = self.scaling;
-        let [q, k, out] = self.orders;
-        // Outputs on the inputs have the order of the inputs.
-        let out = if self.alias == Alias::In { Order::Packed } else { out };
-        case.memory = match (q, k, out) {
-            (Order::Packed, Order::Packed, Order::Packed) => Memory::Packed,
-            (q, k, out) => Memory::Each { q, k, out },
-        };
-        let one = |tokens: u32, rng: &mut Rng| match g.group.level {
-            Level::Fused => mixed(tokens, rng),
-            _ => text(tokens),
-        };
-        case.layouts = match self.rows {
-            Division::Batch(n) if g.manifest.batch_layouts => (0..n).map(|_| one(self.tokens, &mut rng)).collect(),
-            Division::Batch(n) => vec![one(self.tokens, &mut rng); n as usize],
-            Division::Packed { sequences, empty } => {
-                case.packed = true;
-                let lengths = divided(self.tokens, sequences, empty, &mut rng);
-                lengths.map(|n| if n == 0 { Layout::default() } else { one(n, &mut rng) }).collect()
-            }
-        };
-        let Octave { axis, low, high } = self.octave;
-        if g.group.level == Level::Fused {
-            return self.prefixed(g, case);
-        }
-        if g.group.level == Level::Rotate {
-            case.position_dtype = self.position_dtype;
-        }
-        case.place = match axis {
-            Some(axis) if g.manifest.batch_layouts || self.batch() == 1 => PositionSource::Axis { axis, low, high },
-            None if g.manifest.batch_layouts || self.batch() == 1 => PositionSource::Random { low, high },
-            _ => PositionSource::Layout { shift: low.clamp(g.limits().0, g.limits().1 - i64::from(self.tokens)) },
-        };
-        Some(case)
-    }
-
-    /// Level fused: text before the tokens that are asked for brings them into the octave.
-    fn prefixed(&self, g: &Generator, mut case: Case) -> Option<Case> {
-        let before = (self.octave.low / g.text_step()).max(0);
-        let most = g.limits().1.min(i64::from(i32::MAX) / 2);
-        let room = most.checked_sub(i64::from(self.tokens).checked_mul(4)?)?;
-        let fits = before > 0 && before <= room && g.manifest.token_ranges && !case.packed;
-        if let Some(before) = u32::try_from(before).ok().filter(|_| fits) {
-            for layout in &mut case.layouts {
-                let mut segments = layout.segments().to_vec();
-                match segments.first_mut() {
-                    Some(Segment::Text(n)) => *n += before,
-                    _ => segments.insert(0, Segment::Text(before)),
-                }
-                *layout = Layout::new(segments).ok()?;
-            }
-            case.window = Some((before.into(), self.tokens.into()));
-        }
-        Some(case)
-    }
-}
-
-/// Text and, where there is room, an image or a video inside of it: so many tokens.
-fn mixed(tokens: u32, rng: &mut Rng) -> Layout {
-    let mut below = |most: u32| u32::try_from(rng.between(1, i64::from(most.max(1)))).unwrap_or(1);
-    if tokens < 4 || below(4) == 1 {
-        return text(tokens);
-    }
-    let w = below((tokens - 2).min(32));
-    let h = below(((tokens - 2) / w).min(32));
-    let t = below(((tokens - 2) / (w * h)).min(32));
-    let rest = tokens - t * h * w;
-    let before = below(rest - 1);
-    let grid =
-        if t == 1 { Segment::Image { h, w } } else { Segment::Video { t, h, w, seconds: crate::numeric::Number::ONE } };
-    let segments = vec![Segment::Text(before), grid, Segment::Text(rest - before)];
-    Layout::new(segments).unwrap_or_else(|_| text(tokens))
-}
-
-/// So many tokens in so many sequences, some of them empty, the others of any length.
-fn divided(tokens: u32, sequences: u32, empty: u32, rng: &mut Rng) -> std::vec::IntoIter<u32> {
-    let full = (sequences - empty).max(1);
-    let mut lengths = vec![1; full as usize];
-    let mut rest = tokens.saturating_sub(full);
-    while rest > 0 {
-        let at = usize::try_from(rng.below(full.into())).unwrap_or(0);
-        let more = u32::try_from(rng.between(1, rest.into())).unwrap_or(1);
-        lengths[at] += more;
-        rest -= more;
-    }
-    for _ in 0..empty {
-        let at = usize::try_from(rng.below(lengths.len() as u64 + 1)).unwrap_or(0);
-        lengths.insert(at, 0);
-    }
-    lengths.into_iter()
 }

@@ -1,6 +1,7 @@
 //! Counts of query and key heads that kernels treat differently.
 
-use crate::check::generator::{Generator, HeadPreset};
+use crate::check::generator::Generator;
+use crate::check::heads::HeadPreset;
 use crate::rotation::HeadShape;
 use crate::spec::Parameters;
 

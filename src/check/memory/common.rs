@@ -2,8 +2,9 @@
 
 use crate::case::{Alias, Case, Change, Level, Memory, Part, PositionSource, Prepared, Tensor};
 use crate::check::failure::{Cause, Circumstance, During, Stop};
-use crate::check::generator::{Generator, HeadPreset, text};
+use crate::check::generator::{Generator, text};
 use crate::check::harness::{Harness, Outputs};
+use crate::check::heads::HeadPreset;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};

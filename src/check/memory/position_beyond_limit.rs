@@ -160,7 +160,7 @@ mod tests {
                 cases: 1,
                 seed: 1,
                 parameters: &[],
-                cover: None,
+                cover: &[],
             };
             let schedule = PositionBeyondLimit.schedule(&generator);
             assert_eq!((schedule.cases.len(), schedule.gaps.len()), (cases, 1 - cases), "{limit}: {:?}", schedule.gaps);

@@ -6,6 +6,7 @@ use super::Layout;
 use super::error::{LayoutError, Problem};
 use super::segment::{MAX_SEGMENTS, MAX_TOKENS, Segment, check};
 use crate::numeric::Number;
+use crate::spec::suggest::closest;
 
 /// Longest text of a layout, in bytes: more than the longest layout needs.
 const MAX_TEXT: usize = 1 << 20;
@@ -181,13 +182,9 @@ fn example(kind: &str) -> &'static str {
 
 fn unknown_kind(found: &str, expected: &str) -> Problem {
     let problem = Problem::new(expected, if found.is_empty() { "nothing".to_owned() } else { format!("`{found}`") });
-    let lower = found.to_lowercase();
-    let near = KINDS.iter().map(|kind| (strsim::damerau_levenshtein(kind, &lower), *kind)).min();
-    match near {
-        Some((distance, kind)) if distance <= 2 && !found.is_empty() => {
-            problem.help(format!("did you mean `{}`?", example(kind)))
-        }
-        _ => problem.help("such as `text:3 image:3x5 video:4x2x3@0.5s`"),
+    match closest(&found.to_lowercase(), KINDS) {
+        Some(kind) => problem.help(format!("did you mean `{}`?", example(&kind))),
+        None => problem.help("such as `text:3 image:3x5 video:4x2x3@0.5s`"),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::circumstance::output;
 use super::element;
+use super::law;
+use super::number::number;
 use super::place::{memory, place, token};
-use super::{law, number};
 use crate::backend::FloatSetting;
 use crate::case::Part;
 use crate::check::failure::{

@@ -1,6 +1,6 @@
 //! An element that is out of its bound, in words.
 
-use super::number;
+use super::number::number;
 use crate::check::failure::{AngleAt, BoundSource, ElementError, Observed, ValueState};
 use crate::contract::F32_ROUNDING;
 use crate::numeric::DType;

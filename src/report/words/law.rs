@@ -1,6 +1,6 @@
 //! Laws that do not hold, in words.
 
-use super::number;
+use super::number::number;
 use super::place::{place, token};
 use crate::check::failure::{AxisMove, Law, Place, Scalar};
 

@@ -4,6 +4,7 @@ mod cause;
 mod circumstance;
 mod element;
 mod law;
+mod number;
 mod place;
 
 pub use place::place;
@@ -82,21 +83,5 @@ pub fn complaint(complaint: &Complaint) -> String {
         Complaint::NothingJudged { kernel, dtype } => {
             format!("nothing was judged of the honest kernel {kernel} in {dtype}")
         }
-    }
-}
-
-/// A number in words: NaN and infinities have names of their own, others `digits` after the point in scientific form.
-fn number(value: f64, digits: Option<usize>) -> String {
-    match (value, digits) {
-        (nan, _) if nan.is_nan() => "NaN".into(),
-        (infinite, _) if infinite.is_infinite() => {
-            if infinite > 0.0 {
-                "infinity".into()
-            } else {
-                "-infinity".into()
-            }
-        }
-        (finite, Some(digits)) => format!("{finite:.digits$e}"),
-        (finite, None) => format!("{finite:e}"),
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::numeric::Number;
+use crate::spec::suggest::closest;
 
 use super::error::ExprError;
 use super::eval;
@@ -397,9 +398,4 @@ impl Parser<'_> {
         self.real = outer_real | inner.real;
         self.node(Op::Cells(fold, Box::new(inner)), word.start..close.end, Type::Number, depth)
     }
-}
-
-/// The candidate that is most like a word, if one is like it at all.
-fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    crate::spec::diagnostic::closest(word, candidates)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::numeric::Number;
-use crate::spec::diagnostic::{Sink, SpecError, closest};
+use crate::spec::diagnostic::{Sink, SpecError};
 use crate::spec::expr::{Expr, Names, Type};
 use crate::spec::fields::Fields;
 use crate::spec::model::{AxisMap, HeadGroup, PairLimits, PairRun};
@@ -177,7 +177,7 @@ fn axis_named(name: &str, context: &OfferContext<'_>) -> Result<Option<usize>, S
     }
     context.axis(name).map(Some).ok_or_else(|| {
         SpecError::file("", format!("there is no axis `{name}`"))
-            .suggest(closest(name, context.axes.iter().map(String::as_str)))
+            .suggest(name, context.axes.iter().map(String::as_str))
             .note(format!("axes: {} (or none)", context.axes.join(" ")))
     })
 }

@@ -76,7 +76,7 @@ fn reachable<'a>(
     let mut all: Vec<Option<HeadSizes<'a>>> = vec![None; MAX_PAIRS + 1];
     let mut any = false;
     for head_dim in 2..=MAX_HEAD_DIM {
-        let Ok(rotary_dim) = rotary_dim(scheme, parameters, head_dim) else { continue };
+        let Some(rotary_dim) = rotary_dim(scheme, parameters, head_dim) else { continue };
         any = true;
         let pairs = rotary_dim as usize / 2;
         if pairs <= MAX_PAIRS && scheme.pairs.allow(pairs) && all[pairs].is_none() {

@@ -11,8 +11,8 @@ pub(super) fn formula(node: &Node, names: &Names, expected: Type) -> Result<Expr
         Type::Boolean => "a condition",
     })?;
     Expr::parse(text, names, expected).map_err(|wrong| {
-        let mut error = SpecError::new(&node.locate(wrong.span), wrong.message).suggest(wrong.suggestion);
-        error.notes = wrong.notes;
+        let mut error = SpecError::new(&node.locate(wrong.span), wrong.message);
+        (error.notes, error.suggestion) = (wrong.notes, wrong.suggestion);
         error
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::numeric::Number;
 use crate::spec::catalogue::{self, Catalogue, CatalogueContent, ClaimNode};
-use crate::spec::diagnostic::{Location, Sink, SpecError, closest};
+use crate::spec::diagnostic::{Location, Sink, SpecError};
 use crate::spec::expr::Type;
 use crate::spec::fields::Fields;
 use crate::spec::model::{Claim, Invariant, Parameter, Stated, VisualRule};
@@ -69,7 +69,7 @@ fn one(
         let text = node.text("`holds`, or a map")?;
         if text != "holds" {
             let error = node.error(format!("expected `holds` or {{fails: LAYOUT}}, found `{text}`"));
-            return Err(error.suggest(closest(text, ["holds"])));
+            return Err(error.suggest(text, ["holds"]));
         }
         let entry = named.ok_or_else(|| unknown(key, around.catalogue))?;
         return build(
@@ -102,7 +102,7 @@ fn one(
         (None, Some(node)) => {
             let id = node.text("an invariant")?;
             let entry = around.catalogue.get(id).ok_or_else(|| {
-                node.error(format!("the catalogue has no invariant `{id}`")).suggest(around.catalogue.closest(id))
+                node.error(format!("the catalogue has no invariant `{id}`")).suggest(id, around.catalogue.ids())
             })?;
             let statement = if statement.is_empty() { entry.statement.clone() } else { statement };
             (entry.content.clone(), statement)
@@ -120,7 +120,7 @@ fn one(
 
 fn unknown(key: &Key, catalogue: &Catalogue) -> SpecError {
     SpecError::new(&key.location, format!("the catalogue has no invariant `{}`", key.text))
-        .suggest(catalogue.closest(&key.text))
+        .suggest(&key.text, catalogue.ids())
         .note("one of the scheme's own needs `statement`, `for` and `holds`")
 }
 
@@ -130,7 +130,7 @@ fn with(node: &Node, around: &SchemeParts<'_>) -> Result<Vec<(String, Number)>, 
         let parameter = around.parameters.iter().find(|parameter| parameter.name == key.text).ok_or_else(|| {
             let names = around.parameters.iter().map(|parameter| parameter.name.as_str());
             SpecError::new(&key.location, format!("the scheme has no parameter `{}`", key.text))
-                .suggest(closest(&key.text, names))
+                .suggest(&key.text, names)
         })?;
         let value = node.number(&format!("a value of `{}`", key.text))?;
         parameter.check(&value).map_err(|wrong| node.error(format!("`{}` {wrong}", key.text)))?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::Catalogue;
-use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors, closest};
+use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors};
 use super::expr::Expr;
 use super::fields::{Fields, is_identifier, is_kebab};
 use super::model::{Pairing, Running, Scheme, Source};
@@ -27,6 +27,7 @@ use offer::OfferContext;
 const FIXED: [&str; 4] = ["scheme", "profile", "profiles", "aliases"];
 /// Names that are keys of a position rule.
 const RULE_KEYS: [&str; 4] = ["let", "every", "advance", "next"];
+const RUNNING: [(&str, Running); 2] = [("shared", Running::Shared), ("per-axis", Running::PerAxis)];
 
 /// What a file holds: its scheme under each profile, the default profile first.
 #[derive(Debug)]
@@ -159,8 +160,9 @@ fn scheme(
     let axes_node = sink.take(fields.required("axes"));
     let axes = axes_node.and_then(|node| sink.take(axes(node)));
     let unrotated = fields.optional("unrotated");
-    let running = sink.take(fields.required("running").and_then(running));
-    let pairing = sink.take(fields.required("pairing").and_then(pairing));
+    let running =
+        sink.take(fields.required("running").and_then(|node| node.one_of("kind of running position", &RUNNING)));
+    let pairing = sink.take(fields.required("pairing").and_then(|node| node.one_of("pairing", &Pairing::NAMES)));
     let own_parameters = fields.optional("parameters");
     let positions = sink.take(fields.required("positions"));
     let rotary_dim = sink.take(fields.required("rotary_dim"));
@@ -294,28 +296,9 @@ fn unrotated_axes(node: &Node, context: &OfferContext<'_>) -> Result<Vec<usize>,
     let find = |item: &Node| {
         let name = item.text("an axis")?;
         let axes = context.axes.iter().map(String::as_str);
-        context.axis(name).ok_or_else(|| item.error(format!("there is no axis `{name}`")).suggest(closest(name, axes)))
+        context.axis(name).ok_or_else(|| item.error(format!("there is no axis `{name}`")).suggest(name, axes))
     };
     node.list("axes")?.iter().map(find).collect()
-}
-
-fn one_of<'a>(node: &'a Node, what: &str, words: &[&str]) -> Result<&'a str, SpecError> {
-    let text = node.text(what)?;
-    if words.contains(&text) {
-        return Ok(text);
-    }
-    let message = format!("expected {what} ({}), found `{text}`", words.join(" or "));
-    Err(node.error(message).suggest(closest(text, words.iter().copied())))
-}
-
-fn running(node: &Node) -> Result<Running, SpecError> {
-    let text = one_of(node, "a kind of running position", &["shared", "per-axis"])?;
-    Ok(if text == "shared" { Running::Shared } else { Running::PerAxis })
-}
-
-fn pairing(node: &Node) -> Result<Pairing, SpecError> {
-    let text = one_of(node, "a pairing", &["half", "adjacent"])?;
-    Ok(if text == "half" { Pairing::Half } else { Pairing::Adjacent })
 }
 
 /// One formula for all axes, or one per axis.
