@@ -4,7 +4,6 @@
 //! What is computed comes from data: the class (types), the way to frequencies (its procedure) and [`Knobs`]. What is read where can be
 //! changed by a [`Walk`], what the scheme says by a patched [`Scheme`](crate::spec::Scheme).
 
-pub mod adversarial;
 mod arithmetic;
 mod call;
 mod elements;
