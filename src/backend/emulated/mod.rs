@@ -21,5 +21,5 @@ pub use arithmetic::{Arithmetic, Factor};
 pub use emulation::{Emulation, Shared};
 pub use factory::{Emulated, EmulatedFactory};
 pub use frequencies::{Angles, ExactFrequencies};
-pub use knobs::{Fused, Knobs, LibraryErrors, Rows, Storing, Trig};
+pub use knobs::{Fused, Knobs, LibraryErrors, Storing, Trig};
 pub use walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
