@@ -1,12 +1,24 @@
-//! The short form of `examples/adversarial.rs`: no honest element is rejected, and every term of the bound is nearly reached.
+//! The short form of `examples/adversarial`: no honest element is rejected, and every term of the bound is nearly reached.
+
+#[path = "../examples/adversarial/attain.rs"]
+mod attain;
+#[path = "../examples/adversarial/inputs.rs"]
+mod inputs;
+#[path = "../examples/adversarial/sweep.rs"]
+mod sweep;
+#[path = "../examples/adversarial/world.rs"]
+mod world;
 
 use std::sync::LazyLock;
 
-use ropecheck::backend::emulated::adversarial::{Combination, World, attained, combinations, sweep, terms, worlds};
 use ropecheck::contract::ContractTable;
 use ropecheck::contract::Declaration;
 use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
+
+use attain::{attained, terms};
+use sweep::{Combination, combinations, sweep};
+use world::{World, worlds};
 
 static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
 /// Few, because powers in 256 bits take their time; a width that is a power of two, one that is not, and a short one.

@@ -1,8 +1,12 @@
 //! No honest kernel is rejected, and kernels with real bugs are.
 
+#[path = "../examples/adversarial/inputs.rs"]
+mod inputs;
+#[path = "../examples/adversarial/world.rs"]
+mod world;
+
 use std::sync::LazyLock;
 
-use ropecheck::backend::emulated::adversarial::{Inputs, World, position, worlds};
 use ropecheck::backend::emulated::{
     Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors, Storing,
 };
@@ -12,6 +16,9 @@ use ropecheck::contract::{Judgement, PairBound, Types, superposition_allowance};
 use ropecheck::contract::{Miss, PairRow, RowBound, RowTally};
 use ropecheck::numeric::{DType, Dd, Rng};
 use ropecheck::rotation::reference::Turn;
+
+use inputs::{Inputs, position};
+use world::{World, worlds};
 
 const STORAGES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 const ERRORS: [LibraryErrors; 4] =

@@ -1,6 +1,6 @@
 //! Kernels that do nothing useful: a suite that lets one of them pass has lost its right to judge.
 
-use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError};
+use super::{Answer, Backend, Call, Manifest, StartError};
 use crate::backend::host::Host;
 use crate::case::call::TensorView;
 
@@ -121,18 +121,5 @@ impl Backend for Control {
 
     fn memory(&self) -> &[u8] {
         &self.memory
-    }
-}
-
-/// Starts [`Control`]s of one kind.
-pub struct ControlFactory(pub ControlKind);
-
-impl BackendFactory for ControlFactory {
-    fn start(&self) -> Result<Box<dyn Backend>, StartError> {
-        Ok(Box::new(Control::new(self.0)))
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
     }
 }

@@ -82,11 +82,6 @@ pub trait Backend: Send {
     fn device(&self) -> Option<&str> {
         None
     }
-
-    /// True if expected values could be reached from the code under test only by breaking out of its process.
-    fn isolated(&self) -> bool {
-        false
-    }
 }
 
 /// Makes backends of one kind: one per worker thread.

@@ -8,44 +8,20 @@ use super::{Memory, Order};
 use crate::numeric::DType;
 
 pub(super) fn write_tensor(arena: &mut [u8], view: &TensorView, tensor: &Tensor) {
-    let [batch, tokens, heads, channels] = view.shape;
-    let size = view.dtype.size();
-    for b in 0..batch {
-        for t in 0..tokens {
-            for h in 0..heads {
-                let row = tensor.row(b, t, h);
-                let start = view.at(b, t, h, 0);
-                if view.stride[3] == 1 {
-                    view.dtype.encode_slice(row, &mut arena[start..start + size * channels]);
-                } else {
-                    for (d, value) in row.iter().enumerate() {
-                        view.dtype.encode_slice(&[*value], &mut arena[view.at(b, t, h, d)..]);
-                    }
-                }
-            }
-        }
+    debug_assert_eq!(tensor.shape(), view.shape);
+    let mut values = tensor.values();
+    for range in view.ranges() {
+        let written = view.dtype.encode_slice(values, &mut arena[range]);
+        values = &values[written..];
     }
 }
 
 pub(super) fn read_tensor(memory: &[u8], view: &TensorView) -> Tensor {
-    let [batch, tokens, heads, channels] = view.shape;
-    let size = view.dtype.size();
     let mut tensor = Tensor::zeros(view.shape);
-    for b in 0..batch {
-        for t in 0..tokens {
-            for h in 0..heads {
-                let start = view.at(b, t, h, 0);
-                let row = tensor.row_mut(b, t, h);
-                if view.stride[3] == 1 {
-                    view.dtype.decode_slice(&memory[start..start + size * channels], row);
-                } else {
-                    for (d, value) in row.iter_mut().enumerate() {
-                        let at = view.at(b, t, h, d);
-                        view.dtype.decode_slice(&memory[at..at + size], std::slice::from_mut(value));
-                    }
-                }
-            }
-        }
+    let mut values = tensor.values_mut();
+    for range in view.ranges() {
+        let read = view.dtype.decode_slice(&memory[range], values);
+        values = &mut values[read..];
     }
     tensor
 }
@@ -231,6 +207,24 @@ mod tests {
                     assert!(arena.buffers.iter().all(|b| slack(b).is_some_and(|s| s < alignment.max(2))));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn elements_lie_where_strides_say_and_nothing_else_is_touched() {
+        for memory in [Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Spread, Memory::Sliced] {
+            let (arena, view) = place(memory, 1);
+            let mut tensor = Tensor::zeros(view.shape);
+            tensor.values_mut().iter_mut().zip(1u8..).for_each(|(value, n)| *value = f64::from(n));
+            let mut bytes = vec![0xff; arena.bytes];
+            write_tensor(&mut bytes, &view, &tensor);
+            assert_eq!(read_tensor(&bytes, &view), tensor, "{memory:?}");
+            for (b, t, h, d) in ndarray::indices(view.shape) {
+                let element = &mut bytes[view.at(b, t, h, d)..][..2];
+                assert_eq!(DType::BF16.decode_at(element, 0), tensor.row(b, t, h)[d], "{memory:?} {b} {t} {h} {d}");
+                element.fill(0xff);
+            }
+            assert!(bytes.iter().all(|byte| *byte == 0xff), "{memory:?}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! One call of a backend: sizes, and where in one byte arena each tensor and table lies. The same description serves the
 //! host backend, the worker that calls a shared library, and anything else that can be handed bytes.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::numeric::DType;
@@ -28,6 +30,20 @@ impl TensorView {
         let s = self.stride;
         self.offset + self.dtype.size() * (b * s[0] + t * s[1] + h * s[2] + d * s[3])
     }
+
+    /// Batch row, token and head of every row of channels, the head fastest, and the byte offset of its first channel.
+    pub fn rows(&self) -> impl Iterator<Item = ((usize, usize, usize), usize)> {
+        let [batch, tokens, heads, _] = self.shape;
+        ndarray::indices((batch, tokens, heads)).into_iter().map(|row| (row, self.at(row.0, row.1, row.2, 0)))
+    }
+
+    /// Byte ranges of all elements in the order of [`TensorView::rows`]: a row's at once where its channels are contiguous.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let ([.., channels], [.., stride], size) = (self.shape, self.stride, self.dtype.size());
+        let (ranges, bytes) = if stride == 1 { (1, size * channels) } else { (channels, size) };
+        let starts = self.rows().flat_map(move |(_, start)| (0..ranges).map(move |d| start + size * stride * d));
+        starts.map(move |start| start..start + bytes)
+    }
 }
 
 /// Positions (or the `next` of level positions) in the arena.
@@ -46,6 +62,12 @@ impl PositionView {
     #[must_use]
     pub fn at(&self, axis: usize, batch: usize, token: usize) -> usize {
         self.offset + self.dtype.size() * (axis * self.stride[0] + batch * self.stride[1] + token * self.stride[2])
+    }
+
+    /// Axis, batch row and token of every element for so many of them, the token fastest, and its byte offset.
+    pub fn elements(&self, [axes, batch, tokens]: [usize; 3]) -> impl Iterator<Item = ((usize, usize, usize), usize)> {
+        let all = ndarray::indices((axes, batch, tokens)).into_iter();
+        all.map(|element| (element, self.at(element.0, element.1, element.2)))
     }
 }
 

@@ -80,10 +80,8 @@ impl Prepared {
     /// Poison on and around every row. The rest of sparse memory stays as it comes: zero, and not there until it is touched.
     fn poison_rows(&self, arena: &mut [u8]) {
         for view in self.call.qk().into_iter().flat_map(QkView::tensors) {
-            let [batch, tokens, heads, channels] = view.shape;
-            for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
-                let end = view.at(b, t, heads.max(1) - 1, channels.max(1) - 1) + view.dtype.size();
-                let band = view.at(b, t, 0, 0).saturating_sub(BAND)..(end + BAND).min(arena.len());
+            for row in view.ranges() {
+                let band = row.start.saturating_sub(BAND)..(row.end + BAND).min(arena.len());
                 arena[band].fill(self.poison);
             }
         }

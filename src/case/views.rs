@@ -138,16 +138,12 @@ pub(super) fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &
     let (axes, batch) = (truth.positions.len(), case.batch());
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
     let dtype = case.position_dtype;
-    let stride = position_stride(case, batch, tokens);
-    let mut bytes = vec![POSITION_POISON; dtype.size() * axes * stride[0]];
-    for (axis, rows) in truth.positions.iter().enumerate() {
-        for (b, row) in rows.iter().enumerate() {
-            for (t, position) in row.iter().enumerate() {
-                let value = if consumed { position.hi } else { 3.0 * position.hi + 11.0 + axis as f64 };
-                let at = axis * stride[0] + b * stride[1] + t;
-                dtype.put_bits(&mut bytes, at, dtype.encode(value));
-            }
-        }
+    let view = PositionView { dtype, offset: 0, stride: position_stride(case, batch, tokens) };
+    let mut bytes = vec![POSITION_POISON; dtype.size() * axes * view.stride[0]];
+    for ((axis, b, t), at) in view.elements([axes, batch, tokens]) {
+        let position = truth.positions[axis][b][t].hi;
+        let value = if consumed { position } else { 3.0 * position + 11.0 + axis as f64 };
+        dtype.encode_slice(&[value], &mut bytes[at..]);
     }
-    PositionView { dtype, offset: arena.put("positions", bytes, dtype.size()), stride }
+    PositionView { offset: arena.put("positions", bytes, dtype.size()), ..view }
 }

@@ -1,7 +1,9 @@
 //! What a call did to its memory: which bytes may change, which did, and what lies at an address.
 
+use std::ops::Range;
+
 use super::arena::{Buffer, GUARD_BYTES};
-use super::call::{Call, PositionView, TensorView};
+use super::call::{Call, TensorView};
 use super::data::Tensor;
 use super::prepare::Prepared;
 use schemars::JsonSchema;
@@ -94,33 +96,6 @@ pub enum MemoryPlace {
     },
 }
 
-/// Runs `each` on the byte range of every element of a tensor, rows at once where channels are contiguous.
-fn tensor_bytes(view: &TensorView, mut each: impl FnMut(std::ops::Range<usize>)) {
-    let ([batch, tokens, heads, channels], size) = (view.shape, view.dtype.size());
-    for (b, t) in (0..batch).flat_map(|b| (0..tokens).map(move |t| (b, t))) {
-        for h in 0..heads {
-            if view.stride[3] == 1 {
-                let start = view.at(b, t, h, 0);
-                each(start..start + size * channels);
-                continue;
-            }
-            for d in 0..channels {
-                let start = view.at(b, t, h, d);
-                each(start..start + size);
-            }
-        }
-    }
-}
-
-fn position_bytes(view: &PositionView, shape: [usize; 3], mut each: impl FnMut(std::ops::Range<usize>)) {
-    for (axis, b) in (0..shape[0]).flat_map(|a| (0..shape[1]).map(move |b| (a, b))) {
-        for t in 0..shape[2] {
-            let start = view.at(axis, b, t);
-            each(start..start + view.dtype.size());
-        }
-    }
-}
-
 impl Prepared {
     /// The arena as it is before the call. Not for sparse memory.
     #[must_use]
@@ -131,18 +106,15 @@ impl Prepared {
     }
 
     /// Runs `each` on the byte range of every element that the call must write.
-    pub fn output_bytes(&self, mut each: impl FnMut(std::ops::Range<usize>)) {
+    pub fn output_bytes(&self, each: impl FnMut(Range<usize>)) {
         match &self.call {
             Call::Positions { scheme, layouts, token_count, out, next, .. } => {
                 let (axes, batch) = (scheme.axes.len(), layouts.len());
-                position_bytes(out, [axes, batch, *token_count], &mut each);
-                position_bytes(next, [axes, batch, 1], &mut each);
+                let elements = out.elements([axes, batch, *token_count]).chain(next.elements([axes, batch, 1]));
+                elements.map(|(_, at)| at..at + out.dtype.size()).for_each(each);
             }
             Call::Rotate { qk, .. } | Call::Fused { qk, .. } | Call::Apply { qk, .. } => {
-                tensor_bytes(&qk.q_out, &mut each);
-                if let Some(view) = &qk.k_out {
-                    tensor_bytes(view, &mut each);
-                }
+                [Some(&qk.q_out), qk.k_out.as_ref()].into_iter().flatten().flat_map(TensorView::ranges).for_each(each);
             }
         }
     }
@@ -158,9 +130,8 @@ impl Prepared {
         }
         let mut elements = vec![false; before.len()];
         if let Some(qk) = self.call.qk() {
-            for view in [Some(&qk.q), qk.k.as_ref()].into_iter().flatten() {
-                tensor_bytes(view, |range| elements[range].fill(true));
-            }
+            let inputs = [Some(&qk.q), qk.k.as_ref()].into_iter().flatten();
+            inputs.flat_map(TensorView::ranges).for_each(|range| elements[range].fill(true));
         }
         for at in (0..before.len()).filter(|at| before[*at] != after[*at]) {
             let part = match self.buffers.iter().find(|b| b.offset <= at && at < b.end()) {
@@ -201,8 +172,8 @@ impl Prepared {
         let Some(view) = view else {
             return MemoryPlace::Entry { buffer, index: (at - inner.offset) / inner.element.max(1) };
         };
-        let [batch, tokens, heads, channels] = view.shape;
-        let rows = (0..batch).flat_map(|b| (0..tokens).flat_map(move |t| (0..heads).map(move |h| (b, t, h))));
+        let channels = view.shape[3];
+        let rows = view.rows().map(|(row, _)| row);
         let all = rows.flat_map(|(row, token, head)| {
             (0..channels)
                 .map(move |channel| (view.at(row, token, head, channel), TensorElement { row, token, head, channel }))

@@ -62,23 +62,12 @@ pub(super) fn output_bytes(harness: &Harness, prepared: &Prepared) -> Vec<u8> {
         }
         call => {
             let Some(qk) = call.qk() else { return bytes };
-            for view in [Some(qk.q_out), qk.k_out].into_iter().flatten() {
-                tensor_bytes(memory, &view, &mut bytes);
+            for range in [Some(&qk.q_out), qk.k_out.as_ref()].into_iter().flatten().flat_map(TensorView::ranges) {
+                bytes.extend_from_slice(memory.get(range).unwrap_or_default());
             }
         }
     }
     bytes
-}
-
-fn tensor_bytes(memory: &[u8], view: &TensorView, bytes: &mut Vec<u8>) {
-    let [batch, tokens, heads, channels] = view.shape;
-    let size = view.dtype.size();
-    for (b, t, h) in places([batch, tokens, heads]) {
-        for d in 0..channels {
-            let at = view.at(b, t, h, d);
-            bytes.extend_from_slice(memory.get(at..at + size).unwrap_or_default());
-        }
-    }
 }
 
 /// How many elements differ between two runs' output bytes.

@@ -13,7 +13,6 @@ use crate::spec::model::{Claim, Invariant, Scheme, Scope};
 use crate::positions::Layout;
 use crate::positions::Positions;
 use crate::positions::positions;
-use crate::rotation::HeadShape;
 use crate::rotation::PlanCache;
 use crate::spec::ParameterError;
 use crate::spec::Parameters;
@@ -36,19 +35,10 @@ pub enum Outcome {
     NotApplicable,
 }
 
-impl Outcome {
-    /// Whether it was violated.
-    #[must_use]
-    pub fn is_violated(&self) -> bool {
-        matches!(self, Outcome::Violated(_))
-    }
-}
-
 /// Evaluates invariants. Holds the library whose schemes they may refer to and the plans they may ask for.
 pub struct Checker<'a> {
     library: &'a Library,
     plans: PlanCache,
-    shapes: Vec<HeadShape>,
 }
 
 impl<'a> Checker<'a> {
@@ -58,15 +48,7 @@ impl<'a> Checker<'a> {
     /// A checker that finds other schemes in this library.
     #[must_use]
     pub fn new(library: &'a Library) -> Self {
-        let shapes = Self::HEAD_DIMS.map(HeadShape::of_dim).to_vec();
-        Checker { library, plans: PlanCache::new(), shapes }
-    }
-
-    /// Judges statements about frequencies at these heads instead.
-    #[must_use]
-    pub fn with_shapes(mut self, shapes: Vec<HeadShape>) -> Self {
-        self.shapes = shapes;
-        self
+        Checker { library, plans: PlanCache::new() }
     }
 
     /// Evaluates an invariant on the positions that the scheme itself gives a layout, under the parameters that the
@@ -105,7 +87,7 @@ impl<'a> Checker<'a> {
         match &invariant.claim {
             Claim::Equals(other) => judge.equals(self.library, other)?,
             Claim::Holds(claim) if invariant.scope == Scope::Frequencies => {
-                judge.frequencies(claim, &self.plans, &self.shapes)?;
+                judge.frequencies(claim, &self.plans, &Self::HEAD_DIMS)?;
             }
             Claim::Holds(claim) => judge.holds(claim)?,
         }

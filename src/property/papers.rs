@@ -22,23 +22,17 @@ pub use subject::{Role, Subject};
 pub struct Property {
     /// Kebab-case id.
     pub id: &'static str,
-    /// What it says.
-    pub statement: &'static str,
     rule: fn(&Subject<'_>) -> Result<Decision, PropertyError>,
 }
 
 /// Every property, in the order in which they are shown.
 pub const PROPERTIES: [Property; 6] = [
-    Property { id: "structure", statement: structure::STATEMENT, rule: structure::decide },
-    Property { id: "unbiased", statement: unbiased::STATEMENT, rule: unbiased::decide },
-    Property { id: "seamless", statement: seamless::STATEMENT, rule: seamless::decide },
-    Property {
-        id: "frequency-allocation",
-        statement: frequency_allocation::STATEMENT,
-        rule: frequency_allocation::decide,
-    },
-    Property { id: "spatial-symmetry", statement: spatial_symmetry::STATEMENT, rule: spatial_symmetry::decide },
-    Property { id: "temporal-scaling", statement: temporal_scaling::STATEMENT, rule: temporal_scaling::decide },
+    Property { id: "structure", rule: structure::decide },
+    Property { id: "unbiased", rule: unbiased::decide },
+    Property { id: "seamless", rule: seamless::decide },
+    Property { id: "frequency-allocation", rule: frequency_allocation::decide },
+    Property { id: "spatial-symmetry", rule: spatial_symmetry::decide },
+    Property { id: "temporal-scaling", rule: temporal_scaling::decide },
 ];
 
 impl Property {

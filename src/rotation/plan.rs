@@ -108,12 +108,6 @@ impl RotationPlan {
     pub fn parameter(&self, name: &str) -> Option<&Number> {
         self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
-
-    /// Frequencies of the pairs that rotate with an axis, over all rows of the table.
-    pub fn frequencies_on(&self, axis: u8) -> impl Iterator<Item = f64> + '_ {
-        let pairs = self.axis_of_pair.iter().zip(&self.inv_freq);
-        pairs.filter(move |(other, _)| **other == axis).map(|(_, frequency)| *frequency)
-    }
 }
 
 fn row_of<T>(table: &[T], row: u32, pairs: u32) -> &[T] {

@@ -44,39 +44,6 @@ pub fn factor_error(factor: f64, scaling: f64, angle: f64) -> f64 {
     RELATIVE * factor.abs() + scaling.abs() * sincos_error(0.0, angle)
 }
 
-/// The turns of all pairs of one token.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TurnRow {
-    /// m cos(angle) of each pair.
-    pub cos: Vec<f64>,
-    /// m sin(angle) of each pair.
-    pub sin: Vec<f64>,
-}
-
-impl TurnRow {
-    /// Computes the row of a token: `positions` per axis; a pair on no axis, or on one that is not there, does not turn
-    /// (it is still scaled). The vectors keep their memory.
-    pub fn fill(&mut self, positions: &[Dd], axis_of_pair: &[u8], inv_freq: &[f64], scaling: f64, forward: bool) {
-        self.cos.clear();
-        self.sin.clear();
-        for (axis, frequency) in axis_of_pair.iter().zip(inv_freq) {
-            let position = position_of(positions, *axis);
-            let turn = Turn::new(position, *frequency, scaling, forward);
-            self.cos.push(turn.cos);
-            self.sin.push(turn.sin);
-        }
-    }
-
-    /// Turns the pairs (a, b) of one head into (first, second); as many as all slices have.
-    pub fn apply(&self, a: &[f64], b: &[f64], first: &mut [f64], second: &mut [f64]) {
-        let outputs = first.iter_mut().zip(second);
-        let inputs = a.iter().zip(b).zip(self.cos.iter().zip(&self.sin));
-        for (((a, b), (cos, sin)), (first, second)) in inputs.zip(outputs) {
-            (*first, *second) = Turn { cos: *cos, sin: *sin }.apply(*a, *b);
-        }
-    }
-}
-
 /// The position that turns a pair: that of its axis, or 0.
 #[inline]
 #[must_use]
@@ -87,23 +54,6 @@ pub fn position_of(positions: &[Dd], axis: u8) -> Dd {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_row_turns_each_pair_by_its_axis() {
-        let mut row = TurnRow::default();
-        let positions = [Dd::from_f64(3.0), Dd::from_f64(-0.5)];
-        row.fill(&positions, &[0, 1, NO_AXIS], &[1.0, 0.25, 1.0], 2.0, true);
-        let (mut first, mut second) = ([0.0; 3], [0.0; 3]);
-        row.apply(&[1.0, 0.0, 1.0], &[0.0, 1.0, -3.0], &mut first, &mut second);
-        for (got, want) in first.iter().zip([2.0 * 3f64.cos(), 2.0 * 0.125f64.sin(), 2.0]) {
-            // Values up to 6 with three roundings of 2^-53 each err by less than 6 * 2^-51.
-            approx::assert_abs_diff_eq!(*got, want, epsilon = 3e-15);
-        }
-        for (got, want) in second.iter().zip([2.0 * 3f64.sin(), 2.0 * 0.125f64.cos(), -6.0]) {
-            // Values up to 6 with three roundings of 2^-53 each err by less than 6 * 2^-51.
-            approx::assert_abs_diff_eq!(*got, want, epsilon = 3e-15);
-        }
-    }
 
     #[test]
     fn backwards_undoes_forwards() {

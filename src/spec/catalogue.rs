@@ -14,12 +14,6 @@ pub struct CatalogueEntry {
     pub id: String,
     /// What it says, for people.
     pub statement: String,
-    /// What it ranges over.
-    pub scope: Scope,
-    /// The formula, as text: `holds`, or `equals NAME`.
-    pub formula: String,
-    /// The condition under which it applies, as text.
-    pub when: Option<String>,
     /// Where it comes from.
     pub source: String,
     /// Mistakes that it finds.
@@ -81,24 +75,7 @@ impl Catalogue {
         if let Some(error) = sink.first() {
             return Err(error);
         }
-        let formula = match &content.claim {
-            ClaimNode::Holds(node) => node.text("a condition")?.to_owned(),
-            ClaimNode::Equals(node) => format!("equals {}", node.text("a scheme")?),
-        };
-        let when = content.when.as_ref().map(|node| Ok(node.text("a condition")?.to_owned())).transpose()?;
-        let scope = content.scope;
-        Ok(CatalogueEntry {
-            id: key.text.clone(),
-            statement,
-            scope,
-            formula,
-            when,
-            source,
-            catches,
-            cannot_catch,
-            required,
-            content,
-        })
+        Ok(CatalogueEntry { id: key.text.clone(), statement, source, catches, cannot_catch, required, content })
     }
 
     /// Every entry, in file order.

@@ -105,7 +105,8 @@ impl Crate {
                     at += 1 + usize::from(matches!(tokens.get(next), Some(TokenTree::Group(_))));
                     continue;
                 }
-                "use" => {
+                // Not the `use<…>` of a bound.
+                "use" if !is(next, '<') => {
                     next = (at..tokens.len()).find(|at| is(*at, ';')).unwrap_or(tokens.len());
                     for (name, path) in use_tree(&tokens[at + 1..next], &[]) {
                         self.modules[module].uses.push(Use { name, path, public });

@@ -68,12 +68,6 @@ impl Arithmetic {
         }
     }
 
-    /// The type of the tensors.
-    #[must_use]
-    pub fn storage(&self) -> DType {
-        self.types.storage
-    }
-
     fn rounded(&self, dtype: DType, v: f64) -> f64 {
         flushed(self.knobs.flush, dtype, dtype.round(v))
     }

@@ -2,7 +2,7 @@
 
 use super::functions::{Functions, LibraryFunction};
 use super::ideal::odd;
-use super::knobs::{Knobs, Rows};
+use super::knobs::Knobs;
 use crate::contract::{Contract, Procedure};
 use crate::numeric::{DType, Dd};
 
@@ -107,27 +107,14 @@ impl Angles {
         StoredFrequencies::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
     }
 
-    /// Whether [`Angles::position`] changes nothing.
-    #[must_use]
-    pub fn keeps_positions(&self) -> bool {
-        let knobs = &self.knobs;
-        knobs.position_bits.is_none() && knobs.position_type.is_none() && knobs.rows == Rows::All
-    }
-
     /// The position that a kernel uses in place of `position`: the same, but for faults.
     #[must_use]
     pub fn position(&self, position: Dd) -> Dd {
-        let knobs = &self.knobs;
-        let mut p = position;
-        if let Some(bits) = knobs.position_bits {
-            p = Dd::from_f64(p.to_f64().rem_euclid((bits as f64).exp2()));
-        }
-        match knobs.rows {
-            Rows::All => {}
-            Rows::Clamped(rows) => p = Dd::from_f64(p.to_f64().min(f64::from(rows) - 1.0)),
-            Rows::Wrapped(rows) => p = Dd::from_f64(p.to_f64().rem_euclid(f64::from(rows.max(1)))),
-        }
-        match knobs.position_type {
+        let p = self
+            .knobs
+            .position_bits
+            .map_or(position, |bits| Dd::from_f64(position.to_f64().rem_euclid((bits as f64).exp2())));
+        match self.knobs.position_type {
             None => p,
             Some(dtype) if dtype.is_float() => Dd::from_f64(dtype.round(odd(p))),
             Some(dtype) => Dd::from_f64(dtype.round(p.to_f64().trunc())),

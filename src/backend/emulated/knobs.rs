@@ -60,18 +60,6 @@ pub enum Storing {
     Saturating,
 }
 
-/// Which rows a table by position has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Rows {
-    /// As many as it takes.
-    #[default]
-    All,
-    /// So many; later positions read the last one.
-    Clamped(u32),
-    /// So many; later positions begin again.
-    Wrapped(u32),
-}
-
 /// Everything that can be set. `Knobs::default()` is an honest kernel: correctly rounded functions, no fused multiply-add.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Knobs {
@@ -89,8 +77,6 @@ pub struct Knobs {
     pub position_type: Option<DType>,
     /// Positions are taken modulo 2^this.
     pub position_bits: Option<u32>,
-    /// Rows of a table by position.
-    pub rows: Rows,
     /// Frequencies are rounded to this type.
     pub frequency_type: Option<DType>,
     /// Frequencies are powers of this base.

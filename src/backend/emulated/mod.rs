@@ -4,7 +4,6 @@
 //! What is computed comes from data: the class (types), the way to frequencies (its procedure) and [`Knobs`]. What is read where can be
 //! changed by a [`Walk`], what the scheme says by a patched [`Scheme`](crate::spec::Scheme).
 
-pub mod adversarial;
 mod arithmetic;
 mod call;
 mod elements;
@@ -22,5 +21,5 @@ pub use arithmetic::{Arithmetic, Factor};
 pub use emulation::{Emulation, Shared};
 pub use factory::{Emulated, EmulatedFactory};
 pub use frequencies::{Angles, ExactFrequencies};
-pub use knobs::{Fused, Knobs, LibraryErrors, Rows, Storing, Trig};
+pub use knobs::{Fused, Knobs, LibraryErrors, Storing, Trig};
 pub use walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};

@@ -227,8 +227,4 @@ impl Backend for LibraryBackend {
         let words = |pair: [u64; 2]| pair.map(FloatControl);
         Some(FloatEnvironment { load: words(self.load?), call: words(self.last?) })
     }
-
-    fn isolated(&self) -> bool {
-        true
-    }
 }

@@ -103,10 +103,10 @@ impl StatementJudge<'_> {
         &mut self,
         claim: &Expr,
         plans: &PlanCache,
-        shapes: &[HeadShape],
+        head_dims: &[u32],
     ) -> Result<(), InvariantError> {
         let mut refused: Option<PlanError> = None;
-        for &shape in shapes {
+        for shape in head_dims.iter().copied().map(HeadShape::of_dim) {
             let plan = match plans.plan(self.scheme, self.parameters, shape) {
                 Ok(plan) => plan,
                 Err(error @ PlanError { error: HeadError::Formula { .. }, .. }) => return Err(error.into()),

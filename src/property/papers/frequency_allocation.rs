@@ -7,12 +7,10 @@ use crate::spec::HeadError;
 use super::subject::{Role, Subject};
 use super::{Decision, PropertyError};
 
-pub(super) const STATEMENT: &str =
-    "There is a temporal axis, there are other pairs, and each temporal pair is slower than every other pair.";
-
 /// Head widths that are tried; those that the scheme is not defined for are left out.
 const HEAD_DIMS: [u32; 6] = [128, 64, 80, 96, 160, 256];
 
+/// There is a temporal axis, there are other pairs, and each temporal pair is slower than every other pair.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let temporal = subject.axes(Role::Temporal);
     if temporal.is_empty() {

@@ -5,9 +5,8 @@ use crate::numeric::Number;
 use super::subject::{Subject, VIDEO};
 use super::{Decision, PropertyError};
 
-pub(super) const STATEMENT: &str =
-    "On every axis, the next text position minus the last frame's largest position is 1, whatever T, H and W are.";
-
+/// On every axis, the next text position minus the last frame's largest position is 1, whatever T, H and W
+/// are.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     for video in &subject.videos {
         let Some(next) = video.positions.resume_after(VIDEO) else { continue };

@@ -5,9 +5,8 @@ use crate::numeric::Number;
 use super::subject::{Role, Subject, Video};
 use super::{Decision, PropertyError, structure};
 
-pub(super) const STATEMENT: &str = "Structure holds, and the centre of a frame is the same on every spatial axis to \
-                                    within half a cell, whatever H and W are.";
-
+/// Structure holds, and the centre of a frame is the same on every spatial axis to within half a cell,
+/// whatever H and W are.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let structure = structure::decide(subject)?;
     if !structure.holds {

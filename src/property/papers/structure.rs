@@ -5,9 +5,8 @@ use crate::numeric::Number;
 use super::subject::{Subject, Video, show};
 use super::{Decision, PropertyError};
 
-pub(super) const STATEMENT: &str =
-    "Within a frame, positions vary with row and column with rank 2; a flattened index has rank 1, a shared one 0.";
-
+/// Within a frame, positions vary with row and column with rank 2; a flattened index has rank 1, a shared one
+/// 0.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let mut frames = 0u64;
     for video in subject.videos.iter().filter(|video| video.grid[1] > 1 && video.grid[2] > 1) {

@@ -9,9 +9,7 @@ use crate::spec::model::{Scheme, Step};
 use super::subject::{Subject, Video, videos};
 use super::{Decision, PropertyError};
 
-pub(super) const STATEMENT: &str =
-    "A declared parameter changes the step between frames and not the steps between cells of a frame.";
-
+/// A declared parameter changes the step between frames and not the steps between cells of a frame.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let scheme = subject.scheme;
     // Several parameters are tried at several values: fewer grids are enough.

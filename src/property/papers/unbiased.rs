@@ -5,9 +5,7 @@ use crate::numeric::Number;
 use super::subject::{Subject, VIDEO};
 use super::{Decision, PropertyError};
 
-pub(super) const STATEMENT: &str =
-    "From any later text token, the distance averaged over the axes is the same for every cell of a frame.";
-
+/// From any later text token, the distance averaged over the axes is the same for every cell of a frame.
 pub(super) fn decide(subject: &Subject<'_>) -> Result<Decision, PropertyError> {
     let axes = Number::from_i64(i64::try_from(subject.scheme.axes.len()).unwrap_or(i64::MAX));
     for video in &subject.videos {

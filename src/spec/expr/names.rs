@@ -193,12 +193,6 @@ impl Names {
         true
     }
 
-    /// Whether the name is offered outside of `cells_min` and `cells_max`.
-    #[must_use]
-    pub fn contains(&self, text: &str) -> bool {
-        self.names.contains_key(text)
-    }
-
     /// What messages call this place.
     #[must_use]
     pub fn place(&self) -> &str {

@@ -1,12 +1,12 @@
 //! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly all there is, and a search for
 //! the worst element.
 
-use super::super::{Angles, Arithmetic, ExactFrequencies, Fused, Knobs, LibraryErrors};
 use super::inputs::{Inputs, position};
 use super::world::World;
-use crate::contract::{Allowance, Judgement, PairBound, Types};
-use crate::contract::{ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
-use crate::numeric::{DType, Dd, Rng};
+use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Fused, Knobs, LibraryErrors};
+use ropecheck::contract::{Allowance, Judgement, PairBound, Types};
+use ropecheck::contract::{ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
+use ropecheck::numeric::{DType, Dd, Rng};
 
 /// A term of the bound, and the kernel that shows it.
 #[derive(Debug, Clone)]

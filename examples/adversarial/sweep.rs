@@ -1,12 +1,16 @@
 //! Many elements of every class, way and type, through the judgement that checks use.
 
-use super::super::{Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors};
-use super::inputs::{Inputs, position, position_within};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::inputs::{Inputs, position};
 use super::world::World;
-use crate::contract::Types;
-use crate::contract::{Contract, ContractTable, Fma};
-use crate::contract::{PairRow, RowBound, RowTally};
-use crate::numeric::{DType, Dd, Rng};
+use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors};
+use ropecheck::contract::Types;
+use ropecheck::contract::{Contract, ContractTable, Fma};
+use ropecheck::contract::{PairRow, RowBound, RowTally};
+use ropecheck::numeric::{DType, Dd, Rng};
 
 /// Heads of a token: they share its cosines and sines.
 const HEADS: usize = 24;
@@ -138,7 +142,7 @@ pub fn sweep(combination: &Combination, worlds: &[World], elements: u64, seed: u
         }
     };
     let mut found = AttainedTerms::default();
-    super::in_parallel(blocks, threads, block).into_iter().for_each(|block| found.merge(block));
+    in_parallel(blocks, threads, block).into_iter().for_each(|block| found.merge(block));
     found
 }
 
@@ -222,4 +226,33 @@ pub fn judge_variant(variant: &Variant, world: &World, elements: usize, rng: &mu
         }
     }
     found
+}
+
+/// A whole position at which some pair's angle is at most `limit`; that of faster pairs may be larger.
+fn position_within(rng: &mut Rng, inv_freq: &[f64], limit: f64) -> Dd {
+    let f = rng.choose(inv_freq).copied().unwrap_or(1.0).max(1e-9);
+    let p = Dd::from_f64((rng.unit() * limit / f).floor());
+    if rng.one_in(6) { -p } else { p }
+}
+
+/// `work(0)` to `work(count - 1)` on so many threads; the results in order.
+fn in_parallel<R: Send>(count: usize, threads: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, 512) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        break;
+                    }
+                    let result = work(index);
+                    // A thread that panicked while it held the lock has put nothing half-made into the map.
+                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(index, result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_values().collect()
 }

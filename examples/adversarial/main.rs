@@ -3,14 +3,26 @@
 //!
 //! `cargo run --release --example adversarial -- [--elements N] [--class C] [--way W] [--dtype D] [--seed S]`
 //!
+//! Hard inputs, hard positions, every honest variant of a contract, library errors at the very end of what is declared. An honest
+//! element that is rejected is a defect of the bound or of the emulation; a term of the bound that nothing comes near is too wide.
+//! Results depend on the seed and the number of elements alone, not on the number of threads.
+//!
 //! Exit code 1 if an honest element is rejected, or if no element comes near enough to a term.
+
+mod attain;
+mod inputs;
+mod sweep;
+mod world;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use ropecheck::backend::emulated::adversarial::{attained, combinations, sweep, terms, worlds};
 use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
+
+use attain::{attained, terms};
+use sweep::{combinations, sweep};
+use world::worlds;
 
 /// Tries to break the error bounds.
 #[derive(Parser)]

@@ -1,7 +1,7 @@
 //! Bases and rotary widths, with the frequencies that they give.
 
-use crate::contract::{Contract, Frequency};
-use crate::numeric::Number;
+use ropecheck::contract::{Contract, Frequency};
+use ropecheck::numeric::Number;
 
 /// One base and width.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Positions and inputs that are hard to get right.
 
-use crate::numeric::{DType, Dd, Rng};
+use ropecheck::numeric::{DType, Dd, Rng};
 
 /// Largest positions of the bands.
 const BANDS: [u64; 8] = [1 << 8, 1 << 11, 1 << 15, 1 << 17, 1 << 20, 1 << 24, 1 << 28, 1 << 31];
@@ -22,13 +22,6 @@ pub fn position(rng: &mut Rng, inv_freq: &[f64]) -> Dd {
         7..=10 => Dd::from_f64(near_quarter_turn(rng, inv_freq, band)),
         _ => whole(rng.below(band)),
     };
-    if rng.one_in(6) { -p } else { p }
-}
-
-/// A whole position at which some pair's angle is at most `limit`; that of faster pairs may be larger.
-pub(super) fn position_within(rng: &mut Rng, inv_freq: &[f64], limit: f64) -> Dd {
-    let f = rng.choose(inv_freq).copied().unwrap_or(1.0).max(1e-9);
-    let p = Dd::from_f64((rng.unit() * limit / f).floor());
     if rng.one_in(6) { -p } else { p }
 }
 
