@@ -368,6 +368,19 @@ impl Generator<'_> {
         (low <= high).then(|| (low.floor() as i64, high.ceil() as i64))
     }
 
+    /// Whether a call may ask for the whole layout: the manifest allows as many tokens, and all its positions.
+    #[must_use]
+    pub fn offers(&self, layout: &Layout) -> bool {
+        let (least, most) = self.limits();
+        let inside = |number: &Number| (least as f64..=most as f64).contains(&number.to_f64());
+        let Ok(parameters) = Parameters::resolve(self.scheme, self.parameters) else { return false };
+        layout.tokens() <= self.manifest.max_tokens.unsigned_abs()
+            && crate::positions::positions(self.scheme, &parameters, layout).is_ok_and(|found| {
+                let next = (0..found.axes().len()).all(|axis| found.next().on(axis).is_some_and(inside));
+                next && found.columns().iter().all(|column| column.to_numbers().iter().all(inside))
+            })
+    }
+
     /// By how much positions grow from one text token to the next, at the start of a sequence; 1 where that is no whole
     /// number.
     #[must_use]

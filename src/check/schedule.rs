@@ -106,6 +106,14 @@ impl<'g> Scheduler<'g> {
         }
     }
 
+    /// Plans a case for each layout that the manifest has tokens and positions for, on the smallest heads.
+    pub fn each_offered(&mut self, texts: &[&str]) {
+        let Some(heads) = self.heads().into_iter().next() else { return };
+        for layout in layouts(texts).into_iter().filter(|layout| self.generator.offers(layout)) {
+            self.add(vec![layout], &heads, |_| {});
+        }
+    }
+
     /// Says that a band is left out, and why.
     pub fn gap(&mut self, band: &str, why: impl Into<String>) {
         let gap = Gap { band: band.into(), why: why.into() };

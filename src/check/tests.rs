@@ -3,6 +3,7 @@
 
 mod bent;
 mod laws;
+mod regions;
 mod special;
 
 use std::sync::atomic::AtomicBool;

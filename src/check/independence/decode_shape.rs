@@ -15,6 +15,8 @@ pub(in crate::check) struct DecodeShape;
 /// Rows of eight tokens whose last ones are at different positions in most schemes.
 const ROWS: [&str; 4] = ["text:8", "text:1 image:2x3 text:1", "video:2x2x1 text:4", "text:2 image:1x4 text:2"];
 const LAST: u64 = 7;
+/// Tokens that are not the last, in the middle of images and videos and at their ends.
+const EARLIER: [u64; 3] = [3, 5, 1];
 
 impl Check for DecodeShape {
     fn id(&self) -> &'static str {
@@ -48,7 +50,10 @@ impl Check for DecodeShape {
             return Schedule::nothing("the backend takes no token ranges, so its only single token is at the start");
         }
         let mut s = Scheduler::new(g, self.id());
-        for preset in head_counts(g) {
+        for (index, preset) in head_counts(g).into_iter().enumerate() {
+            if fused {
+                s.add(layouts(&ROWS), &preset, |case| case.window = Some((EARLIER[index % EARLIER.len()], 1)));
+            }
             s.add(layouts(&ROWS), &preset, |case| {
                 if fused {
                     case.window = Some((LAST, 1));

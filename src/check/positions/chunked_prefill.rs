@@ -1,16 +1,18 @@
 //! `chunked-prefill`: a sequence asked for in two parts is the sequence.
 
-use super::measured::{disagree, measure, place_on};
+use std::ops::Range;
+
+use super::measured::{measure, part_of_whole};
 use crate::case::{Case, Level};
 use crate::check::definition::{Check, Docs};
-use crate::check::failure::{BitsOf, Circumstance, During, PositionRelation, Stop};
+use crate::check::failure::{BitsOf, Circumstance, During, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::{claims_bits, places, tokens_of, window};
-use crate::numeric::Number;
+use crate::positions::Layout;
 
 pub(in crate::check) struct ChunkedPrefill;
 
@@ -22,7 +24,8 @@ impl Check for ChunkedPrefill {
     fn docs(&self) -> Docs {
         Docs {
             statement: "Tokens 0..k and k..n asked for apart are those of 0..n asked for at once, for every \
-                        k, inside an image or a video too.",
+                        k of a short sequence and around every border of a long one, inside an image or a \
+                        video too.",
             formula: "f([0, k)) ++ f([k, n)) = f([0, n)) for 0 < k < n; outputs within their bounds",
             source: "vllm-project/vllm 10388 and 10403, Blaizzy/mlx-vlm 1741: positions of a chunk that \
                      begins in an image",
@@ -46,6 +49,9 @@ impl Check for ChunkedPrefill {
             _ => &["text:2 video:2x2x2 text:2", "image:2x2 video:2x1x2"],
         };
         s.each_layout(texts, |_| {});
+        if g.group.level == Level::Positions {
+            s.each_offered(&["text:40 video:8x5x6 text:30 image:16x9 text:21", "image:24x7 video:6x4x13 text:300"]);
+        }
         s.finish()
     }
 
@@ -66,41 +72,33 @@ impl Check for ChunkedPrefill {
     }
 }
 
+/// Most tokens of a layout that is cut at every place.
+const EVERY_PLACE: u64 = 32;
 const NO_RANGES: &str = "the backend takes no token ranges";
 
-/// Every way to cut n tokens in two: first token and number of tokens of both parts.
-fn splits(n: u64) -> impl Iterator<Item = (u64, u64)> {
-    (1..n).flat_map(move |k| [(0, k), (k, n - k)])
+/// First token and number of tokens of both parts: cut at every place, or in a long layout around every segment's ends, in
+/// the middle of each and at both ends.
+fn splits(layout: &Layout) -> impl Iterator<Item = (u64, u64)> {
+    let n = layout.tokens();
+    let places: Vec<u64> = if n <= EVERY_PLACE {
+        (1..n).collect()
+    } else {
+        let around = |segment| {
+            let Range { start, end } = layout.token_range(segment);
+            [start.saturating_sub(1), start, start + 1, start.midpoint(end)]
+        };
+        (0..layout.segments().len()).flat_map(around).chain([n - 1]).filter(|k| (1..n).contains(k)).collect()
+    };
+    places.into_iter().flat_map(move |k| [(0, k), (k, n - k)])
 }
 
 fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let axes = &harness.scheme(case)?.axes;
     let (whole, _) = measure(case, harness)?;
     let mut measured = Measure::default();
-    for (start, count) in splits(case.tokens()) {
+    for (start, count) in splits(&case.layouts[0]) {
         let (part, _) = measure(&window(case, start, count), harness)?;
-        let relation = PositionRelation::Chunk { start, end: start + count };
-        for (row, (whole, part)) in whole.iter().zip(&part).enumerate() {
-            for (axis, name) in axes.iter().enumerate() {
-                let agree = |token: Option<u64>, wanted: &Number, found: &Number| {
-                    let disagree = || disagree(place_on(case, row, token, name), relation.clone(), wanted, found);
-                    if found == wanted { Ok(()) } else { Err(disagree()) }
-                };
-                for token in start..start + count {
-                    let at = |token: u64| usize::try_from(token).unwrap_or(usize::MAX);
-                    let both = (whole.columns[axis].get(at(token)), part.columns[axis].get(at(token - start)));
-                    let (Some(wanted), Some(found)) = both else {
-                        return Err(Stop::broken("a token has no position"));
-                    };
-                    measured.elements += 1;
-                    agree(Some(token), &wanted, &found)?;
-                }
-                // It belongs to the whole row, whichever tokens are asked for.
-                if let (Some(wanted), Some(found)) = (&whole.next, &part.next) {
-                    agree(None, &wanted[axis], &found[axis])?;
-                }
-            }
-        }
+        measured.elements += part_of_whole(case, axes, [&whole, &part], start, count)?;
     }
     Ok(measured)
 }
@@ -111,7 +109,7 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let whole = harness.run(&prepared, q.clone(), k.clone())?;
     let mut measured = Measure::default();
     measured.add_part(Judge::new(harness, case, &prepared)?.all(&whole)?);
-    for (start, count) in splits(case.tokens()) {
+    for (start, count) in splits(&case.layouts[0]) {
         let part = window(case, start, count);
         let prepared = harness.prepare(&part)?;
         let judge = Judge::new(harness, &part, &prepared)?;

@@ -1,6 +1,6 @@
 //! `decode-continuation`: tokens appended one at a time go on where the prefill said that text goes on.
 
-use super::measured::{Measured, disagree, measure, place_on};
+use super::measured::{Measured, disagree, measure, part_of_whole, place_on};
 use super::start_shift::same_step;
 use crate::case::{Case, Level};
 use crate::check::definition::{Check, Docs};
@@ -27,7 +27,8 @@ impl Check for DecodeContinuation {
     fn docs(&self) -> Docs {
         Docs {
             statement: "After a prefill, text tokens asked for one at a time are where `next` said, and \
-                        their outputs are those of that position.",
+                        their outputs are those of that position; tokens before the last one, asked for \
+                        alone, are where they were.",
             formula: "p(first token after the layout) = next(layout), and so on; outputs within their bounds",
             source: "alibaba/MNN 4595, Blaizzy/mlx-vlm 1527: decoding went on from the token count; \
                      huggingface/transformers 5.23 places decoded tokens elsewhere than prefilled ones",
@@ -45,6 +46,9 @@ impl Check for DecodeContinuation {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         s.each_layout(&["text:1 video:2x2x3 text:1", "text:2 image:3x2"], |_| {});
+        if g.group.level == Level::Positions {
+            s.each_offered(&["text:40 video:7x6x11 text:30", "image:24x5 video:9x4x4 text:1100 image:5x6"]);
+        }
         s.finish()
     }
 
@@ -108,7 +112,20 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         }
         before = after;
     }
+    if alone {
+        let (whole, _) = measure(&longer, harness)?;
+        for token in earlier(&longer) {
+            let (part, _) = measure(&window(&longer, token, 1), harness)?;
+            measured.elements += part_of_whole(&longer, axes, [&whole, &part], token, 1)?;
+        }
+    }
     Ok(measured)
+}
+
+/// Tokens that are not the last: the first, one in the middle, the last of the prefill and the first that was appended.
+fn earlier(longer: &Case) -> [u64; 4] {
+    let prefilled = longer.tokens().saturating_sub(STEPS as u64);
+    [0, prefilled / 2, prefilled.saturating_sub(1), prefilled]
 }
 
 fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
@@ -127,6 +144,13 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             _ => Circumstance::Appended { token: longer.tokens() - 1 },
         };
         measured.add_part(judge.all(&outputs).during(what)?);
+    }
+    for token in earlier(&longer).into_iter().filter(|_| alone) {
+        let asked = window(&longer, token, 1);
+        let (prepared, outputs) = harness.execute(&asked)?;
+        let judge = Judge::new(harness, &asked, &prepared)?;
+        let one = Circumstance::Chunk { start: token, end: token + 1 };
+        measured.add_part(judge.all(&outputs).during(one)?);
     }
     Ok(measured)
 }

@@ -18,13 +18,15 @@ pub struct SpecInvariant<'a> {
     pub invariant: &'a Invariant,
 }
 
-/// Layouts on which statements are asked of backends: wide, tall, flat, several segments.
-const LAYOUTS: [&str; 5] = [
+/// Layouts on which statements are asked of backends: wide, tall, flat, several segments, even and odd sizes above 4.
+const LAYOUTS: [&str; 7] = [
     "text:2 video:2x2x3 text:2",
     "text:1 video:3x3x1 text:2",
     "text:2 image:1x4 text:2",
     "text:2 video:2x2x2 text:1 video:2x1x1 text:2",
     "text:3 video:3x1x1 text:2",
+    "text:2 video:2x5x6 text:14",
+    "text:2 image:6x7 text:1 video:1x4x5 text:2",
 ];
 
 impl SpecInvariant<'_> {

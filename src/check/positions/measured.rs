@@ -41,6 +41,40 @@ pub(super) fn disagree(at: Place, relation: PositionRelation, expected: &Number,
     Failure::at(at, Cause::PositionsDisagree { relation, expected, observed }).into()
 }
 
+/// Whether tokens `start..` that were asked for apart are where they are in the whole rows, and how many were compared.
+pub(super) fn part_of_whole(
+    case: &Case,
+    axes: &[String],
+    [whole, part]: [&[Measured]; 2],
+    start: u64,
+    count: u64,
+) -> Result<u64, Stop> {
+    let relation = PositionRelation::Chunk { start, end: start + count };
+    let mut compared = 0;
+    for (row, (whole, part)) in whole.iter().zip(part).enumerate() {
+        for (axis, name) in axes.iter().enumerate() {
+            let agree = |token: Option<u64>, wanted: &Number, found: &Number| {
+                let disagree = || disagree(place_on(case, row, token, name), relation.clone(), wanted, found);
+                if found == wanted { Ok(()) } else { Err(disagree()) }
+            };
+            for token in start..start + count {
+                let at = |token: u64| usize::try_from(token).unwrap_or(usize::MAX);
+                let both = (whole.columns[axis].get(at(token)), part.columns[axis].get(at(token - start)));
+                let (Some(wanted), Some(found)) = both else {
+                    return Err(Stop::broken("a token has no position"));
+                };
+                compared += 1;
+                agree(Some(token), &wanted, &found)?;
+            }
+            // It belongs to the whole row, whichever tokens are asked for.
+            if let (Some(wanted), Some(found)) = (&whole.next, &part.next) {
+                agree(None, &wanted[axis], &found[axis])?;
+            }
+        }
+    }
+    Ok(compared)
+}
+
 /// The position at a place of a view.
 ///
 /// # Errors

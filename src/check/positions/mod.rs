@@ -3,6 +3,8 @@
 pub(super) mod chunked_prefill;
 pub(super) mod decode_continuation;
 pub(super) mod invariant;
+mod layout_classes;
+mod layout_sweep;
 pub(super) mod measured;
 pub(super) mod packed_sequences;
 pub(super) mod positions_exact;

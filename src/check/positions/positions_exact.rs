@@ -1,5 +1,6 @@
 //! `positions-exact`: positions and what text goes on with are the scheme's, exactly.
 
+use super::layout_sweep;
 use super::measured::{measure, place_on};
 use crate::case::{Alias, Case, Level};
 use crate::check::accuracy::uneven_rows;
@@ -89,6 +90,9 @@ impl Check for PositionsExact {
         if let (true, Some(preset)) = (g.manifest.batch_layouts, heads.first()) {
             let case = s.case(uneven_rows(), preset);
             s.plan("batch", case);
+        }
+        if on_positions {
+            layout_sweep::plan(&mut s);
         }
         s.finish()
     }

@@ -47,7 +47,15 @@ impl Check for StartShift {
             return Schedule::nothing("the manifest's limits leave no room for a longer text");
         }
         let mut s = Scheduler::new(g, self.id());
-        s.each_layout(&["text:2 video:2x2x3 text:2", "image:2x3 text:1"], |case| case.data = Data::First);
+        s.each_layout(&["text:2 video:2x2x3 text:2", "image:2x3 text:1", "text:1 video:2x5x6 text:2"], |case| {
+            case.data = Data::First
+        });
+        if g.group.level == Level::Positions {
+            s.each_offered(&[
+                "text:2 video:9x6x11 text:20 image:16x7 text:3",
+                "video:5x7x4 text:1 image:4x9 video:12x5x5",
+            ]);
+        }
         s.finish()
     }
 

@@ -1,7 +1,7 @@
 //! `no-sticky-state`: a call is right whatever was called before it.
 
 use crate::backend::Manifest;
-use crate::case::{Case, Level, Memory, PositionSource, Strides};
+use crate::case::{Case, Consume, Level, Memory, PositionSource, Strides};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{BitsOf, CallDifference, Cause, Circumstance, During, Failure, Stop};
 use crate::check::generator::Generator;
@@ -9,7 +9,7 @@ use crate::check::harness::Harness;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
 use crate::check::positions::positions_exact;
-use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 use crate::check::slices::{claims_bits, element_size, elements_that_differ, output_bytes};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
@@ -43,6 +43,16 @@ impl Check for NoStickyState {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         s.each_layout(&["text:2 image:2x2 text:2"], |_| ());
+        // And the other way round: first a call far from the start, then those near it.
+        if let Some(preset) = s.heads().into_iter().next()
+            && s.generator.max_position() / s.generator.text_step() > 2 * FAR_FIRST
+        {
+            let layouts = layouts(&["text:2 image:2x2 text:2"]);
+            let mut case = s.case(layouts, &preset);
+            if far(&mut case, FAR_FIRST, g.manifest) {
+                s.plan("far", case);
+            }
+        }
         s.finish()
     }
 
@@ -51,7 +61,33 @@ impl Check for NoStickyState {
     }
 }
 
-/// Calls that differ from `case` in one thing each, inside the manifest.
+/// Where the calls far from the start are: beyond sizes at which tables grow or kernels change.
+const FAR: [i64; 8] = [255, 300, 1000, 2100, 8191, 9000, 40_000, 1_100_000];
+/// Where the first call is that is followed by calls near the start.
+const FAR_FIRST: i64 = 9000;
+
+/// Moves a call that far from the start: its positions where they are handed over; else a text is put in front, of which only
+/// the end is asked for. False where the manifest offers no such call.
+fn far(case: &mut Case, by: i64, manifest: &Manifest) -> bool {
+    // Longer than that is no layout for a backend that has to be asked for all of it.
+    const WHOLE: i64 = 2500;
+    match case.level {
+        Level::Rotate | Level::Apply => {
+            // A cache has a row for every position.
+            let cached = manifest.level(case.level).is_some_and(|level| level.consumes(Consume::CosSinCache));
+            case.place = PositionSource::Layout { shift: by };
+            by < manifest.max_position && !(cached && by > FAR_FIRST)
+        }
+        Level::Positions | Level::Fused => {
+            let Ok(layout) = Layout::parse(&format!("text:{by} image:2x3 text:2")) else { return false };
+            case.window = manifest.token_ranges.then(|| (by.unsigned_abs() - 3, 9));
+            case.layouts = vec![layout; case.layouts.len()];
+            by < manifest.max_position && (manifest.token_ranges || by <= WHOLE.min(manifest.max_tokens - 8))
+        }
+    }
+}
+
+/// Calls that differ from `case` in one thing each, inside the manifest; some in where they are as well.
 fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<(CallDifference, Case)> {
     let mut all = Vec::new();
     let mut add = |difference, change: &dyn Fn(&mut Case)| {
@@ -62,14 +98,36 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<(CallDiffer
         all.push((difference, other));
     };
     let tensors = case.level != Level::Positions;
+    let there = |by: i64| {
+        let mut moved = case.clone();
+        far(&mut moved, by, manifest).then_some(moved)
+    };
+    let moved = |c: &mut Case, to: &Case| {
+        (c.layouts, c.window, c.place) = (to.layouts.clone(), to.window, to.place);
+    };
     for dtype in manifest.dtypes.iter().copied().filter(|d| tensors && *d != case.dtype) {
         add(CallDifference::Dtype, &|c| c.dtype = dtype);
+        if let Some(to) = there(FAR_FIRST + 300) {
+            add(CallDifference::Dtype, &|c| {
+                c.dtype = dtype;
+                moved(c, &to);
+            });
+        }
     }
     // Of another length, and with a larger grid.
-    if case.window.is_none()
-        && let Ok(layout) = Layout::parse("image:1x3 text:1 video:2x2x3 text:1")
-    {
-        add(CallDifference::Layout, &|c| c.layouts = vec![layout.clone(); c.layouts.len()]);
+    for layout in layouts(&["image:1x3 text:1 video:2x2x3 text:1", "text:1 video:9x6x7 image:12x5 text:30"]) {
+        add(CallDifference::Layout, &|c| {
+            (c.layouts, c.window) = (vec![layout.clone(); c.layouts.len()], None);
+            c.place = PositionSource::Layout { shift: 0 };
+        });
+    }
+    let difference = if case.level == Level::Positions || case.level == Level::Fused {
+        CallDifference::Layout
+    } else {
+        CallDifference::Positions
+    };
+    for to in FAR.into_iter().filter_map(there) {
+        add(difference, &|c| moved(c, &to));
     }
     // Schemes of fractional positions have no integer type.
     let types = |d: &&DType| d.is_float() == case.position_dtype.is_float() && **d != case.position_dtype;
@@ -86,9 +144,6 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<(CallDiffer
             c.parameters.retain(|(name, _)| name != "base");
             c.parameters.push(("base".to_owned(), base.clone()));
         });
-    }
-    if matches!(case.level, Level::Rotate | Level::Apply) && manifest.max_position > 2000 {
-        add(CallDifference::Positions, &|c| c.place = PositionSource::Layout { shift: 1000 });
     }
     if manifest.directions.contains(&i64::from(-case.direction)) && tensors {
         add(CallDifference::Direction, &|c| c.direction = -c.direction);

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crate::backend::host::Host;
 use crate::backend::manifest::LevelManifest;
 use crate::backend::{Answer, Backend, Manifest, StartError};
-use crate::case::call::{Call, PlanView, PositionView, TensorView};
+use crate::case::call::{Call, PlanView, PositionView, SegmentRef, TensorView};
 use crate::case::{Consume, Level};
 use crate::check::{CATALOGUE, Group, Measure, Planned, Stop};
 use crate::contract::ContractTable;
@@ -67,19 +67,7 @@ impl Bent {
         let stride = [layouts.len() * qk.tokens, qk.tokens, 1];
         let view = PositionView { dtype: DType::F64, offset: self.memory.len() - ROOM, stride };
         for (b, segments) in layouts.iter().enumerate() {
-            let segment = |s: &crate::case::call::SegmentRef| {
-                let [t, h, w] = s.grid.map(|n| u32::try_from(n).expect("small"));
-                match s.kind {
-                    0 => Segment::Text(u32::try_from(s.tokens).expect("small")),
-                    1 => Segment::Image { h, w },
-                    _ => {
-                        let [num, den] = s.seconds.map(i128::from);
-                        let seconds = crate::numeric::Number::ratio(num, den).expect("a fraction");
-                        Segment::Video { t, h, w, seconds }
-                    }
-                }
-            };
-            let layout = Layout::new(segments.iter().map(segment).collect()).expect("a layout");
+            let layout = layout_of(segments);
             let found = positions(scheme, &parameters, &layout).expect("positions");
             for axis in 0..scheme.axes.len() {
                 for t in 0..qk.tokens {
@@ -91,6 +79,23 @@ impl Bent {
         }
         Call::Rotate { scheme: called, plan, qk, positions: view, cos_sin: None, cache: None }
     }
+}
+
+/// The layout that a call hands over.
+pub(super) fn layout_of(segments: &[SegmentRef]) -> Layout {
+    let segment = |s: &SegmentRef| {
+        let [t, h, w] = s.grid.map(|n| u32::try_from(n).expect("small"));
+        match s.kind {
+            0 => Segment::Text(u32::try_from(s.tokens).expect("small")),
+            1 => Segment::Image { h, w },
+            _ => {
+                let [num, den] = s.seconds.map(i128::from);
+                let seconds = crate::numeric::Number::ratio(num, den).expect("a fraction");
+                Segment::Video { t, h, w, seconds }
+            }
+        }
+    };
+    Layout::new(segments.iter().map(segment).collect()).expect("a layout")
 }
 
 impl Backend for Bent {
@@ -119,12 +124,12 @@ impl Backend for Bent {
     }
 }
 
-static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().expect("embedded specs load"));
+pub(super) static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().expect("embedded specs load"));
 static CONTRACTS: LazyLock<ContractTable> =
     LazyLock::new(|| crate::contract::contracts().expect("embedded contracts load"));
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Shared by all tests: plans take milliseconds each.
-static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
+pub(super) static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
     library: &LIBRARY,
     contracts: &CONTRACTS,
     plans: PlanCache::new(),

@@ -1,0 +1,252 @@
+//! Cases of `positions-exact` that go through the classes of layouts, octaves of positions and ranges of tokens, as far as a
+//! manifest offers them. Level positions takes next to no time, so nothing that it offers is left to chance.
+
+use std::ops::Range;
+
+use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visual};
+use crate::case::Alias;
+use crate::check::bands::holds;
+use crate::check::generator::HeadPreset;
+use crate::check::schedule::Scheduler;
+use crate::numeric::{DType, Number, Rng};
+use crate::positions::{Evaluation, Layout, Segment};
+use crate::spec::Parameters;
+
+/// Most tokens that are asked for at once where the backend takes ranges; of a longer layout only parts are.
+const WHOLE_ROW: u64 = 20_000;
+/// Tokens of a layout that a backend without ranges is asked for.
+const WHOLE_LAYOUT: u64 = 8192;
+/// Tokens of the rows that grids are packed into, in turn, so that calls of every length come about.
+const ROW_TOKENS: [u64; 9] = [600, 70, 1200, 150, 2500, 300, 5000, 100, 18_000];
+/// Rows of a batch, in turn.
+const ROWS: [usize; 8] = [1, 2, 1, 3, 5, 1, 8, 4];
+/// Tokens around a place that are looked at.
+const AROUND: u64 = 24;
+
+/// Plans the cases: all classes in every type that the positions can be handed over in.
+pub(super) fn plan(s: &mut Scheduler) {
+    let generator = s.generator;
+    let Ok(parameters) = Parameters::resolve(generator.scheme, generator.parameters) else { return };
+    let mut types = generator.position_types();
+    if types.is_empty() {
+        types.push(generator.position_dtype());
+    }
+    for turn in 0..generator.cases.div_ceil(2).max(1) {
+        for dtype in &types {
+            let rng = s.rng.fork(u64::from(turn) << 8 | *dtype as u64);
+            let mut sweep = LayoutSweep { s, parameters: &parameters, dtype: *dtype, rng };
+            sweep.rows();
+            sweep.large_grids();
+            sweep.octaves();
+            sweep.ranges();
+        }
+    }
+}
+
+/// The sweep in one type.
+struct LayoutSweep<'s, 'g> {
+    s: &'s mut Scheduler<'g>,
+    parameters: &'s Parameters,
+    dtype: DType,
+    rng: Rng,
+}
+
+impl LayoutSweep<'_, '_> {
+    fn ranges_offered(&self) -> bool {
+        self.s.generator.manifest.token_ranges
+    }
+
+    fn most_tokens(&self) -> u64 {
+        self.s.generator.manifest.max_tokens.unsigned_abs()
+    }
+
+    fn ask(&mut self, band: &str, rows: Vec<Layout>, window: Option<(u64, u64)>) {
+        let mut case = self.s.case(rows, &HeadPreset::NONE);
+        (case.direction, case.alias) = (1, Alias::Out);
+        (case.position_dtype, case.window) = (self.dtype, window);
+        self.s.plan(band, case);
+    }
+
+    /// Whether a layout can be asked for: its positions are inside the limits, and the type holds them. In f32 only where it
+    /// holds every integer, or steps would be rounded.
+    fn fits(&self, layout: &Layout, window: Range<u64>) -> bool {
+        let generator = self.s.generator;
+        if window.end - window.start > self.most_tokens() {
+            return false;
+        }
+        let evaluation = Evaluation::new(generator.scheme, self.parameters, layout).window(window);
+        let Ok(found) = evaluation.run() else { return false };
+        let (least, most) = generator.limits();
+        let least = Number::from_i64(least);
+        let most = Number::from_i64(if self.dtype == DType::F32 { most.min(1 << 24) } else { most });
+        let one = |number: &Number| {
+            let inside = *number >= least && *number <= most && number.is_exact();
+            inside && (self.dtype.is_float() || number.to_i64().is_some_and(|whole| holds(self.dtype, whole)))
+        };
+        let next = (0..generator.scheme.axes.len()).all(|axis| found.next().on(axis).is_some_and(one));
+        next && found.columns().iter().all(|c| (0..c.len()).all(|i| c.get(i).is_some_and(|number| one(&number))))
+    }
+
+    /// Rows of many segments, each asked for as a whole.
+    fn rows(&mut self) {
+        let whole: Vec<[u32; 3]> = grids(&mut self.rng).into_iter().filter(|g| cells(*g) <= WHOLE_GRID).collect();
+        for (band, rows) in [
+            ("grids", packed(&mut self.rng, &whole, &ROW_TOKENS)),
+            ("neighbours", neighbours(&mut self.rng)),
+            ("texts", texts(&mut self.rng)),
+            ("seconds", seconds(&mut self.rng)),
+        ] {
+            let mut fitting = Vec::new();
+            for row in rows {
+                self.halves_that_fit(row, &mut fitting);
+            }
+            self.in_batches(band, fitting);
+        }
+    }
+
+    /// A row, or what of its halves can be asked for.
+    fn halves_that_fit(&self, row: Layout, fitting: &mut Vec<Layout>) {
+        if row.tokens() <= WHOLE_ROW && self.fits(&row, 0..row.tokens()) {
+            fitting.push(row);
+        } else if row.segments().len() > 1 {
+            let (first, second) = row.segments().split_at(row.segments().len() / 2);
+            for half in [first, second].into_iter().filter_map(|half| Layout::new(half.to_vec()).ok()) {
+                self.halves_that_fit(half, fitting);
+            }
+        }
+    }
+
+    /// Rows of about as many tokens in one call, filled up with text.
+    fn in_batches(&mut self, band: &str, mut rows: Vec<Layout>) {
+        rows.sort_by_key(Layout::tokens);
+        let mut rows = rows.into_iter().peekable();
+        for size in ROWS.into_iter().cycle() {
+            if rows.peek().is_none() {
+                return;
+            }
+            let size = if self.s.generator.manifest.batch_layouts { size } else { 1 };
+            let batch: Vec<Layout> = rows.by_ref().take(size).collect();
+            let most = batch.iter().map(Layout::tokens).max().unwrap_or(0);
+            let filled: Option<Vec<Layout>> = batch.iter().map(|row| filled_up(row, most)).collect();
+            match filled {
+                Some(filled) if filled.iter().all(|row| self.fits(row, 0..most)) => self.ask(band, filled, None),
+                _ => batch.into_iter().for_each(|row| self.ask(band, vec![row], None)),
+            }
+        }
+    }
+
+    /// Grids that are too large to be looked at everywhere: their first tokens, their last ones, or some between.
+    fn large_grids(&mut self) {
+        let large: Vec<[u32; 3]> = grids(&mut self.rng).into_iter().filter(|g| cells(*g) > WHOLE_GRID).collect();
+        for (index, grid) in large.into_iter().enumerate() {
+            let before = u32::try_from(self.rng.between(1, 12)).unwrap_or(1);
+            let row = vec![Segment::Text(before), visual(&mut self.rng, grid), Segment::Text(5)];
+            let Ok(row) = Layout::new(row) else { continue };
+            let inside = row.token_range(1);
+            let at = match index % 3 {
+                0 => inside.start,
+                1 => inside.start + self.rng.below(inside.end - inside.start),
+                _ => inside.end,
+            };
+            self.look_at("large-grids", row, at);
+        }
+    }
+
+    /// The tokens around one, or the whole row where ranges are not offered and it is not too long.
+    fn look_at(&mut self, band: &str, row: Layout, at: u64) {
+        let around = at.saturating_sub(AROUND)..(at + AROUND).min(row.tokens());
+        if self.ranges_offered() {
+            if self.fits(&row, around.clone()) {
+                self.ask(band, vec![row], Some((around.start, around.end - around.start)));
+            }
+        } else if row.tokens() <= WHOLE_LAYOUT && self.fits(&row, 0..row.tokens()) {
+            self.ask(band, vec![row], None);
+        }
+    }
+
+    /// Positions around every power of two, and somewhere between two: in text, and in a grid that crosses the power; two
+    /// rows in one call where that is offered.
+    fn octaves(&mut self) {
+        let step = self.s.generator.text_step();
+        let most = self.s.generator.limits().1;
+        for octave in 6..=52u32 {
+            let power = 1i64 << octave;
+            if power > most {
+                break;
+            }
+            let between = self.rng.between(power + 9, 2 * power - 9);
+            for place in [power, between.min(most - 64)] {
+                // A scheme that places tokens further apart reaches it sooner.
+                let Some(before) = u32::try_from(place / step).ok().filter(|n| *n > 32) else { continue };
+                let grid = [3 + self.rng.below(3), 4 + self.rng.below(4), 4 + self.rng.below(5)];
+                let [t, h, w] = grid.map(|size| u32::try_from(size).unwrap_or(4));
+                let crossing = vec![Segment::Text(before - 2), Segment::video(t, h, w), Segment::Text(12)];
+                let small = Segment::Image { h: 2, w: 3 };
+                let after = vec![Segment::Text(3), small, Segment::Text(before - 9 + t * h * w + 10)];
+                let at = u64::from(before) - 2 + AROUND / 3;
+                let rows: Vec<Layout> = [crossing, after].into_iter().filter_map(|row| Layout::new(row).ok()).collect();
+                for row in &rows {
+                    self.look_at("octaves", row.clone(), at);
+                }
+                let window = at - AROUND / 3..at + AROUND / 3;
+                let batch = self.ranges_offered() && self.s.generator.manifest.batch_layouts && rows.len() == 2;
+                if batch && rows.iter().all(|row| self.fits(row, window.clone())) {
+                    self.ask("octaves", rows, Some((window.start, window.end - window.start)));
+                }
+            }
+        }
+    }
+
+    /// Ranges of tokens of a layout of many segments: one token at, before and after every border, and ranges of many
+    /// lengths that begin anywhere.
+    fn ranges(&mut self) {
+        if !self.ranges_offered() {
+            return;
+        }
+        for length in [9, 60, 900] {
+            let size = |rng: &mut Rng, most: i64| u32::try_from(rng.between(1, most)).unwrap_or(1);
+            let row: Vec<Segment> = (0..9u32)
+                .map(|index| match index % 3 {
+                    0 => Segment::Text(size(&mut self.rng, length)),
+                    1 => Segment::Image { h: size(&mut self.rng, 17), w: size(&mut self.rng, 17) },
+                    _ => Segment::video(size(&mut self.rng, 9), size(&mut self.rng, 9), size(&mut self.rng, 9)),
+                })
+                .collect();
+            let Ok(row) = Layout::new(row) else { continue };
+            let tokens = row.tokens();
+            let borders = (0..row.segments().len()).map(|segment| row.token_range(segment).start);
+            let mut windows: Vec<(u64, u64)> = borders
+                .enumerate()
+                .flat_map(|(index, start)| {
+                    let before = start.saturating_sub(1);
+                    [(before, 1), (start, 1), (start + 1, 1), (before, 2 + index as u64 % 3)]
+                })
+                .collect();
+            windows.push((tokens - 1, 1));
+            for count in sizes(&mut self.rng, 1024).into_iter().map(u64::from).filter(|count| *count < tokens) {
+                windows.push((self.rng.below(tokens - count + 1), count));
+            }
+            for (start, count) in windows {
+                if start + count <= tokens && self.fits(&row, start..start + count) {
+                    self.ask("ranges", vec![row.clone()], Some((start, count)));
+                }
+            }
+        }
+    }
+}
+
+fn cells(grid: [u32; 3]) -> u64 {
+    grid.into_iter().map(u64::from).product()
+}
+
+/// The row with text at its end, so that it has `tokens`.
+fn filled_up(row: &Layout, tokens: u64) -> Option<Layout> {
+    let missing = u32::try_from(tokens - row.tokens()).ok()?;
+    let mut segments = row.segments().to_vec();
+    match segments.last_mut() {
+        _ if missing == 0 => {}
+        Some(Segment::Text(n)) => *n = n.checked_add(missing)?,
+        _ => segments.push(Segment::Text(missing)),
+    }
+    Layout::new(segments).ok()
+}
