@@ -30,6 +30,6 @@ pub use definition::{Check, Docs};
 pub use failure::{Failure, Stop};
 pub use generator::{Generator, Group, HeadPreset};
 pub use harness::{Harness, Outputs};
-pub use measure::{ClassTally, Coverage, GradeTally, Measure, MeasuredK};
+pub use measure::{ClassTally, Coverage, GradeTally, Measure, MeasuredK, left_open};
 pub use positions::invariant::SpecInvariant;
 pub use schedule::{Gap, Planned, Schedule};
