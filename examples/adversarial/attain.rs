@@ -296,7 +296,10 @@ impl<'a> Search<'a> {
                 }
                 None
             }
-            Judgement::RangeNotJudged | Judgement::InputNotFinite | Judgement::BeyondAngleLimit => None,
+            Judgement::RangeNotJudged
+            | Judgement::InputNotFinite
+            | Judgement::BeyondAngleLimit
+            | Judgement::ContractTooWide => None,
         }
     }
 }

@@ -60,7 +60,8 @@ impl Check for Controls {
         if second.q_out == outputs.q_out {
             return Err(Stop::of_call(Cause::Trivial { kernel: TrivialKernel::Stale }));
         }
-        Ok(Measure::of(outputs.q_out.values().len() as u64))
+        let observations = judge.observed_in(&outputs);
+        Ok(Measure { observations, ..Measure::of(outputs.q_out.values().len() as u64) })
     }
 }
 

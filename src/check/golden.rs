@@ -169,6 +169,7 @@ fn positions(case: &Case, harness: &mut Harness, entry: &GoldenEntry) -> Result<
                     return Err(Failure::at(place, cause).into());
                 }
                 result.add(0.0);
+                result.observations += 1;
                 result.largest = result.largest.max(Some(wanted.to_f64().floor() as i64));
             }
         }
@@ -302,6 +303,7 @@ impl GoldenComparison<'_> {
             }
         }
         measure.largest = judge.largest_position();
+        measure.observations = judge.observed_in(outputs);
         Ok(measure)
     }
 

@@ -34,7 +34,7 @@ pub(super) struct CheckArguments {
     #[arg(long, value_name = "LEVEL", value_enum)]
     level: Vec<Level>,
     /// Cases per check and position band
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
     /// Seed of everything that is random
     #[arg(long, default_value_t = 1, value_name = "N")]

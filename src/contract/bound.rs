@@ -21,6 +21,8 @@ pub enum Judgement {
     InputNotFinite,
     /// The contract claims nothing for an angle of this size.
     BeyondAngleLimit,
+    /// The contract lets the angle be anything: more roundings than a bound can be made of.
+    ContractTooWide,
 }
 
 impl PairBound {
@@ -32,6 +34,9 @@ impl PairBound {
         }
         if self.beyond_limit {
             return Judgement::BeyondAngleLimit;
+        }
+        if self.too_wide {
+            return Judgement::ContractTooWide;
         }
         let (first, other) = self.turn.apply(inputs.0, inputs.1);
         let (value, partner) = if second { (other, first) } else { (first, other) };

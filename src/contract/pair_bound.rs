@@ -37,6 +37,8 @@ pub struct PairBound {
     pub scaled: Option<ScaledValues>,
     /// The angle may be beyond what the contract claims anything for.
     pub beyond_limit: bool,
+    /// The contract bounds the angle's error by nothing.
+    pub too_wide: bool,
 }
 
 impl PairBound {
@@ -67,6 +69,7 @@ impl PairBound {
             reference: factors.map(|factor| factor_error(factor, scaling, angle)),
             scaled: None,
             beyond_limit: contract.class.angle_limit.is_some_and(|limit| angle.is_nan() || angle.abs() + g > limit),
+            too_wide: !g.is_finite(),
         };
         let scaling_overflows = types.scaled.is_some_and(|t| m.is_nan() || m >= t.overflow_threshold());
         if !g.is_finite() || scaling_overflows {
@@ -133,6 +136,7 @@ impl PairBound {
             reference: factors.map(|factor| factor_error(factor, 0.0, 0.0)),
             scaled: None,
             beyond_limit: false,
+            too_wide: false,
         }
     }
 

@@ -59,6 +59,8 @@ pub struct RowTally {
     pub input_not_finite: u64,
     /// Elements whose angle is beyond what the contract claims anything for.
     pub beyond_angle_limit: u64,
+    /// Elements whose angle the contract bounds by nothing.
+    pub contract_too_wide: u64,
 }
 
 impl RowTally {
@@ -71,6 +73,7 @@ impl RowTally {
         self.range_not_judged += other.range_not_judged;
         self.input_not_finite += other.input_not_finite;
         self.beyond_angle_limit += other.beyond_angle_limit;
+        self.contract_too_wide += other.contract_too_wide;
     }
 }
 
@@ -135,7 +138,8 @@ impl RowBound {
         // With one of two products unrounded, the larger rounding is at least the mean of both.
         let product = if self.types.fma == Fma::Always { 0.5 * operation } else { operation };
         // Nothing compares with a NaN: where nothing is claimed, nothing is settled.
-        self.cos.push(if pair.beyond_limit { f64::NAN } else { pair.turn.cos });
+        let claimed = !(pair.beyond_limit || pair.too_wide) && pair.most.iter().all(|most| most.is_finite());
+        self.cos.push(if claimed { pair.turn.cos } else { f64::NAN });
         self.sin.push(pair.turn.sin);
         self.shift.push(pair.shift);
         self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
@@ -235,6 +239,7 @@ impl RowBound {
                 Judgement::RangeNotJudged => tally.range_not_judged += 1,
                 Judgement::InputNotFinite => tally.input_not_finite += 1,
                 Judgement::BeyondAngleLimit => tally.beyond_angle_limit += 1,
+                Judgement::ContractTooWide => tally.contract_too_wide += 1,
                 Judgement::Fail => {
                     let (y, z) = bound.turn.apply(inputs.0, inputs.1);
                     let (expected, partner) = if second { (z, y) } else { (y, z) };
@@ -258,9 +263,15 @@ mod tests {
         all.merge(&of(0.5, 2));
         all.merge(&of(0.25, 3));
         assert_eq!(all, RowTally { judged: 6, ..of(0.5, 1) });
-        all.merge(&RowTally { range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) });
-        let expected =
-            RowTally { judged: 8, range_not_judged: 3, input_not_finite: 4, beyond_angle_limit: 5, ..of(0.75, 4) };
-        assert_eq!(all, expected);
+        let more = |judged| RowTally {
+            judged,
+            range_not_judged: 3,
+            input_not_finite: 4,
+            beyond_angle_limit: 5,
+            contract_too_wide: 6,
+            ..of(0.75, 4)
+        };
+        all.merge(&more(2));
+        assert_eq!(all, more(8));
     }
 }

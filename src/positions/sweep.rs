@@ -1,6 +1,7 @@
 //! Layouts that go through the sizes of a grid in a fixed order, smallest first.
 
 use super::layout::Layout;
+use super::layout::LayoutError;
 use super::layout::Segment;
 
 /// How much a sweep covers.
@@ -86,9 +87,49 @@ pub fn layouts(extent: Extent) -> Vec<Layout> {
     all.into_iter().flatten().collect()
 }
 
+/// Sizes far beyond a sweep, frames of other lengths in seconds, texts that put positions where a formula may turn.
+const FAR: [&str; 12] = [
+    "text:2 video:33x2x1 text:2",
+    "text:3 video:1x41x3 text:2",
+    "text:2 video:3x1x64 text:2",
+    "text:1 video:2x17x19 text:1",
+    "text:2 video:100x1x1 text:1",
+    "text:1 image:24x32 text:2",
+    "text:2 video:4x6x5@0.25s text:1 video:3x5x4@3s text:2",
+    "text:1 video:5x3x8@0.04s text:2",
+    "text:2 video:7x2x2@60s image:2x11 text:2",
+    "text:1000 video:2x4x6 text:2",
+    "text:257 video:6x1x5 text:300 image:8x3 video:1x2x12",
+    "video:12x3x3 video:2x10x10 text:2",
+];
+
+/// Layouts for what has to be quick: sizes of grids from 1 to 9 such that every two sizes of two dimensions meet in just one,
+/// and [some](FAR) far beyond.
+///
+/// # Errors
+/// If a layout is none, which tests rule out.
+pub fn sampled() -> Result<Vec<Layout>, LayoutError> {
+    let pairs = (1..=9u32).flat_map(|h| (1..=9u32).map(move |w| (h, w)));
+    let grids = pairs
+        .map(|(h, w)| Layout::new(vec![Segment::Text(h), Segment::video(1 + (h + w) % 9, h, w), Segment::Text(2)]));
+    grids.chain(FAR.iter().map(|text| Layout::parse(text))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every two sizes meet, in any two dimensions, and every layout of [`FAR`] is one.
+    #[test]
+    fn a_sample_has_every_two_sizes_together() {
+        let layouts = sampled().expect("layouts");
+        assert_eq!(layouts.len(), 81 + FAR.len());
+        for [first, second] in [[0, 1], [0, 2], [1, 2]] {
+            let meet = |l: &Layout| l.segments()[1].grid().map(|grid| (grid[first], grid[second]));
+            let all: std::collections::BTreeSet<_> = layouts[..81].iter().filter_map(meet).collect();
+            assert_eq!(all.len(), 81, "{first} {second}");
+        }
+    }
 
     /// A sweep that is empty, or lost a kind of layout, would confirm whatever is stated.
     #[test]

@@ -20,12 +20,17 @@ fn line(grade: &Grade) -> String {
     } else {
         format!(" (in {} the same as {})", grade.dtype, grade.same_as.join(", "))
     };
+    let over = if grade.left_out.is_empty() {
+        String::new()
+    } else {
+        format!("; without {}, where something failed", grade.left_out.join(", "))
+    };
     let angle = if *k > 0.0 {
         format!("; angles need K >= {k:.2} of {k_declared:.2} at {}", at(k_place))
     } else {
         "; no angle error was measured".to_owned()
     };
-    format!("class {class}{same}, declared {declared}; largest error/bound {headroom:.3} at {}{angle}", at(place))
+    format!("class {class}{same}, declared {declared}; largest error/bound {headroom:.3} at {}{angle}{over}", at(place))
 }
 
 fn at(place: &Option<Place>) -> String {

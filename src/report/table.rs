@@ -9,7 +9,7 @@ use super::coverage::coverage;
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
-use crate::run::{CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
+use crate::run::{BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
 /// Most failures that are shown in full.
 const SHOWN: usize = 6;
@@ -53,6 +53,10 @@ fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
     }
     for (contract, given) in contracts(&started.contracts) {
         writeln!(out, "contract  {contract}: {given}")?;
+    }
+    for spec in &started.added_specs {
+        let place = if spec.replaces { ", in the place of the built-in scheme" } else { "" };
+        writeln!(out, "spec      {}: scheme {}{place}", spec.file, spec.scheme)?;
     }
     let anchors = &report.anchors;
     if anchors.mismatches.is_empty() {
@@ -109,6 +113,13 @@ fn cell(results: &[&CheckResult]) -> (String, Style) {
     if worst > 0.0 { (format!("{passed} ok  {worst:.2}"), GOOD) } else { (format!("{passed} ok"), GOOD) }
 }
 
+/// What a row is about: no scheme where the angles themselves are given.
+fn row_name<'a>(report: &RunReport, result: &'a CheckResult) -> &'a str {
+    let supplied = report.started.iter().flat_map(|started| &started.not_judged);
+    let given = supplied.into_iter().any(|s| s.level == result.level && s.angles);
+    if given { "(given cos/sin)" } else { &result.scheme }
+}
+
 fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let mut dtypes: Vec<&str> = Vec::new();
     let mut lines: Vec<(String, String)> = Vec::new();
@@ -116,7 +127,7 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
         if !dtypes.contains(&result.dtype.as_str()) {
             dtypes.push(&result.dtype);
         }
-        let key = (result.scheme.clone(), result.level.to_string());
+        let key = (row_name(report, result).to_owned(), result.level.to_string());
         if !lines.contains(&key) {
             lines.push(key);
         }
@@ -131,13 +142,13 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     writeln!(out, "   cases held, largest error/bound")?;
     for (scheme, level) in &lines {
-        let name = if level == "apply" { "(given cos/sin)" } else { scheme.as_str() };
+        let name = scheme.as_str();
         write!(out, "{name:width$}  {level:9}")?;
         for dtype in &dtypes {
             let here: Vec<&CheckResult> = report
                 .results
                 .iter()
-                .filter(|r| r.scheme == *scheme && r.level.name() == level && r.dtype == **dtype)
+                .filter(|r| row_name(report, r) == scheme && r.level.name() == level && r.dtype == **dtype)
                 .collect();
             let (text, style) = cell(&here);
             write!(out, "  {}", styled(style, &format!("{text:>14}")))?;
@@ -219,13 +230,22 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
     for ((what, why), count) in reasons {
         writeln!(out, "{}", styled(DIM, &format!("not judged: {what}: {why}{}", times(count))))?;
     }
-    let free: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.range_not_judged).sum();
-    if free > 0 {
-        writeln!(
-            out,
-            "{}",
-            styled(DIM, &format!("range not judged: {free} elements where honest arithmetic may overflow"))
-        )?;
+    let unproved = report.finished.as_ref().map_or(&[][..], |finished| &finished.unproved);
+    for one in unproved.iter().take(SHOWN) {
+        writeln!(out, "nothing proved of {}: {}", one.group(), one.reasons.join("; "))?;
+    }
+    if unproved.len() > SHOWN {
+        writeln!(out, "and of {} more groups (--format json has all)", unproved.len() - SHOWN)?;
+    }
+    let sum = |of: fn(&BandResult) -> u64| report.results.iter().flat_map(|r| r.bands.values()).map(of).sum::<u64>();
+    for (elements, why) in [
+        (sum(|b| b.contract_too_wide), "contract too wide: their angle may be anything"),
+        (sum(|b| b.beyond_angle_limit), "beyond the angle limit"),
+        (sum(|b| b.range_not_judged), "honest arithmetic may overflow"),
+    ] {
+        if elements > 0 {
+            writeln!(out, "{}", styled(DIM, &format!("not judged: {elements} elements: {why}")))?;
+        }
     }
     Ok(())
 }

@@ -127,15 +127,22 @@ fn point(line: &str) -> Option<bool> {
     Some(near(cos, found.cos)? && near(sin, found.sin)?)
 }
 
-/// Verifies what the schemes state about themselves, on small layouts. Judges the specs, not a backend.
+/// Verifies what the schemes state about themselves, on small layouts and a sample of larger ones. Tests sweep the built-in
+/// schemes further; those of a user are swept here, through all of [`sweep::Extent::Full`]. Judges the specs, not a backend.
 #[must_use]
 pub fn statements(library: &Library, schemes: &[String]) -> SpecStatements {
     let checker = Checker::new(library);
-    let layouts = sweep::layouts(sweep::Extent::Small);
     let mut result = SpecStatements::default();
+    let sampled = sweep::sampled().unwrap_or_else(|error| {
+        result.refuted.push(format!("no layouts to sample: {error}"));
+        Vec::new()
+    });
+    let of = |extent| [sweep::layouts(extent), sampled.clone()].concat();
+    let (small, full) = (of(sweep::Extent::Small), of(sweep::Extent::Full));
     for id in schemes {
         let Ok(scheme) = library.get(id) else { continue };
-        for verified in verify(&checker, scheme, &layouts) {
+        let of_user = library.added().iter().any(|added| added.scheme == scheme.name);
+        for verified in verify(&checker, scheme, if of_user { &full } else { &small }) {
             if verified.finding.is_confirmed() {
                 result.confirmed += 1;
             } else {

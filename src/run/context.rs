@@ -36,6 +36,11 @@ pub struct Options {
     pub command: ReplayCommand,
 }
 
+impl Options {
+    /// Cases per check and band of a run that nobody narrowed.
+    pub const CASES: u32 = 2;
+}
+
 /// Everything that a run judges with.
 pub struct Context<'a> {
     /// Every scheme.

@@ -8,12 +8,15 @@ use super::controls::ControlResult;
 use super::exit_code::ExitCode;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
+use super::narrowing::Narrowing;
+use super::proved::Unproved;
 use super::reached::Reached;
 use super::result::{CheckResult, FailureReport};
 use super::supplied::Supplied;
 use crate::backend::Manifest;
 use crate::case::Level;
 use crate::check::cover::Reach;
+use crate::spec::library::AddedSpec;
 
 /// Version of the form of events and of the JSON report; docs/reports.md says what it promises.
 pub const FORMAT: u32 = 1;
@@ -71,6 +74,12 @@ pub struct Started {
     pub contract_options: Vec<String>,
     /// What the suite supplies, so that nobody judges it.
     pub not_judged: Vec<Supplied>,
+    /// What the user narrowed the run to, so that the verdict is about no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowing>,
+    /// Scheme files that the user added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub added_specs: Vec<AddedSpec>,
     /// Checks on groups that will run.
     pub units: usize,
 }
@@ -140,6 +149,9 @@ pub struct Finished {
     pub reach: Vec<Reach>,
     /// The arithmetic that the backend turned out to have.
     pub grades: Vec<Grade>,
+    /// Groups of which nothing was proved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unproved: Vec<Unproved>,
     /// Interrupted before the end.
     pub partial: bool,
     /// Why nothing was run, or why the run did not come to its end.

@@ -16,7 +16,7 @@ pub enum ExitCode {
     Usage = 2,
     /// A spec, a parameter or a configuration is invalid or missing.
     Spec = 3,
-    /// Nothing ran, or nothing could be judged.
+    /// Nothing ran, nothing could be judged, or nothing was proved of a group.
     NothingRan = 4,
     /// A control failed: the suite's own verdicts cannot be believed.
     ControlFailed = 5,

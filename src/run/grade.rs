@@ -12,13 +12,16 @@ use crate::contract::Types;
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::DType;
 
-/// The grade of one level in one storage type, over all schemes.
+/// The grade of one level in one storage type, over all schemes in which everything held.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Grade {
     /// Level.
     pub level: Level,
     /// Storage type.
     pub dtype: String,
+    /// Schemes in which something failed: they are not graded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Class and way to frequencies that are declared.
     pub declared: String,
     /// The strictest class whose bound was kept everywhere.
@@ -58,13 +61,20 @@ pub fn grades(manifest: &Manifest, contracts: &ContractTable, results: &[CheckRe
         for dtype in &manifest.dtypes {
             let mut tally = GradeTally::default();
             let here = results.iter().filter(|r| r.level == *level && r.dtype == dtype.name());
-            here.clone().flat_map(|r| r.bands.values()).for_each(|b| tally.merge(&b.grade));
-            // A backend that fails has no grade.
-            let failed = here.clone().any(|r| r.totals().2 > 0);
+            // What fails has no grade.
+            let mut left_out: Vec<String> = Vec::new();
+            for result in here.clone().filter(|r| r.totals().2 > 0) {
+                if !left_out.contains(&result.scheme) {
+                    left_out.push(result.scheme.clone());
+                }
+            }
+            let held = here.filter(|r| !left_out.contains(&r.scheme));
+            held.flat_map(|r| r.bands.values()).for_each(|b| tally.merge(&b.grade));
             let in_force = contracts.in_force(*dtype, declared.contract(*dtype));
             let contract = in_force.and_then(|d| d.resolve(contracts).ok());
-            if let (Some(contract), false) = (contract, failed || tally.classes.is_empty()) {
-                all.extend(grade(*level, *dtype, &contract, contracts, &tally));
+            if let Some(contract) = contract {
+                let graded = grade(*level, *dtype, &contract, contracts, &tally);
+                all.extend(graded.map(|graded| Grade { left_out, ..graded }));
             }
         }
     }
@@ -95,6 +105,7 @@ fn grade(
     Some(Grade {
         level,
         dtype: dtype.name().to_owned(),
+        left_out: Vec::new(),
         declared: format!("{}/{}", declared.class.name, declared.frequencies.name),
         class: class.class.clone(),
         same_as,

@@ -27,6 +27,10 @@ pub struct BandResult {
     pub range_not_judged: u64,
     /// Elements whose angle is beyond what the contract claims anything for.
     pub beyond_angle_limit: u64,
+    /// Elements whose angle the contract bounds by nothing.
+    pub contract_too_wide: u64,
+    /// Pairs that turn and whose angle was observed, over all cases; positions that were compared, where those are judged.
+    pub observations: u64,
     /// Largest error / bound.
     pub worst: f64,
     /// Where the largest error / bound was.
@@ -47,6 +51,15 @@ pub struct BandResult {
     /// What the cases say of the arithmetic.
     #[serde(skip)]
     pub grade: GradeTally,
+}
+
+impl BandResult {
+    /// Adds the elements that the contract leaves open in a case.
+    fn left_open(&mut self, measure: &Measure) {
+        self.range_not_judged += measure.range_not_judged;
+        self.beyond_angle_limit += measure.beyond_angle_limit;
+        self.contract_too_wide += measure.contract_too_wide;
+    }
 }
 
 /// A failing case.
@@ -178,20 +191,21 @@ impl CheckResult {
             Ok(measure) if measure.elements == 0 => {
                 // Nothing failed because nothing was looked at.
                 entry.not_judged += 1;
-                entry.range_not_judged += measure.range_not_judged;
-                entry.beyond_angle_limit += measure.beyond_angle_limit;
-                let none = [String::from("no element could be judged")];
-                let reasons = if measure.notes.is_empty() { &none } else { measure.notes.as_slice() };
+                entry.left_open(measure);
+                let mut reasons = [measure.left_open(), measure.notes.clone()].concat();
+                if reasons.is_empty() {
+                    reasons.push("no element could be judged".to_owned());
+                }
                 reasons.iter().for_each(|why| once(&mut entry.reasons, why));
             }
             Ok(measure) => {
                 entry.passed += 1;
                 entry.elements += measure.elements;
-                entry.range_not_judged += measure.range_not_judged;
+                entry.left_open(measure);
+                entry.observations += measure.observations;
                 entry.observed.merge(&measure.observed);
                 entry.grade.merge(&measure.grade);
                 entry.largest_position = entry.largest_position.max(measure.largest);
-                entry.beyond_angle_limit += measure.beyond_angle_limit;
                 if measure.worst > entry.worst {
                     entry.worst = measure.worst;
                     entry.worst_place.clone_from(&measure.place);

@@ -14,6 +14,8 @@ use super::grade::grades;
 use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
 use super::in_order::in_order;
+use super::narrowing::Narrowing;
+use super::proved::unproved;
 use super::reached::reached;
 use super::report::RunReport;
 use super::result::{CheckResult, Stopped};
@@ -76,10 +78,8 @@ impl Session<'_> {
         let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
         drop(backend);
         contracts_exist(&manifest, context.contracts)?;
-        let units = groups(&manifest, context.library, options).map_err(|e| match e {
-            SelectionError::Unknown(why) => RunError::new(ExitCode::Usage, why),
-            SelectionError::Empty(why) => RunError::new(ExitCode::NothingRan, why),
-        })?;
+        let units = groups(&manifest, context.library, options)?;
+        let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
@@ -94,6 +94,8 @@ impl Session<'_> {
             contracts: contracts_in_force(&manifest, context.contracts, &levels),
             contract_options: context.contracts.options(),
             not_judged: supplied(&manifest, &levels),
+            narrowed,
+            added_specs: context.library.added().to_vec(),
             units: units.len(),
             manifest: manifest.clone(),
         })));
@@ -111,23 +113,33 @@ impl Session<'_> {
         for control in controls(&plain, &schemes[0], options.seed) {
             folded.event(Event::Control(control));
         }
-        let embedded = Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(false)))?;
-        folded.event(Event::Anchor(anchors(&embedded)));
+        folded.event(Event::Anchor(anchors(context.library)));
         folded.event(Event::Statements(statements(context.library, &schemes)));
         run_units(*factory, context, options, &units, folded).map_err(RunError::from)
+    }
+}
+
+impl From<SelectionError> for RunError {
+    fn from(error: SelectionError) -> RunError {
+        match error {
+            SelectionError::Unknown(why) => RunError::new(ExitCode::Usage, why),
+            SelectionError::Empty(why) => RunError::new(ExitCode::NothingRan, why),
+        }
     }
 }
 
 /// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
 /// report cannot be written.
 pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
-    let (reached, reach, grades, partial) = match report.finished.take() {
-        Some(finished) => (finished.reached, finished.reach, finished.grades, finished.partial),
-        None => (Vec::new(), Vec::new(), Vec::new(), false),
-    };
+    let ended = report.finished.take();
+    let partial = ended.as_ref().is_some_and(|finished| finished.partial);
+    let (reached, reach, grades) =
+        ended.map_or_else(Default::default, |finished| (finished.reached, finished.reach, finished.grades));
+    let unproved = unproved(&report.results);
     let verdict = verdict(report, &reached, &reach, error.code);
     let (exit_code, error) = (error.code, Some(error.message));
-    let event = Event::Finished(Box::new(Finished { reached, reach, grades, partial, error, verdict, exit_code }));
+    let finished = Finished { reached, reach, grades, unproved, partial, error, verdict, exit_code };
+    let event = Event::Finished(Box::new(finished));
     report.fold(&event);
     observer.event(&event);
 }
@@ -182,7 +194,8 @@ impl Folded<'_> {
         let reach = self.covers.reach(&self.report.met);
         let verdict = verdict(&self.report, &reached, &reach, code);
         let error = error.map(|error| error.message);
-        let finished = Finished { reached, reach, grades, partial, error, verdict, exit_code: code };
+        let (unproved, exit_code) = (unproved(&self.report.results), code);
+        let finished = Finished { reached, reach, grades, unproved, partial, error, verdict, exit_code };
         self.event(Event::Finished(Box::new(finished)));
         self.report
     }

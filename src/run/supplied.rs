@@ -13,6 +13,9 @@ pub struct Supplied {
     pub level: Level,
     /// Such as `positions`, `axis map`, `frequencies`.
     pub parts: Vec<String>,
+    /// Whether the angles are given whole, as the cosines and sines of every pair: then no scheme is judged, only that they
+    /// are applied.
+    pub angles: bool,
 }
 
 /// What is not judged on each level, because the suite supplies it.
@@ -40,7 +43,10 @@ pub fn supplied(manifest: &Manifest, levels: &[Level]) -> Vec<Supplied> {
         .levels
         .iter()
         .filter(|(level, _)| levels.contains(level))
-        .map(|(level, m)| Supplied { level: *level, parts: of(&|c| m.consumes(c)) })
+        .map(|(level, m)| {
+            let angles = *level == Level::Apply || m.consumes(Consume::CosSin);
+            Supplied { level: *level, parts: of(&|c| m.consumes(c)), angles }
+        })
         .filter(|n| !n.parts.is_empty())
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use super::exit_code::ExitCode;
 use super::in_force::angle_limits;
+use super::proved::{Unproved, unproved};
 use super::reached::Reached;
 use super::report::RunReport;
 use super::within::within;
@@ -26,7 +27,7 @@ pub(super) fn exit_code(report: &RunReport, partial: bool) -> ExitCode {
         ExitCode::NotStarted
     } else if failed > 0 {
         ExitCode::Nonconformant
-    } else if passed == 0 {
+    } else if passed == 0 || !unproved(&report.results).is_empty() {
         ExitCode::NothingRan
     } else {
         ExitCode::Conformant
@@ -40,7 +41,8 @@ pub(super) fn verdict(report: &RunReport, reached: &[Reached], reach: &[Reach], 
         ExitCode::Conformant => conformant(report, reached, reach),
         ExitCode::Nonconformant => "NONCONFORMANT".to_owned(),
         ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
-        ExitCode::NothingRan => "NOTHING WAS JUDGED".to_owned(),
+        ExitCode::NothingRan if report.totals().1 == 0 => "NOTHING WAS JUDGED".to_owned(),
+        ExitCode::NothingRan => Unproved::words(&unproved(&report.results)),
         ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
         ExitCode::NotStarted if report.results.is_empty() => "THE BACKEND COULD NOT BE STARTED".to_owned(),
         ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
@@ -50,18 +52,44 @@ pub(super) fn verdict(report: &RunReport, reached: &[Reached], reach: &[Reach], 
     }
 }
 
+/// Nothing is said of more than ran, of what the suite supplied, or by specs that the user wrote, as if it were not so.
 fn conformant(report: &RunReport, reached: &[Reached], reach: &[Reach]) -> String {
-    let levels: Vec<&str> =
-        Level::ALL.iter().filter(|l| report.results.iter().any(|r| r.level == **l)).map(|l| l.name()).collect();
-    let contracts = report.started.as_ref().map_or(&[][..], |s| &s.contracts);
-    let limits: String = angle_limits(contracts, &report.results).iter().map(|text| format!("; {text}")).collect();
-    let within = report.started.as_ref().map_or_else(String::new, |s| within(&s.manifest, reach));
-    if levels == ["apply"] {
-        let what = "CONFORMANT on level apply: turns pairs by the cos and sin it is given; no scheme was judged";
-        return what.to_owned() + &within + &limits;
+    let started = report.started.as_deref();
+    let supplied = started.map_or(&[][..], |s| &s.not_judged);
+    let angles = |level: &Level| supplied.iter().any(|s| s.level == *level && s.angles);
+    let ran = Level::ALL.into_iter().filter(|level| report.results.iter().any(|r| r.level == *level));
+    let (applied, levels): (Vec<Level>, Vec<Level>) = ran.partition(angles);
+    let names = |levels: &[Level]| {
+        let names: Vec<&str> = levels.iter().map(|level| level.name()).collect();
+        format!("on level{} {}", if names.len() > 1 { "s" } else { "" }, names.join(", "))
+    };
+    let mut text = match started.and_then(|s| s.narrowed.as_ref()) {
+        Some(narrowed) => format!("CONFORMANT IN PART: only {}; ", narrowed.words()),
+        None => "CONFORMANT ".to_owned(),
+    };
+    if !levels.is_empty() {
+        text += &names(&levels);
     }
-    let supplied = report.started.as_ref().is_some_and(|s| !s.not_judged.is_empty());
-    let apart = if supplied { ", apart from what was not judged" } else { "" };
-    let short: String = reached.iter().filter_map(Reached::shortfall).collect();
-    format!("CONFORMANT on levels {}{apart}{within}{short}{limits}", levels.join(", "))
+    if !applied.is_empty() {
+        let and = if levels.is_empty() { "" } else { "; " };
+        let what = "turns pairs by the cos and sin it is given; the angles were supplied, so no scheme was judged";
+        text += &format!("{and}{}: {what}", names(&applied));
+        text += if levels.is_empty() { "" } else { " there" };
+    }
+    text += &started.map_or_else(String::new, |s| within(&s.manifest, reach));
+    text.extend(reached.iter().filter(|reached| !angles(&reached.level)).filter_map(Reached::shortfall));
+    for given in supplied.iter().filter(|given| !given.angles) {
+        text += &format!("; given on level {}: {}", given.level, given.parts.join(", "));
+    }
+    for spec in started.iter().flat_map(|s| &s.added_specs) {
+        let place = if spec.replaces { ", in the place of the built-in scheme" } else { "" };
+        text += &format!("; by the user's {} ({}{place})", spec.file, spec.scheme);
+    }
+    let contracts = started.map_or(&[][..], |s| &s.contracts);
+    text.extend(angle_limits(contracts, &report.results).iter().map(|limit| format!("; {limit}")));
+    let wide: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.contract_too_wide).sum();
+    if wide > 0 {
+        text += &format!("; {wide} elements not judged (contract too wide)");
+    }
+    text
 }

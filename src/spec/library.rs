@@ -23,6 +23,17 @@ static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/spec");
 #[error("{0}")]
 pub struct LookupError(String);
 
+/// A file that a user added to the built-in schemes.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct AddedSpec {
+    /// The file, as it was named.
+    pub file: String,
+    /// Name of its scheme.
+    pub scheme: String,
+    /// Whether it took the place of a built-in scheme.
+    pub replaces: bool,
+}
+
 /// Schemes by name, with the catalogue of invariants, the papers' tables and the models.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -31,6 +42,7 @@ pub struct Library {
     schemes: BTreeMap<String, Vec<Arc<Scheme>>>,
     /// The file of each scheme, by its name.
     files: BTreeMap<String, Arc<SourceFile>>,
+    added: Vec<AddedSpec>,
     tables: Vec<PropertyTable>,
     models: Vec<ModelPreset>,
 }
@@ -48,6 +60,7 @@ impl Library {
             catalogue,
             schemes: BTreeMap::new(),
             files: BTreeMap::new(),
+            added: Vec::new(),
             tables: Vec::new(),
             models: Vec::new(),
         };
@@ -111,6 +124,9 @@ impl Library {
         }
         let name = sink.finish(Some(name))?;
         *self = with_new;
+        let replaces = embedded_file(&format!("schemes/{name}.yaml")).is_ok();
+        self.added.retain(|added| added.scheme != name);
+        self.added.push(AddedSpec { file: file.name.clone(), scheme: name.clone(), replaces });
         Ok(name)
     }
 
@@ -167,6 +183,12 @@ impl Library {
     /// Every scheme under every profile: by name, the default profile first, the others by name.
     pub fn schemes(&self) -> impl Iterator<Item = &Arc<Scheme>> {
         self.schemes.values().flatten()
+    }
+
+    /// The files that were added, those that another one took the place of left out.
+    #[must_use]
+    pub fn added(&self) -> &[AddedSpec] {
+        &self.added
     }
 
     /// The catalogue of named invariants.

@@ -108,7 +108,7 @@ impl<'a> Array<'a> {
         let all = (0..self.classes).filter_map(|class| u16::try_from(class).ok());
         let pairs = all.clone().flat_map(|a| all.clone().filter(move |b| *b > a).map(move |b| (a, b)));
         let mut open: Vec<(u16, u16)> = pairs.filter(|(a, b)| !(self.apart)(*a, *b)).collect();
-        self.shuffle(&mut open);
+        self.rng.shuffle(&mut open);
         for round in 0..ROUNDS {
             open.retain(|(a, b)| {
                 let done = self.met.has(*a, *b) || self.never.has(*a, *a) || self.never.has(*b, *b);
@@ -138,7 +138,7 @@ impl<'a> Array<'a> {
                 seeds.extend(holders(b).filter(|second| second.0 != first.0).map(|second| vec![first, second]));
             }
         }
-        self.shuffle(&mut seeds);
+        self.rng.shuffle(&mut seeds);
         for seed in seeds.iter().take(TRIES) {
             let mut row = vec![None; self.factors.len()];
             seed.iter().for_each(|(factor, option)| row[*factor] = Some(*option));
@@ -157,7 +157,7 @@ impl<'a> Array<'a> {
     /// Gives every factor that has none yet an option: the one that lets most new pairs meet, of those that may be.
     fn complete(&mut self, mut row: Vec<Option<usize>>, round: u32) -> Option<Row> {
         let mut open: Vec<usize> = (0..row.len()).filter(|factor| row[*factor].is_none()).collect();
-        self.shuffle(&mut open);
+        self.rng.shuffle(&mut open);
         for factor in open {
             let so_far: Vec<u16> = row
                 .iter()
@@ -193,12 +193,6 @@ impl<'a> Array<'a> {
     /// The classes of a row.
     pub(super) fn classes_of(&self, row: &[usize]) -> Vec<u16> {
         row.iter().zip(self.factors).flat_map(|(option, options)| options[*option].classes.iter().copied()).collect()
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, usize::try_from(self.rng.below(i as u64 + 1)).unwrap_or(0));
-        }
     }
 }
 

@@ -136,13 +136,25 @@ impl Classes {
                 let some = classes.filter(|(low, high)| allowed.at_least(*low).is_some_and(|value| value <= *high));
                 some.map(move |(low, high)| Class { dimension, low, high }).collect::<Vec<_>>()
             };
-            all.extend(integers(Dimension::QHeads, &manifest.q_heads, &models(|m| m.q_heads)));
-            all.extend(integers(Dimension::KHeads, &manifest.k_heads, &models(|m| m.k_heads)));
-            all.extend(integers(Dimension::HeadDim, &manifest.head_dims, &models(|m| m.head_dim)));
+            all.extend(integers(
+                Dimension::QHeads,
+                &manifest.q_heads,
+                &[models(|m| m.q_heads), common(4, 64)].concat(),
+            ));
+            all.extend(integers(
+                Dimension::KHeads,
+                &manifest.k_heads,
+                &[models(|m| m.k_heads), common(2, 16)].concat(),
+            ));
+            all.extend(integers(
+                Dimension::HeadDim,
+                &manifest.head_dims,
+                &[models(|m| m.head_dim), common(8, 128), common(32, 256)].concat(),
+            ));
             let (least, most) = (ends(&manifest.q_heads).1, ends(&manifest.k_heads));
             let group =
                 Integers::Range { min: i64::from(most.1 > 0), max: if most.1 > 0 { least } else { 0 }, multiple: 1 };
-            all.extend(integers(Dimension::Group, &group, &[]));
+            all.extend(integers(Dimension::Group, &group, &common(1, 16)));
             if manifest.k_heads.allows(0) && most.1 > 0 {
                 all.push(Class { dimension: Dimension::Group, low: 0, high: 0 });
             }
@@ -191,6 +203,11 @@ impl Classes {
         let dimension = |number: u16| self.all.get(usize::from(number)).map(|class| class.dimension);
         dimension(a) == dimension(b)
     }
+}
+
+/// Multiples of `step` up to `most`: sizes that models have or that kernels are written for.
+fn common(step: i64, most: i64) -> Vec<i64> {
+    (step..=most).step_by(usize::try_from(step).unwrap_or(1)).collect()
 }
 
 /// Most tokens of a call that are called for.

@@ -45,7 +45,7 @@ impl Judge<'_> {
                 Precision::F64 => f64::EPSILON / 2.0,
                 _ => crate::contract::F32_ROUNDING,
             };
-            if bound.shift >= 1.0 || angle == 0.0 {
+            if bound.shift >= 1.0 || bound.beyond_limit || angle == 0.0 {
                 continue;
             }
             let inputs = (columns.a[pair], columns.b[pair]);

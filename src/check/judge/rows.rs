@@ -1,7 +1,6 @@
 //! Rows of outputs judged: every head of every token, trigonometry once per token.
 
 use super::elements::{Element, Judge};
-use super::observed::observed;
 use crate::check::failure::Stop;
 use crate::check::harness::Outputs;
 use crate::check::measure::Measure;
@@ -23,6 +22,7 @@ impl Judge<'_> {
         }
         measure.largest = self.largest_position();
         measure.observed.add(&seen);
+        measure.observations = self.observations(&seen);
         Ok(measure)
     }
 
@@ -36,7 +36,10 @@ impl Judge<'_> {
         (row, token, head): (usize, usize, usize),
         measure: &mut Measure,
     ) -> Result<(), Stop> {
-        self.token(outputs, row, token, head..head + 1, measure, None)
+        let mut seen = vec![false; self.truth.pairs];
+        self.token(outputs, row, token, head..head + 1, measure, Some(&mut seen))?;
+        measure.observations += self.observations(&seen);
+        Ok(())
     }
 
     /// Judges heads of one token: trigonometry once, unless the map differs per head. `seen`: pairs that were observed.
@@ -94,13 +97,11 @@ impl Judge<'_> {
                     self.grade((row, token, head), columns, bounds.pairs(), &mut measure.grade);
                 }
                 // One head is enough: all of a token's heads turn by the same angles and hold contents of one kind.
-                for (pair, seen) in seen.iter_mut().enumerate().filter(|(_, seen)| !**seen) {
-                    let angle = self.angle(row, token, head, pair);
-                    *seen = observed(&bounds.pairs()[pair], &self.types, angle, columns, pair);
-                }
+                self.observe((row, token, head), columns, bounds.pairs(), seen);
             }
             measure.elements += tally.judged;
             measure.range_not_judged += tally.range_not_judged;
+            measure.contract_too_wide += tally.contract_too_wide;
             self.count_beyond(measure, tally.beyond_angle_limit);
             if tally.ratio > measure.worst {
                 measure.worst = tally.ratio;

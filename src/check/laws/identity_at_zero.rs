@@ -73,7 +73,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                     continue;
                 }
                 // Position 0 is within every limit; random numbers are finite.
-                Judgement::InputNotFinite | Judgement::BeyondAngleLimit => continue,
+                Judgement::InputNotFinite | Judgement::BeyondAngleLimit | Judgement::ContractTooWide => continue,
                 Judgement::Fail => f64::INFINITY,
             };
             if ratio > 1.0 || (exact && !same) {

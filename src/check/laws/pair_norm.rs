@@ -67,6 +67,10 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             beyond += 2;
             return Ok(());
         }
+        if bound.too_wide {
+            measure.contract_too_wide += 2;
+            return Ok(());
+        }
         let (a, b) = judge.inputs_of(&outputs, at);
         let sides = judge.sides(&outputs, at, bound);
         if sides.iter().any(|s| s.judgement == Judgement::RangeNotJudged) {

@@ -21,6 +21,11 @@ pub struct Measure {
     pub largest: Option<i64>,
     /// Elements whose angle is beyond the contract's limit.
     pub beyond_angle_limit: u64,
+    /// Elements whose angle the contract bounds by nothing.
+    pub contract_too_wide: u64,
+    /// Pairs that turn and whose angle was observable; positions that were compared, where those are what is judged. Where
+    /// there are none, nothing is proved of the rotation.
+    pub observations: u64,
     /// What the case says of the arithmetic.
     pub grade: GradeTally,
     /// Anything else worth saying.
@@ -44,9 +49,18 @@ impl Measure {
     pub fn add_part(&mut self, part: Measure) {
         self.elements += part.elements;
         self.range_not_judged += part.range_not_judged;
+        self.beyond_angle_limit += part.beyond_angle_limit;
+        self.contract_too_wide += part.contract_too_wide;
+        self.observations += part.observations;
         if part.worst > self.worst {
             (self.worst, self.place) = (part.worst, part.place);
         }
+    }
+
+    /// Why elements were left open, each reason once.
+    #[must_use]
+    pub fn left_open(&self) -> Vec<String> {
+        left_open([self.contract_too_wide, self.beyond_angle_limit, self.range_not_judged])
     }
 
     /// Adds a note, once.
@@ -55,4 +69,11 @@ impl Measure {
             self.notes.push(note);
         }
     }
+}
+
+/// Why a contract leaves elements open: for each reason of these, in this order, that has any elements.
+#[must_use]
+pub fn left_open(elements: [u64; 3]) -> Vec<String> {
+    let reasons = ["contract too wide", "beyond the angle limit", "may overflow"];
+    reasons.into_iter().zip(elements).filter(|(_, count)| *count > 0).map(|(why, _)| why.to_owned()).collect()
 }

@@ -4,6 +4,6 @@ mod case;
 mod coverage;
 mod grades;
 
-pub use case::Measure;
+pub use case::{Measure, left_open};
 pub use coverage::Coverage;
 pub use grades::{ClassTally, GradeTally, MeasuredK};

@@ -7,7 +7,7 @@ use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler, layouts};
-use crate::positions::Positions;
+use crate::positions::{Layout, Positions};
 use crate::property::{Checker, Outcome, invariants::parameters_for};
 use crate::spec::Parameters;
 use crate::spec::model::{self, Invariant, Scope};
@@ -53,6 +53,27 @@ impl SpecInvariant<'_> {
         s.finish()
     }
 
+    /// That the scheme's own positions bear the statement out on this layout, before a backend is blamed.
+    fn true_of_the_scheme(
+        &self,
+        scheme: &model::Scheme,
+        checker: &Checker<'_>,
+        parameters: &Parameters,
+        layout: &Layout,
+    ) -> Result<(), Stop> {
+        let own = |parameters: &Parameters| {
+            checker.evaluate(scheme, self.invariant, parameters, layout).map_err(Stop::broken)
+        };
+        let Outcome::Violated(violation) = own(parameters)? else { return Ok(()) };
+        if matches!(own(&Parameters::defaults(scheme).map_err(Stop::broken)?)?, Outcome::Violated(_)) {
+            let (scheme, id) = (scheme.id(), &self.invariant.id);
+            return Err(Stop::broken(format!("{scheme}: {id} is said to hold, but fails on `{layout}`: {violation}")));
+        }
+        Err(Stop::not_judged(
+            "the scheme states it of its default parameters, and under those of this run it is not true",
+        ))
+    }
+
     /// Judges a case.
     ///
     /// # Errors
@@ -71,6 +92,7 @@ impl SpecInvariant<'_> {
                 Outcome::Holds { places } => measure.elements += places,
                 Outcome::NotApplicable => {}
                 Outcome::Violated(violation) => {
+                    self.true_of_the_scheme(scheme, &checker, &parameters, layout)?;
                     let cause = Cause::InvariantBroken {
                         invariant: self.invariant.id.clone(),
                         statement: self.invariant.statement.clone(),
@@ -82,6 +104,7 @@ impl SpecInvariant<'_> {
                 }
             }
         }
+        measure.observations = measure.elements;
         if measure.elements == 0 {
             return Err(Stop::not_judged("the statement speaks of nothing in this layout"));
         }

@@ -234,7 +234,7 @@ mod tests {
         let rows = neighbours(&mut Rng::new(1));
         let kinds = |row: &Layout| row.segments().iter().map(Segment::kind).collect::<Vec<_>>();
         let all = ["text", "image", "video"];
-        for three in all.iter().flat_map(|a| all.iter().flat_map(move |b| all.iter().map(move |c| [*a, *b, *c]))) {
+        for three in all.into_iter().flat_map(|a| all.into_iter().flat_map(move |b| all.map(|c| [a, b, c]))) {
             assert!(rows.iter().any(|row| kinds(row).starts_with(&three)));
             assert!(rows.iter().any(|row| kinds(row).ends_with(&three)));
             assert!(rows.iter().any(|row| kinds(row).windows(3).skip(1).any(|here| here == three)));

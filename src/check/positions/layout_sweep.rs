@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visual};
 use crate::case::Alias;
 use crate::check::bands::holds;
-use crate::check::generator::HeadPreset;
+use crate::check::heads::HeadPreset;
 use crate::check::schedule::Scheduler;
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};

@@ -123,6 +123,7 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness) -> Result<Meas
         let mut compare = |token: Option<u64>, axis: &str, number: &Number, found: Option<&Number>| {
             let wanted = held(number, case.level, case.position_dtype);
             measure.elements += 1;
+            measure.observations += 1;
             // On level fused `accuracy` says how far the run went.
             if case.level == Level::Positions {
                 measure.largest = measure.largest.max(Some(wanted.to_f64().floor() as i64));

@@ -99,6 +99,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             return Err(Failure::at(place, cause).into());
         }
     }
+    measure.observations = judge.observed_in(&outputs);
     if ambiguous > 0 {
         measure.note(format!("{ambiguous} pairs turn alike on several axes here"));
     }

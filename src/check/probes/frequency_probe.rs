@@ -74,6 +74,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             return Err(explain(&judge, &outputs, head, first, wrong).into());
         }
     }
+    measure.observations = judge.observed_in(&outputs);
     Ok(measure)
 }
 

@@ -1,0 +1,76 @@
+//! What the user left out of a run: its verdict is about the rest.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::context::Options;
+use super::groups::{SelectionError, groups};
+use crate::backend::Manifest;
+use crate::case::Level;
+use crate::check::Group;
+use crate::numeric::DType;
+use crate::spec::Library;
+
+/// What a run was narrowed to; what is empty was not narrowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Narrowing {
+    /// Only these checks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
+    /// Only these schemes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub schemes: Vec<String>,
+    /// Only these levels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Level>,
+    /// Only these storage types.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dtypes: Vec<DType>,
+    /// Fewer cases per check and band than [`Options::CASES`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cases: Option<u32>,
+    /// Parameters of schemes that were set for the whole run, as `name=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<String>,
+}
+
+impl Narrowing {
+    /// What `options` leave out of what the backend could be asked; `units` are what they select. `None` if it is nothing:
+    /// a selection of everything there is narrows nothing.
+    ///
+    /// # Errors
+    /// As [`groups`].
+    pub fn of(
+        options: &Options,
+        manifest: &Manifest,
+        library: &Library,
+        units: &[(Group, String)],
+    ) -> Result<Option<Narrowing>, SelectionError> {
+        let mut narrowing = Narrowing {
+            cases: (options.cases < Options::CASES).then_some(options.cases),
+            parameters: options.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            ..Narrowing::default()
+        };
+        if groups(manifest, library, &Options::default())?.len() > units.len() {
+            narrowing.checks.clone_from(&options.checks);
+            narrowing.schemes.clone_from(&options.schemes);
+            narrowing.levels.clone_from(&options.levels);
+            narrowing.dtypes.clone_from(&options.dtypes);
+        }
+        Ok((narrowing != Narrowing::default()).then_some(narrowing))
+    }
+
+    /// The options that narrowed it, as a command line has them.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut all: Vec<String> = Vec::new();
+        let mut add = |option: &str, value: &dyn std::fmt::Display| all.push(format!("--{option} {value}"));
+        self.checks.iter().for_each(|check| add("check", check));
+        self.schemes.iter().for_each(|scheme| add("scheme", scheme));
+        self.levels.iter().for_each(|level| add("level", level));
+        self.dtypes.iter().for_each(|dtype| add("dtype", dtype));
+        self.cases.iter().for_each(|cases| add("cases", cases));
+        self.parameters.iter().for_each(|parameter| add("param", parameter));
+        all.join(" ")
+    }
+}

@@ -1,0 +1,289 @@
+//! A verdict covers what it says: what was not proved, not run, supplied or replaced is named in it.
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{check, compile, kernel, ropecheck, scratch, source, text};
+use serde_json::Value;
+
+const ROTATE: [&str; 7] = ["check", "host", "--level", "rotate", "--cases", "1", "--scheme"];
+const MROPE: &str = "m-rope@default";
+
+/// A kernel of the repository with some edits, each of a text that is there once.
+fn edited(name: &str, file: &str, edits: &[(&str, &str)]) -> PathBuf {
+    let mut code = fs::read_to_string(source(file)).expect("the kernel can be read");
+    for (from, to) in edits {
+        assert_eq!(code.matches(from).count(), 1, "{from}");
+        code = code.replace(from, to);
+    }
+    let copy = scratch(name).join("kernel.c");
+    fs::write(&copy, code).expect("the copy can be written");
+    compile(&copy, name).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// A built-in spec with some edits, in a file of its own.
+fn spec(name: &str, scheme: &str, edits: &[(&str, &str)]) -> String {
+    let mut yaml = fs::read_to_string(source(&format!("spec/schemes/{scheme}.yaml"))).expect("the spec can be read");
+    for (from, to) in edits {
+        assert!(yaml.contains(from), "{from}");
+        yaml = yaml.replacen(from, to, 1);
+    }
+    let file = scratch("specs").join(format!("{name}.yaml"));
+    fs::write(&file, yaml).expect("the spec can be written");
+    text(&file).to_owned()
+}
+
+fn verdict(report: &Value) -> &str {
+    report["verdict"].as_str().expect("a verdict")
+}
+
+#[test]
+fn a_contract_that_leaves_every_angle_open_proves_nothing() {
+    let run = |more: &[&str], code: i32| {
+        let arguments = [&ROTATE[..], &[MROPE], more, &["--format", "json"]].concat();
+        ropecheck(&arguments).expect(code, &[]).json().expect("a report")
+    };
+    for (contract, why) in [
+        ("f32=fused/pow,library_ulps=32768", "contract too wide"),
+        ("f32=fast/table,angle_limit=0", "beyond the angle limit"),
+    ] {
+        let report = run(&["--dtype", "f32", "--contract", contract], 4);
+        let says = format!("NOTHING PROVED of {MROPE} rotate f32: {why}");
+        assert!(verdict(&report).starts_with(&says), "{contract}: {}", verdict(&report));
+        let group = &report["unproved"][0];
+        assert_eq!((&group["dtype"], &group["reasons"][0]), (&"f32".into(), &why.into()), "{contract}: {group}");
+        // One type that is proved says nothing of another.
+        let report = run(&["--dtype", "f32", "--dtype", "bf16", "--contract", contract], 4);
+        assert_eq!(report["unproved"].as_array().expect("a list").len(), 1, "{contract}");
+    }
+    // A contract as wide as a bound can be still shows an angle.
+    let report = run(&["--dtype", "f32", "--contract", "f32=fused/pow,library_ulps=32000"], 0);
+    assert_eq!(report["unproved"], Value::Null);
+}
+
+#[test]
+fn what_a_contract_leaves_open_is_counted_by_its_reason() {
+    let of = |contract: &str, key: &str| -> u64 {
+        let arguments =
+            [&ROTATE[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--contract", contract]].concat();
+        let report = ropecheck(&[&arguments[..], &["--format", "json"]].concat()).json().expect("a report");
+        let results = report["results"].as_array().expect("results");
+        results
+            .iter()
+            .flat_map(|r| r["bands"].as_object().expect("bands").values())
+            .map(|b| b[key].as_u64().expect(key))
+            .sum()
+    };
+    let keys = ["contract_too_wide", "beyond_angle_limit", "range_not_judged"];
+    let wide = keys.map(|key| of("fused/pow,library_ulps=32768", key));
+    // The overflow of this check's contents is no reason where the contract claims nothing.
+    assert!(wide[0] > 0 && wide[1] == 0, "{wide:?}");
+    let fast = keys.map(|key| of("fast/table", key));
+    assert!(fast[0] == 0 && fast[1] > 0, "{fast:?}");
+    let fused = keys.map(|key| of("fused/table", key));
+    assert!(fused[0] == 0 && fused[1] == 0, "{fused:?}");
+    // Where the contract is too wide, position 0 alone is judged: hardly anything.
+    assert!(of("fused/pow,library_ulps=32768", "elements") < wide[0] / 4);
+}
+
+#[test]
+fn a_scheme_that_the_contract_says_nothing_of_is_not_proved() {
+    // YaRN's frequencies are no powers of one base.
+    let says = "NOTHING PROVED of rope@yarn rotate f32: the contract's frequencies (pow) come from a base";
+    let all = [&ROTATE[..], &["rope", "--dtype", "f32", "--contract", "fused/pow"]].concat();
+    ropecheck(&all).expect(4, &[says]);
+    let one = [&ROTATE[..], &["rope@default", "--dtype", "f32", "--contract", "fused/pow"]].concat();
+    ropecheck(&one).expect(0, &["CONFORMANT"]);
+}
+
+#[test]
+fn checks_that_look_at_no_angle_or_position_prove_nothing_alone() {
+    let tensors = [&ROTATE[..], &[MROPE, "--dtype", "f32", "--check", "empty"]].concat();
+    ropecheck(&tensors).expect(4, &["NOTHING PROVED", "nothing that ran looks at an angle: empty"]);
+    ropecheck(&[&tensors[..], &["--check", "accuracy"]].concat()).expect(0, &["CONFORMANT"]);
+    let positions = ["--level", "positions", "--scheme", MROPE, "--check", "empty"];
+    check(kernel(), &positions).expect(4, &["NOTHING PROVED", "nothing that ran looks at a position: empty"]);
+    check(kernel(), &[&positions[..], &["--check", "non-negative"]].concat()).expect(0, &["CONFORMANT"]);
+    check(kernel(), &[&positions[..], &["--check", "positions-exact"]].concat()).expect(0, &["CONFORMANT"]);
+}
+
+/// Frequencies by recurrence err by their index: the contract says nothing of the slow pairs, and does of the fast ones.
+#[test]
+fn a_contract_that_is_too_wide_for_some_pairs_is_too_wide() {
+    let arguments =
+        [&ROTATE[..], &[MROPE, "--dtype", "f32", "--contract", "fused/recurrence,library_ulps=1000"]].concat();
+    ropecheck(&arguments).expect(4, &["NOTHING PROVED of m-rope@default rotate f32: contract too wide"]);
+}
+
+/// Beyond the angle limit of its contract the kernel turns nothing, and is not said to have been seen there.
+#[test]
+fn what_lies_beyond_the_angle_limit_was_not_observed_and_has_no_grade() {
+    let contract = r#"\"contract\":{\"class\":\"fused\",\"frequencies\":\"table\"}"#;
+    let library = edited(
+        "still-beyond-limit",
+        "kernels/c/rope.c",
+        &[
+            (contract, &contract.replace("fused", "fast")),
+            (
+                "const float angle = position[pairs[i].axis] * pairs[i].inv_freq;",
+                "float angle = position[pairs[i].axis] * pairs[i].inv_freq;\n    if (fabsf(angle) > 3.2f) angle = 0.0f;",
+            ),
+        ],
+    );
+    let arguments = ["--level", "rotate", "--scheme", "rope@default", "--dtype", "f32", "--check", "accuracy"];
+    let run = check(&library, &arguments).expect(0, &["angles beyond 3.2 rad not judged (class fast)"]);
+    assert!(!run.out.contains("131072..1048575 all"), "{run}");
+    let report = check(&library, &[&arguments[..], &["--format", "json"]].concat()).json().expect("a report");
+    for result in report["results"].as_array().expect("results") {
+        for (pairs, seen) in result["bands"]["131072..1048575"]["observed"].as_object().expect("coverage") {
+            assert!(
+                !seen.as_str().expect("ranges").starts_with('0'),
+                "{pairs}: the fastest pair is far beyond: {seen}"
+            );
+        }
+    }
+    let grade = &report["grades"][0];
+    let k = |key: &str| grade[key].as_f64().expect("a number");
+    assert!(grade["class"] == "fast" && k("k") <= k("k_declared"), "{grade}");
+}
+
+#[test]
+fn a_run_that_was_narrowed_is_conformant_in_part() {
+    let selection = ["--scheme", MROPE, "--dtype", "f32", "--level", "rotate", "--cases", "1", "--check", "controls"];
+    let words = "only --check controls --scheme m-rope@default --level rotate --dtype f32 --cases 1; on level rotate";
+    let report = check(kernel(), &[&selection[..], &["--format", "json"]].concat()).json().expect("a report");
+    assert!(verdict(&report).starts_with(&format!("CONFORMANT IN PART: {words}")), "{}", verdict(&report));
+    let narrowed = serde_json::json!({
+        "checks": ["controls"], "schemes": [MROPE], "levels": ["rotate"], "dtypes": ["f32"], "cases": 1
+    });
+    assert_eq!(report["narrowed"], narrowed);
+    // A parameter for the whole run is no less a narrowing.
+    let arguments = [&ROTATE[..4], &["--scheme", "rope@default", "--param", "base=1000"]].concat();
+    let with = ropecheck(&[&arguments[..], &["--check", "accuracy"]].concat());
+    with.expect(0, &["--param base=1000"]);
+}
+
+#[test]
+fn a_selection_of_all_that_there_is_narrows_nothing() {
+    let library = compile(&source("tests/kernels/minimal_apply.c"), "minimal").expect("it compiles");
+    for arguments in [&[][..], &["--dtype", "f32", "--level", "apply"]] {
+        let report =
+            check(&library, &[arguments, &["--format", "json"]].concat()).expect(0, &[]).json().expect("a report");
+        assert!(verdict(&report).starts_with("CONFORMANT on level apply: "), "{}", verdict(&report));
+        assert_eq!(report["narrowed"], Value::Null);
+    }
+}
+
+/// The name of the level says nothing: a rotate level that is given cosines and sines only applies them.
+#[test]
+fn given_angles_are_no_proof_of_a_scheme_whatever_the_level_is_called() {
+    let library = edited(
+        "rotate-by-given",
+        "tests/kernels/minimal_apply.c",
+        &[
+            (r#"\"levels\":{\"apply\":"#, r#"\"levels\":{\"rotate\":"#),
+            (
+                "ropecheck_apply(void *handle, const ropecheck_apply_call",
+                "ropecheck_rotate(void *handle, const ropecheck_rotate_call",
+            ),
+        ],
+    );
+    let run = check(&library, &["--cases", "1"]).expect(0, &["(given cos/sin)"]);
+    let verdict = run.out.lines().last().expect("a verdict");
+    let says = "on level rotate: turns pairs by the cos and sin it is given; the angles were supplied, so no scheme was judged";
+    assert!(verdict.contains(says), "{verdict}");
+    assert!(!run.out.lines().any(|line| line.starts_with("vrope@official ")), "no row names a scheme: {run}");
+}
+
+#[test]
+fn what_is_given_is_in_the_verdict() {
+    let selection = ["--scheme", MROPE, "--dtype", "f32", "--cases", "1", "--check", "accuracy"];
+    let run = check(kernel(), &selection).expect(0, &[]);
+    let verdict = run.out.lines().last().expect("a verdict");
+    assert!(verdict.contains("; given on level rotate: positions, axis map, frequencies"), "{verdict}");
+    assert!(!verdict.contains("given on level fused"), "{verdict}");
+}
+
+#[test]
+fn a_spec_of_the_user_is_in_the_verdict() {
+    let own = spec("own", "rope", &[("title: \"RoPE", "title: \"My RoPE")]);
+    let arguments = [&ROTATE[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &own]].concat();
+    ropecheck(&arguments).expect(0, &[&format!("; by the user's {own} (rope, in the place of the built-in scheme)")]);
+    let other = spec("other", "rope", &[("scheme: rope", "scheme: flat")]);
+    let arguments =
+        [&ROTATE[..], &["flat@default", "--dtype", "f32", "--check", "accuracy", "--spec", &other]].concat();
+    let run = ropecheck(&[&arguments[..], &["--format", "json"]].concat()).expect(0, &[]).json().expect("a report");
+    assert!(verdict(&run).contains(&format!("; by the user's {other} (flat)")), "{}", verdict(&run));
+    assert_eq!(run["added_specs"], serde_json::json!([{"file": other, "scheme": "flat", "replaces": false}]));
+}
+
+/// What official code printed is held against the spec that is in use, not against the one that it replaced.
+#[test]
+fn a_spec_that_contradicts_official_code_is_3() {
+    let wrong = spec("wrong", "m-rope", &[("t: \"p + t\"\n    h: \"p + h\"", "t: \"p + h\"\n    h: \"p + t\"")]);
+    let arguments = [&ROTATE[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
+    let report = ropecheck(&[&arguments[..], &["--format", "json"]].concat()).expect(3, &[]).json().expect("a report");
+    let mismatches = report["anchors"]["mismatches"].as_array().expect("a list");
+    assert!(mismatches[0].as_str().is_some_and(|why| why.starts_with("official vector")), "{mismatches:?}");
+    assert!(report["anchors"]["vectors"].as_u64() < Some(69), "{}", report["anchors"]);
+    // Another scheme than the one that is judged was replaced: the spec is as wrong.
+    let other = [&ROTATE[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
+    ropecheck(&other).expect(3, &["MISMATCH official vector"]);
+    // Frequencies are anchored too.
+    let still = spec("still-rope", "rope", &[("\naxes:", "\nfrequencies: {inv_freq: \"base * 0\"}\naxes:")]);
+    let arguments =
+        [&ROTATE[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &still]].concat();
+    ropecheck(&arguments).expect(3, &["MISMATCH golden/accuracy_points.txt"]);
+}
+
+/// A statement that one grid refutes, or one length of frames, or a size far beyond a sweep.
+#[test]
+fn a_statement_that_only_a_large_or_rare_layout_refutes_is_3() {
+    for (name, condition) in [
+        ("one-grid", "T == 6 && H == 8 && W == 5"),
+        ("wide", "W > 50"),
+        ("slow", "seconds > 10"),
+        ("quick", "seconds < 0.1"),
+    ] {
+        let formula = format!("p: \"p + k + if({condition}, 1, 0)\"");
+        let lie = spec(name, "rope", &[("scheme: rope", &format!("scheme: {name}")), ("p: \"p + k\"", &formula)]);
+        let id = format!("{name}@default");
+        let arguments = [&ROTATE[..], &[&id, "--dtype", "f32", "--check", "controls", "--spec", &lie]].concat();
+        ropecheck(&arguments).expect(3, &["REFUTED", "is said to hold, but fails on"]);
+    }
+}
+
+/// Under parameters of the run a statement may not be true of the scheme itself: then no backend is blamed.
+#[test]
+fn a_statement_that_the_parameters_of_the_run_refute_blames_nobody() {
+    let stated = "unbiased: {fails: \"video:1x1x2\"}\n  still: {statement: \"s\", for: token, holds: \"extra == 0\"}";
+    let own = spec(
+        "extra",
+        "m-rope",
+        &[("parameters:\n", "parameters:\n  extra: {default: 0}\n"), ("unbiased: {fails: \"video:1x1x2\"}", stated)],
+    );
+    let arguments = ["--level", "positions", "--scheme", MROPE, "--check", "still", "--spec", &own];
+    check(kernel(), &arguments).expect(0, &["CONFORMANT"]);
+    let under = [&arguments[..], &["--param", "extra=1"]].concat();
+    check(kernel(), &under).expect(4, &["NOTHING WAS JUDGED", "under those of this run it is not true"]);
+}
+
+#[test]
+fn what_held_is_graded_although_another_scheme_failed() {
+    let library = edited(
+        "wrong-with-four-axes",
+        "kernels/c/rope.c",
+        &[(
+            "pairs[i].inv_freq = pairs[i].axis == ROPECHECK_AXIS_NONE ? 0.0f : (float)inv_freq;",
+            "pairs[i].inv_freq = pairs[i].axis == ROPECHECK_AXIS_NONE ? 0.0f : (float)inv_freq;\n      \
+             if (call->scheme.n_axes == 4) pairs[i].inv_freq *= 2.0f;",
+        )],
+    );
+    let arguments = ["--level", "rotate", "--scheme", MROPE, "--scheme", "vrope@official", "--dtype", "f32"];
+    let run = check(&library, &[&arguments[..], &["--check", "accuracy", "--format", "json"]].concat()).expect(1, &[]);
+    let report = run.json().expect("a report");
+    assert_eq!(report["grades"][0]["left_out"], serde_json::json!(["vrope@official"]), "{}", report["grades"]);
+    assert_eq!(report["grades"][0]["class"], "fused");
+}
