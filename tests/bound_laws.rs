@@ -205,6 +205,7 @@ proptest! {
                     Judgement::RangeNotJudged => expected.range_not_judged += 1,
                     Judgement::InputNotFinite => expected.input_not_finite += 1,
                     Judgement::BeyondAngleLimit => expected.beyond_angle_limit += 1,
+                    Judgement::ContractTooWide => expected.contract_too_wide += 1,
                     Judgement::Fail => {
                         miss = Some((pair, is_second));
                         break 'row;

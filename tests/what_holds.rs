@@ -3,8 +3,8 @@
 //!
 //! The table is typed here from the papers and the official code; the specs are what is tested.
 
+use ropecheck::positions::sweep::{Extent, layouts, sampled};
 use ropecheck::positions::{Layout, Positions, positions};
-use ropecheck::positions::{sweep::Extent, sweep::layouts};
 use ropecheck::property::{Checker, Outcome};
 use ropecheck::property::{invariants::verify::Verification, invariants::verify::verify};
 use ropecheck::spec::Library;
@@ -131,7 +131,8 @@ fn videorope_degenerates_to_one_dimension_at_delta_1() {
 fn everything_that_a_spec_states_of_itself_is_confirmed() {
     let library = library();
     let checker = Checker::new(&library);
-    let layouts = layouts(Extent::Thin);
+    let mut layouts = layouts(Extent::Thin);
+    layouts.extend(sampled().expect("layouts"));
     let mut wrong = Vec::new();
     for scheme in library.schemes() {
         for verified in verify(&checker, scheme, &layouts) {
