@@ -38,7 +38,9 @@ pub fn unproved(results: &[CheckResult]) -> Vec<Unproved> {
         // How wide a contract is does not depend on the position: a pair for which it is too wide is never judged.
         let open = bands().any(|band| band.contract_too_wide > 0);
         let observed = bands().any(|band| band.observations > 0);
-        if (observed && !open) || bands().all(|band| band.cases == 0) {
+        // A group that fails has a verdict, and one without cases is not in it.
+        let failed = bands().any(|band| band.failed > 0);
+        if (observed && !open) || failed || bands().all(|band| band.cases == 0) {
             continue;
         }
         let reasons = reasons(&here);
