@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visual};
+use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visuals};
 use crate::case::Alias;
 use crate::check::bands::holds;
 use crate::check::heads::HeadPreset;
@@ -116,8 +116,11 @@ impl LayoutSweep<'_, '_> {
         }
     }
 
-    /// Rows of about as many tokens in one call, filled up with text.
-    fn in_batches(&mut self, band: &str, mut rows: Vec<Layout>) {
+    /// Rows of about as many tokens in one call, filled up with text; alone where they do not end in text.
+    fn in_batches(&mut self, band: &str, rows: Vec<Layout>) {
+        let ends_in_text = |row: &Layout| row.segments().last().is_some_and(|last| !last.is_visual());
+        let (mut rows, alone): (Vec<Layout>, Vec<Layout>) = rows.into_iter().partition(ends_in_text);
+        alone.into_iter().for_each(|row| self.ask(band, vec![row], None));
         rows.sort_by_key(Layout::tokens);
         let mut rows = rows.into_iter().peekable();
         for size in ROWS.into_iter().cycle() {
@@ -138,9 +141,9 @@ impl LayoutSweep<'_, '_> {
     /// Grids that are too large to be looked at everywhere: their first tokens, their last ones, or some between.
     fn large_grids(&mut self) {
         let large: Vec<[u32; 3]> = grids(&mut self.rng).into_iter().filter(|g| cells(*g) > WHOLE_GRID).collect();
-        for (index, grid) in large.into_iter().enumerate() {
+        for (index, visual) in large.into_iter().flat_map(visuals).enumerate() {
             let before = u32::try_from(self.rng.between(1, 12)).unwrap_or(1);
-            let row = vec![Segment::Text(before), visual(&mut self.rng, grid), Segment::Text(5)];
+            let row = vec![Segment::Text(before), visual, Segment::Text(5)];
             let Ok(row) = Layout::new(row) else { continue };
             let inside = row.token_range(1);
             let at = match index % 3 {

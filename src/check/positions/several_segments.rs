@@ -78,7 +78,7 @@ impl Check for SeveralSegments {
 
 /// Rows of grids with sizes up to 64 on the smallest heads, each as a whole, and some of its tokens where ranges are offered.
 fn large_layouts(s: &mut Scheduler) {
-    const GRIDS: usize = 48;
+    const GRIDS: usize = 24;
     const ROW_TOKENS: [u64; 4] = [500, 150, 1000, 250];
     const SOME: u64 = 40;
     let Some(preset) = s.heads().into_iter().next() else { return };
