@@ -27,6 +27,7 @@ use crate::case::Level;
 use crate::check::Group;
 use crate::check::cover::Covers;
 use crate::contract::ContractTable;
+use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::Parameters;
@@ -277,6 +278,13 @@ fn run_units(
 
 /// What the calls of a run are to reach, level by level.
 fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
+    // What is selected: rows for another type would not be run.
+    let dtypes = |dtype: &DType| {
+        let mut tensors = units.iter().filter(|(group, _)| group.level != Level::Positions);
+        tensors.any(|(group, _)| group.dtype == *dtype)
+    };
+    let selected = manifest.dtypes.iter().copied().filter(dtypes).collect();
+    let manifest = &Manifest { dtypes: selected, ..manifest.clone() };
     let mut levels: BTreeMap<Level, BTreeMap<&str, &Group>> = BTreeMap::new();
     for (group, _) in units {
         levels.entry(group.level).or_default().entry(&group.scheme).or_insert(group);

@@ -83,9 +83,9 @@ impl Classes {
             add(Dimension::Direction, &manifest.directions.iter().map(|d| i64::from(*d < 0)).collect::<Vec<_>>());
             let scalings: &[i64] = if manifest.attention_scaling { &[0, 1, 2] } else { &[0] };
             add(Dimension::Scaling, scalings);
-            let per_head = |s: &&std::sync::Arc<crate::spec::model::Scheme>| matches!(s.axis_map, AxisMap::PerHead(_));
-            let some = schemes.iter().any(|s| per_head(&s)) && manifest.per_head && level != Level::Apply;
-            let shared = schemes.iter().any(|s| !per_head(&s)) || level == Level::Apply;
+            let per_head = |s: &crate::spec::model::Scheme| matches!(s.axis_map, AxisMap::PerHead(_));
+            let some = schemes.iter().any(|s| per_head(s)) && manifest.per_head && level != Level::Apply;
+            let shared = schemes.iter().any(|s| !per_head(s)) || level == Level::Apply;
             add(Dimension::PerHead, &word(some)[usize::from(!shared)..]);
             let strides: &[i64] = match manifest.strides {
                 Strides::Packed => &[0],

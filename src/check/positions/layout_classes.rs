@@ -118,7 +118,7 @@ pub(super) fn packed(rng: &mut Rng, grids: &[[u32; 3]], lengths: &[u64]) -> Vec<
         tokens += row.iter().rev().take(2).map(Segment::tokens).sum::<u64>();
         if tokens > lengths[rows.len() % lengths.len()] || row.len() + 2 > MOST_SEGMENTS {
             // Long rows first have several short ones behind them; the last text is long every third time.
-            let last = if rows.len() % 3 == 0 { rng.between(13, 90) } else { rng.between(1, 4) };
+            let last = if rows.len().is_multiple_of(3) { rng.between(13, 90) } else { rng.between(1, 4) };
             row.push(Segment::Text(u32::try_from(last).unwrap_or(1)));
             rows.push(std::mem::take(&mut row));
             tokens = 0;
