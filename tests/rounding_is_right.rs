@@ -186,6 +186,45 @@ fn f32_rounds_and_decodes_at_every_exponent() {
     }
 }
 
+/// The bits that the crate half gives. Its ways from f64 round twice or cut digits off, so it is handed an f32 that is odd
+/// where digits were lost: that rounds as the f64 does.
+fn of_half(dtype: DType, v: f64) -> u64 {
+    let near = v as f32;
+    let cut = if f64::from(near).abs() > v.abs() { f32::from_bits(near.to_bits() - 1) } else { near };
+    let odd = if f64::from(cut) == v { cut } else { f32::from_bits(cut.to_bits() | 1) };
+    u64::from(if dtype == DType::F16 {
+        half::f16::from_f32(odd).to_bits()
+    } else {
+        half::bf16::from_f32(odd).to_bits()
+    })
+}
+
+#[test]
+fn the_crate_half_encodes_the_same() {
+    let mut rng = Rng::new(10);
+    for dtype in NARROW {
+        let same = |v: f64| assert_eq!(dtype.encode(v), of_half(dtype, v), "{dtype}: {v:e}");
+        for bits in 0..=0xffff {
+            let (v, infinite) = (value(dtype, bits), bits & 0x7fff == infinity(dtype));
+            if v.is_nan() {
+                continue;
+            }
+            same(v);
+            let middle = if infinite { v } else { (v + v.signum() * value_above(dtype, bits & 0x7fff)) / 2.0 };
+            [middle, middle.next_up(), middle.next_down()].into_iter().for_each(same);
+        }
+        // Any f64, and such as have exponents of the type.
+        for _ in 0..1_000_000 {
+            let any = f64::from_bits(rng.next_u64());
+            if !any.is_nan() {
+                same(any);
+            }
+            let exponent = rng.between(i64::from(dtype.min_exponent()) - 30, i64::from(dtype.max_exponent()) + 2);
+            same((1.0 + rng.unit()) * 2f64.powi(exponent as i32) * if rng.one_in(2) { 1.0 } else { -1.0 });
+        }
+    }
+}
+
 #[test]
 fn half_an_ulp_is_the_largest_error_of_a_rounding() {
     let mut rng = Rng::new(9);

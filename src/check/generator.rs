@@ -234,7 +234,7 @@ impl Generator<'_> {
             };
             for floor in [8, 16, 32, 64, 2] {
                 let (Some(q), Some(dim)) = (smallest(&m.q_heads, 1), smallest(&m.head_dims, floor)) else { continue };
-                let Some(k) = smallest(&m.k_heads, 1).or(smallest(&m.k_heads, 0)) else { continue };
+                let Some(k) = self.key_heads(q) else { continue };
                 for parameters in &bases {
                     let heads = HeadPreset { parameters: parameters.clone(), ..preset(q, k, dim, None) };
                     if found.len() < 4 && !found.contains(&heads) && self.fits(&heads) {
@@ -244,6 +244,15 @@ impl Generator<'_> {
             }
         }
         found
+    }
+
+    /// The fewest key heads that the manifest allows with so many query heads; such as share them out, where there are any.
+    pub(super) fn key_heads(&self, q_heads: u32) -> Option<u32> {
+        const MOST: u32 = 1 << 12;
+        let allowed = |k: &u32| self.manifest.k_heads.allows(i64::from(*k));
+        let shared = (1..=q_heads.min(MOST)).filter(|k| q_heads.is_multiple_of(*k)).find(allowed);
+        let any = || self.manifest.k_heads.at_least(1).and_then(|k| u32::try_from(k).ok());
+        shared.or(Some(0).filter(allowed)).or_else(any)
     }
 
     /// One of [`SHAPES`] as near as the manifest allows it, with a base of a real model (the default one for `turn` 0).

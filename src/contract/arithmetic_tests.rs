@@ -1,3 +1,5 @@
+use approx::assert_abs_diff_eq;
+
 use super::*;
 use crate::contract::{LogBase, Procedure, Steps};
 
@@ -60,7 +62,7 @@ fn steps_are_counted_as_the_proof_says() {
     }
     // A base that is no f32 costs e units more.
     let odd = Frequency::power(0.649, 10_000.1, 3, 128);
-    assert!((k(&pow, &odd).unwrap_or(0.0) - 2.0 - 6.0 / 128.0).abs() < 1e-12);
+    assert_abs_diff_eq!(k(&pow, &odd).expect("a power"), 2.0 + 6.0 / 128.0, epsilon = 1e-12);
     // In f64 the plan's own rounding is a unit; a table is the plan's numbers; every f64 base is exact.
     let wide = |way: &FrequencyRule, frequency: &Frequency| way.steps(frequency, Precision::F64);
     assert_eq!((wide(&table, &exact), wide(&table, &inexact)), (Some(0.0), Some(0.0)));
@@ -85,10 +87,11 @@ fn an_angle_that_is_exact_has_no_error() {
     assert_eq!(units(at(0.0, 0.75, Dd::from_f64(16_777_215.0)), 0.75 * 16_777_215.0), 1.0);
     let blind = |f: f64| contract.blind_from(&Frequency::plain(f)).expect("a table");
     assert_eq!(blind(1.0), 16_777_216.0);
-    assert!((at(1.0, 0.9, Dd::from_f64(blind(0.9).ceil())) - 1.0).abs() < 1e-6);
+    assert_abs_diff_eq!(at(1.0, 0.9, Dd::from_f64(blind(0.9).ceil())), 1.0, epsilon = 1e-6);
     // An exact frequency with a long fraction makes products of more than 24 bits before positions have as many.
     let f = f64::from(3f32.next_up());
-    assert!((at(0.0, f, Dd::from_f64(blind(f).ceil())) - 1.0).abs() < 1e-6 && blind(f) < 6e6);
+    assert_abs_diff_eq!(at(0.0, f, Dd::from_f64(blind(f).ceil())), 1.0, epsilon = 1e-6);
+    assert!(blind(f) < 6e6);
     assert!(at(f64::INFINITY, 0.1, Dd::from_f64(7.0)).is_infinite());
     assert!(at(1.0, 1e30, Dd::from_f64(1e30)).is_infinite());
     // An angle that f32 cannot hold may be lost whole.
@@ -111,5 +114,5 @@ fn an_f64_angle_errs_by_units_of_f64() {
     let frequency = Frequency::power(f, 1e4, 1, 128);
     let (wide, narrow) = (contract.blind_from(&frequency), narrow.blind_from(&frequency));
     assert_eq!(wide, Some(2f64.powi(53)), "positions beyond it are no f64");
-    assert!((narrow.expect("a table") * 2.0 * f * F32_ROUNDING - 1.0).abs() < 1e-2);
+    assert_abs_diff_eq!(narrow.expect("a table") * 2.0 * f * F32_ROUNDING, 1.0, epsilon = 1e-2);
 }

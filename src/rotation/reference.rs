@@ -60,6 +60,7 @@ mod tests {
         let position = Dd::from_ratio(10.0, 3.0);
         let (a, b) = Turn::new(position, 0.7, 1.0, true).apply(0.3, -0.9);
         let (a, b) = Turn::new(position, 0.7, 1.0, false).apply(a, b);
-        assert!((a - 0.3).abs() < 4e-16 && (b + 0.9).abs() < 4e-16);
+        approx::assert_abs_diff_eq!(a, 0.3, epsilon = 4e-16);
+        approx::assert_abs_diff_eq!(b, -0.9, epsilon = 4e-16);
     }
 }

@@ -145,11 +145,14 @@ type Add<'a> = dyn FnMut(&dyn Fn(&mut Case)) + 'a;
 fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
     let fits = |value: u32, allowed: &crate::backend::manifest::Integers| allowed.allows(i64::from(value));
     for q in [1, case.q_heads / 2] {
-        if q > 0 && q < case.q_heads && fits(q, &manifest.q_heads) {
-            add(&|c| {
-                c.q_heads = q;
-                c.k_heads = c.k_heads.min(q);
-            });
+        // Key heads share out the query heads, or there are none.
+        let shares = |k: &u32| fits(*k, &manifest.k_heads) && (*k == 0 || q.is_multiple_of(*k));
+        if q > 0
+            && q < case.q_heads
+            && fits(q, &manifest.q_heads)
+            && let Some(k) = (0..=q.min(case.k_heads)).rev().find(shares)
+        {
+            add(&|c| (c.q_heads, c.k_heads) = (q, k));
         }
     }
     for k in [0, 1] {
@@ -220,3 +223,7 @@ fn smaller_layouts(layout: &Layout) -> Vec<Layout> {
     }
     all.into_iter().filter_map(|s| Layout::new(s).ok()).filter(|l| l.tokens() > 0).collect()
 }
+
+#[cfg(test)]
+#[path = "shrink_tests.rs"]
+mod tests;

@@ -44,7 +44,7 @@ pub(in crate::check) fn tiny(g: &Generator) -> Option<HeadPreset> {
     let least = |i: &crate::backend::manifest::Integers, floor| i.at_least(floor).and_then(|n| u32::try_from(n).ok());
     let parameters = g.heads().first().map(|h| h.parameters.clone()).unwrap_or_default();
     let q_heads = least(&m.q_heads, 1)?;
-    let k_heads = least(&m.k_heads, 1).or(least(&m.k_heads, 0))?;
+    let k_heads = g.key_heads(q_heads)?;
     [2, 4, 8, 16, 32, 64, 128].into_iter().find_map(|floor| {
         let head_dim = least(&m.head_dims, floor)?;
         let preset = HeadPreset { q_heads, k_heads, head_dim, rotary: None, parameters: parameters.clone() };
