@@ -9,12 +9,13 @@ use proptest::sample::{select, subsequence};
 use super::candidates;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
-use crate::case::{Alias, Case, Consume, Data, Level, Memory, PositionSource, Strides};
+use crate::case::{Alias, Case, Consume, Data, Level, Memory, Order, PositionSource, Strides};
 use crate::check::{CATALOGUE, Generator, Group, Planned};
 use crate::numeric::DType;
-use crate::positions::{Layout, Parameters};
+use crate::positions::Layout;
 use crate::rotation::{HeadShape, PlanCache};
 use crate::spec::Library;
+use crate::spec::Parameters;
 use crate::spec::model::Pairing;
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::embedded().expect("the embedded specs load"));
@@ -150,6 +151,7 @@ fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
         PositionSource::Layout { shift } => extent(0, 0, shift),
         PositionSource::Span { low, high } => extent(1, low, high),
         PositionSource::Random { low, high } => extent(2, low, high),
+        PositionSource::Axis { low, high, .. } => extent(5, low, high),
         PositionSource::Fractions { low, high, .. } => extent(3, low, high),
         PositionSource::QuarterTurns { low, high } => extent(4, low, high),
     };
@@ -161,7 +163,7 @@ fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
         case.k_heads.into(),
         case.head_dim.into(),
         case.rotary.map_or(0, |(_, offset)| 1 + u64::from(offset)),
-        (case.memory != Memory::Packed).into(),
+        case.memory.orders().map_or(4, |orders| orders.iter().filter(|order| **order != Order::Packed).count() as u64),
         (case.alias != Alias::Out).into(),
         (case.direction < 0).into(),
         case.scaling.is_some().into(),
@@ -202,6 +204,7 @@ proptest! {
             cases: 2,
             seed,
             parameters: &[],
+            cover: &[],
         };
         for Planned { mut case, .. } in check.get(&checks).schedule(&generator).cases {
             prop_assert_eq!(outside(&manifest, &case), None, "{}", case);
