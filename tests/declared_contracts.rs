@@ -34,7 +34,8 @@ fn a_declared_contract_is_in_force_and_a_replay_needs_it_again() {
 fn the_json_report_states_the_contract_in_force() {
     let arguments = ["--dtype", "f32", "--dtype", "bf16", "--check", "accuracy", "--format", "json"];
     let contract = ["--contract", "bf16=cached/pow,trig_ulps=4,library_ulps=1.5"];
-    let json = check(&[&arguments[..], &contract].concat()).expect(0, &[]).json().expect("a report");
+    // YaRN's frequencies are no powers of a base, so nothing is proved of it there.
+    let json = check(&[&arguments[..], &contract].concat()).expect(4, &[]).json().expect("a report");
     let of = |dtype: &str| {
         let all = json["contracts"].as_array().expect("a list");
         all.iter().find(|c| c["dtype"] == dtype && c["level"] == "rotate").cloned().expect("is there")

@@ -134,39 +134,44 @@ fn words_and_names() {
         (
             "\"f32\"",
             "\"f31\"",
-            &["dtypes[0]: expected one of f32, f16, bf16, found \"f31\"; did you mean \"f32\"?"][..],
+            &["dtypes[0]: unknown value \"f31\", expected one of f32, f16, bf16; did you mean \"f32\"?"][..],
         ),
-        ("\"bf16\"", "\"i32\"", &["dtypes[1]: expected one of f32, f16, bf16, found \"i32\"; did you mean \"f32\"?"]),
+        (
+            "\"bf16\"",
+            "\"i32\"",
+            &["dtypes[1]: unknown value \"i32\", expected one of f32, f16, bf16; did you mean \"f32\"?"],
+        ),
         ("\"bf16\"", "\"f32\"", &["dtypes[1]: expected no entry twice, found \"f32\""]),
-        ("\"i64\"", "\"bf16\"", &["position_dtypes[0]: expected one of i32, i64, f32, f64, found \"bf16\""]),
+        ("\"i64\"", "\"bf16\"", &["position_dtypes[0]: unknown value \"bf16\", expected one of i32, i64, f32, f64"]),
         (
             "\"axis_of_pair\"",
             "\"axis_of_pairs\"",
             &[
-                "levels.rotate.consumes[1]: expected one of cos_sin, cos_sin_cache, inv_freq, base, axis_of_pair, sections, \
-             positions, layout, found \"axis_of_pairs\"; did you mean \"axis_of_pair\"?",
+                "levels.rotate.consumes[1]: unknown value \"axis_of_pairs\", expected one of cos_sin, cos_sin_cache, inv_freq, base, axis_of_pair, sections, \
+             positions, layout; did you mean \"axis_of_pair\"?",
             ],
         ),
         ("\"positions\", ", "", &["levels.rotate.consumes: level rotate must consume positions or cos_sin"]),
         (
             "\"fused\"",
             "\"fussed\"",
-            &["levels.rotate.contract.class: expected one of ideal, fused, cached, eager, fast, found \"fussed\"; \
-             did you mean \"fused\"?"],
+            &[
+                "levels.rotate.contract.class: unknown value \"fussed\", expected one of ideal, fused, cached, eager, fast; \
+             did you mean \"fused\"?",
+            ],
         ),
         (
             "\"table\"",
             "\"tabel\"",
             &[
-                "levels.rotate.contract.frequencies: expected one of table, pow, pow-reciprocal, exp, exp2, scale, recurrence, \
-             found \"tabel\"; did you mean \"table\"?",
+                "levels.rotate.contract.frequencies: unknown value \"tabel\", expected one of table, pow, pow-reciprocal, exp, exp2, scale, recurrence; did you mean \"table\"?",
             ],
         ),
         (
             "\"table\"",
             "\"table\", \"angles\": \"exat\"",
             &[
-                "levels.rotate.contract.angles: expected one of exact, f64, f32, found \"exat\"; did you mean \"exact\"?",
+                "levels.rotate.contract.angles: unknown value \"exat\", expected one of exact, f64, f32; did you mean \"exact\"?",
             ],
         ),
         (
@@ -176,7 +181,7 @@ fn words_and_names() {
                 "levels.rotate.contract: frequencies fused/table,library=1 call a library function: library_ulps must be more than 0",
             ],
         ),
-        ("\"*\"", "\"mrope\"", &["levels.rotate.schemes[0]: there is no scheme `mrope` (did you mean `m-rope`?)"]),
+        ("\"*\"", "\"mrope\"", &["levels.rotate.schemes[0]: there is no scheme \"mrope\"; did you mean \"m-rope\"?"]),
         (
             "\"*\"",
             "\"*\", \"vrope@oficial\"",
@@ -188,7 +193,10 @@ fn words_and_names() {
         (
             "\"*\"",
             "\"zzz\", \"m-rope\", \"*@default\"",
-            &["levels.rotate.schemes[0]: there is no scheme `zzz`", "levels.rotate.schemes[2]: there is no scheme `*`"],
+            &[
+                "levels.rotate.schemes[0]: there is no scheme \"zzz\"",
+                "levels.rotate.schemes[2]: there is no scheme \"*\"",
+            ],
         ),
         ("\"*\"", "", &["levels.rotate.schemes: expected at least one entry, found []"]),
     ] {
@@ -197,10 +205,16 @@ fn words_and_names() {
     for (key, mistake) in [
         (
             "\"pairings\": [\"halves\"]",
-            "pairings[0]: expected one of half, adjacent, found \"halves\"; did you mean \"half\"?",
+            "pairings[0]: unknown value \"halves\", expected one of half, adjacent; did you mean \"half\"?",
         ),
-        ("\"alias\": [\"out\", \"inn\"]", "alias[1]: expected one of out, in, found \"inn\"; did you mean \"in\"?"),
-        ("\"strides\": \"row\"", "strides: expected one of packed, rows, any, found \"row\"; did you mean \"rows\"?"),
+        (
+            "\"alias\": [\"out\", \"inn\"]",
+            "alias[1]: unknown value \"inn\", expected one of out, in; did you mean \"in\"?",
+        ),
+        (
+            "\"strides\": \"row\"",
+            "strides: unknown value \"row\", expected one of packed, rows, any; did you mean \"rows\"?",
+        ),
     ] {
         refused(&with(key), &[mistake]);
     }
@@ -416,9 +430,9 @@ fn every_command_shows_every_mistake_and_exits_with_6() {
     no_command_starts(
         &library("mistakes", &manifest, "", ""),
         "3 mistakes in the manifest\n  \
-         dtypes[0]: expected one of f32, f16, bf16, found \"f31\"; did you mean \"f32\"?\n  \
+         dtypes[0]: unknown value \"f31\", expected one of f32, f16, bf16; did you mean \"f32\"?\n  \
          head_dims[0]: expected an integer from 2 to 65536, found 1000000000\n  \
-         levels.rotate.schemes[1]: there is no scheme `mrope` (did you mean `m-rope`?)",
+         levels.rotate.schemes[1]: there is no scheme \"mrope\"; did you mean \"m-rope\"?",
     );
 }
 
@@ -427,7 +441,7 @@ fn a_scheme_of_the_user_is_known_where_its_file_is_given() {
     let library = library("own-scheme", &edited(&[("\"*\"", "\"per-head\"")]), "", "");
     let file = source("tests/kernels/per-head.yaml");
     ropecheck(&["describe", text(&library)])
-        .expect(6, &["manifest, levels.rotate.schemes[0]: there is no scheme `per-head`"]);
+        .expect(6, &["manifest, levels.rotate.schemes[0]: there is no scheme \"per-head\""]);
     ropecheck(&["describe", text(&library), "--spec", text(&file)]).expect(0, &["schemes per-head"]);
 }
 

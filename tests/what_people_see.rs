@@ -25,7 +25,9 @@ fn how_far_up_the_positions_a_run_went_is_said() {
     let far = run("accuracy");
     assert!(far.contains("reached   rotate: largest position judged 2147483647: the declared maximum\n"), "{far}");
     assert!(
-        far.contains("--cases 1; on level rotate; given on level rotate") && !far.contains("was not reached"),
+        far.contains("--cases 1; on level rotate, within q_heads 1-1,024, ")
+            && far.contains("; given on level rotate")
+            && !far.contains("was not reached"),
         "{far}"
     );
     // Eighteen tokens.

@@ -6,6 +6,9 @@ use crate::check::Coverage;
 use crate::check::bands::BANDS;
 use crate::run::{CheckResult, RunReport};
 
+/// Dimensions named in a line of reach; JSON has all, with their classes.
+const MOST_MISSED: usize = 4;
+
 /// A line per level and storage types that have seen the same. Schemes and pairings are joined: what no line has was seen
 /// in none of them. The JSON report has them one by one.
 pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result {
@@ -45,7 +48,9 @@ pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result
         let ((classes, of), (pairs, of_pairs)) = (reach.classes(), reach.pairs());
         let missed = reach.dimensions.iter().filter(|d| d.reached < d.offered);
         let missed: Vec<String> = missed.map(|d| format!("{} {}", d.dimension.name(), d.offered - d.reached)).collect();
-        let missed = if missed.is_empty() { String::new() } else { format!("; missed: {}", missed.join(", ")) };
+        let shown = missed.iter().take(MOST_MISSED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if missed.len() > MOST_MISSED { ", ..." } else { "" };
+        let missed = if missed.is_empty() { String::new() } else { format!("; missed: {shown}{more}") };
         let share = 100 * pairs / of_pairs.max(1);
         writeln!(out, "reach     {}: {classes} of {of} classes, {share} % of {of_pairs} pairs{missed}", reach.level)?;
     }

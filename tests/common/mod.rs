@@ -193,7 +193,9 @@ pub fn failures(report: &Value) -> Vec<Failure> {
 /// Tokens of all rows of a case, from its text: `layout=text:3+video:2x2x2//text:11`.
 pub fn tokens(case: &str) -> Option<u64> {
     let layout = case.split(',').find_map(|part| part.strip_prefix("layout="))?;
-    layout.split("//").flat_map(|row| row.split('+')).try_fold(0, |sum, segment| {
+    // Of packed sequences one may be empty.
+    let segments = layout.split("//").filter(|row| !row.is_empty()).flat_map(|row| row.split('+'));
+    segments.into_iter().try_fold(0, |sum, segment| {
         let sizes = segment.split_once(':')?.1.split('@').next()?;
         let product = sizes.split('x').try_fold(1, |n: u64, s| Some(n * s.parse::<u64>().ok()?))?;
         Some(sum + product)

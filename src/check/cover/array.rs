@@ -97,7 +97,7 @@ impl<'a> Array<'a> {
     /// Makes rows until every class was there that can be.
     pub(super) fn cover_classes(&mut self) {
         for class in (0..self.classes).filter_map(|class| u16::try_from(class).ok()) {
-            if !self.met.has(class, class) && !(0..ROUNDS).any(|round| self.row_with(class, class, round)) {
+            if !self.met.has(class, class) && !(0..10 * ROUNDS).any(|turn| self.row_with(class, class, turn / 10)) {
                 self.never.add(class, class);
             }
         }
@@ -139,7 +139,7 @@ impl<'a> Array<'a> {
             }
         }
         self.rng.shuffle(&mut seeds);
-        for seed in seeds.iter().take(TRIES) {
+        for seed in seeds.iter().cycle().take(TRIES) {
             let mut row = vec![None; self.factors.len()];
             seed.iter().for_each(|(factor, option)| row[*factor] = Some(*option));
             if (self.feasible)(&row, round)
