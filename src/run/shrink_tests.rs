@@ -1,5 +1,5 @@
-//! Cases under random manifests: what the generator makes stays inside of them and survives its line; and every step of
-//! shrinking is simpler, stays inside too, and leads to an end.
+//! Cases under random manifests: what the generator makes stays inside of them and survives its line; and
+//! every step of shrinking is simpler, stays inside too, and leads to an end.
 
 use std::sync::LazyLock;
 
@@ -92,8 +92,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
 /// Said of heads that a scheme has no plan for: no call can be made of such a case.
 const NO_PLAN: &str = "heads that have no plan";
 
-/// What a case asks for that its manifest does not offer. Positions and numbers of tokens are not looked at: `Harness` holds
-/// those back that are beyond the limits.
+/// What a case asks for that its manifest does not offer. Positions and numbers of tokens are not looked at:
+/// `Harness` holds those back that are beyond the limits.
 fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
     let scheme = LIBRARY.get(&case.scheme).expect("a scheme");
     let (_, offer) = &manifest.levels[0];
@@ -142,7 +142,8 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
     asked.into_iter().find(|(_, offered)| !offered).map(|(what, _)| what)
 }
 
-/// What makes a case small, each a number that only so many steps lead down from; the last three are one, compared in order.
+/// What makes a case small, each a number that only so many steps lead down from; the last three are one,
+/// compared in order.
 fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
     let tokens: u64 = case.layouts.iter().map(Layout::tokens).sum();
     let simple = matches!(case.data, Data::Uniform | Data::First | Data::Second | Data::Channel);
