@@ -104,7 +104,7 @@ const FAR: [&str; 12] = [
 ];
 
 /// Layouts for what has to be quick: sizes of grids from 1 to 9 such that every two sizes of two dimensions meet in just one,
-/// and [some](FAR) far beyond.
+/// and some far beyond.
 ///
 /// # Errors
 /// If a layout is none, which tests rule out.
