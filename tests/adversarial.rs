@@ -1,4 +1,5 @@
-//! The short form of `examples/adversarial`: no honest element is rejected, and every term of the bound is nearly reached.
+//! The short form of `examples/adversarial`: no honest element is rejected, and every term of the bound is
+//! nearly reached.
 
 #[path = "../examples/adversarial/attain.rs"]
 mod attain;
@@ -21,7 +22,8 @@ use sweep::{Combination, combinations, sweep};
 use world::{World, worlds};
 
 static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
-/// Few, because powers in 256 bits take their time; a width that is a power of two, one that is not, and a short one.
+/// Few, because powers in 256 bits take their time; a width that is a power of two, one that is not, and a
+/// short one.
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
     let mut all = worlds(&[1e4, 5e6], &[28, 96]);
     all.extend(worlds(&[1e6], &[64]));

@@ -107,7 +107,8 @@ fn no_files_import_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// Names are met as they are met in ropecheck: re-exported by `mod.rs`, in nested braces, renamed, in a glob, and inline in code.
+/// Names are met as they are met in ropecheck: re-exported by `mod.rs`, in nested braces, renamed, in a glob,
+/// and inline in code.
 const MADE_UP: [(&str, &str); 8] = [
     ("lib.rs", "pub mod high; pub mod low;"),
     ("low/mod.rs", "mod a; mod b; mod c; mod d; pub use {a::{A, one}, b::B as Renamed, c::*}; fn f(two: u8) { two }"),

@@ -186,8 +186,8 @@ fn f32_rounds_and_decodes_at_every_exponent() {
     }
 }
 
-/// The bits that the crate half gives. Its ways from f64 round twice or cut digits off, so it is handed an f32 that is odd
-/// where digits were lost: that rounds as the f64 does.
+/// The bits that the crate half gives. Its ways from f64 round twice or cut digits off, so it is handed an f32
+/// that is odd where digits were lost: that rounds as the f64 does.
 fn of_half(dtype: DType, v: f64) -> u64 {
     let near = v as f32;
     let cut = if f64::from(near).abs() > v.abs() { f32::from_bits(near.to_bits() - 1) } else { near };

@@ -1,5 +1,5 @@
-//! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly all there is, and a search for
-//! the worst element.
+//! How near honest kernels come to each term of the bound: for every term a contract in which it is nearly
+//! all there is, and a search for the worst element.
 
 use super::inputs::{Inputs, position};
 use super::world::World;
@@ -204,7 +204,8 @@ impl<'a> Search<'a> {
         candidate
     }
 
-    /// Inputs for a place: mostly such that the output is near 0 and what comes before it shows, or near a tie.
+    /// Inputs for a place: mostly such that the output is near 0 and what comes before it shows, or near a
+    /// tie.
     fn some_inputs(&self, rng: &mut Rng, candidate: &Attempt) -> (f64, f64) {
         let bound = self.bound(candidate);
         let (cos, sin) = bound.map_or((1.0, 0.0), |b| (b.turn.cos, b.turn.sin));

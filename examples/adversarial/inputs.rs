@@ -5,8 +5,8 @@ use ropecheck::numeric::{DType, Dd, Rng};
 /// Largest positions of the bands.
 const BANDS: [u64; 8] = [1 << 8, 1 << 11, 1 << 15, 1 << 17, 1 << 20, 1 << 24, 1 << 28, 1 << 31];
 
-/// A position: in any band, around 2^24, at the end of the range, negative, a fraction, or one that brings the angle of some frequency near a
-/// multiple of pi/2.
+/// A position: in any band, around 2^24, at the end of the range, negative, a fraction, or one that brings
+/// the angle of some frequency near a multiple of pi/2.
 #[must_use]
 pub fn position(rng: &mut Rng, inv_freq: &[f64]) -> Dd {
     let band = BANDS[rng.below(8) as usize];

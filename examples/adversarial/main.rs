@@ -1,11 +1,13 @@
-//! Tries to break the error bounds: millions of adversarial elements of honest emulated kernels for every class, way to frequencies and
-//! storage type, and for each term of the bound the worst element that a search finds.
+//! Tries to break the error bounds: millions of adversarial elements of honest emulated kernels for every
+//! class, way to frequencies and storage type, and for each term of the bound the worst element that a search
+//! finds.
 //!
 //! `cargo run --release --example adversarial -- [--elements N] [--class C] [--way W] [--dtype D] [--seed S]`
 //!
-//! Hard inputs, hard positions, every honest variant of a contract, library errors at the very end of what is declared. An honest
-//! element that is rejected is a defect of the bound or of the emulation; a term of the bound that nothing comes near is too wide.
-//! Results depend on the seed and the number of elements alone, not on the number of threads.
+//! Hard inputs, hard positions, every honest variant of a contract, library errors at the very end of what is
+//! declared. An honest element that is rejected is a defect of the bound or of the emulation; a term of the
+//! bound that nothing comes near is too wide. Results depend on the seed and the number of elements alone,
+//! not on the number of threads.
 //!
 //! Exit code 1 if an honest element is rejected, or if no element comes near enough to a term.
 

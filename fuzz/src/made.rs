@@ -5,8 +5,7 @@ use arbitrary::{Result, Unstructured};
 use ropecheck::backend::Manifest;
 use ropecheck::backend::manifest::{Integers, LevelManifest};
 use ropecheck::case::{Case, Consume, Data, Level, Memory, PositionSource, Strides};
-use ropecheck::check::generator::HeadPreset;
-use ropecheck::check::{Generator, Group};
+use ropecheck::check::{Generator, Group, HeadPreset};
 use ropecheck::numeric::{DType, Number};
 use ropecheck::positions::{Layout, Segment};
 use ropecheck::rotation::PlanCache;
@@ -59,7 +58,18 @@ pub fn case(u: &mut Unstructured, manifest: &Manifest, library: &Library, plans:
         pairing: if offers_tensors { *u.choose(&manifest.pairings)? } else { scheme.pairing },
         dtype: if offers_tensors { *u.choose(&manifest.dtypes)? } else { DType::F32 },
     };
-    let g = Generator { group, scheme, library, plans, manifest, level: offer, cases: 1, seed: 1, parameters: &[] };
+    let g = Generator {
+        group,
+        scheme,
+        library,
+        plans,
+        manifest,
+        level: offer,
+        cases: 1,
+        seed: 1,
+        parameters: &[],
+        cover: &[],
+    };
     let Some(heads) = heads(u, manifest, &g)? else { return Ok(None) };
     let Some(rows) = rows(u, manifest, &heads, *level)? else { return Ok(None) };
     let check = *u.choose(if offers_tensors { &CHECKS[..] } else { &POSITION_CHECKS })?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
 use ropecheck::backend::manifest::ManifestError;
-use ropecheck::case::{Case, Consume, Level, Memory, PositionSource, Strides};
+use ropecheck::case::{Case, Consume, Level, Memory, Order, PositionSource, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::rotation::PlanCache;
 
@@ -57,6 +57,7 @@ fn planned(manifest: &Manifest, text: &str, plans: &PlanCache) {
             cases: 1,
             seed: 1,
             parameters: &[],
+            cover: &[],
         };
         for turn in 0..3 {
             let check = CATALOGUE[(pick / 7 + 11 * turn) % CATALOGUE.len()];
@@ -103,6 +104,8 @@ fn inside(m: &Manifest, case: &Case, g: &Generator, beyond: bool) {
         Memory::Packed | Memory::GuardEnd | Memory::GuardStart => Strides::Packed,
         Memory::Padded | Memory::HeadsFirst | Memory::Sliced | Memory::FarRows | Memory::FarTokens => Strides::Rows,
         Memory::Spread => Strides::Any,
+        Memory::Each { q, k, out } if [q, k, out].contains(&Order::Spread) => Strides::Any,
+        Memory::Each { .. } => Strides::Rows,
     };
     assert!(strides <= m.strides, "memory of {}", at());
     if let (

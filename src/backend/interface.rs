@@ -38,7 +38,8 @@ pub trait Backend: Send {
     /// If that much memory cannot be had.
     fn arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError>;
 
-    /// As [`Backend::arena`], but all zero, and only what is touched takes memory: it may be far larger than the machine's.
+    /// As [`Backend::arena`], but all zero, and only what is touched takes memory: it may be far larger than
+    /// the machine's.
     ///
     /// # Errors
     /// If the backend has no such memory.
@@ -51,7 +52,8 @@ pub trait Backend: Send {
         false
     }
 
-    /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call on.
+    /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call
+    /// on.
     fn guard(&mut self, _ranges: &[Range<usize>]) {}
 
     /// Where the last call touched memory that it must not, if it died of that.
@@ -73,7 +75,8 @@ pub trait Backend: Send {
     /// The arena after the call.
     fn memory(&self) -> &[u8];
 
-    /// The floating-point environment around loading and around the last call; `None` where it cannot be seen.
+    /// The floating-point environment around loading and around the last call; `None` where it cannot be
+    /// seen.
     fn float_environment(&self) -> Option<FloatEnvironment> {
         None
     }

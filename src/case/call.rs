@@ -1,5 +1,6 @@
-//! One call of a backend: sizes, and where in one byte arena each tensor and table lies. The same description serves the
-//! host backend, the worker that calls a shared library, and anything else that can be handed bytes.
+//! One call of a backend: sizes, and where in one byte arena each tensor and table lies. The same description
+//! serves the host backend, the worker that calls a shared library, and anything else that can be handed
+//! bytes.
 
 use std::ops::Range;
 
@@ -31,13 +32,15 @@ impl TensorView {
         self.offset + self.dtype.size() * (b * s[0] + t * s[1] + h * s[2] + d * s[3])
     }
 
-    /// Batch row, token and head of every row of channels, the head fastest, and the byte offset of its first channel.
+    /// Batch row, token and head of every row of channels, the head fastest, and the byte offset of its first
+    /// channel.
     pub fn rows(&self) -> impl Iterator<Item = ((usize, usize, usize), usize)> {
         let [batch, tokens, heads, _] = self.shape;
         ndarray::indices((batch, tokens, heads)).into_iter().map(|row| (row, self.at(row.0, row.1, row.2, 0)))
     }
 
-    /// Byte ranges of all elements in the order of [`TensorView::rows`]: a row's at once where its channels are contiguous.
+    /// Byte ranges of all elements in the order of [`TensorView::rows`]: a row's at once where its channels
+    /// are contiguous.
     pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let ([.., channels], [.., stride], size) = (self.shape, self.stride, self.dtype.size());
         let (ranges, bytes) = if stride == 1 { (1, size * channels) } else { (channels, size) };
@@ -64,7 +67,8 @@ impl PositionView {
         self.offset + self.dtype.size() * (axis * self.stride[0] + batch * self.stride[1] + token * self.stride[2])
     }
 
-    /// Axis, batch row and token of every element for so many of them, the token fastest, and its byte offset.
+    /// Axis, batch row and token of every element for so many of them, the token fastest, and its byte
+    /// offset.
     pub fn elements(&self, [axes, batch, tokens]: [usize; 3]) -> impl Iterator<Item = ((usize, usize, usize), usize)> {
         let all = ndarray::indices((axes, batch, tokens)).into_iter();
         all.map(|element| (element, self.at(element.0, element.1, element.2)))
@@ -162,7 +166,8 @@ pub struct PlanView {
     pub interleaved: bool,
 }
 
-/// JSON has no NaN, and serde_json may read a decimal as the neighbour of what was written: a float travels as its bits.
+/// JSON has no NaN, and serde_json may read a decimal as the neighbour of what was written: a float travels
+/// as its bits.
 mod bits {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -186,8 +191,8 @@ pub struct QkView {
     pub q_heads: usize,
     /// Key heads (0: k is absent).
     pub k_heads: usize,
-    /// Where sequences are packed in one row: byte offset of their first tokens (i64, one more than there are sequences),
-    /// and the number of sequences.
+    /// Where sequences are packed in one row: byte offset of their first tokens (i64, one more than there are
+    /// sequences), and the number of sequences.
     pub sequences: Option<(usize, usize)>,
     /// Inputs and outputs.
     pub q: TensorView,

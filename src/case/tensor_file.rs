@@ -1,8 +1,8 @@
 //! Files of named tensors: safetensors, written and read by the crate of that name.
 //!
-//! Files come from people and programs, so nothing in them is believed. The crate takes the last of two equal keys and overlooks
-//! unknown ones; here a key that is there twice or means nothing is an error, and a message says where, what was expected and what
-//! was found.
+//! Files come from people and programs, so nothing in them is believed. The crate takes the last of two equal
+//! keys and overlooks unknown ones; here a key that is there twice or means nothing is an error, and a
+//! message says where, what was expected and what was found.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -166,7 +166,8 @@ impl TensorFile {
     /// Reads a file. Every byte of it must belong to the header or to one tensor.
     ///
     /// # Errors
-    /// The first thing that is not as it must be. Nothing is allocated that the length of `bytes` does not justify.
+    /// The first thing that is not as it must be. Nothing is allocated that the length of `bytes` does not
+    /// justify.
     pub fn read(bytes: &[u8]) -> Result<Self, TensorFileError> {
         let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| {
             wrong(

@@ -124,7 +124,8 @@ pub enum Memory {
     HeadsFirst,
     /// As padded, and channels two apart.
     Spread,
-    /// q and k are some of the heads of a wider tensor, as in a fused projection; outputs of their own are packed.
+    /// q and k are some of the heads of a wider tensor, as in a fused projection; outputs of their own are
+    /// packed.
     Sliced,
     /// Packed, and every buffer ends as near to a guard band as alignment allows.
     GuardEnd,

@@ -246,7 +246,8 @@ impl Generator<'_> {
         found
     }
 
-    /// The fewest key heads that the manifest allows with so many query heads; such as share them out, where there are any.
+    /// The fewest key heads that the manifest allows with so many query heads, of such as share them out where
+    /// there are any.
     pub(super) fn key_heads(&self, q_heads: u32) -> Option<u32> {
         const MOST: u32 = 1 << 12;
         let allowed = |k: &u32| self.manifest.k_heads.allows(i64::from(*k));

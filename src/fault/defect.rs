@@ -57,7 +57,8 @@ pub struct EmulationChanges {
     pub arithmetic: Vec<(String, String)>,
     /// Changed indices.
     pub walk: Option<Arc<IndexFault>>,
-    /// What is kept from an earlier call: what (such as `positions`), and from which (`first`, `previous`, `narrowest`).
+    /// What is kept from an earlier call: what (such as `positions`), and from which (`first`, `previous`,
+    /// `narrowest`).
     pub state: Vec<(String, String)>,
 }
 

@@ -1,7 +1,7 @@
 //! The modules of a crate, and the file that defines what a path names.
 //!
-//! Sources are read as tokens: an import is a `use`, or a path in code. What carries `#[cfg(test)]` is left out, and with it
-//! the files of test modules.
+//! Sources are read as tokens: an import is a `use`, or a path in code. What carries `#[cfg(test)]` is left
+//! out, and with it the files of test modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -156,7 +156,8 @@ impl Crate {
         }
     }
 
-    /// What a path leads to, seen from a module; `None` if out of the crate. `open` are the `use`s on the way.
+    /// What a path leads to, seen from a module; `None` if out of the crate. `open` are the `use`s on the
+    /// way.
     fn resolve<'a>(&'a self, from: usize, path: &[String], open: &mut Vec<&'a Use>) -> Option<Target> {
         let (first, rest) = path.split_first()?;
         let here = match first.as_str() {
@@ -212,7 +213,8 @@ impl Crate {
         module == outer
     }
 
-    /// Every import between two files; and the paths that begin in the crate and lead nowhere, which are errors of this reader.
+    /// Every import between two files; and the paths that begin in the crate and lead nowhere, which are
+    /// errors of this reader.
     pub fn imports(&self) -> (Imports, Vec<String>) {
         let (mut imports, mut lost) = (Imports::new(), Vec::new());
         for (id, module) in self.modules.iter().enumerate() {

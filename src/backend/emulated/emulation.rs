@@ -31,8 +31,8 @@ pub struct Emulation {
 }
 
 impl Emulation {
-    /// An honest kernel with levels rotate, fused and positions that keeps a contract in f32, f16 and bf16. It consumes positions
-    /// or layouts, and the base; axes and frequencies it finds from the scheme.
+    /// An honest kernel with levels rotate, fused and positions that keeps a contract in f32, f16 and bf16.
+    /// It consumes positions or layouts, and the base; axes and frequencies it finds from the scheme.
     ///
     /// # Errors
     /// If there is no such contract.

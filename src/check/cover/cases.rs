@@ -53,7 +53,10 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     case.place = match axis {
         Some(axis) if g.manifest.batch_layouts || row.batch() == 1 => PositionSource::Axis { axis, low, high },
         None if g.manifest.batch_layouts || row.batch() == 1 => PositionSource::Random { low, high },
-        _ => PositionSource::Layout { shift: low.clamp(g.limits().0, g.limits().1 - i64::from(row.tokens)) },
+        _ => {
+            let (least, most) = (g.limits().0, g.limits().1 - i64::from(row.tokens));
+            PositionSource::Layout { shift: (least <= most).then(|| low.clamp(least, most))? }
+        }
     };
     Some(case)
 }

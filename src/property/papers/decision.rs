@@ -10,7 +10,8 @@ use crate::spec::ParameterError;
 pub struct Decision {
     /// Whether the scheme has the property.
     pub holds: bool,
-    /// The layout that shows that it has not (the smallest one in the order of the sweep), or an example of why it has.
+    /// The layout that shows that it has not (the smallest one in the order of the sweep), or an example of
+    /// why it has.
     pub witness: Option<Layout>,
     /// The numbers that show it, in words.
     pub evidence: String,

@@ -1,10 +1,12 @@
-//! Quick evaluation in f64, for formulas over small integers that run once per element. Not for specs, which are exact.
+//! Quick evaluation in f64, for formulas over small integers that run once per element. Not for specs, which
+//! are exact.
 
 use super::names::Name;
 use super::tree::{Compare, Expr, ExprNode, Function, Op, Operator};
 
 impl Expr {
-    /// The value in f64, a condition as 0 or 1, with names from `name`; NaN where there is none. Quick and inexact.
+    /// The value in f64, a condition as 0 or 1, with names from `name`; NaN where there is none. Quick and
+    /// inexact.
     #[must_use]
     pub fn float(&self, name: &dyn Fn(Name) -> f64) -> f64 {
         value(&self.root, name)

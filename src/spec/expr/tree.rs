@@ -87,8 +87,8 @@ impl Expr {
         self.ty
     }
 
-    /// Whether the formula itself uses a real function or constant (sqrt, sin, cos, atan2, log, exp, pow, pi),
-    /// so that its values may be irrational.
+    /// Whether the formula itself uses a real function or constant (sqrt, sin, cos, atan2, log, exp, pow,
+    /// pi), so that its values may be irrational.
     #[must_use]
     pub fn is_real(&self) -> bool {
         self.real
