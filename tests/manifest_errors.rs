@@ -269,6 +269,13 @@ fn kinds_and_limits() {
         ),
         (
             "\"min\": 1, \"max\": 64",
+            "\"min\": 1, \"max\": 99999, \"multiple\": 65537",
+            &[
+                "q_heads: expected a range that holds an integer from 1 to 65536, found {\"min\": 1, \"max\": 99999, \"multiple\": 65537}",
+            ],
+        ),
+        (
+            "\"min\": 1, \"max\": 64",
             "\"min\": 1, \"max\": 64, \"multiple\": 0",
             &["q_heads.multiple: expected an integer of at least 1, found 0"],
         ),
