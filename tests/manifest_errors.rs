@@ -283,6 +283,13 @@ fn kinds_and_limits() {
         ),
         (
             "\"min\": 1, \"max\": 64",
+            "\"min\": 1, \"max\": 99999, \"multiple\": 65537",
+            &[
+                "q_heads: expected a range that holds an integer from 1 to 65536, found {\"min\": 1, \"max\": 99999, \"multiple\": 65537}",
+            ],
+        ),
+        (
+            "\"min\": 1, \"max\": 64",
             "\"min\": 1, \"max\": 64, \"multiple\": 0",
             &["q_heads.multiple: expected an integer of at least 1, found 0"],
         ),
@@ -373,6 +380,20 @@ fn a_contract_is_read_with_its_numbers() {
     // Where cos and sin are given the way to frequencies may be left out.
     let apply = [("\"rotate\"", "\"apply\""), ("\"positions\"", "\"cos_sin\""), (", \"frequencies\": \"table\"", "")];
     assert!(parse(&edited(&apply)).is_ok());
+}
+
+/// A limit that a manifest may state is no mistake of a spec, however large the calls become.
+#[test]
+fn what_is_too_large_for_the_memory_of_a_case_is_not_judged() {
+    let good = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c");
+    let wide = good.replace(r#"\"q_heads\":{\"min\":1,\"max\":1024}"#, r#"\"q_heads\":1024"#);
+    assert_ne!(good, wide);
+    let file = scratch("wide").join("rope.c");
+    fs::write(&file, wide).expect("the scratch folder takes files");
+    let library = compile(&file, "wide").expect("it compiles");
+    let selection = ["--scheme", "rope@default", "--level", "rotate", "--dtype", "f32", "--check", "many-rows"];
+    let run = ropecheck(&[&["check", text(&library)][..], &selection].concat());
+    run.expect(4, &["not judged: many-rows: the tensors would take more than 2147483648 bytes"]);
 }
 
 /// A library of this manifest, with statements for describe and open.
