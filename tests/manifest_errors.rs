@@ -185,10 +185,8 @@ fn words_and_names() {
         (
             "\"*\"",
             "\"*\", \"vrope@oficial\"",
-            &[
-                "levels.rotate.schemes[1]: `vrope` has no profile `oficial` (did you mean `official`?); it has official, \
-             paper-v2, quarters",
-            ],
+            &["levels.rotate.schemes[1]: unknown profile of scheme vrope \"oficial\", expected one of official, \
+                 paper-v2, quarters; did you mean \"official\"?"],
         ),
         (
             "\"*\"",
