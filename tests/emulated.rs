@@ -36,7 +36,7 @@ fn results(emulation: &Emulation, options: &Options) -> Vec<CheckResult> {
         Context { library: &LIBRARY, contracts: &CONTRACTS, plans: PlanCache::new(), interrupted: &interrupted };
     let units = groups(&emulation.manifest, &LIBRARY, options).expect("something is selected");
     let factory = EmulatedFactory::new(emulation.clone(), Arc::clone(&SHARED));
-    ropecheck::run::results(&factory, &context, options, &units).expect("it starts")
+    ropecheck::run::results(&factory, &context, options, &units, None).expect("it starts")
 }
 
 fn options(schemes: &[&str], dtypes: &[DType], levels: &[Level], checks: &[&str]) -> Options {

@@ -77,7 +77,8 @@ fn result(kills: &[&str], must: &[&str]) -> FaultResult {
 
 #[test]
 fn a_lost_cell_a_survivor_and_a_rejected_honest_kernel_are_complaints() {
-    let options = SelfTestOptions { dtypes: vec![DType::F32], checks: vec![], cases: 2, seed: 1, threads: 1 };
+    let options =
+        SelfTestOptions { dtypes: vec![DType::F32], checks: vec![], cases: 2, seed: 1, threads: 1, cover: false };
     let of = |faults, honest| SelfTest::new(&options, faults, honest);
     let said = |found: &SelfTest| words::complaint(&found.complaints[0]);
     let good = of(vec![result(&["accuracy"], &["accuracy"])], vec![]);

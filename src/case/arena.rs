@@ -122,13 +122,20 @@ impl Arena {
                 let token = up(heads * head + 5);
                 (0, 8, [up(tokens * token + 7), token, head, 1])
             }
-            Order::HeadsFirst => (0, 0, [packed[0], channels, tokens * channels, 1]),
+            // Free strides, so rows keep to the alignment; without one there are no gaps.
+            Order::HeadsFirst => {
+                let token = up(channels);
+                (0, 0, [heads * tokens * token, token, tokens * token, 1])
+            }
             Order::HeadsFirstPadded => {
                 let token = up(channels + 1);
                 let head = up(tokens * token + 3);
                 (0, 4, [up(heads * head + 5), token, head, 1])
             }
-            Order::TokensFirst => (0, 0, [packed[1], batch * packed[1], channels, 1]),
+            Order::TokensFirst => {
+                let head = up(channels);
+                (0, 0, [heads * head, batch * heads * head, head, 1])
+            }
             Order::Spread => {
                 let head = up(2 * channels + 1);
                 let token = up(heads * head + 3);

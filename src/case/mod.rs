@@ -2,8 +2,9 @@
 
 mod arena;
 pub mod call;
+mod call_dimensions;
 mod data;
-mod dimensions;
+mod dimension;
 mod fill;
 mod hard;
 mod input;
@@ -18,8 +19,9 @@ mod views;
 mod watch;
 
 pub use arena::Buffer;
+pub use call_dimensions::CallDimensions;
 pub use data::{Data, Tensor, channels_of_pair};
-pub use dimensions::{CallDimensions, Dimension, octave};
+pub use dimension::{Dimension, octave};
 pub use fill::fill;
 pub use input::Case;
 pub use position_source::{CONVERGENTS, PositionSource};

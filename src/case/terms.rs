@@ -153,11 +153,11 @@ pub enum Order {
     Packed,
     /// The same order, with gaps after every head, token and row.
     Padded,
-    /// [batch, head, token, channel], no gaps.
+    /// [batch, head, token, channel], no gaps but for alignment.
     HeadsFirst,
     /// [batch, head, token, channel], with gaps after every token, head and row.
     HeadsFirstPadded,
-    /// [token, batch, head, channel], no gaps.
+    /// [token, batch, head, channel], no gaps but for alignment.
     TokensFirst,
     /// As padded, and channels two apart.
     Spread,

@@ -36,6 +36,10 @@ impl Check for Accuracy {
         TENSOR_LEVELS
     }
 
+    fn covers(&self) -> bool {
+        true
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let heads = s.heads();

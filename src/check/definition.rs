@@ -38,6 +38,11 @@ pub trait Check: Sync {
         false
     }
 
+    /// Whether it plans the calls that cover what a manifest offers; without such a check they are not made.
+    fn covers(&self) -> bool {
+        false
+    }
+
     /// The cases for one group.
     fn schedule(&self, generator: &Generator) -> Schedule;
 

@@ -1,6 +1,7 @@
 //! The backend under test, together with everything a check needs to call it and to know the truth.
 
 use crate::backend::{Answer, Backend};
+use crate::case::call::{QkView, TensorView};
 use crate::case::{CallDimensions, Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
@@ -89,7 +90,8 @@ impl<'a> Harness<'a> {
         Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
     }
 
-    /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens than it allows.
+    /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens or larger distances
+    /// of elements than it allows.
     fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Stop> {
         let manifest = self.backend.manifest();
         if i64::try_from(case.tokens()).is_ok_and(|tokens| tokens > manifest.max_tokens) {
@@ -97,6 +99,13 @@ impl<'a> Harness<'a> {
                 "more tokens than the manifest's max_tokens, {}",
                 manifest.max_tokens
             )));
+        }
+        let span =
+            |view: &TensorView| view.shape.iter().zip(view.stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>();
+        let longest = prepared.call.qk().into_iter().flat_map(QkView::tensors).map(span).max();
+        if longest.is_some_and(|span| i64::try_from(span).is_ok_and(|span| span > manifest.max_offset)) {
+            let most = manifest.max_offset;
+            return Err(Stop::not_judged(format!("elements further apart than the manifest's max_offset, {most}")));
         }
         let (least, most) = (manifest.min_position as f64, manifest.max_position as f64);
         let test = |position: f64| {

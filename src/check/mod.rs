@@ -12,6 +12,7 @@ pub mod failure;
 pub mod generator;
 pub mod golden;
 mod harness;
+mod head_presets;
 mod heads;
 mod independence;
 pub mod judge;

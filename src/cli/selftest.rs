@@ -43,6 +43,9 @@ pub(super) struct SelfTestArguments {
     /// Seeds that honest kernels are tried on; 0: no honest kernels
     #[arg(long, default_value_t = 1, value_name = "N")]
     honest: u64,
+    /// Honest kernels also get the calls that cover a manifest, as in `check` (slow)
+    #[arg(long)]
+    cover: bool,
     /// Threads; default: one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
@@ -85,6 +88,7 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
         checks: a.check.clone(),
         cases: a.cases,
         seed: a.seed,
+        cover: a.cover,
         threads: a.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
     };
     let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &NEVER };

@@ -24,8 +24,8 @@ use super::unit::unit;
 use super::verdict::{exit_code, verdict};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
 use crate::case::Level;
-use crate::check::Group;
 use crate::check::cover::Covers;
+use crate::check::{CATALOGUE, Group};
 use crate::contract::ContractTable;
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
@@ -209,7 +209,7 @@ impl Observer for Silent {
     fn event(&mut self, _: &Event) {}
 }
 
-/// Runs units against a backend, without controls and anchors.
+/// Runs units against a backend, without controls and anchors; with the calls that cover a manifest, where one is given.
 ///
 /// # Errors
 /// If the backend cannot be started.
@@ -218,8 +218,10 @@ pub fn results(
     context: &Context,
     options: &Options,
     units: &[(Group, String)],
+    covered: Option<&Manifest>,
 ) -> Result<Vec<CheckResult>, StartError> {
-    let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), observer: &mut Silent };
+    let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
+    let mut folded = Folded { report: RunReport::default(), covers, observer: &mut Silent };
     run_units(factory, context, options, units, &mut folded)?;
     Ok(folded.report.results)
 }
@@ -285,12 +287,14 @@ fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(G
     };
     let selected = manifest.dtypes.iter().copied().filter(dtypes).collect();
     let manifest = &Manifest { dtypes: selected, ..manifest.clone() };
-    let mut levels: BTreeMap<Level, BTreeMap<&str, &Group>> = BTreeMap::new();
-    for (group, _) in units {
-        levels.entry(group.level).or_default().entry(&group.scheme).or_insert(group);
+    let mut levels: BTreeMap<Level, (BTreeMap<&str, &Group>, bool)> = BTreeMap::new();
+    for (group, id) in units {
+        let (schemes, planned) = levels.entry(group.level).or_default();
+        schemes.entry(&group.scheme).or_insert(group);
+        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers());
     }
-    let generators = |schemes: &BTreeMap<&str, &Group>| {
-        schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect()
+    let generators = |(schemes, planned): &(BTreeMap<&str, &Group>, bool)| {
+        (schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect(), *planned)
     };
     Covers::new(&levels.values().map(generators).collect::<Vec<_>>())
 }

@@ -219,7 +219,7 @@ proptest! {
             parameters: &[],
             cover,
         };
-        let covers = Covers::new(&[vec![maker(&[])]]);
+        let covers = Covers::new(&[(vec![maker(&[])], true)]);
         let generator = maker(covers.level(*level).map_or(&[], |(_, rows)| rows));
         for Planned { mut case, .. } in check.schedule(&generator).cases {
             prop_assert_eq!(outside(&manifest, &case), None, "{}", case);

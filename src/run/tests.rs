@@ -67,7 +67,7 @@ fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
         ..Options::default()
     };
     let units = groups(Host::new().manifest(), &library, &options).expect("something is selected");
-    run(&Factory(on), &context, &options, &units).expect("it starts")
+    run(&Factory(on), &context, &options, &units, None).expect("it starts")
 }
 
 fn text(results: &[CheckResult]) -> String {

@@ -52,7 +52,7 @@ pub(super) fn unit(
         if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged)
         {
             let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
-            calls.iter().for_each(|call| met.add_all(&classes.of(call)));
+            calls.iter().for_each(|call| classes.meet(met, call));
         }
         result.count(band, &judged);
         let Err(Stop::Failed(failure)) = judged else { continue };

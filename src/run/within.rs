@@ -20,22 +20,31 @@ fn sizes(manifest: &Manifest) -> [(Dimension, Option<i64>); 5] {
     ]
 }
 
-/// What judged calls reached, over all levels but where a level went less far: `, within: q_heads 1-64, ...`. Where more is
-/// offered it says so.
+/// What judged calls reached on every level: `, within q_heads 1-64, ...`. Where classes were left out between the ends, or
+/// more is offered, it says so.
 pub(super) fn within(manifest: &Manifest, reach: &[Reach]) -> String {
     let mut parts = Vec::new();
     for (dimension, offered) in sizes(manifest) {
         let levels = reach.iter().filter(|level| level.level != Level::Positions || dimension == Dimension::Tokens);
-        let ends: Vec<_> = levels.filter_map(|level| level.of(dimension).map(|d| d.ends)).collect();
-        // A level that reached nothing makes the box empty.
-        let all: Option<Vec<_>> = ends.into_iter().collect();
-        let Some(all) = all.filter(|all| !all.is_empty()) else { continue };
+        let here: Vec<_> = levels.filter_map(|level| level.of(dimension)).collect();
+        let Some(worst) = here.iter().min_by_key(|d| d.reached * 1000 / d.offered.max(1)) else { continue };
+        let all: Option<Vec<_>> = here.iter().map(|d| d.ends).collect();
+        let Some(all) = all else {
+            parts.push(format!("no {}", dimension.name()));
+            continue;
+        };
         let low = all.iter().map(|(low, _)| low.low).max().unwrap_or(0);
         let high = all.iter().map(|(_, high)| high.low).min().unwrap_or(0);
         let range = if low == high { grouped(low) } else { format!("{}-{}", grouped(low), grouped(high)) };
         let more = offered.filter(|offered| *offered > high);
         let more = more.map(|offered| format!(" (offered: to {})", grouped(offered))).unwrap_or_default();
-        parts.push(format!("{} {range}{more}", dimension.name()));
+        // Ends alone would claim what lies between them.
+        let share = if worst.reached < worst.offered {
+            format!(" in {} of {} classes", worst.reached, worst.offered)
+        } else {
+            String::new()
+        };
+        parts.push(format!("{} {range}{share}{more}", dimension.name()));
     }
     if parts.is_empty() { String::new() } else { format!(", within {}", parts.join(", ")) }
 }

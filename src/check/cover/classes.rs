@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::array::Met;
 use crate::backend::Manifest;
 use crate::backend::manifest::Integers;
 use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave};
@@ -64,7 +65,7 @@ impl Classes {
             all.extend(values.iter().map(|value| Class { dimension, low: *value, high: *value }));
         };
         let word = |on: bool| if on { &[0, 1][..] } else { &[0][..] };
-        let at = |dtype: &DType| DType::ALL.iter().position(|other| other == dtype).map_or(-1, |at| at as i64);
+        let at = |dtype: &DType| Dimension::of_dtype(*dtype);
         let schemes: Vec<_> = schemes.iter().filter_map(|id| library.get(id).ok()).collect();
         let offered = manifest.level(level);
         let consumes = |what| offered.is_some_and(|level| level.consumes(what));
@@ -188,13 +189,17 @@ impl Classes {
         u16::try_from(after - 1).ok().filter(|_| inside)
     }
 
-    /// The numbers of the classes of a call.
-    #[must_use]
-    pub fn of(&self, call: &CallDimensions) -> Vec<u16> {
-        let mut all: Vec<u16> = call.iter().filter_map(|(dimension, value)| self.number(dimension, value)).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    /// Lets the classes of a call meet: those of one token or one grid where one has both, all others in the call.
+    pub fn meet(&self, met: &mut Met, call: &CallDimensions) {
+        let number = |(dimension, value)| Some((dimension, self.number(dimension, value)?));
+        let all: Vec<(Dimension, u16)> = call.iter().filter_map(number).collect();
+        for (i, (one, a)) in all.iter().enumerate() {
+            met.add(*a, *a);
+            all[i + 1..].iter().filter(|(other, _)| !one.of_one_thing(*other)).for_each(|(_, b)| met.add(*a, *b));
+        }
+        for one in call.together() {
+            met.add_all(&one.filter_map(number).map(|(_, class)| class).collect::<Vec<_>>());
+        }
     }
 
     /// Whether two classes are of one dimension.
@@ -256,5 +261,30 @@ mod tests {
         // They are a partition.
         let all: Vec<i64> = classes.iter().flat_map(|(low, high)| *low..=*high).collect();
         assert_eq!(all, (1..=40).collect::<Vec<_>>());
+    }
+
+    /// Text is at (0, 0, 0), (1, 1, 1), (2, 2, 2): no token is at 0 on one axis and at 1 on another.
+    #[test]
+    fn octaves_of_two_axes_meet_in_one_token_alone() {
+        let library = Library::embedded().unwrap();
+        let host = crate::backend::host::Host::new();
+        let manifest = crate::backend::Backend::manifest(&host);
+        let scheme = library.get("m-rope").unwrap();
+        let classes = Classes::new(manifest, Level::Rotate, &library, &[scheme.id()]);
+        let case = "accuracy,scheme=m-rope@default,level=rotate,dtype=f32,pairing=half,layout=text:3,positions=i64,\
+                    heads=2/1,head-dim=128,memory=packed,alias=out,data=mixed,seed=7";
+        let consumes = &manifest.level(Level::Rotate).unwrap().consumes;
+        let plans = crate::rotation::PlanCache::new();
+        let prepared = crate::case::prepare(&case.parse().unwrap(), scheme, &plans, consumes, 1).unwrap();
+        let mut met = Met::none(classes.all().len());
+        classes.meet(&mut met, &CallDimensions::of(&prepared));
+        let number = |dimension, value| classes.number(dimension, value).unwrap();
+        let at = |axis, value| number(Dimension::of_axis(axis), value);
+        for (one, other) in (0..3).flat_map(|one| (0..3).map(move |other| (one, other))) {
+            assert_eq!(met.has(at(0, one), at(1, other)), one == other, "{one} {other}");
+            // Each meets what the whole call has.
+            assert!(met.has(at(0, one), number(Dimension::Tokens, 3)) && met.has(at(0, one), at(0, one)));
+        }
+        assert!(!met.has(at(0, 3), at(0, 3)) && !met.has(number(Dimension::QHeads, 2), number(Dimension::Tokens, 2)));
     }
 }

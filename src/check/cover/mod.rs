@@ -24,14 +24,15 @@ use crate::case::Level;
 pub struct Covers(BTreeMap<Level, (Classes, Vec<CoverRow>)>);
 
 impl Covers {
-    /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing.
+    /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing, and with
+    /// whether some check plans the calls.
     #[must_use]
-    pub fn new(levels: &[Vec<Generator>]) -> Covers {
-        let one = |schemes: &Vec<Generator>| {
+    pub fn new(levels: &[(Vec<Generator>, bool)]) -> Covers {
+        let one = |(schemes, planned): &(Vec<Generator>, bool)| {
             let first = schemes.first()?;
             let ids: Vec<String> = schemes.iter().map(|g| g.group.scheme.clone()).collect();
             let classes = Classes::new(first.manifest, first.group.level, first.library, &ids);
-            let rows = rows::rows(schemes, &classes);
+            let rows = if *planned { rows::rows(schemes, &classes) } else { Vec::new() };
             Some((first.group.level, (classes, rows)))
         };
         Covers(levels.iter().filter_map(one).collect())

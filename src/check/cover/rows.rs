@@ -11,7 +11,8 @@ use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Rng};
 use crate::spec::model::Pairing;
 
-/// Most elements of a row's tensors, by round: large tokens go with few heads. Classes that meet in no smaller call do not meet.
+/// Most elements of a row's tensors, by round: large tokens go with few heads. Classes that meet in no smaller call do not
+/// meet.
 const MOST_ELEMENTS: [u64; ROUNDS as usize] = [1 << 13, 1 << 15, 1 << 18];
 /// Elements that the rows of a level may take together; what does not fit is left out, and reach says so.
 const BUDGET: u64 = 24 << 20;
@@ -52,7 +53,8 @@ const SCALING: usize = 11;
 const POSITION_DTYPE: usize = 12;
 const OCTAVE: usize = 13;
 
-/// The calls that cover a level of tensors, with a generator for every scheme that is judged on it, whatever its dtype and pairing.
+/// The calls that cover a level of tensors, with a generator for every scheme that is judged on it, whatever its dtype and
+/// pairing.
 /// Deterministic under the seed of the generators.
 #[must_use]
 pub fn rows(schemes: &[Generator], classes: &Classes) -> Vec<CoverRow> {
@@ -140,7 +142,7 @@ impl Factors {
             } else {
                 m.position_dtypes.first().copied().into_iter().chain([DType::I64]).take(1).collect()
             },
-            octaves: octaves(first),
+            octaves: octaves(schemes),
         }
     }
 
@@ -149,16 +151,19 @@ impl Factors {
         let choice = |values: &[(Dimension, i64)]| Choice {
             classes: values.iter().filter_map(|(dimension, value)| classes.number(*dimension, *value)).collect(),
         };
-        let dtype = |dimension, dtype: &DType| {
-            let place = DType::ALL.iter().position(|other| other == dtype);
-            choice(&[(dimension, place.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1))])
-        };
+        let dtype = |dimension, dtype: &DType| choice(&[(dimension, Dimension::of_dtype(*dtype))]);
         let order = |dimension| self.orders.iter().map(|order| choice(&[(dimension, *order as i64)])).collect();
         let octave = |octave: &Octave| {
             let one = |axis: usize| (Dimension::of_axis(axis), crate::case::octave(octave.low as f64));
             match octave.axis {
                 _ if g.group.level == Level::Apply => choice(&[]),
-                Some(axis) => choice(&[one(usize::from(axis))]),
+                Some(axis) => {
+                    // The others are at 0.
+                    let at = |other: usize| {
+                        if other == usize::from(axis) { one(other) } else { (Dimension::of_axis(other), 0) }
+                    };
+                    choice(&[0, 1, 2, 3].map(at))
+                }
                 None => choice(&[0, 1, 2, 3].map(one)),
             }
         };
@@ -179,12 +184,12 @@ impl Factors {
             ])
         };
         let width = |(heads, _): &(HeadPreset, Vec<usize>)| {
-            choice(&[(Dimension::HeadDim, heads.head_dim.into()), (Dimension::Rotated, rotated(heads))])
+            let (width, offset) = heads.rotary.unwrap_or((heads.head_dim, 0));
+            let rotated = Dimension::of_rotated(heads.head_dim as usize, width as usize, offset as usize);
+            choice(&[(Dimension::HeadDim, heads.head_dim.into()), (Dimension::Rotated, rotated)])
         };
-        let scaling = |scaling: &Option<f64>| {
-            let class = scaling.map_or(0, |factor| if factor < 1.0 { 1 } else { 2 });
-            choice(&[(Dimension::Scaling, class)])
-        };
+        let scaling =
+            |scaling: &Option<f64>| choice(&[(Dimension::Scaling, Dimension::of_scaling(scaling.unwrap_or(1.0)))]);
         vec![
             self.dtypes.iter().map(|d| dtype(Dimension::Dtype, d)).collect(),
             self.pairings.iter().map(|p| choice(&[(Dimension::Pairing, i64::from(*p == Pairing::Adjacent))])).collect(),
@@ -282,16 +287,6 @@ impl Factors {
     }
 }
 
-/// Share of the head that is rotated, as in [`Dimension::Rotated`].
-fn rotated(heads: &HeadPreset) -> i64 {
-    match heads.rotary {
-        None => 0,
-        Some((_, 0)) => 1,
-        Some((width, offset)) if width + offset < heads.head_dim => 2,
-        Some(_) => 3,
-    }
-}
-
 /// Query and key heads of every class, and of every class of their ratio.
 fn heads(g: &Generator, classes: &Classes, rng: &mut Rng) -> Vec<(u32, u32)> {
     let m = g.manifest;
@@ -344,10 +339,11 @@ fn widths(schemes: &[Generator], classes: &Classes, rng: &mut Rng) -> Vec<(HeadP
 
 /// Every octave that may be asked for, on all axes and on each alone; on level fused, where a layout says where the tokens
 /// are, on all.
-fn octaves(g: &Generator) -> Vec<Octave> {
+fn octaves(schemes: &[Generator]) -> Vec<Octave> {
+    let g = &schemes[0];
     let (least, most) = g.limits();
     let mut all = vec![Octave { axis: None, low: 0, high: 0 }];
-    let axes = u8::try_from(g.scheme.axes.len()).unwrap_or(1).min(4);
+    let axes = schemes.iter().map(|g| g.scheme.axes.len()).max().and_then(|n| u8::try_from(n).ok()).unwrap_or(1).min(4);
     let alone = g.group.level == Level::Rotate && axes > 1;
     let mut add = |low: i64, high: i64| {
         all.push(Octave { axis: None, low, high });

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cause::RowKind;
+use super::evidence::RowKind;
 use super::place::Side;
 
 /// In what a call differs from the one that is judged.

@@ -2,15 +2,17 @@
 
 mod cause;
 mod circumstance;
+mod evidence;
 mod law;
 mod place;
 mod scalar;
 
-pub use cause::{
-    AngleAt, Authority, BitsOf, BoundSource, BudgetTerm, Cause, ElementError, EmptyOf, Fitting, Instant, MemoryAccess,
+pub use cause::Cause;
+pub use circumstance::{CallDifference, Circumstance, OtherTensor};
+pub use evidence::{
+    AngleAt, Authority, BitsOf, BoundSource, BudgetTerm, ElementError, EmptyOf, Fitting, Instant, MemoryAccess,
     Nonsense, OneHotReached, PositionRelation, RowKind, StatedAxis, Status, Surroundings, TrivialKernel, WrongAxis,
 };
-pub use circumstance::{CallDifference, Circumstance, OtherTensor};
 pub use law::{AxisMove, Law};
 pub use place::{AxisAt, Cell, Place, Side};
 pub use scalar::{Observed, Scalar, ValueState, is_poison};

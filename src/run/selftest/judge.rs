@@ -43,6 +43,7 @@ pub fn faults(
             pairing: fault.pairing.unwrap_or(Pairing::Half),
             seed: options.seed,
             cases: options.cases,
+            cover: false,
         };
         let tried = inject(fault).and_then(|factory| {
             let found = judge(&*factory, dtype, &selected, context, options)?;
@@ -107,6 +108,7 @@ pub fn honest(
             pairing: kernel.pairing,
             seed: kernel.seed,
             cases: options.cases,
+            cover: options.cover,
         };
         let tried = judge(&*kernel.factory, kernel.dtype, &selected, context, options);
         let mut result = HonestResult {
@@ -136,6 +138,7 @@ struct Selected {
     pairing: Pairing,
     seed: u64,
     cases: u32,
+    cover: bool,
 }
 
 /// What one run found.
@@ -185,7 +188,8 @@ fn judge(
         let pairing = group.level == Level::Positions || group.pairing == selected.pairing;
         (group.level == Level::Apply || selected.schemes.iter().any(bare)) && pairing
     });
-    let results = results(factory, context, &run_options, &units).map_err(|e| e.to_string())?;
+    let covered = selected.cover.then_some(&manifest);
+    let results = results(factory, context, &run_options, &units, covered).map_err(|e| e.to_string())?;
     let mut found = Killers::default();
     let mut cases: BTreeMap<String, u64> = BTreeMap::new();
     let mut killed: Vec<String> = Vec::new();

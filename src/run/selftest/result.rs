@@ -19,6 +19,8 @@ pub struct SelfTestOptions {
     pub seed: u64,
     /// Threads.
     pub threads: usize,
+    /// Whether honest kernels get the covering calls that a run makes.
+    pub cover: bool,
 }
 
 /// How soon a check killed a fault.

@@ -1,0 +1,190 @@
+//! What a call had on each dimension, measured on the call itself.
+
+use std::collections::BTreeSet;
+
+use super::call::{Call, PlanView, QkView, SegmentRef, TensorView};
+use super::dimension::{Dimension, octave};
+use super::prepare::Prepared;
+use super::terms::Order;
+use crate::spec::model::Pairing;
+
+/// How a tensor lies, as a place in the names of orders. The stride of a dimension of one says nothing.
+fn order(view: &TensorView) -> i64 {
+    let ([batch, tokens, heads, channels], [row, token, head, channel]) = (view.shape, view.stride);
+    let order = if row.max(token) >= 1 << 31 {
+        return 6;
+    } else if channel != 1 {
+        Order::Spread
+    } else if batch > 1 && tokens > 1 && row < token {
+        Order::TokensFirst
+    } else if heads > 1 && tokens > 1 && token < head {
+        let dense = token == channels && head == tokens * channels && (batch < 2 || row == heads * head);
+        if dense { Order::HeadsFirst } else { Order::HeadsFirstPadded }
+    } else {
+        let dense = (heads < 2 || head == channels)
+            && (tokens < 2 || token == heads * channels)
+            && (batch < 2 || row == tokens * heads * channels);
+        if dense { Order::Packed } else { Order::Padded }
+    };
+    order as i64
+}
+
+/// What one call had on each dimension; a dimension may be there several times, such as the octaves of its positions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallDimensions {
+    all: Vec<(Dimension, i64)>,
+    /// Of each token its octaves, of each grid its sizes: what one token or one grid has together.
+    together: BTreeSet<[Option<(Dimension, i64)>; 4]>,
+}
+
+impl CallDimensions {
+    /// Of a call that was made.
+    #[must_use]
+    pub fn of(prepared: &Prepared) -> CallDimensions {
+        let mut all = CallDimensions::default();
+        match &prepared.call {
+            Call::Positions { layouts, token_start, token_count, out, .. } => {
+                all.add(Dimension::PositionDtype, Dimension::of_dtype(out.dtype));
+                all.count(Dimension::Batch, layouts.len());
+                all.count(Dimension::Tokens, *token_count);
+                all.count(Dimension::Start, *token_start);
+                all.layouts(layouts);
+                for row in &prepared.positions {
+                    let tokens = row.columns().iter().map(|column| column.len()).min().unwrap_or(0);
+                    all.positions(row.columns().len(), tokens, |axis, token| {
+                        row.columns()[axis].get(token).map_or(0.0, |position| position.to_f64())
+                    });
+                }
+            }
+            Call::Rotate { plan, qk, positions, .. } => {
+                all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
+                all.tensors(plan, qk, prepared);
+            }
+            Call::Fused { plan, qk, layouts, token_start, .. } => {
+                all.count(Dimension::Start, *token_start);
+                all.layouts(layouts);
+                all.tensors(plan, qk, prepared);
+            }
+            Call::Apply { plan, qk, .. } => all.tensors(plan, qk, prepared),
+        }
+        all.all.extend(all.together.iter().flatten().flatten());
+        all.all.sort_unstable();
+        all.all.dedup();
+        all
+    }
+
+    /// What single tokens and single grids had, each as one.
+    pub fn together(&self) -> impl Iterator<Item = impl Iterator<Item = (Dimension, i64)>> {
+        self.together.iter().map(|one| one.iter().copied().flatten())
+    }
+
+    fn positions(&mut self, axes: usize, tokens: usize, at: impl Fn(usize, usize) -> f64) {
+        let mut last = None;
+        for token in 0..tokens {
+            let mut one = [None; 4];
+            for axis in 0..axes {
+                one[axis.min(3)] = Some((Dimension::of_axis(axis), octave(at(axis, token))));
+            }
+            if last.replace(one) != Some(one) {
+                self.together.insert(one);
+            }
+        }
+    }
+
+    /// Each dimension with a value.
+    pub fn iter(&self) -> impl Iterator<Item = (Dimension, i64)> {
+        self.all.iter().copied()
+    }
+
+    fn add(&mut self, dimension: Dimension, value: i64) {
+        self.all.push((dimension, value));
+    }
+
+    fn count(&mut self, dimension: Dimension, value: usize) {
+        self.add(dimension, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    fn layouts(&mut self, layouts: &[Vec<SegmentRef>]) {
+        for layout in layouts {
+            self.count(Dimension::Segments, layout.len());
+            if let Some(first) = layout.first() {
+                self.add(Dimension::Neighbours, 9 + i64::from(first.kind));
+            }
+            for pair in layout.windows(2) {
+                self.add(Dimension::Neighbours, 3 * i64::from(pair[0].kind) + i64::from(pair[1].kind));
+            }
+            for segment in layout {
+                let [frames, height, width] = segment.grid;
+                if frames == 0 {
+                    self.add(Dimension::Text, segment.tokens);
+                    continue;
+                }
+                let [num, den] = segment.seconds;
+                let dyadic = den > 0 && den & (den - 1) == 0;
+                let seconds = if num == den { 0 } else { 2 - i64::from(dyadic) };
+                let sizes = [(Dimension::Frames, frames), (Dimension::Height, height), (Dimension::Width, width)];
+                self.together.insert([sizes[0], sizes[1], sizes[2], (Dimension::Seconds, seconds)].map(Some));
+            }
+        }
+    }
+
+    fn tensors(&mut self, plan: &PlanView, qk: &QkView, prepared: &Prepared) {
+        self.add(Dimension::Dtype, Dimension::of_dtype(qk.q.dtype));
+        self.add(Dimension::Pairing, i64::from(plan.pairing == Pairing::Adjacent));
+        self.count(Dimension::QHeads, qk.q_heads);
+        self.count(Dimension::KHeads, qk.k_heads);
+        self.count(Dimension::Group, qk.q_heads.checked_div(qk.k_heads).unwrap_or(0));
+        self.count(Dimension::HeadDim, plan.head_dim);
+        self.count(Dimension::RotaryDim, plan.rotary_dim);
+        self.count(Dimension::RotaryOffset, plan.rotary_offset);
+        let rotated = Dimension::of_rotated(plan.head_dim, plan.rotary_dim, plan.rotary_offset);
+        self.add(Dimension::Rotated, rotated);
+        self.count(Dimension::Batch, qk.batch);
+        self.count(Dimension::Tokens, qk.tokens);
+        let lengths = prepared.sequence_lengths();
+        self.count(Dimension::Sequences, lengths.len());
+        self.count(Dimension::EmptySequences, lengths.iter().filter(|length| **length == 0).count());
+        self.add(Dimension::Alias, i64::from(qk.q.offset == qk.q_out.offset));
+        self.add(Dimension::QStrides, order(&qk.q));
+        if let Some(k) = &qk.k {
+            self.add(Dimension::KStrides, order(k));
+        }
+        self.add(Dimension::OutStrides, order(&qk.q_out));
+        self.add(Dimension::Direction, i64::from(plan.direction < 0));
+        self.add(Dimension::Scaling, Dimension::of_scaling(plan.attention_scaling));
+        self.add(Dimension::PerHead, i64::from(plan.axis_of_pair.head_stride > 0));
+        // On level apply only the suite knows positions.
+        if let (Some(truth), false) = (&prepared.truth, matches!(prepared.call, Call::Apply { .. })) {
+            let rows = truth.positions.first().map_or(0, Vec::len);
+            for row in 0..rows {
+                let tokens = truth.positions[0][row].len();
+                self.positions(truth.positions.len(), tokens, |axis, token| truth.positions[axis][row][token].to_f64());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dimension::ORDERS;
+    use super::*;
+    use crate::numeric::DType;
+
+    #[test]
+    fn strides_have_names() {
+        for (place, (name, order)) in Order::ALL.into_iter().enumerate() {
+            assert_eq!((ORDERS[place], order as usize), (name, place));
+        }
+        let kind = |shape: [usize; 4], stride: [usize; 4]| {
+            ORDERS[order(&TensorView { dtype: DType::F32, offset: 0, shape, stride }) as usize]
+        };
+        assert_eq!(kind([2, 3, 4, 8], [96, 32, 8, 1]), "packed");
+        assert_eq!(kind([2, 3, 4, 8], [120, 40, 8, 1]), "padded");
+        assert_eq!(kind([2, 3, 4, 8], [96, 8, 24, 1]), "heads-first");
+        assert_eq!(kind([2, 3, 4, 8], [128, 8, 32, 1]), "heads-first-padded");
+        assert_eq!(kind([2, 3, 4, 8], [32, 64, 8, 1]), "tokens-first");
+        assert_eq!(kind([2, 3, 4, 8], [192, 64, 16, 2]), "spread");
+        // A stride of a dimension of one says nothing.
+        assert_eq!(kind([1, 1, 4, 8], [7, 7, 8, 1]), "packed");
+    }
+}
