@@ -8,6 +8,7 @@ mod catalogue;
 mod controls;
 pub mod cover;
 mod definition;
+mod depth;
 pub mod failure;
 pub mod generator;
 pub mod golden;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use catalogue::CATALOGUE;
 pub use definition::{Check, Docs};
+pub use depth::Depth;
 pub use failure::{Failure, Stop};
 pub use generator::{Generator, Group};
 pub use harness::{Harness, Outputs};

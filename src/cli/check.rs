@@ -12,6 +12,7 @@ use super::backend::{
 use super::output::{ReportSink, complain_of};
 use crate::backend::Vocabulary;
 use crate::case::Level;
+use crate::check::Depth;
 use crate::numeric::{DType, Number};
 use crate::report;
 use crate::rotation::PlanCache;
@@ -182,6 +183,7 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
         checks: a.check.clone(),
         levels: a.level.clone(),
         cases: a.cases,
+        depth: Depth::Default,
         seed: a.seed,
         parameters: a.param.clone(),
         threads: a.threads.map_or_else(all_cores, |n| n as usize),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::replay_command::ReplayCommand;
 use crate::backend::{Backend, Manifest};
 use crate::case::Level;
-use crate::check::{Generator, Group, Harness};
+use crate::check::{Depth, Generator, Group, Harness};
 use crate::contract::ContractTable;
 use crate::numeric::{DType, Number};
 use crate::rotation::PlanCache;
@@ -24,6 +24,8 @@ pub struct Options {
     pub levels: Vec<Level>,
     /// Cases per check and band.
     pub cases: u32,
+    /// How much of what the backend offers is to be reached.
+    pub depth: Depth,
     /// Seed.
     pub seed: u64,
     /// Parameters set for the whole run.

@@ -296,7 +296,7 @@ fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(G
     let generators = |(schemes, planned): &(BTreeMap<&str, &Group>, bool)| {
         (schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect(), *planned)
     };
-    Covers::new(&levels.values().map(generators).collect::<Vec<_>>())
+    Covers::new(&levels.values().map(generators).collect::<Vec<_>>(), options.depth)
 }
 
 /// What a panicking thread left behind is whole: every change is one call.

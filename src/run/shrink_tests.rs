@@ -11,7 +11,7 @@ use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
 use crate::case::{Alias, Case, Consume, Data, Level, Memory, Order, PositionSource, Strides};
 use crate::check::cover::Covers;
-use crate::check::{CATALOGUE, Generator, Group, Planned};
+use crate::check::{CATALOGUE, Depth, Generator, Group, Planned};
 use crate::numeric::DType;
 use crate::positions::Layout;
 use crate::rotation::{HeadShape, PlanCache};
@@ -219,7 +219,7 @@ proptest! {
             parameters: &[],
             cover,
         };
-        let covers = Covers::new(&[(vec![maker(&[])], true)]);
+        let covers = Covers::new(&[(vec![maker(&[])], true)], Depth::Default);
         let generator = maker(covers.level(*level).map_or(&[], |(_, rows)| rows));
         for Planned { mut case, .. } in check.schedule(&generator).cases {
             prop_assert_eq!(outside(&manifest, &case), None, "{}", case);

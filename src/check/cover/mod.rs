@@ -16,6 +16,7 @@ pub use classes::{Class, Classes};
 pub use reach::{DimensionReach, Reach};
 pub use row::CoverRow;
 
+use super::depth::Depth;
 use super::generator::Generator;
 use crate::case::Level;
 
@@ -27,12 +28,12 @@ impl Covers {
     /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing, and with
     /// whether some check plans the calls.
     #[must_use]
-    pub fn new(levels: &[(Vec<Generator>, bool)]) -> Covers {
+    pub fn new(levels: &[(Vec<Generator>, bool)], depth: Depth) -> Covers {
         let one = |(schemes, planned): &(Vec<Generator>, bool)| {
             let first = schemes.first()?;
             let ids: Vec<String> = schemes.iter().map(|g| g.group.scheme.clone()).collect();
             let classes = Classes::new(first.manifest, first.group.level, first.library, &ids);
-            let rows = if *planned { rows::rows(schemes, &classes) } else { Vec::new() };
+            let rows = if *planned { rows::rows(schemes, &classes, depth) } else { Vec::new() };
             Some((first.group.level, (classes, rows)))
         };
         Covers(levels.iter().filter_map(one).collect())

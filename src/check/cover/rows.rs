@@ -6,6 +6,7 @@ use super::row::{CoverRow, Division, Octave};
 use crate::backend::manifest::Integers;
 use crate::case::{Alias, Consume, Dimension, Level, Order};
 use crate::check::bands::holds;
+use crate::check::depth::Depth;
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Rng};
@@ -57,7 +58,7 @@ const OCTAVE: usize = 13;
 /// pairing.
 /// Deterministic under the seed of the generators.
 #[must_use]
-pub fn rows(schemes: &[Generator], classes: &Classes) -> Vec<CoverRow> {
+pub fn rows(schemes: &[Generator], classes: &Classes, depth: Depth) -> Vec<CoverRow> {
     let Some(first) = schemes.first() else { return Vec::new() };
     if first.group.level == Level::Positions {
         return Vec::new();
@@ -72,7 +73,9 @@ pub fn rows(schemes: &[Generator], classes: &Classes) -> Vec<CoverRow> {
     let apart = |a, b| classes.of_one_dimension(a, b);
     let mut array = Array::new(&factors, classes.all().len(), &feasible, &apart, rng.fork(1));
     array.cover_classes();
-    array.cover_pairs(MOST_ROWS);
+    if depth != Depth::Quick {
+        array.cover_pairs(MOST_ROWS);
+    }
     let (mut rows, mut spent) = (Vec::new(), 0);
     for (number, row) in array.rows.iter().enumerate() {
         let made = options.row(schemes, row, number, rng.next_u64());

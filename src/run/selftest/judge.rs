@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::result::{DtypeResult, FaultResult, HonestResult, Kill, Rejection, SelfTestOptions};
 use crate::backend::BackendFactory;
 use crate::case::Level;
-use crate::check::Failure;
+use crate::check::{Depth, Failure};
 use crate::fault::Fault;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
@@ -173,6 +173,7 @@ fn judge(
         checks: options.checks.clone(),
         levels: selected.levels.clone(),
         cases: selected.cases,
+        depth: Depth::Default,
         seed: selected.seed,
         parameters: Vec::new(),
         threads: 1,
