@@ -6,6 +6,8 @@ use super::call::{Call, PlanView, QkView, SegmentRef, TensorView};
 use super::dimension::{Dimension, octave};
 use super::prepare::Prepared;
 use super::terms::Order;
+use super::views::segments;
+use crate::positions::Layout;
 use crate::spec::model::Pairing;
 
 /// How a tensor lies, as a place in the names of orders. The stride of a dimension of one says nothing.
@@ -67,10 +69,22 @@ impl CallDimensions {
             }
             Call::Apply { plan, qk, .. } => all.tensors(plan, qk, prepared),
         }
-        all.all.extend(all.together.iter().flatten().flatten());
-        all.all.sort_unstable();
-        all.all.dedup();
-        all
+        all.finished()
+    }
+
+    /// What a call would have by its layouts alone.
+    #[must_use]
+    pub fn of_layouts(layouts: &[Layout]) -> CallDimensions {
+        let mut all = CallDimensions::default();
+        all.layouts(&layouts.iter().map(segments).collect::<Vec<_>>());
+        all.finished()
+    }
+
+    fn finished(mut self) -> CallDimensions {
+        self.all.extend(self.together.iter().flatten().flatten());
+        self.all.sort_unstable();
+        self.all.dedup();
+        self
     }
 
     /// What single tokens and single grids had, each as one.
@@ -119,9 +133,7 @@ impl CallDimensions {
                     self.add(Dimension::Text, segment.tokens);
                     continue;
                 }
-                let [num, den] = segment.seconds;
-                let dyadic = den > 0 && den & (den - 1) == 0;
-                let seconds = if num == den { 0 } else { 2 - i64::from(dyadic) };
+                let seconds = Dimension::of_seconds(segment.seconds);
                 let sizes = [(Dimension::Frames, frames), (Dimension::Height, height), (Dimension::Width, width)];
                 self.together.insert([sizes[0], sizes[1], sizes[2], (Dimension::Seconds, seconds)].map(Some));
             }

@@ -25,6 +25,7 @@ pub mod snapshot;
 mod supplied;
 #[cfg(test)]
 mod tests;
+mod thinned;
 mod unit;
 mod verdict;
 mod within;

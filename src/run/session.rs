@@ -20,6 +20,7 @@ use super::reached::reached;
 use super::report::RunReport;
 use super::result::{CheckResult, Stopped};
 use super::supplied::supplied;
+use super::thinned::thinned;
 use super::unit::unit;
 use super::verdict::{exit_code, verdict};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
@@ -81,6 +82,7 @@ impl Session<'_> {
         contracts_exist(&manifest, context.contracts)?;
         let units = groups(&manifest, context.library, options)?;
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
+        let units = thinned(units, options.seed);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
@@ -291,7 +293,7 @@ fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(G
     for (group, id) in units {
         let (schemes, planned) = levels.entry(group.level).or_default();
         schemes.entry(&group.scheme).or_insert(group);
-        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers());
+        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers(group.level));
     }
     let generators = |(schemes, planned): &(BTreeMap<&str, &Group>, bool)| {
         (schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect(), *planned)

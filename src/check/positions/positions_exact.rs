@@ -5,6 +5,7 @@ use super::measured::{measure, place_on};
 use crate::case::{Alias, Case, Level};
 use crate::check::accuracy::uneven_rows;
 use crate::check::bands::{far, holds};
+use crate::check::cover::{COVER, cases};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{Authority, Cause, Failure, Stop};
 use crate::check::generator::Generator;
@@ -50,6 +51,10 @@ impl Check for PositionsExact {
         &[Level::Positions, Level::Fused]
     }
 
+    fn covers(&self, level: Level) -> bool {
+        level == Level::Positions
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let heads = s.heads();
@@ -93,6 +98,9 @@ impl Check for PositionsExact {
         }
         if on_positions {
             layout_sweep::plan(&mut s);
+            for case in cases(g, self.id()) {
+                s.plan(COVER, case);
+            }
         }
         s.finish()
     }
