@@ -6,11 +6,15 @@
 mod defect;
 mod inject;
 mod load;
+mod region;
 pub mod source;
+mod spoiled;
 mod walk;
 mod workshop;
 
 pub use defect::{EmulationChanges, Fault, Injection, SourceEdits};
 pub use load::{catalogue, read};
+pub use region::Region;
+pub use spoiled::Spoiled;
 pub use walk::{IndexFault, OwnPairing};
 pub use workshop::{HonestKernel, Workshop};

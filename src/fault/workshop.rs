@@ -95,6 +95,15 @@ impl<'a> Workshop<'a> {
         classes.filter_map(one).collect()
     }
 
+    /// The example kernel in C, as it is.
+    ///
+    /// # Errors
+    /// If it cannot be compiled.
+    pub fn example(&self) -> Result<Box<dyn BackendFactory + 'a>, String> {
+        let file = "kernels/c/rope.c".to_owned();
+        Ok(Box::new(self.compiled(&SourceEdits { file, edits: Vec::new(), flags: Vec::new() })?))
+    }
+
     fn compiled(&self, edits: &SourceEdits) -> Result<Compiled<'a>, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
         let library: PathBuf = source::build(edits, folder.path())?;

@@ -58,7 +58,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// What a check needs to judge a backend.
     pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
-        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, calls: None }
+        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, records: false }
     }
 
     /// What makes the cases of a group; `None` if there is no such scheme, or the backend has no such level.

@@ -281,7 +281,7 @@ fn run_units(
 }
 
 /// What the calls of a run are to reach, level by level.
-fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
+pub(super) fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
     // What is selected: rows for another type would not be run.
     let dtypes = |dtype: &DType| {
         let mut tensors = units.iter().filter(|(group, _)| group.level != Level::Positions);

@@ -47,10 +47,9 @@ pub(super) fn unit(
         let id = result.case_id(band, *number);
         *number += 1;
         let mut harness = context.harness(backend);
-        harness.calls = covered.map(|_| Vec::new());
+        harness.records = covered.is_some();
         let judged = item.judge(case, &mut harness);
-        if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged)
-        {
+        if let (Some((classes, _)), Ok(Measure { calls, .. })) = (covered, &judged) {
             let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
             calls.iter().for_each(|call| classes.meet(met, call));
         }

@@ -73,7 +73,7 @@ impl<'a> Array<'a> {
     pub(super) fn cover_classes(&mut self) {
         for class in self.numbers() {
             if !self.met.has(class, class) {
-                let _ = (0..=ROUNDS).any(|round| self.row_with(class, class, round));
+                let _ = (0..=ROUNDS).any(|round| (0..TRIES).any(|_| self.row_with(class, class, round)));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::array::Choice;
 use super::classes::{Classes, ends};
-use super::row::Division;
+use super::row::{Division, WIDE};
 use crate::backend::manifest::Integers;
 use crate::case::{Alias, Dimension, Level, Order};
 use crate::check::generator::Generator;
@@ -28,7 +28,7 @@ pub(super) const WALK: usize = 13;
 pub(super) const START: usize = 14;
 pub(super) const FRAMES: usize = 15;
 pub(super) const HEIGHT: usize = 16;
-pub(super) const WIDE: usize = 17;
+pub(super) const BREADTH: usize = 17;
 pub(super) const TEXT: usize = 18;
 pub(super) const SECONDS: usize = 19;
 pub(super) const NEIGHBOURS: usize = 20;
@@ -62,6 +62,8 @@ pub(super) struct Factors {
     /// Two kinds side by side, or the one that begins a layout, as the dimension has them; `None`: neither is asked for.
     pub(super) neighbours: Vec<Option<u8>>,
     pub(super) segments: Vec<u32>,
+    /// Whether some heads have slow pairs.
+    pub(super) has_wide: bool,
     /// Whether calls have layouts.
     pub(super) layouts: bool,
     /// Tokens for which every scheme has positions.
@@ -135,15 +137,18 @@ impl Factors {
         // A token takes as many positions as text does, or fewer.
         let room = |g: &Generator| g.limits().1.unsigned_abs().min(1 << 31) / g.text_step().unsigned_abs().max(1);
         let side = |dimension, rng: &mut Rng| sizes(classes, dimension, 1, rng);
+        let widths = if tensors {
+            widths(schemes, classes, rng)
+        } else {
+            vec![(HeadPreset::NONE, (0..schemes.len()).collect())]
+        };
+        let is_wide = |heads: &HeadPreset| heads.rotary.map_or(heads.head_dim, |(width, _)| width) >= WIDE;
         Factors {
+            has_wide: widths.iter().any(|(heads, _)| is_wide(heads)),
             dtypes: if tensors { m.dtypes.clone() } else { vec![first.group.dtype] },
             pairings: if tensors { m.pairings.clone() } else { vec![first.group.pairing] },
             heads: if tensors { heads(first, classes, rng) } else { vec![(1, 0)] },
-            widths: if tensors {
-                widths(schemes, classes, rng)
-            } else {
-                vec![(HeadPreset::NONE, (0..schemes.len()).collect())]
-            },
+            widths,
             rows,
             tokens: sizes(classes, Dimension::Tokens, 1, rng),
             alias: if tensors { m.alias.clone() } else { vec![Alias::Out] },

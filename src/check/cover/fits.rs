@@ -2,11 +2,15 @@
 
 use super::array::ROUNDS;
 use super::factors::*;
-use super::row::Division;
+use super::row::{Division, WIDE};
 use crate::case::{Alias, Consume, Level, Order};
 use crate::check::depth::Depth;
 use crate::check::generator::Generator;
+use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
+
+/// Positions beyond which the angle of a fast pair cannot be seen.
+const FAR: u32 = 1 << 12;
 
 /// Most cells of a grid of which a part is asked for.
 const MOST_CELLS: u64 = 1 << 28;
@@ -74,7 +78,7 @@ impl Factors {
         division: Option<Division>,
         sequences: u32,
     ) -> bool {
-        let cells: u64 = [FRAMES, HEIGHT, WIDE]
+        let cells: u64 = [FRAMES, HEIGHT, BREADTH]
             .into_iter()
             .zip(&self.sides)
             .map(|(factor, sides)| u64::from(row[factor].map_or(1, |at| sides[at])))
@@ -87,6 +91,12 @@ impl Factors {
         }
         let start = row[START].map(|at| self.starts[at]);
         let tokens = row[TOKENS].map(|at| u64::from(self.tokens[at]));
+        if start.is_some_and(|start| start > FAR)
+            && let Some(at) = row[WIDTH]
+            && self.narrow_at_far(at)
+        {
+            return false;
+        }
         if !self.layouts {
             return true;
         }
@@ -99,6 +109,12 @@ impl Factors {
         let begins = start.is_none_or(|start| start == 0);
         let room = tokens.map(|tokens| tokens - tokens.min(u64::from(sequences - 1)));
         begins && room.is_none_or(|room| cells + text + u64::from(segments.unwrap_or(2)) <= room + 2)
+    }
+
+    /// Whether heads are too narrow to show an angle far out, and others are not.
+    fn narrow_at_far(&self, at: usize) -> bool {
+        let narrow = |heads: &HeadPreset| heads.rotary.map_or(heads.head_dim, |(width, _)| width) < WIDE;
+        narrow(&self.widths[at].0) && self.has_wide
     }
 
     /// Smallest and largest position that can be handed over in a type, to heads of so many rotated channels.

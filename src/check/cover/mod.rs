@@ -60,6 +60,12 @@ impl Covers {
         self.0.get(&level).map(|cover| (&cover.classes, &cover.rows[..]))
     }
 
+    /// Whether no call of bounded size can have two classes of a level.
+    #[must_use]
+    pub fn is_impossible(&self, level: Level, a: u16, b: u16) -> bool {
+        self.0.get(&level).is_some_and(|cover| cover.impossible.has(a, b))
+    }
+
     /// What was reached of each level, of what met in it.
     #[must_use]
     pub fn reach(&self, met: &BTreeMap<Level, Met>) -> Vec<Reach> {

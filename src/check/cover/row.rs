@@ -31,6 +31,9 @@ pub(super) struct Wish {
     pub(super) segments: u32,
 }
 
+/// Fewest rotated channels with which the slowest pair's angle can be seen at any position.
+pub(super) const WIDE: u32 = 16;
+
 /// One call to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CoverRow {
@@ -63,6 +66,11 @@ impl CoverRow {
             Division::Batch(n) => n,
             Division::Packed { .. } => 1,
         }
+    }
+
+    /// Whether its heads have slow pairs, whose angles can be seen at any position.
+    pub(super) fn is_wide(&self) -> bool {
+        self.heads.rotary.map_or(self.heads.head_dim, |(width, _)| width) >= WIDE
     }
 
     /// Where its tokens are, on level rotate.

@@ -7,11 +7,18 @@ use crate::case::{Dimension, octave};
 use crate::numeric::Rng;
 
 /// Begins of the walk that are compared.
-const CANDIDATES: usize = 6;
+const CANDIDATES: usize = 8;
 /// Tokens that are looked at: longer rows have every octave wherever they begin.
 const LOOKED_AT: usize = 64;
 /// Most tokens of a walk: more than the square of the number of octaves there are.
 const LENGTH: u64 = 1 << 14;
+
+/// Whether the angle of a pair can be seen on some token of narrow heads: where all axes are small, and none is 0.
+fn row_shows(row: &CoverRow, axes: usize, tokens: usize) -> bool {
+    const SMALL: i64 = 1 << 12;
+    let small = |position: &i64| (1..=SMALL).contains(&position.abs());
+    row.walk().walked(axes, tokens).iter().any(|token| token.iter().all(small))
+}
 
 /// What octaves have met so far.
 pub(super) struct Walks<'a> {
@@ -31,6 +38,7 @@ impl<'a> Walks<'a> {
         let mut all = self.met.empty_set();
         all.add(of_row);
         let turns: Vec<u32> = (0..CANDIDATES).filter_map(|_| u32::try_from(self.rng.below(LENGTH)).ok()).collect();
+        let wide = row.is_wide();
         let gain = |turn: &u32| {
             let octaves = self.octaves(&CoverRow { turn: *turn, ..row.clone() }, axes, tokens);
             let fresh = |token: &Vec<u16>| {
@@ -38,7 +46,8 @@ impl<'a> Walks<'a> {
                 let among = beside.filter(|(a, b)| !self.met.has(*a, *b)).count();
                 token.iter().map(|class| self.met.fresh(*class, &all) as usize).sum::<usize>() + among
             };
-            octaves.iter().map(fresh).sum::<usize>()
+            let shows = wide || row_shows(&CoverRow { turn: *turn, ..row.clone() }, axes, tokens);
+            (shows, octaves.iter().map(fresh).sum::<usize>())
         };
         row.turn = turns.iter().copied().max_by_key(gain).unwrap_or(0);
         for token in self.octaves(row, axes, tokens) {

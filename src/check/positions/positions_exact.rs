@@ -2,7 +2,7 @@
 
 use super::layout_sweep;
 use super::measured::{measure, place_on};
-use crate::case::{Alias, Case, Level};
+use crate::case::{Alias, CallDimensions, Case, Level};
 use crate::check::accuracy::uneven_rows;
 use crate::check::bands::{far, holds};
 use crate::check::cover::{COVER, cases};
@@ -157,6 +157,9 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness) -> Result<Meas
                 compare(None, name, stated.next().on(axis).unwrap_or(&Number::ZERO), next.get(axis))?;
             }
         }
+    }
+    if harness.records && case.level == Level::Positions {
+        measure.calls.push(CallDimensions::of_positions(case, &expected));
     }
     Ok(measure)
 }
