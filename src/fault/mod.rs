@@ -4,8 +4,10 @@
 //! field of [`Injection`], its keys in `load.rs`, and where it takes effect.
 
 mod defect;
+mod in_region;
 mod inject;
 mod load;
+mod places;
 mod region;
 pub mod source;
 mod spoiled;
