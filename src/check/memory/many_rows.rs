@@ -6,8 +6,9 @@ use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
 use crate::check::harness::Harness;
+use crate::check::heads::HeadPreset;
 use crate::check::measure::Measure;
-use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler};
 
 pub(in crate::check) struct ManyRows;
 
@@ -23,8 +24,9 @@ impl Check for ManyRows {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "65,537 rows are rotated as rightly as six.",
-            formula: "|y' - y| <= E on every row of batch x tokens = 65,537",
+            statement: "65,537 rows are rotated as rightly as six, and as many pairs of wide heads.",
+            formula: "|y' - y| <= E on every row of batch x tokens = 65,537, and of batch x tokens x query heads x \
+                      pairs >= 65,537",
             source: "ggml-org/llama.cpp 18306: more rows than a grid has",
             catches: "rows left out or done twice beyond 65,535, grid dimensions that overflow, indices of \
                       16 bits",
@@ -41,15 +43,26 @@ impl Check for ManyRows {
         let Some(heads) = tiny(g) else {
             return Schedule::nothing("no small heads fit the manifest and the scheme");
         };
+        let mut s = Scheduler::new(g, self.id());
+        let turns = Turns::of(g);
+        if turns.wide
+            && let Some(wide) = s.wide()
+        {
+            let tokens = ROWS.div_ceil(wide.q_heads * (pairs(&wide).max(1)));
+            s.add(vec![text(tokens)], &wide, |_| ());
+        }
+        if !turns.rows {
+            return s.finish();
+        }
         // Some schemes count faster than tokens; a quarter of the limit keeps every position inside it.
         let most = g.manifest.max_tokens.min((g.max_position() / 4).max(1));
         let tokens = u32::try_from(most.clamp(1, i64::from(ROWS))).unwrap_or(ROWS);
         let batch = ROWS.div_ceil(tokens);
         if batch > MOST_BATCH {
             let why = format!("the manifest's limits allow {tokens} tokens in a row: too few for {ROWS} rows");
-            return Schedule::nothing(why);
+            s.gap(NO_BAND, why);
+            return s.finish();
         }
-        let mut s = Scheduler::new(g, self.id());
         s.add(vec![text(tokens); batch as usize], &heads, |_| ());
         s.finish()
     }
@@ -59,9 +72,37 @@ impl Check for ManyRows {
     }
 }
 
+fn pairs(heads: &HeadPreset) -> u32 {
+    heads.rotary.map_or(heads.head_dim, |(width, _)| width) / 2
+}
+
+/// What a group tries. On levels rotate and apply a scheme is numbers in tables, so with many schemes each pairing gets the
+/// long case on every n-th scheme of each type, and each type the wide one.
+struct Turns {
+    rows: bool,
+    wide: bool,
+}
+
+impl Turns {
+    fn of(g: &Generator) -> Turns {
+        let (dtypes, pairings) = (&g.manifest.dtypes, &g.manifest.pairings);
+        let schemes: Vec<_> = g.library.schemes().filter(|s| g.level.offers(s)).map(|s| s.id()).collect();
+        if g.group.level == Level::Fused || schemes.len() < 2 * dtypes.len().max(pairings.len()) {
+            return Turns { rows: true, wide: true };
+        }
+        let place = |at: Option<usize>| at.unwrap_or(0);
+        let scheme = place(schemes.iter().position(|id| *id == g.group.scheme));
+        let dtype = place(dtypes.iter().position(|d| *d == g.group.dtype));
+        let pairing = place(pairings.iter().position(|p| *p == g.group.pairing));
+        let turn = scheme + dtype + pairing;
+        Turns { rows: turn.is_multiple_of(pairings.len().max(1)), wide: turn.is_multiple_of(dtypes.len().max(1)) }
+    }
+}
+
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let rows = case.tokens().saturating_mul(case.batch() as u64);
-    if rows < u64::from(ROWS) {
+    let pairs = u64::from(case.q_heads) * u64::from(case.rotary.map_or(case.head_dim, |(width, _)| width) / 2);
+    if rows.saturating_mul(pairs) < u64::from(ROWS) {
         return Err(Stop::not_judged(format!("{rows} rows are not many")));
     }
     sound(harness, &few(case))?;
