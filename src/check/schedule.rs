@@ -118,10 +118,19 @@ impl<'g> Scheduler<'g> {
 
     /// The smallest heads, the last ones, which are those of a model, and some of which a part is rotated.
     pub fn probed(&mut self) -> Vec<HeadPreset> {
-        let last = self.heads.last().filter(|_| self.heads.len() > 1);
-        let mut probed: Vec<HeadPreset> = self.heads.first().into_iter().chain(last).cloned().collect();
-        let in_turn = (0..self.wide.heads.len()).filter_map(|_| self.wide.next()).find(|h| h.rotary.is_some());
-        probed.extend(in_turn.filter(|heads| !probed.contains(heads)));
+        let last = self.heads.last().filter(|_| self.heads.len() > 1).cloned();
+        let partial = (0..self.wide.heads.len()).filter_map(|_| self.wide.next()).find(|h| h.rotary.is_some());
+        // Probes look at the first head of q and of k, or at all of them where they differ.
+        let few = |heads: HeadPreset| {
+            let few = HeadPreset { q_heads: 2, k_heads: heads.k_heads.min(1), ..heads.clone() };
+            if self.generator.fits(&few) { few } else { heads }
+        };
+        let mut probed: Vec<HeadPreset> = self.heads.first().cloned().into_iter().collect();
+        for heads in last.into_iter().chain(partial).map(few) {
+            if !probed.contains(&heads) {
+                probed.push(heads);
+            }
+        }
         probed
     }
 
@@ -148,11 +157,11 @@ impl<'g> Scheduler<'g> {
         self.plan(NO_BAND, case);
     }
 
-    /// Plans a case for each layout in turn, on heads that go round; nothing where no heads fit.
+    /// Plans a case for each layout in turn, on small heads that go round; nothing where no heads fit.
     pub fn each_layout(&mut self, texts: &[&str], mut change: impl FnMut(&mut Case)) {
-        let heads = self.heads();
-        for (layout, preset) in layouts(texts).into_iter().zip(heads.iter().cycle()) {
-            self.add(vec![layout], preset, &mut change);
+        for layout in layouts(texts) {
+            let Some(preset) = self.small() else { return };
+            self.add(vec![layout], &preset, &mut change);
         }
     }
 

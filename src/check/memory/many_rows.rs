@@ -44,14 +44,14 @@ impl Check for ManyRows {
             return Schedule::nothing("no small heads fit the manifest and the scheme");
         };
         let mut s = Scheduler::new(g, self.id());
-        let turns = Turns::of(g);
-        if turns.wide
+        let [rows, wide] = tries(g);
+        if wide
             && let Some(wide) = s.wide()
         {
             let tokens = ROWS.div_ceil(wide.q_heads * (pairs(&wide).max(1)));
             s.add(vec![text(tokens)], &wide, |_| ());
         }
-        if !turns.rows {
+        if !rows {
             return s.finish();
         }
         // Some schemes count faster than tokens; a quarter of the limit keeps every position inside it.
@@ -76,27 +76,20 @@ fn pairs(heads: &HeadPreset) -> u32 {
     heads.rotary.map_or(heads.head_dim, |(width, _)| width) / 2
 }
 
-/// What a group tries. On levels rotate and apply a scheme is numbers in tables, so with many schemes each pairing gets the
-/// long case on every n-th scheme of each type, and each type the wide one.
-struct Turns {
-    rows: bool,
-    wide: bool,
-}
-
-impl Turns {
-    fn of(g: &Generator) -> Turns {
-        let (dtypes, pairings) = (&g.manifest.dtypes, &g.manifest.pairings);
-        let schemes: Vec<_> = g.library.schemes().filter(|s| g.level.offers(s)).map(|s| s.id()).collect();
-        if g.group.level == Level::Fused || schemes.len() < 2 * dtypes.len().max(pairings.len()) {
-            return Turns { rows: true, wide: true };
-        }
-        let place = |at: Option<usize>| at.unwrap_or(0);
-        let scheme = place(schemes.iter().position(|id| *id == g.group.scheme));
-        let dtype = place(dtypes.iter().position(|d| *d == g.group.dtype));
-        let pairing = place(pairings.iter().position(|p| *p == g.group.pairing));
-        let turn = scheme + dtype + pairing;
-        Turns { rows: turn.is_multiple_of(pairings.len().max(1)), wide: turn.is_multiple_of(dtypes.len().max(1)) }
+/// Whether a group tries many rows and wide heads. On level rotate a scheme is numbers in tables: with many schemes, every
+/// scheme and type gets many rows in one of its pairings and wide heads in the others.
+fn tries(g: &Generator) -> [bool; 2] {
+    let (dtypes, pairings) = (&g.manifest.dtypes, &g.manifest.pairings);
+    let schemes: Vec<_> = g.library.schemes().filter(|s| g.level.offers(s)).map(|s| s.id()).collect();
+    if g.group.level != Level::Rotate || pairings.len() < 2 || schemes.len() < 2 * pairings.len() {
+        return [true; 2];
     }
+    let scheme = schemes.iter().position(|id| *id == g.group.scheme);
+    let dtype = dtypes.iter().position(|dtype| *dtype == g.group.dtype);
+    let pairing = pairings.iter().position(|pairing| *pairing == g.group.pairing);
+    let turn = scheme.into_iter().chain(dtype).chain(pairing).sum::<usize>() as u64 + g.seed % 60;
+    let rows = turn.is_multiple_of(pairings.len() as u64);
+    [rows, !rows]
 }
 
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -37,7 +37,8 @@ impl Check for Superposition {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        for preset in s.probed() {
+        for turn in 0..2 {
+            let Some(preset) = s.turn(turn) else { continue };
             let layout = g.layout(&mut s.rng);
             s.add(vec![layout], &preset, |_| {});
         }
