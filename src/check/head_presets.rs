@@ -41,10 +41,10 @@ const WIDE: [Shape; 8] = [
 ];
 
 /// Small groups of heads, and as many heads as models have.
-const GROUPS: [Shape; 2] = [(6, 2, 32, None), (32, 8, 16, None)];
+const GROUPS: [Shape; 2] = [(6, 2, 32, None), (32, 8, 8, None)];
 
 /// Channels of a token that are few.
-const FEW_CHANNELS: u32 = 640;
+const FEW_CHANNELS: u32 = 576;
 
 /// Bases of real models.
 const BASES: [i64; 5] = [10_000, 500_000, 1_000_000, 5_000_000, 10_000_000];

@@ -157,11 +157,11 @@ impl<'g> Scheduler<'g> {
         self.plan(NO_BAND, case);
     }
 
-    /// Plans a case for each layout in turn, on small heads that go round; nothing where no heads fit.
+    /// Plans a case for each layout in turn, on heads that go round; nothing where no heads fit.
     pub fn each_layout(&mut self, texts: &[&str], mut change: impl FnMut(&mut Case)) {
-        for layout in layouts(texts) {
-            let Some(preset) = self.small() else { return };
-            self.add(vec![layout], &preset, &mut change);
+        let heads = self.heads();
+        for (layout, preset) in layouts(texts).into_iter().zip(heads.iter().cycle()) {
+            self.add(vec![layout], preset, &mut change);
         }
     }
 

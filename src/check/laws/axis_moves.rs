@@ -127,7 +127,7 @@ impl Spot {
     }
 }
 
-/// Two cases on small heads.
+/// One case on the smallest heads, another on the next ones.
 pub(in crate::check) fn schedule(g: &Generator, id: &str, data: Data) -> Schedule {
     if trig_is_given(g) {
         return Schedule::nothing("the suite supplies cos and sin, so the backend sees no axis");
@@ -138,9 +138,8 @@ pub(in crate::check) fn schedule(g: &Generator, id: &str, data: Data) -> Schedul
         "text:2 video:3x3x3 text:2"
     };
     let mut s = Scheduler::new(g, id);
-    for _ in 0..2 {
-        let Some(preset) = s.small() else { continue };
-        s.add(layouts(&[layout]), &preset, |case| case.data = data);
+    for preset in s.heads().iter().take(2) {
+        s.add(layouts(&[layout]), preset, |case| case.data = data);
     }
     s.finish()
 }

@@ -20,10 +20,10 @@ pub(in crate::check) fn small_cases(
     mut shape: impl FnMut(&mut Case, &mut Rng),
 ) -> Schedule {
     let mut s = Scheduler::new(g, id);
-    for index in 0..2 {
-        let Some(preset) = s.small() else { continue };
+    let heads = s.heads();
+    for (index, preset) in (0u32..).zip(heads.iter().cycle().take(2.min(2 * heads.len()))) {
         let layout = g.layout(&mut s.rng);
-        let mut case = s.case(vec![layout], &preset);
+        let mut case = s.case(vec![layout], preset);
         case.data = data;
         if index > 0 {
             g.vary(&mut case, index, &mut s.rng);

@@ -1,7 +1,7 @@
 //! `many-rows`: more rows than 16 bits can count.
 
 use super::common::{blame, few, sound, tiny};
-use crate::case::{Case, Level};
+use crate::case::{Case, Level, PositionSource};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
@@ -44,15 +44,9 @@ impl Check for ManyRows {
             return Schedule::nothing("no small heads fit the manifest and the scheme");
         };
         let mut s = Scheduler::new(g, self.id());
-        let [rows, wide] = tries(g);
-        if wide
-            && let Some(wide) = s.wide()
-        {
+        if let Some(wide) = s.wide().filter(|_| s.rng.one_in(6)) {
             let tokens = ROWS.div_ceil(wide.q_heads * (pairs(&wide).max(1)));
             s.add(vec![text(tokens)], &wide, |_| ());
-        }
-        if !rows {
-            return s.finish();
         }
         // Some schemes count faster than tokens; a quarter of the limit keeps every position inside it.
         let most = g.manifest.max_tokens.min((g.max_position() / 4).max(1));
@@ -63,7 +57,12 @@ impl Check for ManyRows {
             s.gap(NO_BAND, why);
             return s.finish();
         }
-        s.add(vec![text(tokens); batch as usize], &heads, |_| ());
+        s.add(vec![text(tokens); batch as usize], &heads, |case| {
+            if g.group.level == Level::Rotate {
+                // Where positions are handed over, those of a layout are slow to find and no harder.
+                case.place = PositionSource::Random { low: 0, high: g.max_position().min(i64::from(ROWS)) };
+            }
+        });
         s.finish()
     }
 
@@ -74,22 +73,6 @@ impl Check for ManyRows {
 
 fn pairs(heads: &HeadPreset) -> u32 {
     heads.rotary.map_or(heads.head_dim, |(width, _)| width) / 2
-}
-
-/// Whether a group tries many rows and wide heads. On level rotate a scheme is numbers in tables: with many schemes, every
-/// scheme and type gets many rows in one of its pairings and wide heads in the others.
-fn tries(g: &Generator) -> [bool; 2] {
-    let (dtypes, pairings) = (&g.manifest.dtypes, &g.manifest.pairings);
-    let schemes: Vec<_> = g.library.schemes().filter(|s| g.level.offers(s)).map(|s| s.id()).collect();
-    if g.group.level != Level::Rotate || pairings.len() < 2 || schemes.len() < 2 * pairings.len() {
-        return [true; 2];
-    }
-    let scheme = schemes.iter().position(|id| *id == g.group.scheme);
-    let dtype = dtypes.iter().position(|dtype| *dtype == g.group.dtype);
-    let pairing = pairings.iter().position(|pairing| *pairing == g.group.pairing);
-    let turn = scheme.into_iter().chain(dtype).chain(pairing).sum::<usize>() as u64 + g.seed % 60;
-    let rows = turn.is_multiple_of(pairings.len() as u64);
-    [rows, !rows]
 }
 
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

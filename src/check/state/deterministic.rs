@@ -40,7 +40,7 @@ impl Check for Deterministic {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let [small, wide] = [s.small(), s.wide()];
-        for (heads, text) in [(small, "text:40"), (wide, "text:1 video:2x1x2 text:1")] {
+        for (heads, text) in [(small, "text:40"), (wide, "text:1 video:1x3x1 text:1")] {
             let Some(heads) = heads else { continue };
             // In place a late read is overwritten by then: races show there first.
             s.add(layouts(&[text]), &heads, |case| {
