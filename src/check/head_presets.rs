@@ -43,9 +43,6 @@ const WIDE: [Shape; 8] = [
 /// Small groups of heads, and as many heads as models have.
 const GROUPS: [Shape; 2] = [(6, 2, 32, None), (32, 8, 8, None)];
 
-/// Channels of a token that are few.
-const FEW_CHANNELS: u32 = 576;
-
 /// Bases of real models.
 const BASES: [i64; 5] = [10_000, 500_000, 1_000_000, 5_000_000, 10_000_000];
 
@@ -114,23 +111,18 @@ impl Generator<'_> {
         found
     }
 
-    /// Heads with few channels in all: the small ones of [`Self::heads`], and small groups.
+    /// The two smallest of [`Self::heads`], and small groups.
     #[must_use]
     pub fn small_heads(&self) -> Vec<HeadPreset> {
-        let channels = |h: &HeadPreset| (h.q_heads + h.k_heads).saturating_mul(h.head_dim);
-        let all = self.heads();
-        let first = all.first().cloned();
         let groups = GROUPS.into_iter().filter_map(|shape| self.grouped(shape));
-        let mut small: Vec<HeadPreset> = all.into_iter().chain(groups).collect();
-        small.retain(|h| channels(h) <= FEW_CHANNELS);
-        if small.is_empty() { first.into_iter().collect() } else { distinct(small) }
+        distinct(self.heads().into_iter().take(2).chain(groups))
     }
 
     /// Groups of wide heads, as near as the manifest allows them; [`Self::heads`] where it allows none.
     #[must_use]
     pub fn wide_heads(&self) -> Vec<HeadPreset> {
-        let wide: Vec<HeadPreset> = WIDE.into_iter().filter_map(|shape| self.grouped(shape)).collect();
-        if wide.is_empty() { self.heads() } else { distinct(wide) }
+        let wide = distinct(WIDE.into_iter().filter_map(|shape| self.grouped(shape)));
+        if wide.is_empty() { self.heads() } else { wide }
     }
 
     /// Query heads that share key heads, on a head as near to a shape as the manifest allows it.
@@ -205,12 +197,13 @@ impl Generator<'_> {
 }
 
 /// Each once, in the order in which they come first.
-fn distinct(heads: Vec<HeadPreset>) -> Vec<HeadPreset> {
-    let mut found: Vec<HeadPreset> = Vec::new();
-    heads.into_iter().for_each(|h| if !found.contains(&h) {
-        found.push(h);
-    });
-    found
+fn distinct(heads: impl Iterator<Item = HeadPreset>) -> Vec<HeadPreset> {
+    heads.fold(Vec::new(), |mut found, heads| {
+        if !found.contains(&heads) {
+            found.push(heads);
+        }
+        found
+    })
 }
 
 fn narrow(size: usize) -> u32 {

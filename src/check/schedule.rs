@@ -81,10 +81,10 @@ impl<'g> Scheduler<'g> {
             Level::Positions => [0; 3].map(|_| vec![HeadPreset::NONE]),
             _ => [generator.heads(), generator.small_heads(), generator.wide_heads()],
         };
-        // Groups and seeds begin in different places, so that all heads meet in some group.
+        // Groups and seeds begin with different wide heads, so that all meet in some group.
         let mut places = generator.rng(id).fork(0x68_65_61_64_73);
-        let mut round = |heads| Round { heads, at: places.below(1 << 16) as usize };
-        let (small, wide) = (round(small), round(wide));
+        let small = Round { heads: small, at: 0 };
+        let wide = Round { heads: wide, at: usize::try_from(places.below(1 << 16)).unwrap_or(0) };
         let (begins_wide, rng) = (places.one_in(2), generator.rng(id));
         Scheduler { generator, rng, id, heads, small, wide, begins_wide, schedule: Schedule::default() }
     }
@@ -116,22 +116,26 @@ impl<'g> Scheduler<'g> {
         self.heads.clone()
     }
 
-    /// The smallest heads, the last ones, which are those of a model, and some of which a part is rotated.
-    pub fn probed(&mut self) -> Vec<HeadPreset> {
+    /// The smallest heads and the last ones, which are those of a model: few of these where the manifest allows it.
+    #[must_use]
+    pub fn smallest_and_last(&self) -> Vec<HeadPreset> {
         let last = self.heads.last().filter(|_| self.heads.len() > 1).cloned();
+        self.heads.first().cloned().into_iter().chain(last.map(|heads| self.few(heads))).collect()
+    }
+
+    /// The smallest heads, those of a model, and wide ones of which a part is rotated.
+    pub fn probed(&mut self) -> Vec<HeadPreset> {
         let partial = (0..self.wide.heads.len()).filter_map(|_| self.wide.next()).find(|h| h.rotary.is_some());
-        // Probes look at the first head of q and of k, or at all of them where they differ.
-        let few = |heads: HeadPreset| {
-            let few = HeadPreset { q_heads: 2, k_heads: heads.k_heads.min(1), ..heads.clone() };
-            if self.generator.fits(&few) { few } else { heads }
-        };
-        let mut probed: Vec<HeadPreset> = self.heads.first().cloned().into_iter().collect();
-        for heads in last.into_iter().chain(partial).map(few) {
-            if !probed.contains(&heads) {
-                probed.push(heads);
-            }
-        }
+        let mut probed = self.smallest_and_last();
+        let partial = partial.map(|heads| self.few(heads)).filter(|heads| !probed.contains(heads));
+        probed.extend(partial);
         probed
+    }
+
+    /// Two query heads and one key head of this kind, where they fit.
+    fn few(&self, heads: HeadPreset) -> HeadPreset {
+        let few = HeadPreset { q_heads: 2, k_heads: heads.k_heads.min(1), ..heads.clone() };
+        if self.generator.fits(&few) { few } else { heads }
     }
 
     /// The next wide heads in every second turn, the next small ones in the others: turn 0 is either, by group and seed.

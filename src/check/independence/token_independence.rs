@@ -35,12 +35,13 @@ impl Check for TokenIndependence {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let (Some(preset), Some(equal)) = (s.turn(0), s.turn(1)) else { return s.finish() };
+        let (Some(preset), Some(wide)) = (s.small(), s.wide()) else { return s.finish() };
         let layout = layouts(&["text:2 video:2x2x1 text:3"]);
+        s.add(layout.clone(), &wide, |_| {});
         s.add(layout.clone(), &preset, |_| {});
         if g.group.level != Level::Fused {
             let position = s.rng.between(1, g.max_position().min(2047));
-            let mut case = s.case(layout, &equal);
+            let mut case = s.case(layout, &preset);
             case.place = PositionSource::Random { low: position, high: position };
             s.plan("equal", case);
         }

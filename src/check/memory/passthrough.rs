@@ -39,7 +39,7 @@ impl Check for Passthrough {
         if !g.manifest.partial_rotary {
             return Schedule::nothing("the manifest rotates every channel");
         }
-        schedule(Scheduler::new(g, self.id()).partial(), &[Memory::Packed], &[Alias::Out, Alias::In])
+        schedule(Scheduler::new(g, self.id()).partial(), &[Memory::Packed; 2], &[Alias::Out, Alias::In])
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

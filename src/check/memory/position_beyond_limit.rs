@@ -42,7 +42,7 @@ impl Check for PositionBeyondLimit {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let Some(heads) = s.turn(0) else { return s.finish() };
+        let (Some(heads), Some(wide)) = (s.small(), s.wide()) else { return s.finish() };
         let limit = g.max_position();
         let beyond = limit.saturating_add(64);
         let mut case = s.case(vec![text(TOKENS)], &heads);
@@ -75,7 +75,10 @@ impl Check for PositionBeyondLimit {
             case.layouts = vec![layout];
             case.window = Some((u64::from(length - TOKENS), u64::from(TOKENS)));
         }
+        let Case { position_dtype, place, window, layouts, .. } = case.clone();
+        let wide = s.case(layouts, &wide);
         s.plan(NO_BAND, case);
+        s.plan(NO_BAND, Case { position_dtype, place, window, ..wide });
         s.finish()
     }
 

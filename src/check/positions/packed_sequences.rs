@@ -41,8 +41,7 @@ impl Check for PackedSequences {
             return Schedule::nothing(NOT_OFFERED);
         }
         let mut s = Scheduler::new(g, self.id());
-        for index in 0..2 {
-            let Some(preset) = s.turn(index) else { continue };
+        for (index, preset) in s.smallest_and_last().into_iter().chain(s.wide()).enumerate() {
             s.add(layouts(&SEQUENCES), &preset, |case| {
                 case.packed = true;
                 if index > 0 && g.group.level != Level::Fused {

@@ -37,8 +37,7 @@ impl Check for Superposition {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        for turn in 0..2 {
-            let Some(preset) = s.turn(turn) else { continue };
+        for preset in s.probed() {
             let layout = g.layout(&mut s.rng);
             s.add(vec![layout], &preset, |_| {});
         }

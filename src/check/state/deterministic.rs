@@ -40,7 +40,8 @@ impl Check for Deterministic {
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let [small, wide] = [s.small(), s.wide()];
-        for (heads, text) in [(small, "text:40"), (wide, "text:1 video:1x3x1 text:1")] {
+        let video = "text:2 video:2x3x2 text:2";
+        for (heads, text) in [(small.clone(), video), (small, "text:40"), (wide, "text:1 video:1x3x1 text:1")] {
             let Some(heads) = heads else { continue };
             // In place a late read is overwritten by then: races show there first.
             s.add(layouts(&[text]), &heads, |case| {
