@@ -143,6 +143,14 @@ impl<'g> Scheduler<'g> {
         if turn.is_multiple_of(2) == self.begins_wide { self.wide() } else { self.small() }
     }
 
+    /// Whether this group is one of so many, for cases that take long; each one is where the manifest makes fewer groups.
+    pub fn one_group_in(&mut self, most: u64) -> bool {
+        let g = self.generator;
+        let schemes = g.library.schemes().filter(|scheme| g.level.offers(scheme)).count();
+        let groups = schemes * g.manifest.dtypes.len() * g.manifest.pairings.len();
+        self.rng.below(most) == 0 || (groups as u64) < most
+    }
+
     /// A case with the next seed of the check's stream.
     pub fn case(&mut self, layouts: Vec<Layout>, heads: &HeadPreset) -> Case {
         let seed = self.rng.next_u64();

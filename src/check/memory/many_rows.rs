@@ -6,7 +6,6 @@ use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
 use crate::check::harness::Harness;
-use crate::check::heads::HeadPreset;
 use crate::check::measure::Measure;
 use crate::check::schedule::{NO_BAND, Schedule, Scheduler};
 
@@ -44,8 +43,10 @@ impl Check for ManyRows {
             return Schedule::nothing("no small heads fit the manifest and the scheme");
         };
         let mut s = Scheduler::new(g, self.id());
-        if let Some(wide) = s.wide().filter(|_| s.rng.one_in(6)) {
-            let tokens = ROWS.div_ceil(wide.q_heads * (pairs(&wide).max(1)));
+        if s.one_group_in(10)
+            && let Some(wide) = s.wide()
+        {
+            let tokens = ROWS.div_ceil(wide.q_heads * pairs(wide.head_dim, wide.rotary).max(1));
             s.add(vec![text(tokens)], &wide, |_| ());
         }
         // Some schemes count faster than tokens; a quarter of the limit keeps every position inside it.
@@ -71,13 +72,13 @@ impl Check for ManyRows {
     }
 }
 
-fn pairs(heads: &HeadPreset) -> u32 {
-    heads.rotary.map_or(heads.head_dim, |(width, _)| width) / 2
+fn pairs(head_dim: u32, rotary: Option<(u32, u32)>) -> u32 {
+    rotary.map_or(head_dim, |(width, _)| width) / 2
 }
 
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let rows = case.tokens().saturating_mul(case.batch() as u64);
-    let pairs = u64::from(case.q_heads) * u64::from(case.rotary.map_or(case.head_dim, |(width, _)| width) / 2);
+    let pairs = u64::from(case.q_heads) * u64::from(pairs(case.head_dim, case.rotary));
     if rows.saturating_mul(pairs) < u64::from(ROWS) {
         return Err(Stop::not_judged(format!("{rows} rows are not many")));
     }

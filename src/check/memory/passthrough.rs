@@ -39,7 +39,13 @@ impl Check for Passthrough {
         if !g.manifest.partial_rotary {
             return Schedule::nothing("the manifest rotates every channel");
         }
-        schedule(Scheduler::new(g, self.id()).partial(), &[Memory::Packed; 2], &[Alias::Out, Alias::In])
+        let partial = Scheduler::new(g, self.id()).partial();
+        let mut schedule = schedule(partial, &[Memory::Packed; 2], &[Alias::Out, Alias::In]);
+        if let Some(layouts) = schedule.cases.first().map(|planned| planned.case.layouts.clone()) {
+            // Two on the same heads are of one shape then: an answer that was kept shows.
+            schedule.cases.iter_mut().for_each(|planned| planned.case.layouts.clone_from(&layouts));
+        }
+        schedule
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
