@@ -27,6 +27,22 @@ const SHAPES: [Shape; 10] = [
     (1, 1, 256, None),
 ];
 
+/// Groups of query heads that share a key head, on heads as wide as those of models: whole ones, and ones whose rotated
+/// channels lie at the start, inside, at an odd channel and at the end.
+const WIDE: [Shape; 8] = [
+    (4, 2, 128, None),
+    (6, 2, 32, Some((128, 7))),
+    (4, 2, 64, Some((160, 16))),
+    (4, 2, 256, None),
+    (4, 2, 64, Some((192, 128))),
+    (6, 2, 128, None),
+    (4, 2, 96, Some((128, 0))),
+    (4, 2, 128, Some((256, 65))),
+];
+
+/// Small groups of heads, and as many heads as models have.
+const GROUPS: [Shape; 2] = [(6, 2, 32, None), (32, 8, 8, None)];
+
 /// Bases of real models.
 const BASES: [i64; 5] = [10_000, 500_000, 1_000_000, 5_000_000, 10_000_000];
 
@@ -95,6 +111,47 @@ impl Generator<'_> {
         found
     }
 
+    /// The two smallest of [`Self::heads`], and small groups.
+    #[must_use]
+    pub fn small_heads(&self) -> Vec<HeadPreset> {
+        let groups = GROUPS.into_iter().filter_map(|shape| self.grouped(shape));
+        distinct(self.heads().into_iter().take(2).chain(groups))
+    }
+
+    /// Groups of wide heads, as near as the manifest allows them; [`Self::heads`] where it allows none.
+    #[must_use]
+    pub fn wide_heads(&self) -> Vec<HeadPreset> {
+        let wide = distinct(WIDE.into_iter().filter_map(|shape| self.grouped(shape)));
+        if wide.is_empty() { self.heads() } else { wide }
+    }
+
+    /// Query heads that share key heads, on a head as near to a shape as the manifest allows it.
+    fn grouped(&self, (q, k, width, inside): Shape) -> Option<HeadPreset> {
+        let m = self.manifest;
+        let near = |i: &Integers, size: u32| {
+            let size = i64::from(size);
+            i.at_least(size).or_else(|| (1..size).rev().find(|n| i.allows(*n))).and_then(|n| u32::try_from(n).ok())
+        };
+        let q_heads = near(&m.q_heads, q)?;
+        let shares = |k: &u32| q_heads.is_multiple_of(*k) && m.k_heads.allows(i64::from(*k));
+        let k_heads = [k].into_iter().chain(2..q_heads).find(shares).or_else(|| self.key_heads(q_heads))?;
+        let (asked, offset) = inside.unwrap_or((width, 0));
+        let head_dim = near(&m.head_dims, asked)?;
+        let at_end = offset > 0 && offset + width == asked;
+        let rotary = |width: u32| match inside {
+            None => (width == head_dim).then_some(None),
+            Some(_) if width >= head_dim => None,
+            Some(_) if at_end => Some(Some((width, head_dim - width))),
+            Some(_) => Some(Some((width, offset.min(head_dim - width)))),
+        };
+        let widths = [width, head_dim, 128, 64, 32, 16, 8, 4, 2].into_iter().filter_map(rotary);
+        let bases = m.bases.iter().filter_map(|b| Number::parse(b).ok()).map(|base| vec![("base".to_owned(), base)]);
+        let parameters: Vec<_> = std::iter::once(Vec::new()).chain(bases).collect();
+        let mut all = widths.flat_map(|rotary| parameters.iter().map(move |given| (rotary, given.clone())));
+        let heads = |(rotary, parameters)| HeadPreset { q_heads, k_heads, head_dim, rotary, parameters };
+        all.find_map(|found| Some(heads(found)).filter(|heads| self.fits(heads)))
+    }
+
     /// The fewest key heads that the manifest allows with so many query heads, of such as share them out where
     /// there are any.
     pub(super) fn key_heads(&self, q_heads: u32) -> Option<u32> {
@@ -137,6 +194,16 @@ impl Generator<'_> {
         }
         None
     }
+}
+
+/// Each once, in the order in which they come first.
+fn distinct(heads: impl Iterator<Item = HeadPreset>) -> Vec<HeadPreset> {
+    heads.fold(Vec::new(), |mut found, heads| {
+        if !found.contains(&heads) {
+            found.push(heads);
+        }
+        found
+    })
 }
 
 fn narrow(size: usize) -> u32 {

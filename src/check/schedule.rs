@@ -52,7 +52,24 @@ pub struct Scheduler<'g> {
     pub rng: Rng,
     id: &'g str,
     heads: Vec<HeadPreset>,
+    small: Round,
+    wide: Round,
+    begins_wide: bool,
     schedule: Schedule,
+}
+
+/// Heads that go round.
+struct Round {
+    heads: Vec<HeadPreset>,
+    at: usize,
+}
+
+impl Round {
+    fn next(&mut self) -> Option<HeadPreset> {
+        let heads = self.heads.get(self.at.checked_rem(self.heads.len())?).cloned();
+        self.at += 1;
+        heads
+    }
 }
 
 impl<'g> Scheduler<'g> {
@@ -60,11 +77,37 @@ impl<'g> Scheduler<'g> {
     #[must_use]
     pub fn new(generator: &'g Generator<'g>, id: &'g str) -> Self {
         // Level positions has no heads; a case must name some.
-        let heads = match generator.group.level {
-            Level::Positions => vec![HeadPreset::NONE],
-            _ => generator.heads(),
+        let [heads, small, wide] = match generator.group.level {
+            Level::Positions => [0; 3].map(|_| vec![HeadPreset::NONE]),
+            _ => [generator.heads(), generator.small_heads(), generator.wide_heads()],
         };
-        Scheduler { generator, rng: generator.rng(id), id, heads, schedule: Schedule::default() }
+        // Groups and seeds begin with different wide heads, so that all meet in some group.
+        let mut places = generator.rng(id).fork(0x68_65_61_64_73);
+        let small = Round { heads: small, at: 0 };
+        let wide = Round { heads: wide, at: usize::try_from(places.below(1 << 16)).unwrap_or(0) };
+        let (begins_wide, rng) = (places.one_in(2), generator.rng(id));
+        Scheduler { generator, rng, id, heads, small, wide, begins_wide, schedule: Schedule::default() }
+    }
+
+    /// With such heads alone of which a part is rotated, where there are any.
+    #[must_use]
+    pub fn partial(mut self) -> Self {
+        for heads in [&mut self.small.heads, &mut self.wide.heads] {
+            if heads.iter().any(|h| h.rotary.is_some()) {
+                heads.retain(|h| h.rotary.is_some());
+            }
+        }
+        self
+    }
+
+    /// The next heads with few channels in all; no heads where none fit.
+    pub fn small(&mut self) -> Option<HeadPreset> {
+        self.small.next().or_else(|| self.wide.next())
+    }
+
+    /// The next group of wide heads; no heads where none fit.
+    pub fn wide(&mut self) -> Option<HeadPreset> {
+        self.wide.next().or_else(|| self.small.next())
     }
 
     /// Heads that fit the manifest and the scheme, the smallest first; a placeholder on level positions.
@@ -73,11 +116,39 @@ impl<'g> Scheduler<'g> {
         self.heads.clone()
     }
 
-    /// The smallest heads and the last ones, which are those of a model.
+    /// The smallest heads and the last ones, which are those of a model: few of these where the manifest allows it.
     #[must_use]
     pub fn smallest_and_last(&self) -> Vec<HeadPreset> {
-        let last = self.heads.last().filter(|_| self.heads.len() > 1);
-        self.heads.first().into_iter().chain(last).cloned().collect()
+        let last = self.heads.last().filter(|_| self.heads.len() > 1).cloned();
+        self.heads.first().cloned().into_iter().chain(last.map(|heads| self.few(heads))).collect()
+    }
+
+    /// The smallest heads, those of a model, and wide ones of which a part is rotated.
+    pub fn probed(&mut self) -> Vec<HeadPreset> {
+        let partial = (0..self.wide.heads.len()).filter_map(|_| self.wide.next()).find(|h| h.rotary.is_some());
+        let mut probed = self.smallest_and_last();
+        let partial = partial.map(|heads| self.few(heads)).filter(|heads| !probed.contains(heads));
+        probed.extend(partial);
+        probed
+    }
+
+    /// Two query heads and one key head of this kind, where they fit.
+    fn few(&self, heads: HeadPreset) -> HeadPreset {
+        let few = HeadPreset { q_heads: 2, k_heads: heads.k_heads.min(1), ..heads.clone() };
+        if self.generator.fits(&few) { few } else { heads }
+    }
+
+    /// The next wide heads in every second turn, the next small ones in the others: turn 0 is either, by group and seed.
+    pub fn turn(&mut self, turn: usize) -> Option<HeadPreset> {
+        if turn.is_multiple_of(2) == self.begins_wide { self.wide() } else { self.small() }
+    }
+
+    /// Whether this group is one of so many, for cases that take long; each one is where the manifest makes fewer groups.
+    pub fn one_group_in(&mut self, most: u64) -> bool {
+        let g = self.generator;
+        let schemes = g.library.schemes().filter(|scheme| g.level.offers(scheme)).count();
+        let groups = schemes * g.manifest.dtypes.len() * g.manifest.pairings.len();
+        self.rng.below(most) == 0 || (groups as u64) < most
     }
 
     /// A case with the next seed of the check's stream.

@@ -4,6 +4,7 @@
 mod bent;
 mod laws;
 mod regions;
+mod shapes;
 mod special;
 
 use std::sync::atomic::AtomicBool;

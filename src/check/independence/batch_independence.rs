@@ -36,10 +36,10 @@ impl Check for BatchIndependence {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let Some(preset) = s.heads().into_iter().next() else { return s.finish() };
+        let (Some(preset), Some(uneven)) = (s.turn(0), s.turn(1)) else { return s.finish() };
         s.add(layouts(&["text:1 image:2x1 text:2"; 3]), &preset, |_| {});
         if g.manifest.batch_layouts {
-            let case = s.case(uneven_rows(), &preset);
+            let case = s.case(uneven_rows(), &uneven);
             s.plan("uneven", case);
         } else {
             s.gap("uneven", "the manifest allows no batch of different layouts");

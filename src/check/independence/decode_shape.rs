@@ -50,7 +50,7 @@ impl Check for DecodeShape {
             return Schedule::nothing("the backend takes no token ranges, so its only single token is at the start");
         }
         let mut s = Scheduler::new(g, self.id());
-        for (index, preset) in head_counts(g).into_iter().enumerate() {
+        for (index, preset) in head_counts(&mut s).into_iter().enumerate() {
             if fused {
                 s.add(layouts(&ROWS), &preset, |case| case.window = Some((EARLIER[index % EARLIER.len()], 1)));
             }

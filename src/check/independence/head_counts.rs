@@ -2,19 +2,19 @@
 
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
+use crate::check::schedule::Scheduler;
 use crate::rotation::HeadShape;
 use crate::spec::Parameters;
 
-/// As many key as query heads, groups, one key head, on the first preset of the group. That preset alone if
-/// the manifest or the scheme allows none of them.
-pub(in crate::check) fn head_counts(g: &Generator) -> Vec<HeadPreset> {
-    let Some(first) = g.heads().into_iter().next() else { return Vec::new() };
-    let presets: Vec<HeadPreset> = [(4, 4), (8, 2), (6, 1)]
-        .into_iter()
-        .map(|(q_heads, k_heads)| HeadPreset { q_heads, k_heads, ..first.clone() })
-        .filter(|preset| fits(g, preset))
-        .collect();
-    if presets.is_empty() { vec![first] } else { presets }
+/// As many key as query heads, groups, one key head, on small and on wide heads in turn. Heads as they come if the manifest
+/// or the scheme allows none of these counts.
+pub(in crate::check) fn head_counts(s: &mut Scheduler) -> Vec<HeadPreset> {
+    let mut presets = Vec::new();
+    for (turn, (q_heads, k_heads)) in [(4, 4), (8, 2), (6, 1)].into_iter().enumerate() {
+        let Some(heads) = s.turn(turn) else { continue };
+        presets.extend(Some(HeadPreset { q_heads, k_heads, ..heads }).filter(|preset| fits(s.generator, preset)));
+    }
+    if presets.is_empty() { s.turn(0).into_iter().collect() } else { presets }
 }
 
 /// Whether the manifest takes these counts, and the scheme has a plan for them that it takes: one map for all

@@ -37,7 +37,7 @@ impl Check for HeadIndependence {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        for preset in head_counts(g) {
+        for preset in head_counts(&mut s) {
             s.add(layouts(&["text:1 image:1x2"]), &preset, |_| {});
         }
         s.finish()

@@ -36,7 +36,7 @@ impl Check for QKIndependence {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let counts: Vec<_> = head_counts(g).into_iter().filter(|h| h.k_heads > 0).collect();
+        let counts: Vec<_> = head_counts(&mut s).into_iter().filter(|h| h.k_heads > 0).collect();
         if counts.is_empty() {
             s.gap(NO_BAND, "no case with keys fits the manifest");
         }

@@ -7,7 +7,7 @@ use crate::check::failure::{RowKind, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::{NO_BAND, Schedule, Scheduler, layouts};
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 
 pub(in crate::check) struct TokenIndependence;
 
@@ -35,11 +35,13 @@ impl Check for TokenIndependence {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let Some(preset) = s.heads().into_iter().next() else { return s.finish() };
-        let mut case = s.case(layouts(&["text:2 video:2x2x1 text:3"]), &preset);
-        s.plan(NO_BAND, case.clone());
+        let (Some(preset), Some(wide)) = (s.small(), s.wide()) else { return s.finish() };
+        let layout = layouts(&["text:2 video:2x2x1 text:3"]);
+        s.add(layout.clone(), &wide, |_| {});
+        s.add(layout.clone(), &preset, |_| {});
         if g.group.level != Level::Fused {
             let position = s.rng.between(1, g.max_position().min(2047));
+            let mut case = s.case(layout, &preset);
             case.place = PositionSource::Random { low: position, high: position };
             s.plan("equal", case);
         }

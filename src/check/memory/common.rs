@@ -7,35 +7,33 @@ use crate::check::harness::{Harness, Outputs};
 use crate::check::heads::HeadPreset;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
-use crate::check::schedule::{Schedule, Scheduler};
-use crate::positions::Layout;
+use crate::check::schedule::{Schedule, Scheduler, layouts};
 
-/// A few tokens of every kind, twice: enough for every stride to matter.
-const LAYOUT: &str = "text:2 video:1x2x2 text:1";
+/// A few tokens of every kind, and in how many rows: mostly enough for every stride to matter.
+const CALLS: [(&str, usize); 4] =
+    [("text:2 video:1x2x2 text:1", 2), ("text:1 image:1x2", 3), ("text:2 image:2x2 text:3", 1), ("image:1x2", 5)];
 
-/// Cases of a check in these kinds of memory, each with every aliasing that is both offered and asked for.
-pub(in crate::check) fn schedule(id: &str, g: &Generator, memories: &[Memory], aliases: &[Alias]) -> Schedule {
-    let mut s = Scheduler::new(g, id);
+/// Cases of a check in these kinds of memory, each with every aliasing that is both offered and asked for, on small heads
+/// and on groups of wide ones.
+pub(in crate::check) fn schedule(mut s: Scheduler, memories: &[Memory], aliases: &[Alias]) -> Schedule {
+    let g = s.generator;
     let offered: Vec<Alias> = match g.group.level {
         Level::Positions => vec![Alias::Out],
         _ => aliases.iter().copied().filter(|a| g.manifest.alias.contains(a)).collect(),
     };
-    let heads = s.heads();
-    if !heads.is_empty() && offered.is_empty() {
+    if !s.heads().is_empty() && offered.is_empty() {
         return Schedule::nothing("the manifest offers no such aliasing");
     }
-    let Ok(layout) = Layout::parse(LAYOUT) else { return s.finish() };
-    let ways = memories.iter().flat_map(|m| offered.iter().map(move |a| (*m, *a)));
-    for ((memory, alias), preset) in ways.zip(heads.iter().take(2).cycle()) {
-        s.add(vec![layout.clone(); 2], preset, |case| (case.memory, case.alias) = (memory, alias));
+    let start = usize::try_from(s.rng.below(CALLS.len() as u64)).unwrap_or(0);
+    let mut calls = CALLS.iter().cycle().skip(start);
+    for (m, memory) in memories.iter().enumerate() {
+        for (a, alias) in offered.iter().enumerate() {
+            let (Some(preset), Some((text, rows))) = (s.turn(m + a), calls.next()) else { continue };
+            let rows = vec![*text; *rows];
+            s.add(layouts(&rows), &preset, |case| (case.memory, case.alias) = (*memory, *alias));
+        }
     }
     s.finish()
-}
-
-/// Gives a case other heads.
-pub(in crate::check) fn give_heads(case: &mut Case, heads: &HeadPreset) {
-    (case.q_heads, case.k_heads, case.head_dim, case.rotary) =
-        (heads.q_heads, heads.k_heads, heads.head_dim, heads.rotary);
 }
 
 /// The smallest heads that the manifest and the scheme allow: where the number of rows is what matters.

@@ -9,7 +9,7 @@ use crate::check::failure::{Cause, EmptyOf, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct Empty;
 
@@ -34,8 +34,8 @@ impl Check for Empty {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let mut schedule = schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In]);
-        schedule.cases.truncate(1);
+        let mut schedule = schedule(Scheduler::new(g, self.id()), &[Memory::Packed], &[Alias::Out, Alias::In]);
+        schedule.cases.truncate(2);
         schedule
     }
 

@@ -1,13 +1,13 @@
 //! `fully-written`: every element of every output is written.
 
-use super::common::{give_heads, schedule, watched};
+use super::common::{schedule, watched};
 use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{Cause, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::element_size;
 
 pub(in crate::check) struct FullyWritten;
@@ -41,12 +41,13 @@ impl Check for FullyWritten {
         if g.group.level != Level::Positions && !g.manifest.alias.contains(&Alias::Out) {
             return Schedule::nothing("the manifest offers calls in place only: an output is an input there");
         }
-        let mut schedule = schedule(self.id(), g, &[Memory::Packed; 2], &[Alias::Out]);
-        // One of them with channels outside the rotary width, if that is offered.
-        if let (Some(preset), Some(last)) = (g.heads().iter().find(|h| h.rotary.is_some()), schedule.cases.last_mut()) {
-            give_heads(&mut last.case, preset);
+        let mut planned = schedule(Scheduler::new(g, self.id()), &[Memory::Packed; 2], &[Alias::Out]);
+        if g.manifest.partial_rotary && g.group.level != Level::Positions {
+            // And one with channels outside the rotary width.
+            let partial = Scheduler::new(g, self.id()).partial();
+            planned.cases.append(&mut schedule(partial, &[Memory::Packed], &[Alias::Out]).cases);
         }
-        schedule
+        planned
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

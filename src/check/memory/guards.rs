@@ -7,7 +7,7 @@ use crate::check::failure::{Cause, Circumstance, Stop, Surroundings};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::claims_bits;
 
 pub(in crate::check) struct Guards;
@@ -42,7 +42,7 @@ impl Check for Guards {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        schedule(self.id(), g, &[Memory::GuardEnd, Memory::GuardStart], &[Alias::Out, Alias::In])
+        schedule(Scheduler::new(g, self.id()), &[Memory::GuardEnd, Memory::GuardStart], &[Alias::Out, Alias::In])
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -8,7 +8,7 @@ use crate::check::failure::{BitsOf, Cause, Circumstance, Failure, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::claims_bits;
 
 pub(in crate::check) struct InPlace;
@@ -43,7 +43,7 @@ impl Check for InPlace {
         if !g.manifest.alias.contains(&Alias::Out) {
             return Schedule::nothing("the manifest offers calls in place only: every other check judges them");
         }
-        schedule(self.id(), g, offered(g.manifest.strides), &[Alias::In])
+        schedule(Scheduler::new(g, self.id()), offered(g.manifest.strides), &[Alias::In])
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -7,7 +7,7 @@ use crate::check::failure::Stop;
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct InputsUntouched;
 
@@ -37,7 +37,7 @@ impl Check for InputsUntouched {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In])
+        schedule(Scheduler::new(g, self.id()), &[Memory::Packed; 2], &[Alias::Out, Alias::In])
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -1,13 +1,13 @@
 //! `many-rows`: more rows than 16 bits can count.
 
 use super::common::{blame, few, sound, tiny};
-use crate::case::{Case, Level};
+use crate::case::{Case, Level, PositionSource};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::{Generator, text};
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::schedule::{NO_BAND, Schedule, Scheduler};
 
 pub(in crate::check) struct ManyRows;
 
@@ -23,8 +23,9 @@ impl Check for ManyRows {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "65,537 rows are rotated as rightly as six.",
-            formula: "|y' - y| <= E on every row of batch x tokens = 65,537",
+            statement: "65,537 rows are rotated as rightly as six, and as many pairs of wide heads.",
+            formula: "|y' - y| <= E on every row of batch x tokens = 65,537, and of batch x tokens x query heads x \
+                      pairs >= 65,537",
             source: "ggml-org/llama.cpp 18306: more rows than a grid has",
             catches: "rows left out or done twice beyond 65,535, grid dimensions that overflow, indices of \
                       16 bits",
@@ -45,16 +46,28 @@ impl Check for ManyRows {
         let Some(heads) = tiny(g) else {
             return Schedule::nothing("no small heads fit the manifest and the scheme");
         };
+        let mut s = Scheduler::new(g, self.id());
+        if s.one_group_in(10)
+            && let Some(wide) = s.wide()
+        {
+            let tokens = ROWS.div_ceil(wide.q_heads * pairs(wide.head_dim, wide.rotary).max(1));
+            s.add(vec![text(tokens)], &wide, |_| ());
+        }
         // Some schemes count faster than tokens; a quarter of the limit keeps every position inside it.
         let most = g.manifest.max_tokens.min((g.max_position() / 4).max(1));
         let tokens = u32::try_from(most.clamp(1, i64::from(ROWS))).unwrap_or(ROWS);
         let batch = ROWS.div_ceil(tokens);
         if batch > MOST_BATCH {
             let why = format!("the manifest's limits allow {tokens} tokens in a row: too few for {ROWS} rows");
-            return Schedule::nothing(why);
+            s.gap(NO_BAND, why);
+            return s.finish();
         }
-        let mut s = Scheduler::new(g, self.id());
-        s.add(vec![text(tokens); batch as usize], &heads, |_| ());
+        s.add(vec![text(tokens); batch as usize], &heads, |case| {
+            if g.group.level == Level::Rotate {
+                // Where positions are handed over, those of a layout are slow to find and no harder.
+                case.place = PositionSource::Random { low: 0, high: g.max_position().min(i64::from(ROWS)) };
+            }
+        });
         s.finish()
     }
 
@@ -63,9 +76,14 @@ impl Check for ManyRows {
     }
 }
 
+fn pairs(head_dim: u32, rotary: Option<(u32, u32)>) -> u32 {
+    rotary.map_or(head_dim, |(width, _)| width) / 2
+}
+
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let rows = case.tokens().saturating_mul(case.batch() as u64);
-    if rows < u64::from(ROWS) {
+    let pairs = u64::from(case.q_heads) * u64::from(pairs(case.head_dim, case.rotary));
+    if rows.saturating_mul(pairs) < u64::from(ROWS) {
         return Err(Stop::not_judged(format!("{rows} rows are not many")));
     }
     sound(harness, &few(case))?;

@@ -1,6 +1,6 @@
 //! `passthrough`: channels outside the rotary width are copied, whatever they hold.
 
-use super::common::{give_heads, schedule, sound};
+use super::common::{schedule, sound};
 use crate::case::{Alias, Case, Level, Memory, Tensor};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
@@ -8,7 +8,7 @@ use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::places;
 use crate::numeric::DType;
 
@@ -39,11 +39,11 @@ impl Check for Passthrough {
         if !g.manifest.partial_rotary {
             return Schedule::nothing("the manifest rotates every channel");
         }
-        let mut schedule = schedule(self.id(), g, &[Memory::Packed], &[Alias::Out, Alias::In]);
-        let heads = g.heads();
-        let partial: Vec<_> = heads.iter().filter(|h| h.rotary.is_some()).collect();
-        for (planned, preset) in schedule.cases.iter_mut().zip(partial.iter().cycle()) {
-            give_heads(&mut planned.case, preset);
+        let partial = Scheduler::new(g, self.id()).partial();
+        let mut schedule = schedule(partial, &[Memory::Packed; 2], &[Alias::Out, Alias::In]);
+        if let Some(layouts) = schedule.cases.first().map(|planned| planned.case.layouts.clone()) {
+            // Two on the same heads are of one shape then: an answer that was kept shows.
+            schedule.cases.iter_mut().for_each(|planned| planned.case.layouts.clone_from(&layouts));
         }
         schedule
     }

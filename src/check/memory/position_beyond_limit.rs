@@ -1,6 +1,6 @@
 //! `position-beyond-limit`: a position above the manifest's limit is computed rightly or refused.
 
-use super::common::{blame, few, sound, tiny};
+use super::common::{blame, few, sound};
 use crate::backend::Answer;
 use crate::case::{Case, Consume, Level, PositionSource};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
@@ -42,12 +42,10 @@ impl Check for PositionBeyondLimit {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let Some(tiny) = tiny(g) else {
-            return Schedule::nothing("no head preset fits the manifest and the scheme");
-        };
+        let (Some(heads), Some(wide)) = (s.small(), s.wide()) else { return s.finish() };
         let limit = g.max_position();
         let beyond = limit.saturating_add(64);
-        let mut case = s.case(vec![text(TOKENS)], s.heads().first().unwrap_or(&tiny));
+        let mut case = s.case(vec![text(TOKENS)], &heads);
         if g.group.level == Level::Rotate {
             if !g.level.consumes(Consume::Positions) || g.level.consumes(Consume::CosSinCache) {
                 return Schedule::nothing("the suite supplies cos and sin for every position it asks for");
@@ -77,7 +75,10 @@ impl Check for PositionBeyondLimit {
             case.layouts = vec![layout];
             case.window = Some((u64::from(length - TOKENS), u64::from(TOKENS)));
         }
+        let Case { position_dtype, place, window, layouts, .. } = case.clone();
+        let wide = s.case(layouts, &wide);
         s.plan(NO_BAND, case);
+        s.plan(NO_BAND, Case { position_dtype, place, window, ..wide });
         s.finish()
     }
 

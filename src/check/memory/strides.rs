@@ -7,7 +7,7 @@ use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::measure::Measure;
-use crate::check::schedule::Schedule;
+use crate::check::schedule::{Schedule, Scheduler};
 
 pub(in crate::check) struct FreeStrides;
 
@@ -50,7 +50,7 @@ impl Check for FreeStrides {
     fn schedule(&self, g: &Generator) -> Schedule {
         match offered(g.manifest.strides) {
             [] | [_] => Schedule::nothing("the manifest offers packed tensors only"),
-            [_, free @ ..] => schedule(self.id(), g, free, &[Alias::Out, Alias::In]),
+            [_, free @ ..] => schedule(Scheduler::new(g, self.id()), free, &[Alias::Out, Alias::In]),
         }
     }
 

@@ -41,8 +41,8 @@ impl Check for PackedSequences {
             return Schedule::nothing(NOT_OFFERED);
         }
         let mut s = Scheduler::new(g, self.id());
-        for (index, preset) in s.smallest_and_last().iter().enumerate() {
-            s.add(layouts(&SEQUENCES), preset, |case| {
+        for (index, preset) in s.smallest_and_last().into_iter().chain(s.wide()).enumerate() {
+            s.add(layouts(&SEQUENCES), &preset, |case| {
                 case.packed = true;
                 if index > 0 && g.group.level != Level::Fused {
                     // Every token anywhere: what packed decoding looks like.

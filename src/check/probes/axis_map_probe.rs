@@ -44,7 +44,7 @@ impl Check for AxisMapProbe {
             return Schedule::nothing("the suite supplies cos and sin, so no axis is applied");
         }
         let mut s = Scheduler::new(g, self.id());
-        for preset in s.smallest_and_last() {
+        for preset in s.probed() {
             s.add(vec![text(6)], &preset, |case| {
                 case.data = Data::First;
                 if g.group.level == Level::Rotate {

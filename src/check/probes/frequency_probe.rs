@@ -45,7 +45,7 @@ impl Check for FrequencyProbe {
             return Schedule::nothing("the suite supplies cos and sin, so no frequency is used");
         }
         let mut s = Scheduler::new(g, self.id());
-        for preset in s.smallest_and_last() {
+        for preset in s.probed() {
             let mut case = s.case(vec![text(TOKENS)], &preset);
             case.data = Data::First;
             s.plan("0..64", case);

@@ -35,7 +35,7 @@ impl Check for PairingProbe {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        for preset in s.smallest_and_last() {
+        for preset in s.probed() {
             // Token t carries channel t; channel 0 comes again at the end, where the position is not 0.
             s.add(vec![text(preset.head_dim + 1)], &preset, |case| case.data = Data::Channel);
         }

@@ -37,7 +37,7 @@ impl Check for Superposition {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        for preset in s.smallest_and_last() {
+        for preset in s.probed() {
             let layout = g.layout(&mut s.rng);
             s.add(vec![layout], &preset, |_| {});
         }

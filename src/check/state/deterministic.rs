@@ -3,7 +3,7 @@
 use crate::case::{Case, Level};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, Stop};
-use crate::check::generator::{Generator, text};
+use crate::check::generator::Generator;
 use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
@@ -39,13 +39,14 @@ impl Check for Deterministic {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        if let Some(heads) = s.heads().first() {
-            for layout in layouts(&["text:2 video:2x3x2 text:2"]).into_iter().chain([text(40)]) {
-                // In place a late read is overwritten by then: races show there first.
-                s.add(vec![layout], heads, |case| {
-                    case.alias = g.manifest.alias.iter().copied().max().unwrap_or(case.alias);
-                });
-            }
+        let [small, wide] = [s.small(), s.wide()];
+        let video = "text:2 video:2x3x2 text:2";
+        for (heads, text) in [(small.clone(), video), (small, "text:40"), (wide, "text:1 video:1x3x1 text:1")] {
+            let Some(heads) = heads else { continue };
+            // In place a late read is overwritten by then: races show there first.
+            s.add(layouts(&[text]), &heads, |case| {
+                case.alias = g.manifest.alias.iter().copied().max().unwrap_or(case.alias);
+            });
         }
         s.finish()
     }
