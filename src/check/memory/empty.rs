@@ -33,6 +33,10 @@ impl Check for Empty {
         &Level::ALL
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut schedule = schedule(Scheduler::new(g, self.id()), &[Memory::Packed], &[Alias::Out, Alias::In]);
         schedule.cases.truncate(2);

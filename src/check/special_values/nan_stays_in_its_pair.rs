@@ -35,6 +35,10 @@ impl Check for NanStaysInItsPair {
         TENSOR_LEVELS
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }

@@ -34,6 +34,10 @@ impl Check for Subnormals {
         TENSOR_LEVELS
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         small_cases(g, self.id(), Data::Uniform, |_, _| {})
     }

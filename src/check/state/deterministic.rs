@@ -37,6 +37,10 @@ impl Check for Deterministic {
         &Level::ALL
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let [small, wide] = [s.small(), s.wide()];

@@ -36,6 +36,10 @@ impl Check for FpEnvironment {
         &Level::ALL
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         s.each_layout(&["text:2"], |_| ());

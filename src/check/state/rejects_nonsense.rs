@@ -38,6 +38,10 @@ impl Check for RejectsNonsense {
         &Level::ALL
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         s.each_layout(&["text:3"], |_| ());
