@@ -281,6 +281,15 @@ impl Call {
         }
     }
 
+    /// The rotation plan, where the level has one.
+    #[must_use]
+    pub fn plan(&self) -> Option<&PlanView> {
+        match self {
+            Call::Positions { .. } => None,
+            Call::Rotate { plan, .. } | Call::Fused { plan, .. } | Call::Apply { plan, .. } => Some(plan),
+        }
+    }
+
     /// The tensors, where the level has them.
     #[must_use]
     pub fn qk(&self) -> Option<&QkView> {

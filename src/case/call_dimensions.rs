@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::Case;
 use super::call::{Call, PlanView, QkView, SegmentRef, TensorView};
 use super::dimension::{Dimension, octave};
 use super::prepare::Prepared;
 use super::terms::Order;
+use super::views::segments;
+use crate::numeric::{DType, Dd};
+use crate::positions::{Layout, Positions};
 use crate::spec::model::Pairing;
 
 /// How a tensor lies, as a place in the names of orders. The stride of a dimension of one says nothing.
@@ -41,36 +45,73 @@ impl CallDimensions {
     /// Of a call that was made.
     #[must_use]
     pub fn of(prepared: &Prepared) -> CallDimensions {
+        // On level apply only the suite knows positions.
+        let hidden = matches!(prepared.call, Call::Apply { .. });
+        let numbers = |row: &Vec<Dd>| row.iter().map(|position| position.to_f64()).collect();
+        let positions = match &prepared.truth {
+            Some(truth) if !hidden => truth.positions.iter().map(|axis| axis.iter().map(numbers).collect()).collect(),
+            _ => Vec::new(),
+        };
+        CallDimensions::new(&prepared.call, &prepared.sequence_lengths(), &positions)
+    }
+
+    /// Of a call, with the tokens of its packed sequences and with its positions by axis, row and token, as far as they are
+    /// known.
+    #[must_use]
+    pub fn new(call: &Call, sequences: &[i64], positions: &[Vec<Vec<f64>>]) -> CallDimensions {
         let mut all = CallDimensions::default();
-        match &prepared.call {
+        match call {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
-                all.add(Dimension::PositionDtype, Dimension::of_dtype(out.dtype));
-                all.count(Dimension::Batch, layouts.len());
-                all.count(Dimension::Tokens, *token_count);
-                all.count(Dimension::Start, *token_start);
-                all.layouts(layouts);
-                for row in &prepared.positions {
-                    let tokens = row.columns().iter().map(|column| column.len()).min().unwrap_or(0);
-                    all.positions(row.columns().len(), tokens, |axis, token| {
-                        row.columns()[axis].get(token).map_or(0.0, |position| position.to_f64())
-                    });
-                }
+                all.position_call(out.dtype, layouts, *token_start, *token_count);
             }
             Call::Rotate { plan, qk, positions, .. } => {
                 all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
-                all.tensors(plan, qk, prepared);
+                all.tensors(plan, qk, sequences);
             }
             Call::Fused { plan, qk, layouts, token_start, .. } => {
                 all.count(Dimension::Start, *token_start);
                 all.layouts(layouts);
-                all.tensors(plan, qk, prepared);
+                all.tensors(plan, qk, sequences);
             }
-            Call::Apply { plan, qk, .. } => all.tensors(plan, qk, prepared),
+            Call::Apply { plan, qk, .. } => all.tensors(plan, qk, sequences),
         }
-        all.all.extend(all.together.iter().flatten().flatten());
-        all.all.sort_unstable();
-        all.all.dedup();
-        all
+        for row in 0..positions.first().map_or(0, Vec::len) {
+            let tokens = positions[0][row].len();
+            all.positions(positions.len(), tokens, |axis, token| positions[axis][row][token]);
+        }
+        all.finished()
+    }
+
+    /// Of a call of level positions for a case, whose positions these are.
+    #[must_use]
+    pub fn of_positions(case: &Case, rows: &[Positions]) -> CallDimensions {
+        let mut all = CallDimensions::default();
+        let layouts: Vec<_> = case.layouts.iter().map(segments).collect();
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let start = case.window.map_or(0, |(start, _)| size(start));
+        all.position_call(case.position_dtype, &layouts, start, size(case.tokens()));
+        for row in rows {
+            let tokens = row.columns().iter().map(|column| column.len()).min().unwrap_or(0);
+            all.positions(row.columns().len(), tokens, |axis, token| {
+                row.columns()[axis].get(token).map_or(0.0, |position| position.to_f64())
+            });
+        }
+        all.finished()
+    }
+
+    /// What a call would have by its layouts alone.
+    #[must_use]
+    pub fn of_layouts(layouts: &[Layout]) -> CallDimensions {
+        let mut all = CallDimensions::default();
+        all.layouts(&layouts.iter().map(segments).collect::<Vec<_>>());
+        all.finished()
+    }
+
+    fn finished(mut self) -> CallDimensions {
+        self.all.extend(self.together.iter().flatten().flatten());
+        self.all.sort_unstable();
+        self.all.dedup();
+        self
     }
 
     /// What single tokens and single grids had, each as one.
@@ -104,6 +145,14 @@ impl CallDimensions {
         self.add(dimension, i64::try_from(value).unwrap_or(i64::MAX));
     }
 
+    fn position_call(&mut self, dtype: DType, layouts: &[Vec<SegmentRef>], start: usize, tokens: usize) {
+        self.add(Dimension::PositionDtype, Dimension::of_dtype(dtype));
+        self.count(Dimension::Batch, layouts.len());
+        self.count(Dimension::Tokens, tokens);
+        self.count(Dimension::Start, start);
+        self.layouts(layouts);
+    }
+
     fn layouts(&mut self, layouts: &[Vec<SegmentRef>]) {
         for layout in layouts {
             self.count(Dimension::Segments, layout.len());
@@ -119,16 +168,14 @@ impl CallDimensions {
                     self.add(Dimension::Text, segment.tokens);
                     continue;
                 }
-                let [num, den] = segment.seconds;
-                let dyadic = den > 0 && den & (den - 1) == 0;
-                let seconds = if num == den { 0 } else { 2 - i64::from(dyadic) };
+                let seconds = Dimension::of_seconds(segment.seconds);
                 let sizes = [(Dimension::Frames, frames), (Dimension::Height, height), (Dimension::Width, width)];
                 self.together.insert([sizes[0], sizes[1], sizes[2], (Dimension::Seconds, seconds)].map(Some));
             }
         }
     }
 
-    fn tensors(&mut self, plan: &PlanView, qk: &QkView, prepared: &Prepared) {
+    fn tensors(&mut self, plan: &PlanView, qk: &QkView, sequences: &[i64]) {
         self.add(Dimension::Dtype, Dimension::of_dtype(qk.q.dtype));
         self.add(Dimension::Pairing, i64::from(plan.pairing == Pairing::Adjacent));
         self.count(Dimension::QHeads, qk.q_heads);
@@ -141,9 +188,8 @@ impl CallDimensions {
         self.add(Dimension::Rotated, rotated);
         self.count(Dimension::Batch, qk.batch);
         self.count(Dimension::Tokens, qk.tokens);
-        let lengths = prepared.sequence_lengths();
-        self.count(Dimension::Sequences, lengths.len());
-        self.count(Dimension::EmptySequences, lengths.iter().filter(|length| **length == 0).count());
+        self.count(Dimension::Sequences, sequences.len());
+        self.count(Dimension::EmptySequences, sequences.iter().filter(|length| **length == 0).count());
         self.add(Dimension::Alias, i64::from(qk.q.offset == qk.q_out.offset));
         self.add(Dimension::QStrides, order(&qk.q));
         if let Some(k) = &qk.k {
@@ -153,14 +199,6 @@ impl CallDimensions {
         self.add(Dimension::Direction, i64::from(plan.direction < 0));
         self.add(Dimension::Scaling, Dimension::of_scaling(plan.attention_scaling));
         self.add(Dimension::PerHead, i64::from(plan.axis_of_pair.head_stride > 0));
-        // On level apply only the suite knows positions.
-        if let (Some(truth), false) = (&prepared.truth, matches!(prepared.call, Call::Apply { .. })) {
-            let rows = truth.positions.first().map_or(0, Vec::len);
-            for row in 0..rows {
-                let tokens = truth.positions[0][row].len();
-                self.positions(truth.positions.len(), tokens, |axis, token| truth.positions[axis][row][token].to_f64());
-            }
-        }
     }
 }
 
@@ -168,7 +206,6 @@ impl CallDimensions {
 mod tests {
     use super::super::dimension::ORDERS;
     use super::*;
-    use crate::numeric::DType;
 
     #[test]
     fn strides_have_names() {

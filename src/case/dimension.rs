@@ -211,6 +211,16 @@ impl Dimension {
         }
     }
 
+    /// The value of a time from one frame to the next, a fraction in lowest terms.
+    #[must_use]
+    pub fn of_seconds([num, den]: [i64; 2]) -> i64 {
+        match (num == den, den > 0 && den & (den - 1) == 0) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        }
+    }
+
     /// The value of so many rotated channels of a head, from an offset on.
     #[must_use]
     pub fn of_rotated(head_dim: usize, rotary_dim: usize, offset: usize) -> i64 {

@@ -6,6 +6,9 @@ use crate::numeric::{DType, Rng};
 use crate::rotation::reference::Turn;
 use crate::spec::model::Pairing;
 
+/// Most tries for ties in a tensor: a few thousand of them show what more would.
+const MOST_TRIES: u32 = 1 << 15;
+
 /// Fills a tensor whose first head is number `first_head` of the call.
 pub(super) fn fill_pairs(
     data: Data,
@@ -17,6 +20,7 @@ pub(super) fn fill_pairs(
     rng: &mut Rng,
 ) {
     let [rows, tokens, heads, _] = tensor.shape();
+    let mut tries_left = MOST_TRIES;
     for row in 0..rows {
         for token in 0..tokens {
             let mut made: Option<(u32, Vec<Turn>)> = None;
@@ -30,7 +34,7 @@ pub(super) fn fill_pairs(
                 channels.iter_mut().for_each(|v| *v = uniform(rng, dtype));
                 for (pair, turn) in turns.iter().enumerate() {
                     let (first, second) = channels_of_pair(pairing, truth.rotary_dim, truth.rotary_offset, pair);
-                    let (a, b) = inputs(data, rng, dtype, *turn);
+                    let (a, b) = inputs(data, rng, dtype, *turn, &mut tries_left);
                     if let Some(channel) = channels.get_mut(first) {
                         *channel = a;
                     }
@@ -45,10 +49,10 @@ pub(super) fn fill_pairs(
 }
 
 /// The inputs of one pair, numbers of the type.
-fn inputs(data: Data, rng: &mut Rng, dtype: DType, turn: Turn) -> (f64, f64) {
+fn inputs(data: Data, rng: &mut Rng, dtype: DType, turn: Turn, tries_left: &mut u32) -> (f64, f64) {
     match data {
+        Data::Ties => tied(rng, dtype, turn, tries_left),
         Data::Cancel => cancelling(rng, dtype, turn),
-        Data::Ties => tied(rng, dtype, turn),
         Data::Extremes => {
             let pair = [rng.below(4), rng.below(4)].map(|kind| match kind {
                 // Three binades below the largest: scaled sums of two stay finite, mostly.
@@ -96,12 +100,14 @@ fn cancelling(rng: &mut Rng, dtype: DType, turn: Turn) -> (f64, f64) {
 }
 
 /// One output lies as nearly as a few tries can bring it in the middle between two numbers of the type.
-fn tied(rng: &mut Rng, dtype: DType, turn: Turn) -> (f64, f64) {
+fn tied(rng: &mut Rng, dtype: DType, turn: Turn, tries_left: &mut u32) -> (f64, f64) {
     const TRIES: u32 = 12;
+    let tries = TRIES.min(*tries_left);
+    *tries_left -= tries;
     let second = rng.one_in(2);
     let mut best = (uniform(rng, dtype), uniform(rng, dtype));
     let mut distance = f64::INFINITY;
-    for _ in 0..TRIES {
+    for _ in 0..tries {
         let (a, b) = (uniform(rng, dtype), uniform(rng, dtype));
         let (y, z) = turn.apply(a, b);
         let value = if second { z } else { y }.abs();
@@ -138,7 +144,7 @@ mod tests {
         (0..600)
             .map(|i| {
                 let turn = Turn::new(Dd::from_f64(f64::from(i)), 0.37, 1.138_629_436_111_989, i % 2 == 0);
-                let (a, b) = inputs(data, &mut rng, dtype, turn);
+                let (a, b) = inputs(data, &mut rng, dtype, turn, &mut MOST_TRIES.clone());
                 (turn, a, b)
             })
             .collect()

@@ -20,14 +20,17 @@ pub enum PositionSource {
         /// Largest.
         high: i64,
     },
-    /// Any integer in low..=high on one axis, 0 on the others.
-    Axis {
-        /// The axis; beyond the last of a scheme, its last.
-        axis: u8,
+    /// Integers of every octave of low..=high, token by token; the ends of an octave as often as what lies between. From
+    /// token to token the octave is the next one on every axis, and after a round the axes are one octave further apart.
+    Octaves {
         /// Smallest.
         low: i64,
         /// Largest.
         high: i64,
+        /// How many tokens of this walk other calls have had.
+        turn: u32,
+        /// The one axis that walks, the others being at 0; beyond the last of a scheme, its last. `None`: all do.
+        axis: Option<u8>,
     },
     /// Any integer in low..=high, and both ends are among them: on every axis one token is at `high` and, if there are two, one at `low`.
     Span {
@@ -109,7 +112,7 @@ impl PositionSource {
                 ));
             }
             PositionSource::Random { low, high }
-            | PositionSource::Axis { low, high, .. }
+            | PositionSource::Octaves { low, high, .. }
             | PositionSource::Span { low, high }
             | PositionSource::Fractions { low, high, .. }
             | PositionSource::QuarterTurns { low, high } => (low, high),
@@ -131,10 +134,22 @@ impl PositionSource {
         if self.is_layout() {
             return None;
         }
+        let octaves = match *self {
+            PositionSource::Octaves { low, high, .. } => octaves(low, high),
+            _ => Vec::new(),
+        };
         let one = |axis: usize, row: usize, token: usize| {
             let mut rng = rng.fork((axis as u64) << 48 ^ (row as u64) << 32 ^ token as u64);
-            if matches!(self, PositionSource::Axis { axis: one, .. } if usize::from(*one).min(axes - 1) != axis) {
-                return Ok(Dd::from_f64(0.0));
+            if let PositionSource::Octaves { turn, axis: alone, .. } = *self {
+                let value = match alone.map(|one| usize::from(one).min(axes - 1)) {
+                    Some(one) if one != axis => 0.0,
+                    alone => {
+                        let walks = if alone.is_some() { 0 } else { axis };
+                        let place = turn as usize + row * tokens + token;
+                        in_octave(&mut rng, octaves[walk(place, walks, octaves.len())])
+                    }
+                };
+                return held(dtype, value).map(Dd::from_f64).ok_or_else(|| cannot_hold(dtype, value));
             }
             let value = self.one(&mut rng, dtype, (token + axis) % tokens.max(1));
             value.map(Dd::from_f64)
@@ -144,13 +159,28 @@ impl PositionSource {
         Some((0..axes).map(axis).collect())
     }
 
+    /// Of a walk, the octave that each axis is in at every token, as the number nearest to 0 of it: `tokens` rows of `axes`.
+    #[must_use]
+    pub fn walked(&self, axes: usize, tokens: usize) -> Vec<Vec<i64>> {
+        let PositionSource::Octaves { low, high, turn, axis: alone } = *self else { return Vec::new() };
+        let octaves = octaves(low, high);
+        let alone = alone.map(|one| usize::from(one).min(axes.saturating_sub(1)));
+        let at = |axis: usize, token: usize| {
+            if alone.is_some_and(|one| one != axis) {
+                return 0;
+            }
+            let walks = if alone.is_some() { 0 } else { axis };
+            let (least, most) = octaves[walk(turn as usize + token, walks, octaves.len())];
+            if least < 0 { most } else { least }
+        };
+        (0..tokens).map(|token| (0..axes).map(|axis| at(axis, token)).collect()).collect()
+    }
+
     /// One position. `turn` counts through the tokens of an axis, from another one on each axis.
     fn one(&self, rng: &mut Rng, dtype: DType, turn: usize) -> Result<f64, String> {
         let value = match *self {
-            PositionSource::Layout { .. } => 0.0,
-            PositionSource::Random { low, high } | PositionSource::Axis { low, high, .. } => {
-                rng.between(low, high) as f64
-            }
+            PositionSource::Layout { .. } | PositionSource::Octaves { .. } => 0.0,
+            PositionSource::Random { low, high } => rng.between(low, high) as f64,
             PositionSource::Span { low, high } => match turn {
                 0 => high as f64,
                 1 => low as f64,
@@ -168,14 +198,49 @@ impl PositionSource {
                 };
                 let value = n as f64 / parts as f64;
                 if !dtype.is_float() {
-                    return Err(format!("position {value} does not fit in {}", dtype.name()));
+                    return Err(cannot_hold(dtype, value));
                 }
                 dtype.round(value)
             }
             PositionSource::QuarterTurns { low, high } => quarter_turn(rng, dtype, turn, low, high),
         };
-        held(dtype, value).ok_or_else(|| format!("position {value} does not fit in {}", dtype.name()))
+        held(dtype, value).ok_or_else(|| cannot_hold(dtype, value))
     }
+}
+
+fn cannot_hold(dtype: DType, value: f64) -> String {
+    format!("position {value} does not fit in {}", dtype.name())
+}
+
+/// The octaves of low..=high: 0, and what lies between two powers of two, the smaller one among it; likewise below 0.
+fn octaves(low: i64, high: i64) -> Vec<(i64, i64)> {
+    let positive = (0..=53).map(|power| 1i64 << power).map(|least| (least, 2 * least - 1));
+    let negative = (0..=53).map(|power| 1i64 << power).map(|least| (1 - 2 * least, -least));
+    let all = [(0, 0)].into_iter().chain(positive).chain(negative);
+    let mut found: Vec<(i64, i64)> =
+        all.map(|(a, b)| (a.max(low), b.min(high))).filter(|(least, most)| least <= most).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Which of `count` octaves an axis is in at a place of the walk. All pairs of octaves of two of the first four axes come
+/// about in m^2 places, where m is the least number from `count` on that 2 and 3 do not divide: axis k is k d octaves
+/// ahead of axis 0 in round d, and k d and differences of such numbers walk through all remainders of m.
+fn walk(place: usize, axis: usize, count: usize) -> usize {
+    let rounds = (count..).find(|m| m % 2 != 0 && m % 3 != 0).unwrap_or(count);
+    let octave = (place + axis.min(3) * (place / rounds)) % rounds;
+    octave % count
+}
+
+/// Some number of an octave: an end of it, its neighbour, or any other.
+fn in_octave(rng: &mut Rng, (least, most): (i64, i64)) -> f64 {
+    let value = match rng.below(6) {
+        0 => least,
+        1 => (least + 1).min(most),
+        2 => most,
+        _ => rng.between(least, most),
+    };
+    value as f64
 }
 
 /// The convergents that lie in the range, the largest one first; then the best of a few random numbers.
@@ -205,7 +270,10 @@ impl fmt::Display for PositionSource {
             PositionSource::Layout { shift: 0 } => Ok(()),
             PositionSource::Layout { shift } => write!(f, ",shift={shift}"),
             PositionSource::Random { low, high } => write!(f, ",random={low}..{high}"),
-            PositionSource::Axis { axis, low, high } => write!(f, ",axis={axis}:{low}..{high}"),
+            PositionSource::Octaves { low, high, turn, axis: None } => write!(f, ",octaves={low}..{high}@{turn}"),
+            PositionSource::Octaves { low, high, turn, axis: Some(axis) } => {
+                write!(f, ",octaves={low}..{high}@{turn}/{axis}")
+            }
             PositionSource::Span { low, high } => write!(f, ",span={low}..{high}"),
             PositionSource::Fractions { low, high, parts } => write!(f, ",fractions={low}..{high}/{parts}"),
             PositionSource::QuarterTurns { low, high } => write!(f, ",quarter-turns={low}..{high}"),
@@ -237,6 +305,32 @@ mod tests {
         assert!(
             PositionSource::Span { low: 0, high: 1 << 31 }.draw(&Rng::new(5), DType::I32, [1, 1, 1]).unwrap().is_err()
         );
+    }
+
+    #[test]
+    fn a_walk_has_every_octave_and_every_pair_of_them() {
+        let all = octaves(-5, 300);
+        assert_eq!(all[..4], [(-5, -4), (-3, -2), (-1, -1), (0, 0)]);
+        assert_eq!(all[4..], [(1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 63), (64, 127), (128, 255), (256, 300)]);
+        // 13 octaves: 169 tokens. Those of a later call go on where those of an earlier one ended.
+        let place = |turn| PositionSource::Octaves { low: -5, high: 300, turn, axis: None };
+        let seed = Rng::new(3);
+        let draw = |turn, rows, tokens| place(turn).draw(&seed, DType::I64, [4, rows, tokens]).unwrap().unwrap();
+        let (first, second) = (draw(0, 5, 20), draw(100, 3, 23));
+        let number = |value: f64| all.iter().position(|(a, b)| (*a as f64..=*b as f64).contains(&value)).unwrap();
+        for (a, b) in (0..4).flat_map(|a| (a + 1..4).map(move |b| (a, b))) {
+            let of = |drawn: &Vec<Vec<Vec<Dd>>>, axis: usize| {
+                drawn[axis].iter().flatten().map(|value| number(value.to_f64())).collect::<Vec<_>>()
+            };
+            let both = [of(&first, a), of(&second, a)].concat().into_iter();
+            let met: std::collections::BTreeSet<_> = both.zip([of(&first, b), of(&second, b)].concat()).collect();
+            assert_eq!(met.len(), 169, "axes {a} and {b}");
+        }
+        let alone = PositionSource::Octaves { low: 0, high: 9, turn: 1, axis: Some(1) };
+        let alone = alone.draw(&seed, DType::I32, [3, 1, 4]).unwrap().unwrap();
+        assert!(alone[0][0].iter().chain(&alone[2][0]).all(|value| value.to_f64() == 0.0));
+        assert!(alone[1][0].iter().all(|value| (1.0..10.0).contains(&value.to_f64())));
+        assert!(place(0).draw(&seed, DType::I32, [1, 1, 1]).unwrap().is_ok());
     }
 
     #[test]

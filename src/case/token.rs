@@ -134,11 +134,16 @@ fn place(key: &str, value: &str) -> Result<PositionSource, String> {
             PositionSource::Fractions { low, high, parts: number(key, parts)? }
         }
         _ => {
-            if key == "axis" {
-                let (axis, range) =
-                    value.split_once(':').ok_or_else(|| format!("{key}={value}: expected AXIS:LOW..HIGH"))?;
+            if key == "octaves" {
+                let (range, rest) = value
+                    .split_once('@')
+                    .ok_or_else(|| format!("{key}={value}: expected LOW..HIGH@TURN or LOW..HIGH@TURN/AXIS"))?;
                 let (low, high) = two(key, range, "..")?;
-                let place = PositionSource::Axis { axis: number(key, axis)?, low, high };
+                let (turn, axis) = match rest.split_once('/') {
+                    Some((turn, axis)) => (turn, Some(number(key, axis)?)),
+                    None => (rest, None),
+                };
+                let place = PositionSource::Octaves { low, high, turn: number(key, turn)?, axis };
                 return place.check().map(|()| place);
             }
             let (low, high) = two(key, value, "..")?;
@@ -209,7 +214,7 @@ fn parse(text: &str) -> Result<Case, String> {
             }
             "packed" => case.packed = choose(key, value, &[("true", true), ("false", false)])?,
             "window" => case.window = Some(two(key, value, "+")?),
-            "shift" | "random" | "axis" | "span" | "fractions" | "quarter-turns" => {
+            "shift" | "random" | "octaves" | "span" | "fractions" | "quarter-turns" => {
                 if placed {
                     return Err(format!("{key}: the place of the tokens is given twice"));
                 }
@@ -284,7 +289,8 @@ mod tests {
             "",
             ",shift=2147483000",
             ",random=-5..5",
-            ",axis=1:7..9",
+            ",octaves=-7..9@40",
+            ",octaves=7..9@0/1",
             ",span=-2147483647..2147483647",
             ",fractions=-2047..2047/1024",
             ",quarter-turns=1..2147483647",

@@ -38,8 +38,14 @@ pub trait Check: Sync {
         false
     }
 
-    /// Whether it plans the calls that cover what a manifest offers; without such a check they are not made.
-    fn covers(&self) -> bool {
+    /// Whether what it looks at depends on where a scheme puts its tokens. If not, a run tries it with each type and pairing
+    /// on some of the schemes.
+    fn is_about_schemes(&self) -> bool {
+        !self.is_about_memory()
+    }
+
+    /// Whether it plans the calls that cover what a manifest offers on a level; without such a check they are not made.
+    fn covers(&self, _: Level) -> bool {
         false
     }
 

@@ -1,12 +1,15 @@
 //! Deterministic cases that stay inside a manifest: shapes, layouts, positions.
 
+use std::ops::Range;
+
+use super::bands::holds;
 use super::cover::CoverRow;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::LevelManifest;
 use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
 use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Layout, Segment};
+use crate::positions::{Evaluation, Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};
 use crate::spec::Library;
 use crate::spec::Parameters;
@@ -258,6 +261,42 @@ impl Generator<'_> {
                 let next = (0..found.axes().len()).all(|axis| found.next().on(axis).is_some_and(inside));
                 next && found.columns().iter().all(|column| column.to_numbers().iter().all(inside))
             })
+    }
+
+    /// Whether some tokens of a layout can be asked for: there are positions for them and for what comes next, inside the
+    /// limits, and the type, if one is given, holds them. An f32 only where it holds every integer, or steps would be
+    /// rounded. Of many tokens the first and the last ones are looked at: what is refused between them is not judged.
+    #[must_use]
+    pub fn places(&self, layout: &Layout, window: Range<u64>, dtype: Option<DType>) -> bool {
+        const LOOKED_AT: u64 = 24;
+        let (start, end) = (window.start, window.end);
+        let few = end - start <= 2 * LOOKED_AT;
+        end - start <= self.manifest.max_tokens.unsigned_abs()
+            && if few {
+                self.all_placed(layout, window, dtype)
+            } else {
+                self.all_placed(layout, start..start + LOOKED_AT, dtype)
+                    && self.all_placed(layout, end - LOOKED_AT..end, dtype)
+            }
+    }
+
+    fn all_placed(&self, layout: &Layout, window: Range<u64>, dtype: Option<DType>) -> bool {
+        let Ok(parameters) = Parameters::resolve(self.scheme, self.parameters) else { return false };
+        let evaluation = Evaluation::new(self.scheme, &parameters, layout).window(window);
+        let Ok(found) = evaluation.run() else { return false };
+        let (least, most) = self.limits();
+        let least = Number::from_i64(least);
+        let most = Number::from_i64(if dtype == Some(DType::F32) { most.min(1 << 24) } else { most });
+        let held = |number: &Number| match dtype {
+            Some(dtype) => {
+                let whole = || number.to_i64().is_some_and(|whole| holds(dtype, whole));
+                number.is_exact() && (dtype.is_float() || whole())
+            }
+            None => true,
+        };
+        let one = |number: &Number| *number >= least && *number <= most && held(number);
+        let next = (0..self.scheme.axes.len()).all(|axis| found.next().on(axis).is_some_and(one));
+        next && found.columns().iter().all(|c| (0..c.len()).all(|i| c.get(i).is_some_and(|number| one(&number))))
     }
 
     /// By how much positions grow from one text token to the next, at the start of a sequence; 1 where that is no whole

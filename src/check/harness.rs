@@ -2,7 +2,7 @@
 
 use crate::backend::{Answer, Backend};
 use crate::case::call::{QkView, TensorView};
-use crate::case::{CallDimensions, Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
+use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
 use crate::rotation::PlanCache;
@@ -21,8 +21,8 @@ pub struct Harness<'a> {
     pub plans: &'a PlanCache,
     /// Contracts by name.
     pub contracts: &'a ContractTable,
-    /// What calls had in them so far, where that is wanted.
-    pub calls: Option<Vec<CallDimensions>>,
+    /// Whether what judged calls had is recorded.
+    pub records: bool,
 }
 
 /// What went in and came out, as values.
@@ -183,9 +183,6 @@ impl<'a> Harness<'a> {
         };
         prepared.write(arena.map_err(|e| Stop::not_judged(e.to_string()))?, q, k);
         self.backend.guard(&prepared.guards);
-        if let Some(calls) = &mut self.calls {
-            calls.push(CallDimensions::of(prepared));
-        }
         Ok(self.backend.call(&prepared.call))
     }
 

@@ -1,11 +1,14 @@
 //! What several commands read off the command line.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::case::Level;
+use crate::check::Depth;
 use crate::numeric::{DType, Number};
 use crate::run::{ExitCode, RunError};
 use crate::spec::Library;
@@ -26,6 +29,21 @@ impl ValueEnum for Level {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Depth {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Depth::Quick => "Every class once",
+            Depth::Default => "Every two classes together",
+            Depth::Deep => "Every three classes of modes together, too, and larger calls",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 
@@ -55,4 +73,45 @@ pub(super) fn parameter(text: &str) -> Result<(String, Number), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("expected NAME=VALUE, found {text:?}"))?;
     let number = Number::parse(value).map_err(|e| format!("{value:?} is no number (such as 2, 0.5 or 10/3): {e}"))?;
     Ok((name.to_owned(), number))
+}
+
+/// A number, or `fresh`: one that the system picks.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    if text == "fresh" {
+        // Keys of the standard library's maps come from the system. Numbers below 2^53 are kept by every reader of JSON.
+        return Ok(RandomState::new().hash_one(0) >> 11);
+    }
+    text.parse().map_err(|_| format!("expected an integer from 0 to {} or fresh, found {text:?}", u64::MAX))
+}
+
+/// A duration with its unit, more than 0.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|e| format!("no time such as 60s, 2m, 1h or 500ms: {e}"))?;
+    if time.is_zero() { Err("expected more than 0".into()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_seed_is_another_one_each_time() {
+        let fresh = [(); 3].map(|()| seed("fresh").expect("a seed"));
+        assert!(fresh[0] != fresh[1] && fresh[1] != fresh[2] && fresh.iter().all(|seed| *seed < 1 << 53), "{fresh:?}");
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        for text in ["Fresh", "", "-1", "1.5"] {
+            assert!(seed(text).is_err_and(|why| why.contains("or fresh")), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        for (text, millis) in [("60s", 60_000), ("2m", 120_000), ("1h", 3_600_000), ("500ms", 500), ("1m 30s", 90_000)]
+        {
+            assert_eq!(time(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["60", "s", "0s", "-1s", "1 fortnight", ""] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! `check`: holds a backend against the specs.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::{library, parameter};
+use super::arguments::{library, parameter, seed, time};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
     stop_on_signals,
@@ -16,7 +17,9 @@ use crate::check::Depth;
 use crate::numeric::{DType, Number};
 use crate::report;
 use crate::rotation::PlanCache;
-use crate::run::{self, Context, Event, ExitCode, Observer, Options, Progress, RunError, RunReport, Session};
+use crate::run::{
+    self, Context, Event, ExitCode, Observer, Options, Progress, Requirement, RunError, RunReport, Session,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
@@ -37,9 +40,18 @@ pub(super) struct CheckArguments {
     /// Cases per check and position band
     #[arg(long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
-    /// Seed of everything that is random
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    /// How much of what the backend offers is to be reached
+    #[arg(long, value_enum, default_value_t, value_name = "DEPTH")]
+    depth: Depth,
+    /// Begin nothing new after this time, such as 60s, 2m, 1h or 500ms; what was left out is said
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<Duration>,
+    /// Seed of everything that is random; `fresh` takes one from the system, and the report says which
+    #[arg(long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
     seed: u64,
+    /// What must have been judged, such as q_heads=64, levels=rotate,fused or reach=95%: else exit code 4 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    require: Vec<String>,
     /// Cases that run at a time [default: as many as there are cores]; the report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
@@ -177,20 +189,27 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
 
 fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
+    let contracts = contracts(&a.contract)?;
+    let require = |text: &String| {
+        let requirement = Requirement::parse(text, &library, &contracts);
+        requirement.map_err(|why| RunError::usage(format!("--require {text}: {why}")))
+    };
+    let requirements = a.require.iter().map(require).collect::<Result<_, _>>()?;
     let options = Options {
         schemes: a.scheme.clone(),
         dtypes: a.dtype.clone(),
         checks: a.check.clone(),
         levels: a.level.clone(),
         cases: a.cases,
-        depth: Depth::Default,
+        depth: a.depth,
+        time: a.time,
+        requirements,
         seed: a.seed,
         parameters: a.param.clone(),
         threads: a.threads.map_or_else(all_cores, |n| n as usize),
         first_failure_only: false,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
     };
-    let contracts = contracts(&a.contract)?;
     stop_on_signals();
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };

@@ -9,13 +9,16 @@ use clap::{Args, ValueEnum};
 
 use super::arguments::library;
 use super::output::{ReportSink, complain_of};
-use crate::backend::library::LibraryOptions;
+use crate::backend::host::HostFactory;
+use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::Level;
+use crate::check::Depth;
 use crate::fault::{self, Fault};
 use crate::numeric::DType;
 use crate::report;
 use crate::rotation::PlanCache;
-use crate::run::selftest::{Honest, SelfTest, SelfTestOptions, faults, honest};
+use crate::run::selftest::{Honest, RegionOptions, SelfTest, SelfTestOptions, faults, honest, regions};
 use crate::run::{Context, ExitCode, RunError, known_ids};
 use crate::spec::model::Pairing;
 use crate::spec::suggest;
@@ -46,6 +49,15 @@ pub(super) struct SelfTestArguments {
     /// Honest kernels also get the calls that cover a manifest, as in `check` (slow)
     #[arg(long)]
     cover: bool,
+    /// Kernels that are wrong in one class of calls, or where two meet, in place of faults: how many a run kills
+    #[arg(long, conflicts_with_all = ["fault", "no_faults", "check", "dtype", "cover", "honest", "cases"])]
+    regions: bool,
+    /// The right kernel that they are made from: `host` or a shared library [default: the example in C]
+    #[arg(long, value_name = "BACKEND", requires = "regions")]
+    kernel: Option<PathBuf>,
+    /// How many of them are run, and not only worked out
+    #[arg(long, value_name = "N", default_value_t = 300, requires = "regions")]
+    sample: usize,
     /// Threads; default: one per core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
@@ -83,20 +95,44 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
             return Err(RunError::usage(why));
         }
     }
+    let threads = a.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let options = SelfTestOptions {
         dtypes: if a.dtype.is_empty() { DType::STORAGE.to_vec() } else { a.dtype },
         checks: a.check.clone(),
         cases: a.cases,
         seed: a.seed,
         cover: a.cover,
-        threads: a.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+        threads,
     };
     let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &NEVER };
     let worker = std::env::current_exe()
         .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
     // A fault that hangs costs this long.
     let run = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(5) };
-    let workshop = fault::Workshop::new(&library, &contracts, run);
+    let workshop = fault::Workshop::new(&library, &contracts, run.clone());
+    if a.regions {
+        let names = Vocabulary { schemes: &library, contracts: &contracts };
+        let kernel: Box<dyn BackendFactory> = match &a.kernel {
+            Some(path) if path.as_os_str() == "host" => Box::new(HostFactory),
+            Some(path) => Box::new(LibraryFactory::new(path, run, names)),
+            None => workshop.example().map_err(|why| RunError::new(ExitCode::NotStarted, why))?,
+        };
+        let options = RegionOptions { depth: Depth::Default, seed: a.seed, sample: a.sample, threads };
+        let bar = bar("units and kernels");
+        let found = regions(&*kernel, &context, options, &mut |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        let text = match a.format {
+            SelfTestFormat::Json => {
+                serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
+            }
+            SelfTestFormat::Table | SelfTestFormat::Markdown => report::regions(&found),
+        };
+        sink.put(&text)?;
+        return Ok(found.exit());
+    }
     let bar = bar("faults");
     let results = faults(&chosen, &context, &options, &|fault| workshop.faulty(fault), &|done, all| {
         bar.set_length(all as u64);

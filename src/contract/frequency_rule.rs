@@ -141,11 +141,9 @@ impl FrequencyRule {
         // The plan's frequency, which is the truth, is itself the formula's value rounded to f64. In units of f32 that is
         // 2^-29, and inside the second order.
         let plan = if dtype == DType::F64 { 1.0 } else { 0.0 };
-        let needs_base = self.once.exponent + self.per_index.exponent > 0.0 || self.logarithm.is_some();
-        if !needs_base {
+        if !self.needs_base() {
             // A frequency that is a number of the type is not changed by being rounded to it.
-            let rounds_only = self.once.library == 0.0 && self.per_index == Steps::default();
-            let exact = rounds_only && dtype.holds(f);
+            let exact = self.only_rounds() && dtype.holds(f);
             let steps = self.cost(&self.once, 0.0) + index * self.cost(&self.per_index, 0.0);
             return Some(if exact { 0.0 } else { steps + plan });
         }
@@ -179,6 +177,16 @@ impl FrequencyRule {
             total += weight * (2.0 * self.library_ulps * half_ulp_units(dtype, l) * e + inexact(l * e).1);
         }
         Some(total)
+    }
+
+    /// Whether its error depends on the base, so that a frequency must be a power of one.
+    pub(super) fn needs_base(&self) -> bool {
+        self.once.exponent + self.per_index.exponent > 0.0 || self.logarithm.is_some()
+    }
+
+    /// Whether a frequency is computed otherwise and only rounded.
+    pub(super) fn only_rounds(&self) -> bool {
+        !self.needs_base() && self.once.library == 0.0 && self.per_index == Steps::default()
     }
 
     /// Units that `steps` cost, where one rounding of the exponent costs `exponent`.

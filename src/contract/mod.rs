@@ -9,6 +9,7 @@ mod declaration;
 mod file;
 mod frequency_rule;
 mod keys;
+mod order;
 mod pair_bound;
 mod precision;
 mod range;

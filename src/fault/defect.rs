@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Region;
 use super::walk::IndexFault;
 use crate::case::Level;
 use crate::numeric::DType;
@@ -35,6 +36,8 @@ pub struct Fault {
     pub kills: Vec<String>,
     /// The proof that it is no defect at all; then nothing may kill it.
     pub equal: Option<String>,
+    /// The calls in which it shows; `None`: all.
+    pub region: Option<Region>,
     /// How it is put in.
     pub injection: Injection,
 }

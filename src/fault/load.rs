@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::walk::{NAMES, OwnPairing};
-use super::{EmulationChanges, Fault, IndexFault, Injection, SourceEdits};
+use super::{EmulationChanges, Fault, IndexFault, Injection, Region, SourceEdits};
 use crate::backend::emulated::Action;
 use crate::case::Level;
 use crate::numeric::DType;
@@ -77,7 +77,8 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
     let kills = sink.take(kills);
     let equal = fields.optional("equal").map(|node| node.text("a proof").map(str::to_owned)).transpose();
     let equal = sink.take(equal)?;
-    let injection = injection(&mut fields, sink);
+    let region = region(&mut fields, sink);
+    let injection = injection(&mut fields, region.is_some(), sink);
     fields.finish(sink);
     Some(Fault {
         id: key.text.clone(),
@@ -92,11 +93,12 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
         why,
         kills: kills?,
         equal,
+        region,
         injection: injection?,
     })
 }
 
-fn injection(fields: &mut Fields<'_>, sink: &mut Sink) -> Option<Injection> {
+fn injection(fields: &mut Fields<'_>, in_region: bool, sink: &mut Sink) -> Option<Injection> {
     let scheme = fields.optional("scheme").cloned();
     let arithmetic = fields.optional("arithmetic").map_or(Ok(Vec::new()), words);
     let arithmetic = sink.take(arithmetic)?;
@@ -108,6 +110,10 @@ fn injection(fields: &mut Fields<'_>, sink: &mut Sink) -> Option<Injection> {
     match source {
         Some(_) if emulated => {
             sink.push(fields.missing("c").note("a fault is either emulated or an edit of a C source"));
+            None
+        }
+        Some(_) if in_region => {
+            sink.push(fields.missing("where").note("an edit of a C source has its own condition"));
             None
         }
         Some(source) => Some(Injection::Source(source?)),
@@ -125,6 +131,17 @@ fn injection(fields: &mut Fields<'_>, sink: &mut Sink) -> Option<Injection> {
             None
         }
     }
+}
+
+/// The formula of `where`.
+fn region(fields: &mut Fields<'_>, sink: &mut Sink) -> Option<Region> {
+    let node = fields.optional("where")?;
+    let text = sink.take(node.text("a formula"))?;
+    let parsed = Region::parse(text).map_err(|error| SpecError {
+        suggestion: error.suggestion,
+        ..SpecError::new(&node.locate(error.span), error.message)
+    });
+    sink.take(parsed)
 }
 
 /// A map of words to words.

@@ -4,13 +4,19 @@
 //! field of [`Injection`], its keys in `load.rs`, and where it takes effect.
 
 mod defect;
+mod in_region;
 mod inject;
 mod load;
+mod places;
+mod region;
 pub mod source;
+mod spoiled;
 mod walk;
 mod workshop;
 
 pub use defect::{EmulationChanges, Fault, Injection, SourceEdits};
 pub use load::{catalogue, read};
+pub use region::Region;
+pub use spoiled::Spoiled;
 pub use walk::{IndexFault, OwnPairing};
 pub use workshop::{HonestKernel, Workshop};

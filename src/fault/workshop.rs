@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Fault, Injection, SourceEdits, inject, source};
+use super::in_region::InRegion;
+use super::{EmulationChanges, Fault, Injection, SourceEdits, inject, source};
 use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError, Vocabulary};
@@ -51,7 +52,11 @@ impl<'a> Workshop<'a> {
                 // Plans are kept by the names of schemes, and a fault may change what a name means.
                 let own = Arc::new(Shared::new(Arc::clone(&self.owned)));
                 let faulty = inject::emulated(fault, what, self.library, &own, self.contracts)?;
-                Ok(Box::new(faulty))
+                let Some(region) = fault.region.clone() else { return Ok(Box::new(faulty)) };
+                let plain = Arc::new(Shared::new(Arc::clone(&self.owned)));
+                let right =
+                    inject::emulated(fault, &EmulationChanges::default(), self.library, &plain, self.contracts)?;
+                Ok(Box::new(InRegion { faulty, right, region, library: self.library }))
             }
         }
     }
@@ -93,6 +98,15 @@ impl<'a> Workshop<'a> {
             Some(HonestKernel { name, scheme, factory })
         };
         classes.filter_map(one).collect()
+    }
+
+    /// The example kernel in C, as it is.
+    ///
+    /// # Errors
+    /// If it cannot be compiled.
+    pub fn example(&self) -> Result<Box<dyn BackendFactory + 'a>, String> {
+        let file = "kernels/c/rope.c".to_owned();
+        Ok(Box::new(self.compiled(&SourceEdits { file, edits: Vec::new(), flags: Vec::new() })?))
     }
 
     fn compiled(&self, edits: &SourceEdits) -> Result<Compiled<'a>, String> {

@@ -68,6 +68,7 @@ fn whole(report: &RunReport) -> TestSuite {
         suite.add_property(Property::new("specs", started.specs.as_str()));
         suite.add_property(Property::new("seed", started.seed.to_string()));
         suite.add_property(Property::new("cases", started.cases.to_string()));
+        suite.add_property(Property::new("depth", started.depth.name()));
     }
     suite
 }

@@ -237,6 +237,10 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
     if unproved.len() > SHOWN {
         writeln!(out, "and of {} more groups (--format json has all)", unproved.len() - SHOWN)?;
     }
+    let requirements = report.finished.iter().flat_map(|finished| &finished.requirements);
+    for required in requirements.filter(|required| !required.met) {
+        writeln!(out, "{} {}", styled(BAD, "required, not met:"), required.words())?;
+    }
     let sum = |of: fn(&BandResult) -> u64| report.results.iter().flat_map(|r| r.bands.values()).map(of).sum::<u64>();
     for (elements, why) in [
         (sum(|b| b.contract_too_wide), "contract too wide: their angle may be anything"),

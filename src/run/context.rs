@@ -1,8 +1,10 @@
 //! What a run judges with, and what it was asked to run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::replay_command::ReplayCommand;
+use super::requirement::Requirement;
 use crate::backend::{Backend, Manifest};
 use crate::case::Level;
 use crate::check::{Depth, Generator, Group, Harness};
@@ -26,6 +28,10 @@ pub struct Options {
     pub cases: u32,
     /// How much of what the backend offers is to be reached.
     pub depth: Depth,
+    /// How long the run may take: nothing new begins afterwards.
+    pub time: Option<Duration>,
+    /// What is required of the run.
+    pub requirements: Vec<Requirement>,
     /// Seed.
     pub seed: u64,
     /// Parameters set for the whole run.
@@ -58,7 +64,7 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// What a check needs to judge a backend.
     pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
-        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, calls: None }
+        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, records: false }
     }
 
     /// What makes the cases of a group; `None` if there is no such scheme, or the backend has no such level.

@@ -9,12 +9,15 @@ use super::exit_code::ExitCode;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
 use super::narrowing::Narrowing;
+use super::out_of_time::OutOfTime;
 use super::proved::Unproved;
 use super::reached::Reached;
+use super::required::Required;
 use super::result::{CheckResult, FailureReport};
 use super::supplied::Supplied;
 use crate::backend::Manifest;
 use crate::case::Level;
+use crate::check::Depth;
 use crate::check::cover::Reach;
 use crate::spec::library::AddedSpec;
 
@@ -58,6 +61,8 @@ pub struct Started {
     pub seed: u64,
     /// Cases per check and band.
     pub cases: u32,
+    /// How much of what the backend offers was to be reached.
+    pub depth: Depth,
     /// The backend's name and version, from its manifest.
     pub backend: String,
     /// The device whose memory the calls use, for people: a verdict in JSON is about no machine.
@@ -141,7 +146,7 @@ pub struct UnitNote {
 }
 
 /// The end of a run.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Finished {
     /// How far each level that knows positions was judged.
     pub reached: Vec<Reached>,
@@ -152,6 +157,12 @@ pub struct Finished {
     /// Groups of which nothing was proved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unproved: Vec<Unproved>,
+    /// What was required of the run, and whether it was met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<Required>,
+    /// What was left out because the time of the run was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_time: Option<OutOfTime>,
     /// Interrupted before the end.
     pub partial: bool,
     /// Why nothing was run, or why the run did not come to its end.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use crate::backend::StartError;
 
 /// Exit codes of the program: documented, stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
 #[repr(u8)]
 pub enum ExitCode {
     /// Everything that was judged holds.
@@ -16,13 +16,14 @@ pub enum ExitCode {
     Usage = 2,
     /// A spec, a parameter or a configuration is invalid or missing.
     Spec = 3,
-    /// Nothing ran, nothing could be judged, or nothing was proved of a group.
+    /// Nothing ran, nothing could be judged, nothing was proved of a group, or a requirement was not met.
     NothingRan = 4,
     /// A control failed: the suite's own verdicts cannot be believed.
     ControlFailed = 5,
     /// The backend could not be started, or died in every case.
     NotStarted = 6,
     /// A defect of ropecheck.
+    #[default]
     Internal = 70,
     /// Interrupted; the report is partial.
     Interrupted = 130,

@@ -20,6 +20,16 @@ pub enum SelectionError {
     Empty(String),
 }
 
+/// The schemes that a name means: without a profile all of them.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn profiles(library: &Library, name: &str) -> Result<Vec<String>, String> {
+    let scheme = library.get(name).map_err(|e| e.to_string())?;
+    let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
+    Ok(all.map(|s| s.id()).collect())
+}
+
 /// Units of work, in the order of the report: group and check id.
 ///
 /// # Errors
@@ -39,10 +49,7 @@ pub fn groups(
     }
     let mut wanted = Vec::new();
     for name in &options.schemes {
-        let scheme = library.get(name).map_err(|e| SelectionError::Unknown(e.to_string()))?;
-        // A bare name means all profiles.
-        let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
-        wanted.extend(all.map(|s| s.id()));
+        wanted.extend(profiles(library, name).map_err(SelectionError::Unknown)?);
     }
     let chosen = |id: &str| options.schemes.is_empty() || wanted.iter().any(|w| w == id);
     let level_chosen = |level: Level| options.levels.is_empty() || options.levels.contains(&level);

@@ -7,15 +7,16 @@ use std::sync::mpsc;
 /// Most threads.
 const MOST_THREADS: usize = 64;
 
-/// Runs `one(worker, index)` for 0..count on up to `threads` threads, each with a worker that `start` makes, and hands the
-/// results to `deliver` in the order of their indices, on the calling thread. `finished` is told on the calling
-/// thread of every result as soon as it is there, in any order. A worker stops early where `one` gives `None`.
+/// Runs `one(worker, index)` for the indices of `order`, which are 0..n, begun in that order, on up to `threads` threads,
+/// each with a worker that `start` makes, and hands the results to `deliver` in the order of their indices, on the calling
+/// thread. `finished` is told on the calling thread of every result as soon as it is there, in any order. A worker stops
+/// early where `one` gives `None`.
 ///
 /// # Errors
 /// The error of a worker that could not be started, if no result came at all.
 pub(super) fn in_order<W, T: Send, E: Send>(
     threads: usize,
-    count: usize,
+    order: &[usize],
     start: impl Fn() -> Result<W, E> + Sync,
     one: impl Fn(&mut W, usize) -> Option<T> + Sync,
     mut finished: impl FnMut(&T),
@@ -26,7 +27,7 @@ pub(super) fn in_order<W, T: Send, E: Send>(
     let mut failed = None;
     let mut any = false;
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, MOST_THREADS).min(count.max(1)) {
+        for _ in 0..threads.clamp(1, MOST_THREADS).min(order.len().max(1)) {
             let sender = sender.clone();
             let (next, start, one) = (&next, &start, &one);
             scope.spawn(move || {
@@ -39,10 +40,7 @@ pub(super) fn in_order<W, T: Send, E: Send>(
                     }
                 };
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count {
-                        break;
-                    }
+                    let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                     let Some(result) = one(&mut worker, index) else { break };
                     let _ = sender.send(Ok((index, result)));
                 }
@@ -91,7 +89,9 @@ mod tests {
                 Some(index * index)
             };
             let start = || Ok::<(), String>(());
-            in_order(threads, 20, start, one, |_| seen += 1, |index, square| all.push((index, square)))
+            // Begun in another order, which nobody sees.
+            let order: Vec<usize> = (0..20).map(|i| i * 7 % 20).collect();
+            in_order(threads, &order, start, one, |_| seen += 1, |index, square| all.push((index, square)))
                 .expect("starts");
             assert_eq!(all, (0..20).map(|i| (i, i * i)).collect::<Vec<_>>());
             assert_eq!(seen, 20);
@@ -100,9 +100,10 @@ mod tests {
 
     #[test]
     fn a_worker_that_does_not_start_is_an_error_if_nothing_came_of_the_others() {
-        let none = in_order(2, 5, || Err::<(), _>("no"), |(), index| Some(index), |_| (), |_, _| ());
+        let none = in_order(2, &[0, 1, 2, 3, 4], || Err::<(), _>("no"), |(), index| Some(index), |_| (), |_, _| ());
         assert_eq!(none, Err("no"));
-        let stopped = in_order(1, 5, || Ok::<(), String>(()), |(), i| (i < 2).then_some(i), |_| (), |_, _| ());
+        let stopped =
+            in_order(1, &[0, 1, 2, 3, 4], || Ok::<(), String>(()), |(), i| (i < 2).then_some(i), |_| (), |_, _| ());
         assert_eq!(stopped, Ok(()));
     }
 }

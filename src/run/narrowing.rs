@@ -7,7 +7,7 @@ use super::context::Options;
 use super::groups::{SelectionError, groups};
 use crate::backend::Manifest;
 use crate::case::Level;
-use crate::check::Group;
+use crate::check::{Depth, Group};
 use crate::numeric::DType;
 use crate::spec::Library;
 
@@ -29,6 +29,9 @@ pub struct Narrowing {
     /// Fewer cases per check and band than [`Options::CASES`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cases: Option<u32>,
+    /// Less of what the backend offers than a run reaches of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<Depth>,
     /// Parameters of schemes that were set for the whole run, as `name=value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
@@ -48,6 +51,7 @@ impl Narrowing {
     ) -> Result<Option<Narrowing>, SelectionError> {
         let mut narrowing = Narrowing {
             cases: (options.cases < Options::CASES).then_some(options.cases),
+            depth: (options.depth == Depth::Quick).then_some(options.depth),
             parameters: options.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             ..Narrowing::default()
         };
@@ -70,6 +74,7 @@ impl Narrowing {
         self.levels.iter().for_each(|level| add("level", level));
         self.dtypes.iter().for_each(|dtype| add("dtype", dtype));
         self.cases.iter().for_each(|cases| add("cases", cases));
+        self.depth.iter().for_each(|depth| add("depth", &depth.name()));
         self.parameters.iter().for_each(|parameter| add("param", parameter));
         all.join(" ")
     }

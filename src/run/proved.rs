@@ -1,9 +1,10 @@
 //! Groups that a run did not prove, although every case held: of a turning pair nothing was ever judged.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::result::{BandResult, CheckResult};
+use super::result::{BandResult, CheckResult, Stopped};
 use crate::case::Level;
 use crate::check::left_open;
 
@@ -20,29 +21,75 @@ pub struct Unproved {
     pub reasons: Vec<String>,
 }
 
+/// A group, and whether something was proved of it and nothing failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proof<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) level: Level,
+    pub(super) dtype: &'a str,
+    pub(super) proved: bool,
+}
+
+/// Every group (scheme, level, storage type) with cases, or whose time was over before.
+pub(super) fn proofs(results: &[CheckResult]) -> Vec<Proof<'_>> {
+    let mut all = Vec::new();
+    for here in by_group(results) {
+        let CheckResult { scheme, level, dtype, .. } = here[0];
+        let seen = Seen::of(&here);
+        if seen.cases || seen.cut {
+            let proved = seen.observed && !seen.open && !seen.failed;
+            all.push(Proof { scheme, level: *level, dtype, proved });
+        }
+    }
+    all
+}
+
+/// Results of the same scheme, level and storage type together, in the order of the first ones.
+fn by_group(results: &[CheckResult]) -> Vec<Vec<&CheckResult>> {
+    let mut all: IndexMap<(&str, Level, &str), Vec<&CheckResult>> = IndexMap::new();
+    for result in results {
+        all.entry((&result.scheme, result.level, &result.dtype)).or_default().push(result);
+    }
+    all.into_values().collect()
+}
+
+/// What the cases of a group showed.
+struct Seen {
+    /// A pair for which the contract is too wide: that does not depend on the position, so it is never judged.
+    open: bool,
+    observed: bool,
+    failed: bool,
+    cases: bool,
+    /// The time was over before all cases ran.
+    cut: bool,
+}
+
+impl Seen {
+    fn of(here: &[&CheckResult]) -> Seen {
+        let any = |what: fn(&BandResult) -> bool| here.iter().flat_map(|r| r.bands.values()).any(what);
+        Seen {
+            open: any(|band| band.contract_too_wide > 0),
+            observed: any(|band| band.observations > 0),
+            failed: any(|band| band.failed > 0),
+            cases: any(|band| band.cases > 0),
+            cut: here.iter().any(|result| result.stopped == Some(Stopped::OutOfTime)),
+        }
+    }
+}
+
 /// Groups (scheme, level, storage type) with cases, in none of which a turning pair's angle could be seen, nor a position
-/// was compared where those are what is judged; and those with a pair for which the contract is too wide.
+/// was compared where those are what is judged; and those with a pair for which the contract is too wide. Of a group whose
+/// time was over nobody knows what the rest would have shown.
 #[must_use]
 pub fn unproved(results: &[CheckResult]) -> Vec<Unproved> {
     let mut all: Vec<Unproved> = Vec::new();
-    let mut done: Vec<(&str, Level, &str)> = Vec::new();
-    for CheckResult { scheme, level, dtype, .. } in results {
-        let group = (scheme.as_str(), *level, dtype.as_str());
-        if done.last() == Some(&group) || done.contains(&group) {
-            continue;
-        }
-        done.push(group);
-        let here: Vec<&CheckResult> =
-            results.iter().filter(|r| (r.scheme.as_str(), r.level, r.dtype.as_str()) == group).collect();
-        let bands = || here.iter().flat_map(|r| r.bands.values());
-        // How wide a contract is does not depend on the position: a pair for which it is too wide is never judged.
-        let open = bands().any(|band| band.contract_too_wide > 0);
-        let observed = bands().any(|band| band.observations > 0);
+    for here in by_group(results) {
+        let seen = Seen::of(&here);
         // A group that fails has a verdict, and one without cases is not in it.
-        let failed = bands().any(|band| band.failed > 0);
-        if (observed && !open) || failed || bands().all(|band| band.cases == 0) {
+        if ((seen.observed || seen.cut) && !seen.open) || seen.failed || !seen.cases {
             continue;
         }
+        let CheckResult { scheme, level, dtype, .. } = here[0];
         let reasons = reasons(&here);
         all.push(Unproved { scheme: scheme.clone(), level: *level, dtype: dtype.clone(), reasons });
     }

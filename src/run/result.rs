@@ -124,6 +124,8 @@ pub enum Stopped {
     GaveUp,
     /// The user stopped the run.
     Interrupted,
+    /// The time of the run was over.
+    OutOfTime,
 }
 
 fn gaps<S: serde::Serializer>(gaps: &[Gap], serializer: S) -> Result<S::Ok, S::Error> {

@@ -15,11 +15,14 @@ use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
 use super::in_order::in_order;
 use super::narrowing::Narrowing;
+use super::out_of_time::{Deadline, OutOfTime, breadth_first};
 use super::proved::unproved;
 use super::reached::reached;
 use super::report::RunReport;
+use super::required::{Had, required};
 use super::result::{CheckResult, Stopped};
 use super::supplied::supplied;
+use super::thinned::thinned;
 use super::unit::unit;
 use super::verdict::{exit_code, verdict};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError};
@@ -68,12 +71,13 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
+        let deadline = Deadline::new(self.options.time);
         let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), observer };
-        let error = self.judge(&mut folded).err();
-        folded.finish(self.context, error)
+        let error = self.judge(deadline, &mut folded).err();
+        folded.finish(self.context, self.options, error)
     }
 
-    fn judge(&self, folded: &mut Folded) -> Result<(), RunError> {
+    fn judge(&self, deadline: Deadline, folded: &mut Folded) -> Result<(), RunError> {
         let Session { factory, context, options } = self;
         let backend = factory.start()?;
         let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
@@ -81,6 +85,7 @@ impl Session<'_> {
         contracts_exist(&manifest, context.contracts)?;
         let units = groups(&manifest, context.library, options)?;
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
+        let units = thinned(units, options.seed);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
@@ -89,6 +94,7 @@ impl Session<'_> {
             specs: digest(context.library),
             seed: options.seed,
             cases: options.cases,
+            depth: options.depth,
             backend: format!("{} {}", manifest.name, manifest.version),
             device,
             embedded: factory.name() == "host",
@@ -116,7 +122,7 @@ impl Session<'_> {
         }
         folded.event(Event::Anchor(anchors(context.library)));
         folded.event(Event::Statements(statements(context.library, &schemes)));
-        run_units(*factory, context, options, &units, folded).map_err(RunError::from)
+        run_units(*factory, context, options, &units, deadline, folded).map_err(RunError::from)
     }
 }
 
@@ -132,14 +138,10 @@ impl From<SelectionError> for RunError {
 /// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
 /// report cannot be written.
 pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
-    let ended = report.finished.take();
-    let partial = ended.as_ref().is_some_and(|finished| finished.partial);
-    let (reached, reach, grades) =
-        ended.map_or_else(Default::default, |finished| (finished.reached, finished.reach, finished.grades));
-    let unproved = unproved(&report.results);
-    let verdict = verdict(report, &reached, &reach, error.code);
-    let (exit_code, error) = (error.code, Some(error.message));
-    let finished = Finished { reached, reach, grades, unproved, partial, error, verdict, exit_code };
+    let mut finished = report.finished.take().map_or_else(Default::default, |finished| *finished);
+    finished.unproved = unproved(&report.results);
+    (finished.exit_code, finished.error) = (error.code, Some(error.message));
+    finished.verdict = verdict(report, &finished);
     let event = Event::Finished(Box::new(finished));
     report.fold(&event);
     observer.event(&event);
@@ -182,21 +184,25 @@ impl Folded<'_> {
         self.event(Event::UnitDone(Box::new(result)));
     }
 
-    fn finish(mut self, context: &Context, error: Option<RunError>) -> RunReport {
-        let partial = context.is_interrupted();
-        let (reached, grades) = match &self.report.started {
-            Some(started) => (
-                reached(&started.manifest, &self.report.results),
-                grades(&started.manifest, context.contracts, &self.report.results),
-            ),
-            None => (Vec::new(), Vec::new()),
+    fn finish(mut self, context: &Context, options: &Options, error: Option<RunError>) -> RunReport {
+        let results = &self.report.results;
+        let mut finished = Finished {
+            reach: self.covers.reach(&self.report.met),
+            unproved: unproved(results),
+            partial: context.is_interrupted(),
+            ..Finished::default()
         };
-        let code = error.as_ref().map_or_else(|| exit_code(&self.report, partial), |error| error.code);
-        let reach = self.covers.reach(&self.report.met);
-        let verdict = verdict(&self.report, &reached, &reach, code);
-        let error = error.map(|error| error.message);
-        let (unproved, exit_code) = (unproved(&self.report.results), code);
-        let finished = Finished { reached, reach, grades, unproved, partial, error, verdict, exit_code };
+        if let Some(started) = &self.report.started {
+            finished.reached = reached(&started.manifest, results);
+            finished.grades = grades(&started.manifest, context.contracts, results);
+            finished.out_of_time = OutOfTime::of(options.time, started.units, results);
+            let (reached, reach) = (&finished.reached[..], &finished.reach[..]);
+            let had = Had { started, contracts: context.contracts, results, reached, reach };
+            finished.requirements = required(&options.requirements, &had);
+        }
+        finished.exit_code = error.as_ref().map_or_else(|| exit_code(&self.report, &finished), |error| error.code);
+        finished.verdict = verdict(&self.report, &finished);
+        finished.error = error.map(|error| error.message);
         self.event(Event::Finished(Box::new(finished)));
         self.report
     }
@@ -222,7 +228,7 @@ pub fn results(
 ) -> Result<Vec<CheckResult>, StartError> {
     let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
     let mut folded = Folded { report: RunReport::default(), covers, observer: &mut Silent };
-    run_units(factory, context, options, units, &mut folded)?;
+    run_units(factory, context, options, units, Deadline::new(options.time), &mut folded)?;
     Ok(folded.report.results)
 }
 
@@ -231,6 +237,7 @@ fn run_units(
     context: &Context,
     options: &Options,
     units: &[(Group, String)],
+    deadline: Deadline,
     folded: &mut Folded,
 ) -> Result<(), StartError> {
     let covers = std::mem::take(&mut folded.covers);
@@ -242,8 +249,13 @@ fn run_units(
             return None;
         }
         let (group, id) = &units[index];
+        let stop = || match () {
+            () if context.is_interrupted() => Some(Stopped::Interrupted),
+            () if gave_up(index) => Some(Stopped::GaveUp),
+            () => deadline.is_over().then_some(Stopped::OutOfTime),
+        };
         // A defect of ropecheck in one check must not lose the results of the others.
-        let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, &covers, gave_up(index)));
+        let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, &covers, &stop));
         let result = catch_unwind(guarded).unwrap_or_else(|_| {
             let mut result = CheckResult::new(group, id);
             result.internal.push(format!("ropecheck panicked in check {id}"));
@@ -256,9 +268,10 @@ fn run_units(
     };
     let mut progress = Progress { units: units.len(), ..Progress::default() };
     let observer = std::cell::RefCell::new(&mut *folded);
+    let order = if options.time.is_some() { breadth_first(units) } else { (0..units.len()).collect() };
     let run = in_order(
         options.threads,
-        units.len(),
+        &order,
         || factory.start(),
         one,
         |result| {
@@ -279,7 +292,7 @@ fn run_units(
 }
 
 /// What the calls of a run are to reach, level by level.
-fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
+pub(super) fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
     // What is selected: rows for another type would not be run.
     let dtypes = |dtype: &DType| {
         let mut tensors = units.iter().filter(|(group, _)| group.level != Level::Positions);
@@ -291,7 +304,7 @@ fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(G
     for (group, id) in units {
         let (schemes, planned) = levels.entry(group.level).or_default();
         schemes.entry(&group.scheme).or_insert(group);
-        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers());
+        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers(group.level));
     }
     let generators = |(schemes, planned): &(BTreeMap<&str, &Group>, bool)| {
         (schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect(), *planned)

@@ -108,8 +108,16 @@ fn nearer_places(place: PositionSource) -> Vec<PositionSource> {
             vec![PositionSource::Random { low, high: half(low, high) }]
         }
         PositionSource::Random { .. } => Vec::new(),
-        PositionSource::Axis { low, high, .. } => {
-            vec![PositionSource::Layout { shift: 0 }, PositionSource::Random { low, high }]
+        PositionSource::Octaves { low, high, turn, axis } => {
+            let middle = half(low, high);
+            let halves = [(low, middle), (middle + 1, high)].into_iter().filter(|_| low < high);
+            let halves = halves.map(|(low, high)| PositionSource::Octaves { low, high, turn, axis });
+            let again = (turn > 0).then_some(PositionSource::Octaves { low, high, turn: 0, axis });
+            [PositionSource::Layout { shift: 0 }, PositionSource::Span { low, high }]
+                .into_iter()
+                .chain(halves)
+                .chain(again)
+                .collect()
         }
         // One number for all tokens, and that nearer to 0.
         PositionSource::Span { low, high } if low == high => [low / 2, low - low.signum()]

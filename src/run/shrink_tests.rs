@@ -157,7 +157,10 @@ fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
         PositionSource::Random { low, high } => extent(2, low, high),
         PositionSource::Fractions { low, high, .. } => extent(3, low, high),
         PositionSource::QuarterTurns { low, high } => extent(4, low, high),
-        PositionSource::Axis { low, high, .. } => extent(5, low, high),
+        PositionSource::Octaves { low, high, turn, .. } => {
+            let [rank, width, far] = extent(5, low, high);
+            [rank, width, far + u64::from(turn)]
+        }
     };
     let parts = [
         case.layouts.len() as u64,

@@ -15,7 +15,7 @@ use crate::check::{Generator, Group, Measure, Planned, Stop};
 const SHRINKING: usize = 160;
 const SHRINKING_CRASHES: usize = 24;
 
-/// Runs one check on one group. `None` where there is nothing to report.
+/// Runs one check on one group, until `stop` says why it must end. `None` where there is nothing to report.
 pub(super) fn unit(
     group: &Group,
     id: &str,
@@ -23,8 +23,12 @@ pub(super) fn unit(
     context: &Context,
     options: &Options,
     covers: &Covers,
-    gave_up: bool,
+    stop: &dyn Fn() -> Option<Stopped>,
 ) -> Option<CheckResult> {
+    if stop() == Some(Stopped::OutOfTime) {
+        // Not even its schedule is worth the time.
+        return Some(CheckResult { stopped: Some(Stopped::OutOfTime), ..CheckResult::new(group, id) });
+    }
     let manifest = backend.manifest().clone();
     let covered = covers.level(group.level);
     let generator =
@@ -33,24 +37,19 @@ pub(super) fn unit(
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
-    if gave_up && !schedule.cases.is_empty() {
-        result.stopped = Some(Stopped::GaveUp);
-        return Some(result);
-    }
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for Planned { band, case } in &schedule.cases {
-        if context.is_interrupted() {
-            result.stopped = Some(Stopped::Interrupted);
+        result.stopped = stop();
+        if result.stopped.is_some() {
             break;
         }
         let number = numbers.entry(band.clone()).or_default();
         let id = result.case_id(band, *number);
         *number += 1;
         let mut harness = context.harness(backend);
-        harness.calls = covered.map(|_| Vec::new());
+        harness.records = covered.is_some();
         let judged = item.judge(case, &mut harness);
-        if let (Some((classes, _)), Some(calls), Ok(Measure { elements: 1.., .. })) = (covered, harness.calls, &judged)
-        {
+        if let (Some((classes, _)), Ok(Measure { calls, .. })) = (covered, &judged) {
             let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
             calls.iter().for_each(|call| classes.meet(met, call));
         }

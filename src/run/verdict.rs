@@ -1,23 +1,25 @@
 //! The verdict and the exit code of a run: worked out once, from everything that happened.
 
+use super::event::Finished;
 use super::exit_code::ExitCode;
 use super::in_force::angle_limits;
-use super::proved::{Unproved, unproved};
+use super::out_of_time::OutOfTime;
+use super::proved::Unproved;
 use super::reached::Reached;
 use super::report::RunReport;
+use super::required::Required;
 use super::within::within;
 use crate::case::Level;
-use crate::check::cover::Reach;
 
-/// The exit code that the contents of a report call for. `partial` says that the user stopped the run.
+/// The exit code that a report calls for, which ended like this.
 #[must_use]
-pub(super) fn exit_code(report: &RunReport, partial: bool) -> ExitCode {
+pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
     let (ran, passed, failed) = report.totals();
     let failures = || report.results.iter().flat_map(|r| &r.failures);
     let broken = report.results.iter().any(|r| !r.broken.is_empty()) || !report.spec_statements.refuted.is_empty();
     if report.results.iter().any(|r| !r.internal.is_empty()) {
         ExitCode::Internal
-    } else if partial {
+    } else if finished.partial {
         ExitCode::Interrupted
     } else if broken || !report.anchors.mismatches.is_empty() {
         ExitCode::Spec
@@ -27,22 +29,41 @@ pub(super) fn exit_code(report: &RunReport, partial: bool) -> ExitCode {
         ExitCode::NotStarted
     } else if failed > 0 {
         ExitCode::Nonconformant
-    } else if passed == 0 || !unproved(&report.results).is_empty() {
+    } else if passed == 0 || !observed(report) || !finished.unproved.is_empty() || unmet(finished).next().is_some() {
         ExitCode::NothingRan
     } else {
         ExitCode::Conformant
     }
 }
 
+/// Whether an angle or a position was seen anywhere.
+fn observed(report: &RunReport) -> bool {
+    report.results.iter().flat_map(|r| r.bands.values()).any(|band| band.observations > 0)
+}
+
+fn unmet(finished: &Finished) -> impl Iterator<Item = &Required> {
+    finished.requirements.iter().filter(|required| !required.met)
+}
+
 /// The verdict in words. Says what it is about: levels that were given positions are no proof of a scheme.
 #[must_use]
-pub(super) fn verdict(report: &RunReport, reached: &[Reached], reach: &[Reach], code: ExitCode) -> String {
-    match code {
-        ExitCode::Conformant => conformant(report, reached, reach),
-        ExitCode::Nonconformant => "NONCONFORMANT".to_owned(),
+pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
+    let out_of_time = finished.out_of_time.as_ref().map(OutOfTime::words);
+    let stopped = |text: &str| match &out_of_time {
+        Some(stopped) => format!("{text}: {stopped}"),
+        None => text.to_owned(),
+    };
+    match finished.exit_code {
+        ExitCode::Conformant => conformant(report, finished, out_of_time),
+        ExitCode::Nonconformant => stopped("NONCONFORMANT"),
         ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
-        ExitCode::NothingRan if report.totals().1 == 0 => "NOTHING WAS JUDGED".to_owned(),
-        ExitCode::NothingRan => Unproved::words(&unproved(&report.results)),
+        ExitCode::NothingRan if report.totals().1 == 0 => stopped("NOTHING WAS JUDGED"),
+        ExitCode::NothingRan if !finished.unproved.is_empty() => Unproved::words(&finished.unproved),
+        ExitCode::NothingRan if !observed(report) => stopped("NOTHING PROVED"),
+        ExitCode::NothingRan => {
+            let all: Vec<String> = unmet(finished).map(Required::words).collect();
+            stopped(&format!("REQUIREMENT NOT MET: {}", all.join("; ")))
+        }
         ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
         ExitCode::NotStarted if report.results.is_empty() => "THE BACKEND COULD NOT BE STARTED".to_owned(),
         ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
@@ -53,19 +74,22 @@ pub(super) fn verdict(report: &RunReport, reached: &[Reached], reach: &[Reach], 
 }
 
 /// Nothing is said of more than ran, of what the suite supplied, or by specs that the user wrote, as if it were not so.
-fn conformant(report: &RunReport, reached: &[Reached], reach: &[Reach]) -> String {
+fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<String>) -> String {
     let started = report.started.as_deref();
     let supplied = started.map_or(&[][..], |s| &s.not_judged);
     let angles = |level: &Level| supplied.iter().any(|s| s.level == *level && s.angles);
-    let ran = Level::ALL.into_iter().filter(|level| report.results.iter().any(|r| r.level == *level));
+    let ran =
+        Level::ALL.into_iter().filter(|level| report.results.iter().any(|r| r.level == *level && r.totals().0 > 0));
     let (applied, levels): (Vec<Level>, Vec<Level>) = ran.partition(angles);
     let names = |levels: &[Level]| {
         let names: Vec<&str> = levels.iter().map(|level| level.name()).collect();
         format!("on level{} {}", if names.len() > 1 { "s" } else { "" }, names.join(", "))
     };
-    let mut text = match started.and_then(|s| s.narrowed.as_ref()) {
-        Some(narrowed) => format!("CONFORMANT IN PART: only {}; ", narrowed.words()),
-        None => "CONFORMANT ".to_owned(),
+    let narrowed = started.and_then(|s| s.narrowed.as_ref()).map(|narrowed| format!("only {}", narrowed.words()));
+    let parts: Vec<String> = narrowed.into_iter().chain(out_of_time).collect();
+    let mut text = match &parts[..] {
+        [] => "CONFORMANT ".to_owned(),
+        parts => format!("CONFORMANT IN PART: {}; ", parts.join("; ")),
     };
     if !levels.is_empty() {
         text += &names(&levels);
@@ -76,8 +100,8 @@ fn conformant(report: &RunReport, reached: &[Reached], reach: &[Reach]) -> Strin
         text += &format!("{and}{}: {what}", names(&applied));
         text += if levels.is_empty() { "" } else { " there" };
     }
-    text += &started.map_or_else(String::new, |s| within(&s.manifest, reach));
-    text.extend(reached.iter().filter(|reached| !angles(&reached.level)).filter_map(Reached::shortfall));
+    text += &started.map_or_else(String::new, |s| within(&s.manifest, &finished.reach));
+    text.extend(finished.reached.iter().filter(|reached| !angles(&reached.level)).filter_map(Reached::shortfall));
     for given in supplied.iter().filter(|given| !given.angles) {
         text += &format!("; given on level {}: {}", given.level, given.parts.join(", "));
     }

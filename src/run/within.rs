@@ -50,7 +50,7 @@ pub(super) fn within(manifest: &Manifest, reach: &[Reach]) -> String {
 }
 
 /// An integer with a comma before every three digits.
-fn grouped(value: i64) -> String {
+pub(super) fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

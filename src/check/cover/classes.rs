@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::array::Met;
+use super::met::Met;
 use crate::backend::Manifest;
 use crate::backend::manifest::Integers;
 use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave};
@@ -54,6 +54,8 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes {
     all: Vec<Class>,
+    /// Whether positions follow from layouts, and are not handed over.
+    derived_positions: bool,
 }
 
 impl Classes {
@@ -120,9 +122,6 @@ impl Classes {
             range(Dimension::Height, 1, MOST_SIDE, &[]);
             range(Dimension::Width, 1, MOST_SIDE, &[]);
             range(Dimension::Text, 1, MOST_TEXT, &[]);
-            if manifest.token_ranges {
-                range(Dimension::Start, 0, manifest.max_position.min(1 << 30), &[]);
-            }
         }
         if tensors {
             let varlen = if manifest.varlen { MOST_ROWS } else { 0 };
@@ -130,6 +129,16 @@ impl Classes {
             range(Dimension::EmptySequences, 0, varlen.min(2), &[]);
         }
         all.extend(ranges);
+        if layouts && manifest.token_ranges {
+            // A start is a position as much as a size: its classes are octaves.
+            let most = manifest.max_position.min(1 << 30);
+            let lows = [0].into_iter().chain((0..=30).map(|power| 1 << power)).filter(|low| *low <= most);
+            all.extend(lows.map(|low| Class {
+                dimension: Dimension::Start,
+                low,
+                high: (2 * low - 1).max(low).min(most),
+            }));
+        }
         if tensors {
             let integers = |dimension, allowed: &Integers, extra: &[i64]| {
                 let (low, high) = ends(allowed);
@@ -137,25 +146,13 @@ impl Classes {
                 let some = classes.filter(|(low, high)| allowed.at_least(*low).is_some_and(|value| value <= *high));
                 some.map(move |(low, high)| Class { dimension, low, high }).collect::<Vec<_>>()
             };
-            all.extend(integers(
-                Dimension::QHeads,
-                &manifest.q_heads,
-                &[models(|m| m.q_heads), common(4, 64)].concat(),
-            ));
-            all.extend(integers(
-                Dimension::KHeads,
-                &manifest.k_heads,
-                &[models(|m| m.k_heads), common(2, 16)].concat(),
-            ));
-            all.extend(integers(
-                Dimension::HeadDim,
-                &manifest.head_dims,
-                &[models(|m| m.head_dim), common(8, 128), common(32, 256)].concat(),
-            ));
+            all.extend(integers(Dimension::QHeads, &manifest.q_heads, &models(|m| m.q_heads)));
+            all.extend(integers(Dimension::KHeads, &manifest.k_heads, &models(|m| m.k_heads)));
+            all.extend(integers(Dimension::HeadDim, &manifest.head_dims, &models(|m| m.head_dim)));
             let (least, most) = (ends(&manifest.q_heads).1, ends(&manifest.k_heads));
             let group =
                 Integers::Range { min: i64::from(most.1 > 0), max: if most.1 > 0 { least } else { 0 }, multiple: 1 };
-            all.extend(integers(Dimension::Group, &group, &common(1, 16)));
+            all.extend(integers(Dimension::Group, &group, &[]));
             if manifest.k_heads.allows(0) && most.1 > 0 {
                 all.push(Class { dimension: Dimension::Group, low: 0, high: 0 });
             }
@@ -171,7 +168,7 @@ impl Classes {
         }
         all.sort_unstable();
         all.dedup();
-        Classes { all }
+        Classes { all, derived_positions: layouts }
     }
 
     /// Every class, in order; their places are their numbers.
@@ -202,17 +199,20 @@ impl Classes {
         }
     }
 
-    /// Whether two classes are of one dimension.
+    /// Whether pairs of the classes of two dimensions are offered. Where positions follow from layouts, which octave goes
+    /// with what is the scheme's affair: there they are counted alone.
     #[must_use]
-    pub fn of_one_dimension(&self, a: u16, b: u16) -> bool {
-        let dimension = |number: u16| self.all.get(usize::from(number)).map(|class| class.dimension);
-        dimension(a) == dimension(b)
+    pub fn pairs_are_offered(&self, one: Dimension, other: Dimension) -> bool {
+        let derived = |dimension: Dimension| self.derived_positions && dimension.of_one_thing(Dimension::Position0);
+        one != other && !derived(one) && !derived(other)
     }
-}
 
-/// Multiples of `step` up to `most`: sizes that models have or that kernels are written for.
-fn common(step: i64, most: i64) -> Vec<i64> {
-    (step..=most).step_by(usize::try_from(step).unwrap_or(1)).collect()
+    /// Whether no call has to have two classes together.
+    #[must_use]
+    pub fn need_not_meet(&self, a: u16, b: u16) -> bool {
+        let dimension = |number: u16| self.all.get(usize::from(number)).map(|class| class.dimension);
+        dimension(a).zip(dimension(b)).is_none_or(|(one, other)| !self.pairs_are_offered(one, other))
+    }
 }
 
 /// Most tokens of a call that are called for.

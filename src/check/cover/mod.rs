@@ -4,15 +4,20 @@
 mod array;
 mod cases;
 mod classes;
+mod factors;
+mod fits;
+mod layouts;
+mod met;
 mod reach;
 mod row;
 mod rows;
+mod walks;
 
 use std::collections::BTreeMap;
 
-pub use array::Met;
-pub(super) use cases::cases;
+pub(super) use cases::{COVER, cases, once_a_scheme};
 pub use classes::{Class, Classes};
+pub use met::Met;
 pub use reach::{DimensionReach, Reach};
 pub use row::CoverRow;
 
@@ -22,7 +27,16 @@ use crate::case::Level;
 
 /// The classes of each level of a run, and the calls that cover them.
 #[derive(Debug, Clone, Default)]
-pub struct Covers(BTreeMap<Level, (Classes, Vec<CoverRow>)>);
+pub struct Covers(BTreeMap<Level, LevelCover>);
+
+/// What is to be reached of a level.
+#[derive(Debug, Clone)]
+struct LevelCover {
+    classes: Classes,
+    rows: Vec<CoverRow>,
+    /// Pairs of classes that no call can have.
+    impossible: Met,
+}
 
 impl Covers {
     /// Of levels, each with a generator for every scheme that is judged on it, whatever its dtype and pairing, and with
@@ -33,8 +47,9 @@ impl Covers {
             let first = schemes.first()?;
             let ids: Vec<String> = schemes.iter().map(|g| g.group.scheme.clone()).collect();
             let classes = Classes::new(first.manifest, first.group.level, first.library, &ids);
-            let rows = if *planned { rows::rows(schemes, &classes, depth) } else { Vec::new() };
-            Some((first.group.level, (classes, rows)))
+            let none = || (Vec::new(), Met::none(classes.all().len()));
+            let (rows, impossible) = if *planned { rows::rows(schemes, &classes, depth) } else { none() };
+            Some((first.group.level, LevelCover { classes, rows, impossible }))
         };
         Covers(levels.iter().filter_map(one).collect())
     }
@@ -42,7 +57,13 @@ impl Covers {
     /// The classes of a level and its calls.
     #[must_use]
     pub fn level(&self, level: Level) -> Option<(&Classes, &[CoverRow])> {
-        self.0.get(&level).map(|(classes, rows)| (classes, &rows[..]))
+        self.0.get(&level).map(|cover| (&cover.classes, &cover.rows[..]))
+    }
+
+    /// Whether no call of bounded size can have two classes of a level.
+    #[must_use]
+    pub fn is_impossible(&self, level: Level, a: u16, b: u16) -> bool {
+        self.0.get(&level).is_some_and(|cover| cover.impossible.has(a, b))
     }
 
     /// What was reached of each level, of what met in it.
@@ -51,7 +72,9 @@ impl Covers {
         let none = Met::default();
         self.0
             .iter()
-            .map(|(level, (classes, _))| Reach::new(*level, classes, met.get(level).unwrap_or(&none)))
+            .map(|(level, cover)| {
+                Reach::new(*level, &cover.classes, met.get(level).unwrap_or(&none), &cover.impossible)
+            })
             .collect()
     }
 }

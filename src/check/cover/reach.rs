@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::array::Met;
 use super::classes::{Class, Classes};
+use super::met::Met;
 use crate::case::{Dimension, Level};
 
 /// What was reached of one dimension.
@@ -30,8 +30,11 @@ pub struct PairReach {
     pub one: Dimension,
     /// The other.
     pub other: Dimension,
-    /// Pairs of their classes.
+    /// Pairs of their classes that a call can have, within the size that a call is kept to.
     pub offered: usize,
+    /// Pairs of their classes that no such call can have.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub impossible: usize,
     /// Those of them that a judged call had.
     pub reached: usize,
 }
@@ -47,8 +50,13 @@ pub struct Reach {
     pub pairs: Vec<PairReach>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Reach {
-    pub(super) fn new(level: Level, classes: &Classes, met: &Met) -> Reach {
+    pub(super) fn new(level: Level, classes: &Classes, met: &Met, impossible: &Met) -> Reach {
         let groups: Vec<Vec<(u16, &Class)>> = classes
             .all()
             .chunk_by(|a, b| a.dimension == b.dimension)
@@ -70,10 +78,14 @@ impl Reach {
         let mut pairs = Vec::new();
         for (at, one) in groups.iter().enumerate() {
             for other in &groups[at + 1..] {
-                let all = one.iter().flat_map(|(a, _)| other.iter().map(move |(b, _)| (*a, *b)));
-                let reached = all.filter(|(a, b)| met.has(*a, *b)).count();
-                let (one, other, offered) = (one[0].1.dimension, other[0].1.dimension, one.len() * other.len());
-                pairs.push(PairReach { one, other, offered, reached });
+                let all = || one.iter().flat_map(|(a, _)| other.iter().map(move |(b, _)| (*a, *b)));
+                let reached = all().filter(|(a, b)| met.has(*a, *b)).count();
+                let impossible = all().filter(|(a, b)| !met.has(*a, *b) && impossible.has(*a, *b)).count();
+                let offered = one.len() * other.len() - impossible;
+                let (one, other) = (one[0].1.dimension, other[0].1.dimension);
+                if classes.pairs_are_offered(one, other) {
+                    pairs.push(PairReach { one, other, offered, impossible, reached });
+                }
             }
         }
         Reach { level, dimensions: groups.iter().map(dimension).collect(), pairs }

@@ -1,6 +1,6 @@
 //! One call to be made, as the covering array has it.
 
-use crate::case::{Alias, Order};
+use crate::case::{Alias, Order, PositionSource};
 use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
@@ -8,19 +8,31 @@ use crate::spec::model::Pairing;
 /// How the tokens of a row are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Division {
-    /// Division of a batch.
+    /// Rows of a batch.
     Batch(u32),
     /// Packed sequences, and how many of them are empty.
     Packed { sequences: u32, empty: u32 },
 }
 
-/// Where the tokens of a row are: every axis in an octave, or one of them and the others at 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Octave {
-    pub(super) axis: Option<u8>,
-    pub(super) low: i64,
-    pub(super) high: i64,
+/// What a layout shall have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// First token that is asked for.
+    pub(super) start: u32,
+    /// T, H and W of a grid.
+    pub(super) sides: [u32; 3],
+    /// Time from one of its frames to the next, as a fraction.
+    pub(super) seconds: [i64; 2],
+    /// Tokens of a text before it.
+    pub(super) text: u32,
+    /// Kinds side by side, or the one that begins it, as the dimension has them.
+    pub(super) neighbours: Option<u8>,
+    /// Segments.
+    pub(super) segments: u32,
 }
+
+/// Fewest rotated channels with which the slowest pair's angle can be seen at any position.
+pub(super) const WIDE: u32 = 16;
 
 /// One call to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,11 +44,19 @@ pub struct CoverRow {
     pub(super) rows: Division,
     pub(super) tokens: u32,
     pub(super) alias: Alias,
+    /// Of queries, keys and outputs.
     pub(super) orders: [Order; 3],
     pub(super) direction: i32,
     pub(super) scaling: Option<f64>,
     pub(super) position_dtype: DType,
-    pub(super) octave: Octave,
+    /// The one axis on which tokens are anywhere; `None`: all.
+    pub(super) axis: Option<u8>,
+    /// Smallest and largest position.
+    pub(super) limits: (i64, i64),
+    /// Where its tokens begin in the walk through all octaves.
+    pub(super) turn: u32,
+    /// Its layout, on levels that have one.
+    pub(super) wish: Wish,
     pub(super) seed: u64,
 }
 
@@ -46,6 +66,17 @@ impl CoverRow {
             Division::Batch(n) => n,
             Division::Packed { .. } => 1,
         }
+    }
+
+    /// Whether its heads have slow pairs, whose angles can be seen at any position.
+    pub(super) fn is_wide(&self) -> bool {
+        self.heads.rotary.map_or(self.heads.head_dim, |(width, _)| width) >= WIDE
+    }
+
+    /// Where its tokens are, on level rotate.
+    pub(super) fn walk(&self) -> PositionSource {
+        let (low, high) = self.limits;
+        PositionSource::Octaves { low, high, turn: self.turn, axis: self.axis }
     }
 
     pub(super) fn elements(&self) -> u64 {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::graded_class::{GradedClass, candidates};
-use crate::case::{Case, Prepared, Tensor, Truth, channels_of_pair};
+use crate::case::{CallDimensions, Case, Prepared, Tensor, Truth, channels_of_pair};
 use crate::check::failure::Stop;
 use crate::check::harness::{Harness, Outputs};
+use crate::check::measure::Measure;
 use crate::contract::{Contract, Frequency, Judgement, PairBound, Types};
 use crate::numeric::Dd;
 use crate::rotation::{NO_AXIS, RotationPlan};
@@ -38,6 +39,9 @@ pub struct Judge<'a> {
     pub(in crate::check) case: &'a Case,
     pub(in crate::check) truth: &'a Truth,
     pub(in crate::check) axes: Vec<String>,
+    prepared: &'a Prepared,
+    /// Whether what calls had is recorded.
+    records: bool,
     pub(in crate::check) contract: Contract,
     pub(in crate::check) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
@@ -100,7 +104,15 @@ impl<'a> Judge<'a> {
         // Only the check that looks everywhere gives grades.
         let candidates = if case.check == "accuracy" { candidates(harness, &contract, &types) } else { Vec::new() };
         let scheme = harness.scheme(case)?;
-        Ok(Judge { case, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
+        let records = harness.records;
+        Ok(Judge { case, prepared, records, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
+    }
+
+    /// Records what the call had, of which all was judged that its contract does not leave open.
+    pub(super) fn record(&self, measure: &mut Measure) {
+        if self.records && measure.elements > 0 {
+            measure.calls.push(CallDimensions::of(self.prepared));
+        }
     }
 
     pub(in crate::check) fn frequency_of(&self, head: usize, pair: usize) -> Frequency {

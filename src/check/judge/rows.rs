@@ -23,6 +23,7 @@ impl Judge<'_> {
         measure.largest = self.largest_position();
         measure.observed.add(&seen);
         measure.observations = self.observations(&seen);
+        self.record(&mut measure);
         Ok(measure)
     }
 

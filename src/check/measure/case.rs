@@ -2,6 +2,7 @@
 
 use super::coverage::Coverage;
 use super::grades::GradeTally;
+use crate::case::CallDimensions;
 use crate::check::failure::Place;
 
 /// What a passing case measured.
@@ -30,6 +31,8 @@ pub struct Measure {
     pub grade: GradeTally,
     /// Anything else worth saying.
     pub notes: Vec<String>,
+    /// What the calls had all of whose outputs were judged, where that is asked for.
+    pub calls: Vec<CallDimensions>,
 }
 
 impl Measure {
@@ -47,6 +50,7 @@ impl Measure {
 
     /// Adds what one part of a case measured; its notes, grade and coverage are left out.
     pub fn add_part(&mut self, part: Measure) {
+        self.calls.extend(part.calls);
         self.elements += part.elements;
         self.range_not_judged += part.range_not_judged;
         self.beyond_angle_limit += part.beyond_angle_limit;

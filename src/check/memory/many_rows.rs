@@ -38,6 +38,10 @@ impl Check for ManyRows {
         TENSOR_LEVELS
     }
 
+    fn is_about_schemes(&self) -> bool {
+        false
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let Some(heads) = tiny(g) else {
             return Schedule::nothing("no small heads fit the manifest and the scheme");

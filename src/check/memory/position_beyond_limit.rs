@@ -91,7 +91,7 @@ impl Check for PositionBeyondLimit {
 fn exceeds(case: &Case, limit: i64) -> bool {
     match case.place {
         PositionSource::Random { high, .. }
-        | PositionSource::Axis { high, .. }
+        | PositionSource::Octaves { high, .. }
         | PositionSource::Span { high, .. }
         | PositionSource::Fractions { high, .. }
         | PositionSource::QuarterTurns { high, .. } => high > limit,

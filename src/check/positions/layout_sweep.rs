@@ -5,12 +5,10 @@ use std::ops::Range;
 
 use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visuals};
 use crate::case::Alias;
-use crate::check::bands::holds;
 use crate::check::heads::HeadPreset;
 use crate::check::schedule::Scheduler;
-use crate::numeric::{DType, Number, Rng};
-use crate::positions::{Evaluation, Layout, Segment};
-use crate::spec::Parameters;
+use crate::numeric::{DType, Rng};
+use crate::positions::{Layout, Segment};
 
 /// Most tokens that are asked for at once where the backend takes ranges; of a longer layout only parts are.
 const WHOLE_ROW: u64 = 20_000;
@@ -26,7 +24,6 @@ const AROUND: u64 = 24;
 /// Plans the cases: all classes in every type that the positions can be handed over in.
 pub(super) fn plan(s: &mut Scheduler) {
     let generator = s.generator;
-    let Ok(parameters) = Parameters::resolve(generator.scheme, generator.parameters) else { return };
     let mut types = generator.position_types();
     if types.is_empty() {
         types.push(generator.position_dtype());
@@ -34,7 +31,7 @@ pub(super) fn plan(s: &mut Scheduler) {
     for turn in 0..generator.cases.div_ceil(2).max(1) {
         for dtype in &types {
             let rng = s.rng.fork(u64::from(turn) << 8 | *dtype as u64);
-            let mut sweep = LayoutSweep { s, parameters: &parameters, dtype: *dtype, rng };
+            let mut sweep = LayoutSweep { s, dtype: *dtype, rng };
             sweep.rows();
             sweep.large_grids();
             sweep.octaves();
@@ -46,7 +43,6 @@ pub(super) fn plan(s: &mut Scheduler) {
 /// The sweep in one type.
 struct LayoutSweep<'s, 'g> {
     s: &'s mut Scheduler<'g>,
-    parameters: &'s Parameters,
     dtype: DType,
     rng: Rng,
 }
@@ -56,10 +52,6 @@ impl LayoutSweep<'_, '_> {
         self.s.generator.manifest.token_ranges
     }
 
-    fn most_tokens(&self) -> u64 {
-        self.s.generator.manifest.max_tokens.unsigned_abs()
-    }
-
     fn ask(&mut self, band: &str, rows: Vec<Layout>, window: Option<(u64, u64)>) {
         let mut case = self.s.case(rows, &HeadPreset::NONE);
         (case.direction, case.alias) = (1, Alias::Out);
@@ -67,24 +59,9 @@ impl LayoutSweep<'_, '_> {
         self.s.plan(band, case);
     }
 
-    /// Whether a layout can be asked for: its positions are inside the limits, and the type holds them. In f32 only where it
-    /// holds every integer, or steps would be rounded.
+    /// Whether these tokens of a layout can be asked for.
     fn fits(&self, layout: &Layout, window: Range<u64>) -> bool {
-        let generator = self.s.generator;
-        if window.end - window.start > self.most_tokens() {
-            return false;
-        }
-        let evaluation = Evaluation::new(generator.scheme, self.parameters, layout).window(window);
-        let Ok(found) = evaluation.run() else { return false };
-        let (least, most) = generator.limits();
-        let least = Number::from_i64(least);
-        let most = Number::from_i64(if self.dtype == DType::F32 { most.min(1 << 24) } else { most });
-        let one = |number: &Number| {
-            let inside = *number >= least && *number <= most && number.is_exact();
-            inside && (self.dtype.is_float() || number.to_i64().is_some_and(|whole| holds(self.dtype, whole)))
-        };
-        let next = (0..generator.scheme.axes.len()).all(|axis| found.next().on(axis).is_some_and(one));
-        next && found.columns().iter().all(|c| (0..c.len()).all(|i| c.get(i).is_some_and(|number| one(&number))))
+        self.s.generator.places(layout, window, Some(self.dtype))
     }
 
     /// Rows of many segments, each asked for as a whole.

@@ -2,9 +2,10 @@
 
 use super::layout_sweep;
 use super::measured::{measure, place_on};
-use crate::case::{Alias, Case, Level};
+use crate::case::{Alias, CallDimensions, Case, Level};
 use crate::check::accuracy::uneven_rows;
 use crate::check::bands::{far, holds};
+use crate::check::cover::{COVER, cases};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{Authority, Cause, Failure, Stop};
 use crate::check::generator::Generator;
@@ -50,6 +51,10 @@ impl Check for PositionsExact {
         &[Level::Positions, Level::Fused]
     }
 
+    fn covers(&self, level: Level) -> bool {
+        level == Level::Positions
+    }
+
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
         let heads = s.heads();
@@ -93,6 +98,9 @@ impl Check for PositionsExact {
         }
         if on_positions {
             layout_sweep::plan(&mut s);
+            for case in cases(g, self.id()) {
+                s.plan(COVER, case);
+            }
         }
         s.finish()
     }
@@ -149,6 +157,9 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness) -> Result<Meas
                 compare(None, name, stated.next().on(axis).unwrap_or(&Number::ZERO), next.get(axis))?;
             }
         }
+    }
+    if harness.records && case.level == Level::Positions {
+        measure.calls.push(CallDimensions::of_positions(case, &expected));
     }
     Ok(measure)
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use super::result::{DtypeResult, FaultResult, HonestResult, Kill, Rejection, SelfTestOptions};
 use crate::backend::BackendFactory;
 use crate::case::Level;
-use crate::check::{Depth, Failure};
+use crate::check::Failure;
 use crate::fault::Fault;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
 use crate::run::groups::groups;
 use crate::run::in_order::in_order;
-use crate::run::replay_command::ReplayCommand;
 use crate::run::session::results;
 use crate::spec::model::Pairing;
 
@@ -173,12 +172,10 @@ fn judge(
         checks: options.checks.clone(),
         levels: selected.levels.clone(),
         cases: selected.cases,
-        depth: Depth::Default,
         seed: selected.seed,
-        parameters: Vec::new(),
         threads: 1,
         first_failure_only: true,
-        command: ReplayCommand::default(),
+        ..Options::default()
     };
     // Bare names mean all profiles; a fault is shown on the default one.
     let mut units = groups(&manifest, context.library, &run_options).map_err(|e| e.to_string())?;
@@ -230,8 +227,9 @@ fn in_parallel<T: Send>(
         done += 1;
         progress(done, count);
     };
+    let order: Vec<usize> = (0..count).collect();
     let started: Result<(), std::convert::Infallible> =
-        in_order(threads, count, || Ok(()), |(), job| Some(one(job)), finished, |_, result| results.push(result));
+        in_order(threads, &order, || Ok(()), |(), job| Some(one(job)), finished, |_, result| results.push(result));
     match started {
         Ok(()) => results,
         Err(never) => match never {},

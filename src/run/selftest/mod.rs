@@ -2,8 +2,10 @@
 
 mod judge;
 mod matrix;
+mod regions;
 mod result;
 
 pub use judge::{Honest, Inject, faults, honest};
 pub use matrix::{CheckSummary, Matrix};
+pub use regions::{Killed, LevelRegions, RegionOptions, RegionReport, regions};
 pub use result::{Complaint, DtypeResult, FaultResult, HonestResult, Kill, Rejection, SelfTest, SelfTestOptions};

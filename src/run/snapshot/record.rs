@@ -168,7 +168,7 @@ pub(super) fn run_all(
     let (mut results, mut done) = (Vec::with_capacity(cases.len()), 0);
     in_order(
         threads,
-        cases.len(),
+        &(0..cases.len()).collect::<Vec<_>>(),
         || factory.start(),
         |backend, index| (!context.is_interrupted()).then(|| outputs(cases[index], &mut **backend, context)),
         |_| {
