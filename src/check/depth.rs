@@ -9,10 +9,10 @@ use serde::Serialize;
 pub enum Depth {
     /// Every class once.
     Quick,
-    /// Every two classes together.
+    /// Every two classes together, and every three of modes.
     #[default]
     Default,
-    /// Every three classes of modes together, too, and larger calls.
+    /// More of these, and larger calls.
     Deep,
 }
 

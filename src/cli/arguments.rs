@@ -40,8 +40,8 @@ impl ValueEnum for Depth {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Depth::Quick => "Every class once",
-            Depth::Default => "Every two classes together",
-            Depth::Deep => "Every three classes of modes together, too, and larger calls",
+            Depth::Default => "Every two classes together, every three of modes",
+            Depth::Deep => "More of these, and larger calls",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

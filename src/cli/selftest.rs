@@ -55,6 +55,9 @@ pub(super) struct SelfTestArguments {
     /// The right kernel that they are made from: `host` or a shared library [default: the example in C]
     #[arg(long, value_name = "BACKEND", requires = "regions")]
     kernel: Option<PathBuf>,
+    /// How much of what it offers the run is to reach
+    #[arg(long, value_enum, default_value_t = Depth::Default, requires = "regions")]
+    depth: Depth,
     /// How many of them are run, and not only worked out
     #[arg(long, value_name = "N", default_value_t = 300, requires = "regions")]
     sample: usize,
@@ -117,7 +120,7 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
             Some(path) => Box::new(LibraryFactory::new(path, run, names)),
             None => workshop.example().map_err(|why| RunError::new(ExitCode::NotStarted, why))?,
         };
-        let options = RegionOptions { depth: Depth::Default, seed: a.seed, sample: a.sample, threads };
+        let options = RegionOptions { depth: a.depth, seed: a.seed, sample: a.sample, threads };
         let bar = bar("units and kernels");
         let found = regions(&*kernel, &context, options, &mut |done, all| {
             bar.set_length(all as u64);

@@ -39,8 +39,7 @@ pub(super) fn in_order<W, T: Send, E: Send>(
                         return;
                     }
                 };
-                loop {
-                    let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(result) = one(&mut worker, index) else { break };
                     let _ = sender.send(Ok((index, result)));
                 }

@@ -162,7 +162,7 @@ pub fn regions(
     let count = units.len();
     in_order(
         options.threads,
-        count,
+        &(0..count).collect::<Vec<_>>(),
         || factory.start(),
         |backend, index| {
             let (group, id) = &units[index];
@@ -206,7 +206,7 @@ pub fn regions(
     let fates = Fates { factory, context, covers: &covers, judged: &judged };
     in_order(
         options.threads,
-        all.len(),
+        &(0..all.len()).collect::<Vec<_>>(),
         || fates.start(),
         |spoiled, index| Some((all[index], fates.of(spoiled, all[index]))),
         |_| (),
