@@ -174,18 +174,18 @@ mod tests {
                 |c, m| {
                     let qk = c.qk().unwrap();
                     if qk.q != qk.q_out {
-                        m[qk.k.unwrap().at(1, 2, 0, 5)] ^= 1;
+                        m[qk.k.unwrap().at(0, 1, 0, 5)] ^= 1;
                     }
                 },
-                "an input was changed: row 1, token 2, head 0, channel 5 of k",
+                "an input was changed: row 0, token 1, head 0, channel 5 of k",
             ),
             (
                 "fully-written",
                 |c, m| {
-                    let (at, poison) = (c.qk().unwrap().q_out.at(1, 1, 0, 3), *m.last().unwrap());
+                    let (at, poison) = (c.qk().unwrap().q_out.at(0, 1, 0, 3), *m.last().unwrap());
                     m[at..at + 4].fill(poison);
                 },
-                "never written: row 1, token 1, head 0, channel 3 of q_out",
+                "never written: row 0, token 1, head 0, channel 3 of q_out",
             ),
             (
                 "in-place",
