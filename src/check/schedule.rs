@@ -92,7 +92,7 @@ impl<'g> Scheduler<'g> {
     /// With such heads alone of which a part is rotated, where there are any.
     #[must_use]
     pub fn partial(mut self) -> Self {
-        for heads in [&mut self.small.heads, &mut self.wide.heads] {
+        for heads in [&mut self.heads, &mut self.small.heads, &mut self.wide.heads] {
             if heads.iter().any(|h| h.rotary.is_some()) {
                 heads.retain(|h| h.rotary.is_some());
             }

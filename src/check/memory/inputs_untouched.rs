@@ -37,7 +37,9 @@ impl Check for InputsUntouched {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        schedule(Scheduler::new(g, self.id()), &[Memory::Packed; 2], &[Alias::Out, Alias::In])
+        let mut schedule = schedule(Scheduler::new(g, self.id()), &[Memory::Packed; 2], &[Alias::Out, Alias::In]);
+        schedule.cases.truncate(3);
+        schedule
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -44,7 +44,7 @@ impl Check for NoStickyState {
         let mut s = Scheduler::new(g, self.id());
         s.each_layout(&["text:2 image:2x2 text:2"], |_| ());
         // And the other way round: first a call far from the start, then those near it.
-        let preset = if s.one_group_in(4) { s.wide() } else { s.small() };
+        let preset = if s.one_group_in(8) { s.wide() } else { s.small() };
         if let Some(preset) = preset
             && s.generator.max_position() / s.generator.text_step() > 2 * FAR_FIRST
         {

@@ -22,7 +22,7 @@ const PARTIAL: Region = ("partly rotated heads", |call| plan_of(call).rotary_dim
 #[derive(Clone, Copy)]
 enum Defect {
     Before(fn(&mut Call, &mut [u8])),
-    After(fn(&Call, &mut [u8])),
+    After(fn(&mut Call, &mut [u8])),
 }
 use Defect::{After, Before};
 
@@ -109,7 +109,16 @@ const DEFECTS: [(&str, &[Region], Defect); 18] = [
             }
         }),
     ),
-    ("passthrough", &[GROUPED, WIDE, PARTIAL], Before(|call, _| plan_of(call).rotary_offset = 0)),
+    (
+        "passthrough",
+        &[GROUPED, WIDE, PARTIAL],
+        After(|call, memory| {
+            let offset = plan_of(call).rotary_offset;
+            let Some(q) = call.qk().map(|qk| qk.q_out) else { return };
+            let outside = if offset > 0 { 0 } else { q.shape[3] - 1 };
+            (0..q.shape[1]).for_each(|token| zero(memory, q.at(0, token, 0, outside), q.dtype));
+        }),
+    ),
     (
         "many-rows",
         &[GROUPED, WIDE],
