@@ -24,7 +24,7 @@ pub use data::{Data, Tensor, channels_of_pair};
 pub use dimension::{Dimension, octave};
 pub use fill::fill;
 pub use input::Case;
-pub use position_source::{CONVERGENTS, PositionSource};
+pub use position_source::{CONVERGENTS, PositionSource, holds};
 pub use prepare::{Prepared, prepare, prepare_within};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{Alias, Consume, Level, Memory, Order, Strides};

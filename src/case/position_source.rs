@@ -82,6 +82,12 @@ fn held(dtype: DType, value: f64) -> Option<f64> {
     }
 }
 
+/// Whether a type of positions holds an integer.
+#[must_use]
+pub fn holds(dtype: DType, position: i64) -> bool {
+    position.abs() <= MOST && held(dtype, position as f64) == Some(position as f64)
+}
+
 /// How far an integer is from the nearest multiple of π/2, by a reduction in three parts: the first two products are exact
 /// up to 2^31, and only the order of the results matters.
 fn from_quarter_turn(p: f64) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::generator::{Generator, text};
 use super::heads::HeadPreset;
-use crate::case::{Case, Consume, Level, PositionSource};
+use crate::case::{Case, Consume, Level, PositionSource, holds};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Layout, Segment};
 use crate::spec::Parameters;
@@ -318,13 +318,4 @@ fn float_types(g: &Generator) -> Result<Vec<DType>, String> {
         return Err("no position type of the backend holds a fraction".into());
     }
     Ok(types)
-}
-
-/// Whether a position type holds an integer.
-pub(super) fn holds(dtype: DType, value: i64) -> bool {
-    match dtype {
-        DType::I32 => value.abs() <= END,
-        DType::F32 => DType::F32.holds(value as f64),
-        _ => value.abs() <= 1 << 53,
-    }
 }

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use super::bands::holds;
 use super::cover::CoverRow;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::LevelManifest;
-use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides};
+use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides, holds};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};

@@ -12,7 +12,7 @@ use super::narrowing::Narrowing;
 use super::out_of_time::OutOfTime;
 use super::proved::Unproved;
 use super::reached::Reached;
-use super::required::Required;
+use super::requirement::Required;
 use super::result::{CheckResult, FailureReport};
 use super::supplied::Supplied;
 use crate::backend::Manifest;

@@ -8,6 +8,7 @@ use crate::spec::{Library, suggest};
 
 use super::context::Options;
 use super::item::known_ids;
+use super::profiles::profiles;
 
 /// Why a selection cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,16 +19,6 @@ pub enum SelectionError {
     /// Nothing is left: exit code 4.
     #[error("{0}")]
     Empty(String),
-}
-
-/// The schemes that a name means: without a profile all of them.
-///
-/// # Errors
-/// If there is none.
-pub(super) fn profiles(library: &Library, name: &str) -> Result<Vec<String>, String> {
-    let scheme = library.get(name).map_err(|e| e.to_string())?;
-    let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
-    Ok(all.map(|s| s.id()).collect())
 }
 
 /// Units of work, in the order of the report: group and check id.

@@ -2,36 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::event::Started;
 use super::proved::{Proof, proofs};
 use super::reached::Reached;
-use super::requirement::{Asked, Requirement};
+use super::requirement::{Asked, Required, Requirement};
 use super::result::CheckResult;
 use crate::case::Level;
 use crate::check::cover::Reach;
 use crate::contract::ContractTable;
-
-/// What was required, and what the run had of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Required {
-    /// `KEY=VALUE`, as it was given.
-    pub require: String,
-    /// Whether it was met.
-    pub met: bool,
-    /// What the run had: all of it, or where it was not met what fell short.
-    pub found: String,
-}
-
-impl Required {
-    /// What the verdict says of it.
-    #[must_use]
-    pub fn words(&self) -> String {
-        format!("{} (found {})", self.require, self.found)
-    }
-}
 
 /// What requirements are held against.
 pub(super) struct Had<'a> {

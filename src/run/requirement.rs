@@ -1,6 +1,9 @@
 //! What a gate requires of a run, as a command line says it.
 
-use super::groups::profiles;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::profiles::profiles;
 use crate::case::{Dimension, Level};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
@@ -129,6 +132,25 @@ fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
     let number = number.filter(|number| *number > 0.0 && *number <= 100.0);
     number.ok_or_else(|| format!("expected more than 0% and at most 100%, such as 95%, found {text:?}"))
+}
+
+/// What was required, and what the run had of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Required {
+    /// `KEY=VALUE`, as it was given.
+    pub require: String,
+    /// Whether it was met.
+    pub met: bool,
+    /// What the run had: all of it, or where it was not met what fell short.
+    pub found: String,
+}
+
+impl Required {
+    /// What the verdict says of it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{} (found {})", self.require, self.found)
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::out_of_time::OutOfTime;
 use super::proved::Unproved;
 use super::reached::Reached;
 use super::report::RunReport;
-use super::required::Required;
+use super::requirement::Required;
 use super::within::within;
 use crate::case::Level;
 

@@ -2,9 +2,9 @@
 
 use super::layout_sweep;
 use super::measured::{measure, place_on};
-use crate::case::{Alias, CallDimensions, Case, Level};
+use crate::case::{Alias, CallDimensions, Case, Level, holds};
 use crate::check::accuracy::uneven_rows;
-use crate::check::bands::{far, holds};
+use crate::check::bands::far;
 use crate::check::cover::{COVER, cases};
 use crate::check::definition::{Check, Docs};
 use crate::check::failure::{Authority, Cause, Failure, Stop};
