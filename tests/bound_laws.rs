@@ -75,6 +75,37 @@ fn contract(class: &str) -> Contract {
     TABLE.contract(class, "table").expect("a contract")
 }
 
+/// A class, a way to frequencies, and up to two numbers that differ.
+fn declarations() -> impl Strategy<Value = String> {
+    const SETTINGS: [&str; 18] = [
+        "angles=f64",
+        "position_roundings=2",
+        "table=f32",
+        "arithmetic=exact",
+        "trig_ulps=1",
+        "trig_error=1e-6",
+        "angle_limit=1000",
+        "flushes=true",
+        "fma=always",
+        "fma=never",
+        "store=toward-zero",
+        "scaling=outputs",
+        "scaling_type=exact",
+        "roundings=2",
+        "per_index.roundings=1",
+        "exponent=1",
+        "library_ulps=2",
+        "logarithm=2",
+    ];
+    let names = |names: Vec<String>| prop::sample::select(names);
+    let class = names(TABLE.classes.iter().map(|rule| rule.name.clone()).collect());
+    let way = names(TABLE.frequencies.iter().map(|rule| rule.name.clone()).collect());
+    let settings = prop::sample::subsequence(SETTINGS.to_vec(), 0..3);
+    (class, way, settings).prop_map(|(class, way, settings)| {
+        settings.into_iter().fold(format!("{class}/{way}"), |text, setting| format!("{text},{setting}"))
+    })
+}
+
 proptest! {
     #![proptest_config(laws(8000, FILE))]
 
@@ -131,6 +162,36 @@ proptest! {
             let observed = element.values(&bound).0 + at * narrow;
             let judged = bound.judge(&types, element.second, element.inputs, observed);
             prop_assert!(matches!(judged, Judgement::Pass { .. }), "{}: {:?}", pair[1], judged);
+        }
+    }
+
+    /// Of any two contracts: where one is within the other, no more is allowed under it, but for what f64 costs.
+    #[test]
+    fn a_contract_within_another_allows_no_more(
+        element in elements(),
+        texts in (declarations(), declarations()),
+        (base, at, width) in (2.0f64..1e6, 0u32..64, 64u32..129),
+    ) {
+        let read = |text: &str| Declaration::parse(text).and_then(|declared| declared.resolve(&TABLE)).ok();
+        // Not every combination makes sense.
+        let (Some(narrow), Some(wide)) = (read(&texts.0), read(&texts.1)) else { return Ok(()) };
+        if !narrow.is_within(&wide, element.storage) {
+            return Ok(());
+        }
+        let inv_freq = base.powf(-2.0 * f64::from(at) / f64::from(width));
+        for frequency in [Frequency::power(inv_freq, base, at, width), Frequency::plain(element.inv_freq)] {
+            let element = Element { inv_freq: frequency.inv_freq, ..element.clone() };
+            // What is judged under the wider one is judged under the narrower one.
+            let Some(many) = wide.steps(&frequency) else { continue };
+            let Some(few) = narrow.steps(&frequency) else { panic!("{} has no steps", texts.0) };
+            let (small, large) = (element.allowed(&narrow, few), element.allowed(&wide, many));
+            let beyond = |contract, steps| element.bound(contract, steps).0.beyond_limit;
+            prop_assert!(beyond(&wide, many) || !beyond(&narrow, few), "{} and {}", texts.0, texts.1);
+            // "Exact" is f64 or better, and costs 2^-51 of the factors and of the products where f32 holds a factor as it is.
+            // What follows from the size of a product grows with it.
+            let size = (element.inputs.0.abs() + element.inputs.1.abs()) * element.scaling.max(1.0);
+            let f64_cost = 2f64.powi(-50) * (size + large);
+            prop_assert!(small <= large + f64_cost, "{}: {small}, {}: {large}, {frequency:?}", texts.0, texts.1);
         }
     }
 

@@ -98,6 +98,25 @@ fn a_group_of_which_nothing_was_proved_is_4() {
     ends_in(4, "4-wide", &[&[text(kernel())], &SMALL[..], &wide].concat(), "contract too wide");
 }
 
+#[test]
+fn a_requirement_that_is_not_met_is_4_and_a_failure_before_it_1() {
+    let require = ["--check", "controls", "--require", "q_heads=64"];
+    let says = "REQUIREMENT NOT MET: q_heads=64 (found rotate ";
+    ends_in(4, "4-require", &[&[text(kernel())], &SMALL[..], &require].concat(), says);
+    let identity = broken("identity").expect("it compiles");
+    ends_in(1, "1-require", &[&[text(&identity)], &SMALL[..], &require].concat(), "NONCONFORMANT");
+    ends_in(2, "2-require", &["--require", "q_head=64"], "did you mean \"q_heads\"?");
+}
+
+#[test]
+fn a_run_whose_time_is_over_before_anything_was_judged_is_4() {
+    let says = "NOTHING WAS JUDGED: stopped by --time 1ms after 0 of ";
+    ends_in(4, "4-time", &[&[text(kernel())], &SMALL[..], &["--time", "1ms"]].concat(), says);
+    for (time, says) in [("60", "time unit needed"), ("0s", "expected more than 0")] {
+        ropecheck(&["check", "--time", time]).expect(2, &[says]);
+    }
+}
+
 /// Frequencies of 0 turn nothing, so that a kernel which returns its input is right: a control passes that must fail.
 #[test]
 fn a_control_that_passes_is_5() {

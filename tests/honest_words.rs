@@ -167,6 +167,96 @@ fn a_run_that_was_narrowed_is_conformant_in_part() {
     with.expect(0, &["--param base=1000"]);
 }
 
+/// What one check reached of the box is said beside its name, and which check that was.
+#[test]
+fn one_check_is_not_taken_for_all() {
+    let run = check(kernel(), &["--check", "golden"]).expect(0, &[]);
+    let verdict = run.out.lines().last().expect("a verdict");
+    assert!(verdict.starts_with("CONFORMANT IN PART: only --check golden; on level"), "{verdict}");
+    assert!(verdict.contains(" classes (offered: to 1,024)") && verdict.contains("was not reached"), "{verdict}");
+}
+
+#[test]
+fn a_quick_run_is_conformant_in_part_and_a_deep_one_is_narrowed_by_nothing() {
+    let run = |depth: &str| {
+        let selection = ["--level", "rotate", "--scheme", MROPE, "--dtype", "f32", "--check", "controls"];
+        let arguments = [&selection[..], &["--depth", depth, "--format", "json"]].concat();
+        check(kernel(), &arguments).expect(0, &[]).json().expect("a report")
+    };
+    let quick = run("quick");
+    assert!(verdict(&quick).contains(" --dtype f32 --depth quick; on level rotate"), "{}", verdict(&quick));
+    assert_eq!((&quick["depth"], &quick["narrowed"]["depth"]), (&"quick".into(), &"quick".into()));
+    for depth in ["default", "deep"] {
+        let report = run(depth);
+        assert_eq!((&report["depth"], &report["narrowed"]["depth"]), (&depth.into(), &Value::Null));
+        assert!(!verdict(&report).contains("--depth"), "{}", verdict(&report));
+    }
+    let whole = compile(&source("tests/kernels/minimal_apply.c"), "quick").expect("it compiles");
+    check(&whole, &["--depth", "quick"]).expect(0, &["CONFORMANT IN PART: only --depth quick; on level apply"]);
+}
+
+/// However fast the machine is: some is judged, or nothing, and never is it all.
+#[test]
+fn a_run_whose_time_was_over_is_in_part() {
+    for (time, nothing) in [("1ms", true), ("1s", false), ("3s", false)] {
+        let run = ropecheck(&["check", "host", "--time", time, "--format", "json"]);
+        let report = run.json().expect("a report");
+        let stopped = format!("stopped by --time {time} after ");
+        if run.code == Some(0) && !nothing {
+            assert!(verdict(&report).starts_with(&format!("CONFORMANT IN PART: {stopped}")), "{}", verdict(&report));
+        } else {
+            assert!(verdict(&report).starts_with(&format!("NOTHING WAS JUDGED: {stopped}0 of ")), "{run}");
+            assert_eq!(run.code, Some(4), "{run}");
+        }
+        let count = |key: &str| report["out_of_time"][key].as_u64().expect(key);
+        let left = report["out_of_time"]["left_out"].as_object().expect("by check");
+        let left: u64 = left.values().map(|groups| groups.as_u64().expect("a count")).sum();
+        assert!(left > 0 && count("done") + left == count("units"), "{}", report["out_of_time"]);
+        assert_eq!((&report["out_of_time"]["time"], &report["partial"]), (&time.into(), &false.into()));
+        let results = report["results"].as_array().expect("results");
+        assert_eq!(results.iter().filter(|r| r["stopped"] == "out-of-time").count() as u64, left);
+    }
+    // Each of them is a skipped test of JUnit, and has a line in the table.
+    let junit = ropecheck(&["check", "host", "--time", "1ms", "--format", "junit"]);
+    assert!(junit.out.matches("<skipped message=\"not run, or not to the end: the time of the run").count() > 1000);
+    let table = ropecheck(&["check", "host", "--time", "1ms"]);
+    let line = "not judged: guards: not run, or not to the end: the time of the run was over (";
+    assert!(table.out.contains(line), "{table}");
+}
+
+/// A kernel for one head and one token is right about those, and has shown no more.
+#[test]
+fn a_manifest_of_one_head_and_one_token_is_conformant_within_those() {
+    let heads = r#"\"q_heads\":{\"min\":1,\"max\":1024},\"k_heads\":{\"min\":0,\"max\":1024}"#;
+    let one = r#"\"q_heads\":[1],\"k_heads\":[1],\"max_tokens\":1"#;
+    let library = edited("one-head", "kernels/c/rope.c", &[(heads, one)]);
+    let selection = ["--scheme", MROPE, "--dtype", "f32"];
+    let run = check(&library, &selection).expect(0, &[]);
+    let verdict = run.out.lines().last().expect("a verdict");
+    assert!(verdict.contains(", within q_heads 1, k_heads 1, head_dim 2-512, "), "{verdict}");
+    assert!(verdict.contains(", tokens 1, "), "{verdict}");
+    // Hardly any check has cases of one token, and the verdict says so.
+    let (_, idle) = verdict.split_once("; nothing judged by ").expect("checks without cases");
+    let (idle, all) = idle.split_once(" of ").expect("how many");
+    let all = all.split_once(" checks").expect("of how many").0;
+    assert!(2 * idle.parse::<u32>().expect("a count") > all.parse::<u32>().expect("a count"), "{verdict}");
+    // A gate asks for more.
+    check(&library, &[&selection[..], &["--require", "q_heads=64"]].concat()).expect(4, &["found rotate 1 to 1"]);
+}
+
+/// The seed that a run took is printed, and gives the same run again.
+#[test]
+fn a_fresh_seed_can_be_repeated() {
+    let run = |seed: &str| {
+        let selection = ["--level", "rotate", "--scheme", MROPE, "--dtype", "f32", "--check", "accuracy"];
+        check(kernel(), &[&selection[..], &["--seed", seed, "--format", "json"]].concat()).expect(0, &[])
+    };
+    let (one, other) = (run("fresh"), run("fresh"));
+    let seed = |run: &common::Run| run.json().expect("a report")["seed"].to_string();
+    assert_ne!(seed(&one), seed(&other));
+    assert_eq!(run(&seed(&one)).out, one.out);
+}
+
 #[test]
 fn a_selection_of_all_that_there_is_narrows_nothing() {
     let library = compile(&source("tests/kernels/minimal_apply.c"), "minimal").expect("it compiles");

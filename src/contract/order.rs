@@ -1,6 +1,6 @@
 //! Which of two contracts allows no more than the other, as far as that follows from their numbers.
 
-use super::arithmetic::{Contract, Fma, Store};
+use super::arithmetic::{Contract, Fma, Scaling};
 use super::frequency_rule::{FrequencyRule, Steps};
 use super::precision::Precision;
 use super::types::Types;
@@ -8,8 +8,9 @@ use crate::numeric::DType;
 
 impl Contract {
     /// Whether this contract claims all that `other` claims of tensors of a storage type, and allows no more: no part of
-    /// it errs by more, and it claims something at every angle at which the other does. The order is partial. Of two
-    /// that scale different things, and of ways to frequencies whose costs cross, neither is within the other.
+    /// it errs by more (but for what f64 costs where something is exact), and it claims something at every angle at
+    /// which the other does. The order is partial. Of two that scale different things, and of ways to frequencies whose
+    /// costs cross, neither is within the other.
     #[must_use]
     pub fn is_within(&self, other: &Contract, storage: DType) -> bool {
         let (a, b) = (&self.class, &other.class);
@@ -19,6 +20,8 @@ impl Contract {
             || (narrower(a.angles.angles(), b.angles.angles())
                 && a.position_roundings <= b.position_roundings
                 && self.frequencies.is_within(&other.frequencies));
+        // Inputs and outputs that were scaled in a wider type are rounded once more.
+        let factors = a.scaling == Scaling::Factors;
         let limit = |limit: Option<f64>| limit.unwrap_or(f64::INFINITY);
         angles
             && narrower(ours.table, theirs.table)
@@ -28,9 +31,9 @@ impl Contract {
             && limit(a.angle_limit) >= limit(b.angle_limit)
             && (b.flushes || !a.flushes)
             && (a.fma == b.fma || b.fma == Fma::Allowed)
-            && (b.store == Store::TowardZero || !ours.truncates)
+            && (theirs.truncates || !ours.truncates)
             && a.scaling == b.scaling
-            && narrower(ours.scaled, theirs.scaled)
+            && (ours.scaled == theirs.scaled || (factors && narrower(ours.scaled, theirs.scaled)))
     }
 }
 
@@ -135,6 +138,9 @@ mod tests {
             assert!(within(&narrow, &wide, DType::BF16), "{narrow} in {wide}");
             assert!(!within(&wide, &narrow, DType::BF16), "{wide} in {narrow}");
         }
+        // f32 kept in f32 is not cut off; f64 kept in f32 is.
+        let cut = ["fused/table,store=toward-zero,arithmetic=exact", "fused/table,store=toward-zero"];
+        assert!(!within(cut[0], cut[1], DType::F32) && within(cut[0], cut[1], DType::BF16));
         for (one, other) in [("fma=always", "fma=never"), ("scaling=inputs", "scaling=factors")] {
             let [one, other] = [one, other].map(|settings| format!("fused/table,{settings}"));
             assert!(!within(&one, &other, DType::F16) && !within(&other, &one, DType::F16), "{one}, {other}");

@@ -1,9 +1,12 @@
-//! A run gives the same report at any number of threads, also with a backend that hangs.
+//! A run gives the same report at any number of threads, also with a backend that hangs, and ends when its time is over.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use super::out_of_time::OutOfTime;
 use super::session::MOST_HANGS;
-use super::{CheckResult, Context, Options, Stopped, groups, results as run};
+use super::verdict::{exit_code, verdict};
+use super::{CheckResult, Context, ExitCode, Finished, Options, RunReport, Stopped, groups, results as run};
 use crate::backend::host::Host;
 use crate::backend::{Answer, Backend, BackendFactory, Manifest, StartError};
 use crate::case::call::Call;
@@ -11,10 +14,12 @@ use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
 
-/// The embedded kernel, which hangs on one storage type if there is one.
+/// The embedded kernel, which hangs on one storage type if there is one, and sleeps in its third call for a time.
 struct Hanging {
     host: Host,
     on: Option<DType>,
+    sleeps: Duration,
+    calls: usize,
 }
 
 impl Backend for Hanging {
@@ -27,8 +32,12 @@ impl Backend for Hanging {
     }
 
     fn call(&mut self, call: &Call) -> Answer {
+        self.calls += 1;
+        if self.calls == 3 {
+            std::thread::sleep(self.sleeps);
+        }
         match call.qk() {
-            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut(std::time::Duration::from_secs(1)),
+            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut(Duration::from_secs(1)),
             _ => self.host.call(call),
         }
     }
@@ -38,11 +47,14 @@ impl Backend for Hanging {
     }
 }
 
-struct Factory(Option<DType>);
+struct Factory {
+    on: Option<DType>,
+    sleeps: Duration,
+}
 
 impl BackendFactory for Factory {
     fn start(&self) -> Result<Box<dyn Backend>, StartError> {
-        Ok(Box::new(Hanging { host: Host::new(), on: self.0 }))
+        Ok(Box::new(Hanging { host: Host::new(), on: self.on, sleeps: self.sleeps, calls: 0 }))
     }
 
     fn name(&self) -> &str {
@@ -51,23 +63,26 @@ impl BackendFactory for Factory {
 }
 
 fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
+    run_of(&Factory { on, sleeps: Duration::ZERO }, Options { threads, ..Options::default() })
+}
+
+/// A run of checks that take little time, with these options.
+fn run_of(factory: &Factory, options: Options) -> Vec<CheckResult> {
     let library = Library::embedded().expect("embedded specs load");
     let contracts = crate::contract::contracts().expect("embedded contracts load");
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
-    // Checks that take little time.
     let checks = ["controls", "axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
     let options = Options {
         schemes: vec!["rope@default".into()],
         checks: checks.map(String::from).to_vec(),
         cases: 1,
         seed: 3,
-        threads,
-        ..Options::default()
+        ..options
     };
     let units = groups(Host::new().manifest(), &library, &options).expect("something is selected");
-    run(&Factory(on), &context, &options, &units, None).expect("it starts")
+    run(factory, &context, &options, &units, None).expect("it starts")
 }
 
 fn text(results: &[CheckResult]) -> String {
@@ -94,4 +109,55 @@ fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
     for threads in [2, 5] {
         assert_eq!(text(&one), text(&results(Some(DType::F16), threads)), "{threads} threads");
     }
+}
+
+#[test]
+fn a_run_with_time_to_spare_is_the_same_bytes_as_one_without_a_limit() {
+    let time = Some(Duration::from_secs(3600));
+    for (on, threads) in [(None, 1), (None, 5), (Some(DType::F16), 1), (Some(DType::F16), 5)] {
+        let options = Options { time, threads, ..Options::default() };
+        let timed = run_of(&Factory { on, sleeps: Duration::ZERO }, options);
+        assert_eq!(text(&results(on, 1)), text(&timed), "{on:?}, {threads} threads");
+    }
+}
+
+/// The third call takes until the time is over: its case still counts, and none begins after it.
+#[test]
+fn nothing_begins_when_the_time_is_over_and_what_was_judged_counts() {
+    let time = Duration::from_secs(3);
+    let options = Options { time: Some(time), threads: 1, ..Options::default() };
+    let cut = run_of(&Factory { on: None, sleeps: time }, options);
+    let whole = results(None, 1);
+    assert_eq!(cut.len(), whole.len(), "what did not run is there");
+    let cases = |all: &[CheckResult]| all.iter().map(|r| r.totals().1).sum::<u64>();
+    assert!((1..=3).contains(&cases(&cut)) && cases(&whole) > 20, "{}", text(&cut));
+    let over = |r: &&CheckResult| r.stopped == Some(Stopped::OutOfTime);
+    let left = cut.iter().filter(over).count();
+    assert!(left >= cut.len() - 3, "{left} of {}", cut.len());
+    // A group that was cut off is not held against the backend, and no verdict is about all.
+    let out_of_time = OutOfTime::of(Some(time), cut.len(), &cut);
+    let mut report = RunReport::default();
+    report.results = cut;
+    let mut finished = Finished { out_of_time, unproved: super::unproved(&report.results), ..Finished::default() };
+    finished.exit_code = exit_code(&report, &finished);
+    let said = verdict(&report, &finished);
+    let stopped = format!("stopped by --time 3s after {} of {} checks, ", whole.len() - left, whole.len());
+    assert_eq!(finished.exit_code, ExitCode::Conformant, "{said}");
+    assert!(said.starts_with(&format!("CONFORMANT IN PART: {stopped}")), "{said}");
+    let ended = |change: fn(&mut super::BandResult)| {
+        let mut report = report.clone();
+        report.results.iter_mut().flat_map(|r| r.bands.values_mut()).for_each(change);
+        let unproved = super::unproved(&report.results);
+        let mut finished = Finished { unproved, ..finished.clone() };
+        finished.exit_code = exit_code(&report, &finished);
+        (finished.exit_code, verdict(&report, &finished))
+    };
+    // What failed before fails, and where no angle was seen nothing was proved.
+    let (code, said) = ended(|band| band.failed = 1);
+    assert!(code == ExitCode::Nonconformant && said.starts_with(&format!("NONCONFORMANT: {stopped}")), "{said}");
+    let (code, said) = ended(|band| band.observations = 0);
+    assert!(code == ExitCode::NothingRan && said.starts_with(&format!("NOTHING PROVED: {stopped}")), "{said}");
+    // A contract that is too wide for a pair is so for the rest, too.
+    let (code, said) = ended(|band| band.contract_too_wide = 1);
+    assert!(code == ExitCode::NothingRan && said.contains("contract too wide"), "{said}");
 }

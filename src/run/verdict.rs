@@ -1,5 +1,7 @@
 //! The verdict and the exit code of a run: worked out once, from everything that happened.
 
+use std::collections::BTreeMap;
+
 use super::event::Finished;
 use super::exit_code::ExitCode;
 use super::in_force::angle_limits;
@@ -8,6 +10,7 @@ use super::proved::Unproved;
 use super::reached::Reached;
 use super::report::RunReport;
 use super::requirement::Required;
+use super::result::CheckResult;
 use super::within::within;
 use crate::case::Level;
 
@@ -105,6 +108,7 @@ fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<Strin
     for given in supplied.iter().filter(|given| !given.angles) {
         text += &format!("; given on level {}: {}", given.level, given.parts.join(", "));
     }
+    text += &idle(&report.results);
     for spec in started.iter().flat_map(|s| &s.added_specs) {
         let place = if spec.replaces { ", in the place of the built-in scheme" } else { "" };
         text += &format!("; by the user's {} ({}{place})", spec.file, spec.scheme);
@@ -116,4 +120,18 @@ fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<Strin
         text += &format!("; {wide} elements not judged (contract too wide)");
     }
     text
+}
+
+/// Checks that judged nothing in any group, such as those that need more tokens than a backend takes.
+fn idle(results: &[CheckResult]) -> String {
+    let mut passed: BTreeMap<&str, u64> = BTreeMap::new();
+    for result in results {
+        *passed.entry(&result.check).or_default() += result.totals().1;
+    }
+    let idle: Vec<&str> = passed.iter().filter(|(_, passed)| **passed == 0).map(|(check, _)| *check).collect();
+    match idle.len() {
+        0 => String::new(),
+        1..=3 => format!("; nothing judged by {}", idle.join(", ")),
+        many => format!("; nothing judged by {many} of {} checks", passed.len()),
+    }
 }
