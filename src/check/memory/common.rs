@@ -192,10 +192,10 @@ mod tests {
                 |c, m| {
                     let qk = c.qk().unwrap();
                     if qk.q == qk.q_out {
-                        zero(m, qk.q.at(0, 3, 0, 0));
+                        zero(m, qk.q.at(0, 1, 0, 0));
                     }
                 },
-                "in place: row 0, token 3",
+                "in place: row 0, token 1",
             ),
             (
                 "strides",

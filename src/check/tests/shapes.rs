@@ -3,12 +3,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::bent::{Bent, each_row, judged, plan_of};
+use super::bent::{Bent, CONTEXT, each_row, judged, plan_of};
 use super::laws::TYPES;
+use crate::backend::Backend as _;
 use crate::case::Level;
 use crate::case::call::Call;
+use crate::check::{CATALOGUE, Group};
 use crate::numeric::DType;
 use crate::rotation::NO_AXIS;
+use crate::run::Options;
 use crate::spec::model::Pairing;
 
 /// Where a kernel is wrong.
@@ -215,5 +218,33 @@ fn a_kernel_that_is_wrong_on_some_heads_alone_is_found() {
                 }
             }
         }
+    }
+}
+
+/// Checks whose defects this process cannot have: memory with holes, packed calls, and state that takes a far call to see.
+#[test]
+fn groups_of_wide_heads_are_planned_for_small_manifests() {
+    let manifest = Bent::straight()
+        .declaring(|m| {
+            (m.dtypes, m.pairings) = (vec![DType::F32], vec![Pairing::Half]);
+            m.levels.iter_mut().for_each(|(_, level)| level.schemes = vec!["m-rope".to_owned()]);
+        })
+        .manifest()
+        .clone();
+    for (id, seed) in
+        ["far-strides", "packed-sequences", "no-sticky-state"].into_iter().flat_map(|id| [(id, 1), (id, 2)])
+    {
+        let group = Group {
+            scheme: CONTEXT.library.get("m-rope").expect("a scheme").id(),
+            level: Level::Rotate,
+            pairing: Pairing::Half,
+            dtype: DType::F32,
+        };
+        let options = Options { cases: 1, seed, ..Options::default() };
+        let generator = CONTEXT.generator(&group, &manifest, &options).expect("the level");
+        let check = CATALOGUE.iter().find(|check| check.id() == id).expect("in the catalogue");
+        let cases = check.schedule(&generator).cases;
+        let wide = cases.iter().find(|p| p.case.head_dim >= 128 && (2..p.case.q_heads).contains(&p.case.k_heads));
+        assert!(wide.is_some(), "{id} {seed}");
     }
 }
