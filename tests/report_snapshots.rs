@@ -141,8 +141,8 @@ fn a_run_that_finds_nan() {
 
 #[test]
 fn a_run_that_is_interrupted() {
-    // Two calls of the first check, and one of the second.
-    kept("interrupted", &run(ControlKind::KnownGood, &["controls", "axis-map-probe", "linearity"], 3));
+    // Three calls of the first check, and one of the second.
+    kept("interrupted", &run(ControlKind::KnownGood, &["controls", "axis-map-probe", "linearity"], 4));
 }
 
 #[test]
