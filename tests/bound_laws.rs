@@ -187,8 +187,8 @@ proptest! {
             let (small, large) = (element.allowed(&narrow, few), element.allowed(&wide, many));
             let beyond = |contract, steps| element.bound(contract, steps).0.beyond_limit;
             prop_assert!(beyond(&wide, many) || !beyond(&narrow, few), "{} and {}", texts.0, texts.1);
-            // "Exact" is f64 or better, and costs 2^-51 of the factors and of the products where f32 holds a factor as it is.
-            // What follows from the size of a product grows with it.
+            // "Exact" is f64 or better, and costs 2^-51 of the factors and of the products where f32 holds a factor as
+            // it is. What follows from the size of a product grows with it.
             let size = (element.inputs.0.abs() + element.inputs.1.abs()) * element.scaling.max(1.0);
             let f64_cost = 2f64.powi(-50) * (size + large);
             prop_assert!(small <= large + f64_cost, "{}: {small}, {}: {large}, {frequency:?}", texts.0, texts.1);

@@ -7,10 +7,10 @@ use std::sync::mpsc;
 /// Most threads.
 const MOST_THREADS: usize = 64;
 
-/// Runs `one(worker, index)` for the indices of `order`, which are 0..n, begun in that order, on up to `threads` threads,
-/// each with a worker that `start` makes, and hands the results to `deliver` in the order of their indices, on the calling
-/// thread. `finished` is told on the calling thread of every result as soon as it is there, in any order. A worker stops
-/// early where `one` gives `None`.
+/// Runs `one(worker, index)` for the indices of `order`, which are 0..n, begun in that order, on up to `threads`
+/// threads, each with a worker that `start` makes, and hands the results to `deliver` in the order of their indices,
+/// on the calling thread. `finished` is told on the calling thread of every result as soon as it is there, in any
+/// order. A worker stops early where `one` gives `None`.
 ///
 /// # Errors
 /// The error of a worker that could not be started, if no result came at all.

@@ -1,4 +1,4 @@
-//! A run that may take so long and no longer: when nothing new begins, in which order it goes, and what it left out.
+//! A run that may take so long and no longer: when nothing new begins, in which order it goes, what it left out.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -76,8 +76,8 @@ impl OutOfTime {
     }
 }
 
-/// An order of units in which every group comes before one comes again, each time with another check, and neighbours
-/// with different ones: what a short time reaches is of all groups and of many checks.
+/// An order of units in which every group comes before one comes again, each time with another check, and
+/// neighbours with different ones: what a short time reaches is of all groups and of many checks.
 pub(super) fn breadth_first(units: &[(Group, String)]) -> Vec<usize> {
     let mut from = 0;
     let checks = |group: &[(Group, String)]| {

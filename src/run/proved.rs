@@ -77,9 +77,9 @@ impl Seen {
     }
 }
 
-/// Groups (scheme, level, storage type) with cases, in none of which a turning pair's angle could be seen, nor a position
-/// was compared where those are what is judged; and those with a pair for which the contract is too wide. Of a group whose
-/// time was over nobody knows what the rest would have shown.
+/// Groups (scheme, level, storage type) with cases, in none of which a turning pair's angle could be seen, nor a
+/// position was compared where those are what is judged; and those with a pair for which the contract is too wide.
+/// Of a group whose time was over nobody knows what the rest would have shown.
 #[must_use]
 pub fn unproved(results: &[CheckResult]) -> Vec<Unproved> {
     let mut all: Vec<Unproved> = Vec::new();

@@ -1,4 +1,4 @@
-//! A run gives the same report at any number of threads, also with a backend that hangs, and ends when its time is over.
+//! A run gives the same report at any number of threads, also with a backend that hangs, and ends with its time.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
 
-/// The embedded kernel, which hangs on one storage type if there is one, and sleeps in its third call for a time.
+/// The embedded kernel, which hangs on one storage type if there is one, and sleeps in its third call.
 struct Hanging {
     host: Host,
     on: Option<DType>,
