@@ -14,7 +14,7 @@ use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
 
-/// The embedded kernel, which hangs on one storage type if there is one, and sleeps in its third call.
+/// The embedded kernel, which hangs on one storage type if there is one, and sleeps in its first call.
 struct Hanging {
     host: Host,
     on: Option<DType>,
@@ -33,7 +33,7 @@ impl Backend for Hanging {
 
     fn call(&mut self, call: &Call) -> Answer {
         self.calls += 1;
-        if self.calls == 3 {
+        if self.calls == 1 {
             std::thread::sleep(self.sleeps);
         }
         match call.qk() {
@@ -63,7 +63,7 @@ impl BackendFactory for Factory {
 }
 
 fn results(on: Option<DType>, threads: usize) -> Vec<CheckResult> {
-    run_of(&Factory { on, sleeps: Duration::ZERO }, Options { threads, ..Options::default() })
+    run_of(&Factory { on, sleeps: Duration::ZERO }, Options { cases: 1, threads, ..Options::default() })
 }
 
 /// A run of checks that take little time, with these options.
@@ -73,14 +73,9 @@ fn run_of(factory: &Factory, options: Options) -> Vec<CheckResult> {
     let interrupted = AtomicBool::new(false);
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &interrupted };
-    let checks = ["controls", "axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
-    let options = Options {
-        schemes: vec!["rope@default".into()],
-        checks: checks.map(String::from).to_vec(),
-        cases: 1,
-        seed: 3,
-        ..options
-    };
+    let checks = ["axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
+    let options =
+        Options { schemes: vec!["rope@default".into()], checks: checks.map(String::from).to_vec(), seed: 3, ..options };
     let units = groups(Host::new().manifest(), &library, &options).expect("something is selected");
     run(factory, &context, &options, &units, None).expect("it starts")
 }
@@ -115,25 +110,24 @@ fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
 fn a_run_with_time_to_spare_is_the_same_bytes_as_one_without_a_limit() {
     let time = Some(Duration::from_secs(3600));
     for (on, threads) in [(None, 1), (None, 5), (Some(DType::F16), 1), (Some(DType::F16), 5)] {
-        let options = Options { time, threads, ..Options::default() };
+        let options = Options { time, cases: 1, threads, ..Options::default() };
         let timed = run_of(&Factory { on, sleeps: Duration::ZERO }, options);
         assert_eq!(text(&results(on, 1)), text(&timed), "{on:?}, {threads} threads");
     }
 }
 
-/// The third call takes until the time is over: its case still counts, and none begins after it.
+/// The first call takes until the time is over: its case still counts, and none begins after it, of its check neither.
 #[test]
 fn nothing_begins_when_the_time_is_over_and_what_was_judged_counts() {
     let time = Duration::from_secs(3);
-    let options = Options { time: Some(time), threads: 1, ..Options::default() };
-    let cut = run_of(&Factory { on: None, sleeps: time }, options);
-    let whole = results(None, 1);
+    let options = Options { cases: 4, threads: 1, ..Options::default() };
+    let whole = run_of(&Factory { on: None, sleeps: Duration::ZERO }, options.clone());
+    let cut = run_of(&Factory { on: None, sleeps: time }, Options { time: Some(time), ..options });
     assert_eq!(cut.len(), whole.len(), "what did not run is there");
-    let cases = |all: &[CheckResult]| all.iter().map(|r| r.totals().1).sum::<u64>();
-    assert!((1..=3).contains(&cases(&cut)) && cases(&whole) > 20, "{}", text(&cut));
-    let over = |r: &&CheckResult| r.stopped == Some(Stopped::OutOfTime);
-    let left = cut.iter().filter(over).count();
-    assert!(left >= cut.len() - 3, "{left} of {}", cut.len());
+    let held = |all: &[CheckResult]| all.iter().map(|r| r.totals().1).collect::<Vec<_>>();
+    assert!(held(&whole)[0] > 1, "the first check has several cases");
+    assert_eq!(held(&cut), [vec![1], vec![0; whole.len() - 1]].concat());
+    assert!(cut.iter().all(|r| r.stopped == Some(Stopped::OutOfTime)), "{}", text(&cut));
     // A group that was cut off is not held against the backend, and no verdict is about all.
     let out_of_time = OutOfTime::of(Some(time), cut.len(), &cut);
     let mut report = RunReport::default();
@@ -141,7 +135,7 @@ fn nothing_begins_when_the_time_is_over_and_what_was_judged_counts() {
     let mut finished = Finished { out_of_time, unproved: super::unproved(&report.results), ..Finished::default() };
     finished.exit_code = exit_code(&report, &finished);
     let said = verdict(&report, &finished);
-    let stopped = format!("stopped by --time 3s after {} of {} checks, ", whole.len() - left, whole.len());
+    let stopped = format!("stopped by --time 3s after 0 of {} checks, 1 of 6 groups proved", whole.len());
     assert_eq!(finished.exit_code, ExitCode::Conformant, "{said}");
     assert!(said.starts_with(&format!("CONFORMANT IN PART: {stopped}")), "{said}");
     let ended = |change: fn(&mut super::BandResult)| {
