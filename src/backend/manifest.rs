@@ -155,6 +155,21 @@ impl Manifest {
     pub fn level(&self, level: Level) -> Option<&LevelManifest> {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
     }
+
+    /// Whether heads with this base, none where their frequencies are no powers of one, can be handed to a level: what
+    /// makes its own frequencies can only do so from a base, and perhaps only from some.
+    #[must_use]
+    pub fn takes_base(&self, level: Level, base: Option<f64>) -> bool {
+        let Some(manifest) = self.level(level) else { return false };
+        let given = [Consume::InvFreq, Consume::CosSin, Consume::CosSinCache];
+        if level == Level::Apply || given.into_iter().any(|what| manifest.consumes(what)) {
+            return true;
+        }
+        match base {
+            Some(base) => self.bases.is_empty() || self.bases.iter().any(|b| b.parse() == Ok(base)),
+            None => !manifest.consumes(Consume::Base),
+        }
+    }
 }
 
 /// What names in a manifest are held against.

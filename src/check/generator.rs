@@ -147,17 +147,7 @@ impl Generator<'_> {
         (m.partial_rotary || !partial)
             && (m.attention_scaling || plan.attention_scaling == 1.0)
             && (m.per_head || plan.map_heads <= 1)
-            && (self.level.consumes(crate::case::Consume::InvFreq) || self.base_fits(plan.base))
-    }
-
-    /// A backend that makes its own frequencies can only do so from a base, and perhaps only from some bases.
-    fn base_fits(&self, base: Option<f64>) -> bool {
-        use crate::case::Consume::{Base, CosSin, CosSinCache};
-        if self.group.level == Level::Apply || self.level.consumes(CosSin) || self.level.consumes(CosSinCache) {
-            return true;
-        }
-        let Some(base) = base else { return !self.level.consumes(Base) };
-        self.manifest.bases.is_empty() || self.manifest.bases.iter().any(|b| b.parse() == Ok(base))
+            && m.takes_base(self.group.level, plan.base)
     }
 
     /// A small random layout: text, then one or two visual segments, then text.

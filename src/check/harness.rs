@@ -71,7 +71,7 @@ impl<'a> Harness<'a> {
     /// Makes a case concrete for this backend.
     ///
     /// # Errors
-    /// As [`prepare`].
+    /// As [`prepare`]; what is outside of the manifest's limits is not judged.
     pub fn prepare(&self, case: &Case) -> Result<Prepared, Stop> {
         let prepared = self.prepare_anywhere(case)?;
         self.inside_limits(case, &prepared)?;
@@ -86,8 +86,15 @@ impl<'a> Harness<'a> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Stop::broken(format!("the backend has no level {}", case.level)))?;
-        let alignment = usize::try_from(self.backend.manifest().alignment).unwrap_or(1);
-        Ok(prepare(case, scheme, self.plans, &level.consumes, alignment)?)
+        let manifest = self.backend.manifest();
+        let alignment = usize::try_from(manifest.alignment).unwrap_or(1);
+        let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
+        match &prepared.truth {
+            Some(truth) if !manifest.takes_base(case.level, truth.plan.base) => {
+                Err(Stop::not_judged("frequencies that come from none of the manifest's bases"))
+            }
+            _ => Ok(prepared),
+        }
     }
 
     /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens or larger distances
