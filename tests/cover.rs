@@ -41,6 +41,7 @@ fn had(call: &Call) -> Had {
         ("q-heads-first", i64::from(heads_before_tokens(&qk.q))),
         ("q-channel-stride", channel_stride(&qk.q)),
         ("scaled", i64::from(plan.attention_scaling != 1.0)),
+        ("per-head", i64::from(plan.axis_of_pair.head_stride > 0 && plan.inv_freq.head_stride > 0)),
     ]);
     if let Some(k) = &qk.k {
         all.insert(("k-heads-first", i64::from(heads_before_tokens(k))));
@@ -162,7 +163,7 @@ fn calls_have_every_size_on_both_sides_of_powers_of_two_and_every_option_while_p
             }
         }
     }
-    for option in ["back", "partial", "offset", "in-place", "q-heads-first", "k-heads-first", "scaled"] {
+    for option in ["back", "partial", "offset", "in-place", "q-heads-first", "k-heads-first", "scaled", "per-head"] {
         for sequences in [1, 2, 3, 8, 33, 64] {
             if !there(&[(option, 1), ("sequences", sequences)]) {
                 missing.push(format!("{option} with {sequences} sequences"));

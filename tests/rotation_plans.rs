@@ -156,6 +156,29 @@ fn a_map_per_head_has_a_row_for_each_key_value_head() {
     assert!(RotationPlan::new(scheme, &parameters, few).is_err(), "two heads of one");
 }
 
+#[test]
+fn shared_tables_can_be_handed_over_with_a_row_of_their_own_for_each_head() {
+    let library = custom("axes: [a, b]\naxis_map: {sections: {a: 2, b: 6}}\n");
+    let scheme = library.get("custom").expect("a scheme");
+    let parameters = Parameters::defaults(scheme).expect("defaults");
+    let plan = |k_heads| {
+        let shape = HeadShape { head_dim: 16, q_heads: 6, k_heads };
+        RotationPlan::new(scheme, &parameters, shape).expect("a plan")
+    };
+    let shared = plan(3);
+    let own = shared.per_head();
+    assert_eq!((shared.map_heads, own.map_heads), (1, 3));
+    assert_eq!(own.axes(0), [0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(own.axes(1), [0, 1, 1, 1, 1, 1, 1, 0]);
+    assert_eq!(own.axes(2), [1, 1, 1, 1, 1, 1, 0, 0]);
+    assert_eq!(own.frequencies(2)[..2], shared.frequencies(0)[2..4]);
+    assert_eq!((own.row_of_q_head(1), own.row_of_q_head(5)), (0, 2));
+    // Frequencies in another order are no powers of the base, and the map is no blocks.
+    assert_eq!((own.base, own.sections.as_ref()), (None, None));
+    assert_eq!(plan(1).per_head(), plan(1), "one head has no other to differ from");
+    assert_eq!(own.per_head(), own, "tables that differ stay");
+}
+
 /// Each default names the one before it twice: computed anew each time, the last of 60 would take 2^60 steps.
 #[test]
 fn parameters_are_computed_once() {

@@ -112,6 +112,14 @@ impl Prepared {
     }
 }
 
+/// Whether a backend that consumes this on a level turns every pair as the plan's two tables say, and as nothing else does.
+#[must_use]
+pub fn tables_are_read(level: Level, consumes: &[Consume]) -> bool {
+    let has = |what| consumes.contains(&what);
+    let by_itself = [Consume::Base, Consume::CosSin, Consume::CosSinCache];
+    level == Level::Rotate && has(Consume::AxisOfPair) && has(Consume::InvFreq) && !by_itself.into_iter().any(has)
+}
+
 /// Most bytes that the tensors of a case may take.
 pub const MOST_BYTES: usize = 2 << 30;
 
@@ -166,6 +174,13 @@ pub fn prepare_within(
     let mut plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
     if let Some(scaling) = case.scaling {
         plan = Arc::new(RotationPlan { attention_scaling: scaling, ..(*plan).clone() });
+    }
+    if case.per_head {
+        if !tables_are_read(case.level, consumes) {
+            let why = "what does not read the axis map and the frequencies has no tables per head";
+            return Err(PrepareError::NotApplicable(why.into()));
+        }
+        plan = Arc::new(plan.per_head());
     }
     let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
     let heads = case.q_heads as usize + case.k_heads as usize;

@@ -99,6 +99,9 @@ impl fmt::Display for Case {
             // The shortest decimal that is read back as this f64.
             write!(f, ",scaling={scaling}")?;
         }
+        if self.per_head {
+            f.write_str(",tables=per-head")?;
+        }
         if self.direction < 0 {
             f.write_str(",direction=-1")?;
         }
@@ -182,6 +185,7 @@ fn parse(text: &str) -> Result<Case, String> {
         head_dim: 0,
         rotary: None,
         scaling: None,
+        per_head: false,
         direction: 1,
         memory: Memory::Packed,
         alias: Alias::Out,
@@ -235,6 +239,7 @@ fn parse(text: &str) -> Result<Case, String> {
                 }
                 case.scaling = Some(factor);
             }
+            "tables" => case.per_head = choose(key, value, &[("shared", false), ("per-head", true)])?,
             "direction" => case.direction = choose(key, value, &[("1", 1), ("-1", -1)])?,
             "memory" => case.memory = memory(key, value)?,
             "alias" => case.alias = choose(key, value, &ALIAS)?,

@@ -96,6 +96,7 @@ impl Generator<'_> {
             head_dim: heads.head_dim,
             rotary: heads.rotary,
             scaling: None,
+            per_head: false,
             direction: self.manifest.directions.first().map_or(1, |d| if *d < 0 { -1 } else { 1 }),
             memory: Memory::Packed,
             alias,

@@ -304,6 +304,9 @@ impl GoldenComparison<'_> {
         }
         measure.largest = judge.largest_position();
         measure.observations = judge.observed_in(outputs);
+        if judge.tokens() <= TOKENS {
+            judge.record(&mut measure);
+        }
         Ok(measure)
     }
 

@@ -91,6 +91,29 @@ impl RotationPlan {
         if self.map_heads == 1 { 0 } else { head.min(self.map_heads - 1) }
     }
 
+    /// The same pairs for every key/value head, each head's one place further on than those of the head before it:
+    /// tables that differ per head. `self` where they do already, or only one head or one pair is there.
+    #[must_use]
+    pub fn per_head(&self) -> RotationPlan {
+        if self.map_heads > 1 || self.shape.k_heads <= 1 || self.pairs <= 1 {
+            return self.clone();
+        }
+        let turned = |head: u32| {
+            let (axes, frequencies) = (self.axes(0), self.frequencies(0));
+            (0..axes.len()).map(move |pair| (pair + head as usize) % axes.len()).map(|at| (axes[at], frequencies[at]))
+        };
+        let (axis_of_pair, inv_freq) = (0..self.shape.k_heads).flat_map(turned).unzip();
+        RotationPlan {
+            map_heads: self.shape.k_heads,
+            axis_of_pair,
+            inv_freq,
+            sections: None,
+            interleaved: false,
+            base: None,
+            ..self.clone()
+        }
+    }
+
     /// Axis of each pair in a row of the table.
     #[must_use]
     pub fn axes(&self, row: u32) -> &[u8] {

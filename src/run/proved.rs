@@ -1,6 +1,6 @@
 //! Groups that a run did not prove, although every case held: of a turning pair nothing was ever judged.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -116,8 +116,8 @@ fn reasons(here: &[&CheckResult]) -> Vec<String> {
     match counts.into_iter().find(|(_, count)| Some(*count) == most) {
         Some((why, _)) => vec![why.clone()],
         None => {
-            let mut checks: Vec<&str> = here.iter().map(|r| r.check.as_str()).collect();
-            checks.dedup();
+            let checks: IndexSet<&str> = here.iter().map(|r| r.check.as_str()).collect();
+            let checks: Vec<&str> = checks.into_iter().collect();
             let what = if here.iter().all(|r| r.level == Level::Positions) { "a position" } else { "an angle" };
             vec![format!("nothing that ran looks at {what}: {}", checks.join(", "))]
         }

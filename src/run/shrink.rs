@@ -85,6 +85,9 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
     for place in nearer_places(case.place) {
         add(&|c| c.place = place);
     }
+    if case.per_head {
+        add(&|c| c.per_head = false);
+    }
     if case.scaling.is_some() {
         add(&|c| c.scaling = None);
     }

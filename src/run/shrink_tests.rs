@@ -138,7 +138,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
             ("key heads that share out the query heads", shares(case.k_heads) || !(0..=case.q_heads).any(may_share)),
             ("a part of a head", manifest.partial_rotary || !part),
             ("attention scaling", manifest.attention_scaling || scaling == 1.0),
-            ("tables per head", manifest.per_head || plan.map_heads <= 1),
+            ("tables per head", manifest.per_head || plan.map_heads <= 1 && !case.per_head),
             ("a direction", manifest.directions.contains(&i64::from(case.direction))),
             ("an alias", manifest.alias.contains(&case.alias)),
             ("strides", strides),
@@ -149,7 +149,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
 
 /// What makes a case small, each a number that only so many steps lead down from; the last three are one,
 /// compared in order.
-fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
+fn size(case: &Case) -> ([u64; 13], [u64; 3]) {
     let tokens: u64 = case.layouts.iter().map(Layout::tokens).sum();
     let simple = matches!(case.data, Data::Uniform | Data::First | Data::Second | Data::Channel);
     let extent = |rank, low: i64, high: i64| [rank, high.abs_diff(low), low.unsigned_abs() + high.unsigned_abs()];
@@ -182,6 +182,7 @@ fn size(case: &Case) -> ([u64; 12], [u64; 3]) {
         (case.alias != Alias::Out).into(),
         (case.direction < 0).into(),
         case.scaling.is_some().into(),
+        case.per_head.into(),
         (!simple).into(),
     ];
     (parts, place)

@@ -40,6 +40,7 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     case.alias = row.alias;
     case.direction = row.direction;
     case.scaling = row.scaling;
+    case.per_head = row.per_head;
     let [q, k, out] = row.orders;
     // Outputs on the inputs have the order of the inputs.
     let out = if row.alias == Alias::In { Order::Packed } else { out };

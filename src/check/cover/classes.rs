@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::met::Met;
 use crate::backend::Manifest;
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave};
+use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave, tables_are_read};
 use crate::numeric::DType;
 use crate::spec::Library;
 use crate::spec::model::{AxisMap, Pairing};
@@ -87,7 +87,8 @@ impl Classes {
             let scalings: &[i64] = if manifest.attention_scaling { &[0, 1, 2] } else { &[0] };
             add(Dimension::Scaling, scalings);
             let per_head = |s: &crate::spec::model::Scheme| matches!(s.axis_map, AxisMap::PerHead(_));
-            let some = schemes.iter().any(|s| per_head(s)) && manifest.per_head && level != Level::Apply;
+            let given = offered.is_some_and(|offer| tables_are_read(level, &offer.consumes));
+            let some = (given || schemes.iter().any(|s| per_head(s))) && manifest.per_head && level != Level::Apply;
             let shared = schemes.iter().any(|s| !per_head(s)) || level == Level::Apply;
             add(Dimension::PerHead, &word(some)[usize::from(!shared)..]);
             let strides: &[i64] = match manifest.strides {

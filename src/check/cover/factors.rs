@@ -4,7 +4,7 @@ use super::array::Choice;
 use super::classes::{Classes, ends};
 use super::row::{Division, WIDE};
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, Dimension, Level, Order};
+use crate::case::{Alias, Dimension, Level, Order, tables_are_read};
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Number, Rng};
@@ -33,6 +33,7 @@ pub(super) const TEXT: usize = 18;
 pub(super) const SECONDS: usize = 19;
 pub(super) const NEIGHBOURS: usize = 20;
 pub(super) const SEGMENTS: usize = 21;
+pub(super) const TABLES: usize = 22;
 
 /// Fewest segments of a layout that shows two kinds side by side beside its grid.
 pub(super) const WITH_NEIGHBOURS: u32 = 8;
@@ -62,6 +63,8 @@ pub(super) struct Factors {
     /// Two kinds side by side, or the one that begins a layout, as the dimension has them; `None`: neither is asked for.
     pub(super) neighbours: Vec<Option<u8>>,
     pub(super) segments: Vec<u32>,
+    /// Whether tables that the scheme has for all heads differ per head.
+    pub(super) tables: Vec<bool>,
     /// Whether some heads have slow pairs.
     pub(super) has_wide: bool,
     /// Whether calls have layouts.
@@ -174,6 +177,11 @@ impl Factors {
             seconds: seconds.to_vec(),
             neighbours: [None].into_iter().chain((0..12).filter(|_| layouts).map(Some)).collect(),
             segments: sizes(classes, Dimension::Segments, 3, rng),
+            tables: if m.per_head && tables_are_read(level, &first.level.consumes) {
+                vec![false, true]
+            } else {
+                vec![false]
+            },
             layouts,
             room: schemes.iter().map(room).min().unwrap_or(0),
         }
@@ -226,6 +234,9 @@ impl Factors {
             options.into_iter().enumerate().map(mode).collect::<Vec<_>>()
         };
         let [frames, height, wide] = &self.sides;
+        // Those that the scheme has may differ already.
+        let tables =
+            self.tables.iter().map(|per_head| if *per_head { one(Dimension::PerHead, 1) } else { Choice::default() });
         vec![
             modes(self.dtypes.iter().map(|d| dtype(Dimension::Dtype, d)).collect()),
             self.pairings.iter().map(|p| one(Dimension::Pairing, i64::from(*p == Pairing::Adjacent))).collect(),
@@ -249,6 +260,7 @@ impl Factors {
             self.seconds.iter().map(seconds).collect(),
             self.neighbours.iter().map(neighbours).collect(),
             all(Dimension::Segments, &self.segments),
+            modes(tables.collect()),
         ]
     }
 }

@@ -43,8 +43,21 @@ impl Factors {
         let least = [u64::from(tokens.unwrap_or(1)), (q + k).into(), batch.into(), width.into()];
         least.iter().product::<u64>() <= most
             && tokens.is_none_or(|tokens| tokens >= sequences)
+            && self.tables_differ(row)
             && self.orders_show(row, batch, tokens.unwrap_or(2), division.is_none())
             && self.layout_has_room(g, row, division, sequences)
+    }
+
+    /// Whether there are tables of several heads, and pairs in other places, where these shall differ.
+    fn tables_differ(&self, row: &[Option<usize>]) -> bool {
+        row[TABLES].is_none_or(|at| !self.tables[at])
+            || row[HEADS].is_none_or(|at| self.heads[at].1 > 1) && row[WIDTH].is_none_or(|at| self.pairs(at) > 1)
+    }
+
+    /// Rotated pairs of heads, where the scheme turns all that it is given.
+    fn pairs(&self, at: usize) -> u32 {
+        let heads = &self.widths[at].0;
+        heads.rotary.map_or(heads.head_dim, |(width, _)| width) / 2
     }
 
     /// Whether every tensor shows its order: one of one token, head or row cannot. Outputs on the inputs have theirs.

@@ -48,6 +48,7 @@ pub struct CoverRow {
     pub(super) orders: [Order; 3],
     pub(super) direction: i32,
     pub(super) scaling: Option<f64>,
+    pub(super) per_head: bool,
     pub(super) position_dtype: DType,
     /// The one axis on which tokens are anywhere; `None`: all.
     pub(super) axis: Option<u8>,

@@ -114,6 +114,7 @@ impl Factors {
             orders: [order(Q_ORDER), order(K_ORDER), order(OUT_ORDER)],
             direction: self.directions[row[DIRECTION]],
             scaling: self.scalings[row[SCALING]],
+            per_head: self.tables[row[TABLES]],
             position_dtype,
             axis: self.walks[row[WALK]],
             turn: 0,

@@ -101,6 +101,7 @@ pub(super) fn case(scheme: &str, dtype: DType, width: u32) -> Case {
         head_dim: width,
         rotary: None,
         scaling: None,
+        per_head: false,
         direction: 1,
         memory: Memory::Packed,
         alias: Alias::Out,

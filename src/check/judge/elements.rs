@@ -109,7 +109,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Records what the call had, of which all was judged that its contract does not leave open.
-    pub(super) fn record(&self, measure: &mut Measure) {
+    pub(in crate::check) fn record(&self, measure: &mut Measure) {
         if self.records && measure.elements > 0 {
             measure.calls.push(CallDimensions::of(self.prepared));
         }
