@@ -103,8 +103,20 @@ fn the_order_of_threads_does_not_matter_to_rope_cu() {
 }
 
 /// Enough for defects of launches and of arithmetic; every check takes long in debug builds.
-const SHORT: [&str; 10] =
-    ["--scheme", "vrope@official", "--level", "rotate", "--cases", "1", "--check", "accuracy", "--check", "in-place"];
+const SHORT: [&str; 12] = [
+    "--scheme",
+    "vrope@official",
+    "--level",
+    "rotate",
+    "--depth",
+    "quick",
+    "--cases",
+    "1",
+    "--check",
+    "accuracy",
+    "--check",
+    "in-place",
+];
 
 /// A short run of ropecheck with a variable of the shim set.
 fn judged_with(variable: &str, value: &str, library: &Path) -> Output {
@@ -149,7 +161,10 @@ fn fast_math_is_found_at_large_angles() {
 #[test]
 fn the_adapter_of_the_docs_conforms() {
     let library = build("adapter.cu", "adapter", &[]);
-    let report = check(&library, &["--cases", "1", "--format", "json"]).expect(0, &[]).json().expect("a report");
+    let report = check(&library, &["--depth", "quick", "--cases", "1", "--format", "json"])
+        .expect(0, &[])
+        .json()
+        .expect("a report");
     assert_eq!(held(&report), BTreeSet::from([("rotate".into(), "bf16".into())]));
 }
 
