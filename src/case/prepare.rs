@@ -154,8 +154,7 @@ pub fn prepare_within(
     let wrong = |e: &dyn std::fmt::Display| PrepareError::Wrong(e.to_string());
     let parameters = Parameters::resolve(scheme, &case.parameters).map_err(|e| wrong(&e))?;
     let scheme_positions = run_layouts(case, scheme, &parameters)?;
-    let reference =
-        scheme_ref(scheme, &parameters, consumes.contains(&Consume::Base) || case.level == Level::Positions);
+    let reference = scheme_ref(scheme, &parameters);
     let mut arena = Arena::new(case.memory, alignment);
     if case.packed && (case.level == Level::Positions || case.window.is_some()) {
         return Err(PrepareError::Wrong("packed sequences have tensors, and all of their tokens".into()));

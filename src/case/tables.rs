@@ -64,18 +64,22 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
 /// Most rows of a cache.
 pub const MAX_CACHE_ROWS: usize = 1 << 20;
 
-/// A cache by position. Only the rows that the case needs hold numbers; every other row is NaN.
+/// A cache by position, of at least as many rows as a row of the batch has tokens: no model has a shorter one. Only the rows
+/// that the case needs hold numbers; every other row is NaN.
 pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
     one_map(truth)?;
     let dtype = case.dtype;
     let m = truth.plan.attention_scaling;
-    let mut rows = 0usize;
+    let mut rows = truth.positions.first().and_then(|axis| axis.first()).map_or(0, Vec::len);
     for position in truth.positions.iter().flatten().flatten() {
         if position.hi < 0.0 || position.hi.fract() != 0.0 || position.lo != 0.0 || position.hi >= MAX_CACHE_ROWS as f64
         {
             return Err(PrepareError::NotApplicable(format!("position {} has no row in a cos/sin cache", position.hi)));
         }
         rows = rows.max(position.hi as usize + 1);
+    }
+    if rows > MAX_CACHE_ROWS {
+        return Err(PrepareError::NotApplicable(format!("a cos/sin cache has at most {MAX_CACHE_ROWS} rows")));
     }
     let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
     let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
@@ -98,4 +102,42 @@ pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result
     truth.given = Some(given);
     let offset = arena.put("cache", bytes, dtype.size());
     Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::Call;
+    use super::super::{Consume, prepare};
+    use super::*;
+    use crate::rotation::PlanCache;
+    use crate::spec::Library;
+
+    /// What a level rotate of RoPE that consumes `consumes` is called with.
+    fn call(tokens: &str, consumes: &[Consume]) -> Call {
+        let library = Library::embedded().expect("embedded specs load");
+        let start = "accuracy,scheme=rope@default,level=rotate,dtype=f32,pairing=half";
+        let rest = "positions=i64,heads=1/1,head-dim=8,memory=packed,alias=out,data=uniform,seed=1";
+        let case: Case = format!("{start},{tokens},{rest}").parse().expect("a case");
+        let scheme = library.get("rope@default").expect("a scheme");
+        prepare(&case, scheme, &PlanCache::new(), consumes, 1).expect("a call").call
+    }
+
+    #[test]
+    fn a_cache_has_a_row_for_every_position_and_for_every_token() {
+        let rows = |tokens: &str| match call(tokens, &[Consume::Positions, Consume::CosSinCache]) {
+            Call::Rotate { cache: Some((_, rows)), .. } => rows,
+            other => panic!("no cache in {other:?}"),
+        };
+        assert_eq!((rows("layout=text:9,span=3..3"), rows("layout=text:2,span=30..30")), (9, 31));
+    }
+
+    #[test]
+    fn parameters_are_right_whatever_is_consumed() {
+        for consumes in [&[Consume::Positions, Consume::InvFreq][..], &[Consume::Positions, Consume::Base]] {
+            let Call::Rotate { scheme, plan, .. } = call("layout=text:2", consumes) else { panic!("another level") };
+            let base = scheme.parameters.iter().find(|p| p.name == "base").expect("a base");
+            assert_eq!((base.value, base.num, base.den), (10_000.0, 10_000, 1));
+            assert_eq!(plan.base.is_nan(), !consumes.contains(&Consume::Base), "the plan's is poisoned");
+        }
+    }
 }

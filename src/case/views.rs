@@ -9,13 +9,9 @@ use crate::rotation::NO_AXIS;
 use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
-pub(super) fn scheme_ref(scheme: &Scheme, parameters: &Parameters, base: bool) -> SchemeRef {
+pub(super) fn scheme_ref(scheme: &Scheme, parameters: &Parameters) -> SchemeRef {
     let values = parameters.named(scheme).into_iter().map(|(name, value)| {
         let fraction = value.as_ratio().and_then(|(n, d)| Some((i64::try_from(n).ok()?, i64::try_from(d).ok()?)));
-        if name == "base" && !base {
-            // Not listed under `consumes`, so it arrives poisoned here as well.
-            return ParameterValue { name, value: f64::NAN, num: 0, den: 0 };
-        }
         let (num, den) = fraction.unwrap_or((0, 0));
         ParameterValue { name, value: value.to_f64(), num, den }
     });

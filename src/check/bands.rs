@@ -1,7 +1,6 @@
 //! Position bands of `accuracy`, and how a case gets into one.
 
 use super::generator::{Generator, text};
-use super::heads::HeadPreset;
 use crate::case::{Case, Consume, Level, PositionSource, holds};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Layout, Segment};
@@ -281,7 +280,7 @@ fn look_at(g: &Generator, case: &mut Case, layout: Layout, start: u64) {
     } else if layout.tokens() > 1024
         && let Some(heads) = g.heads().first()
     {
-        set_heads(case, heads);
+        g.set_heads(case, heads);
     }
     case.layouts = vec![layout];
 }
@@ -291,17 +290,7 @@ fn small_if_cached(g: &Generator, case: &mut Case) {
     if g.level.consumes(Consume::CosSinCache)
         && let Some(heads) = g.heads().iter().min_by_key(|h| h.rotary.map_or(h.head_dim, |(width, _)| width))
     {
-        set_heads(case, heads);
-    }
-}
-
-fn set_heads(case: &mut Case, heads: &HeadPreset) {
-    (case.q_heads, case.k_heads) = (heads.q_heads, heads.k_heads);
-    (case.head_dim, case.rotary) = (heads.head_dim, heads.rotary);
-    for (name, value) in &heads.parameters {
-        if !case.parameters.iter().any(|(n, _)| n == name) {
-            case.parameters.push((name.clone(), value.clone()));
-        }
+        g.set_heads(case, heads);
     }
 }
 

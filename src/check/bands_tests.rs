@@ -175,6 +175,23 @@ fn a_far_layout_costs_its_window_only() {
     assert_eq!(last, Some(4095.0));
 }
 
+/// The parameters of a model's heads say nothing of other ones: 20 pairs of an axis do not fit in heads of 32 channels.
+#[test]
+fn parameters_of_heads_go_with_them() {
+    let world = BandWorld::new();
+    let mut cached = host();
+    cached.levels[0].1.consumes = vec![Consume::CosSinCache];
+    for (level, manifest) in [(Level::Fused, fused(false)), (Level::Rotate, cached)] {
+        for scheme in world.library.schemes().map(|scheme| scheme.id()).collect::<Vec<_>>() {
+            for planned in world.schedule("accuracy", &scheme, level, &manifest).cases {
+                if let Err(PrepareError::Wrong(why)) = world.prepared(&planned, &manifest) {
+                    panic!("{}: {why}", planned.case);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_preset_is_used_and_there_are_few() {
     let (maker, manifest) = (BandWorld::new(), host());

@@ -72,17 +72,11 @@ impl Generator<'_> {
     /// A case of this group, with everything but layout and heads at its plainest.
     #[must_use]
     pub fn case(&self, check: &str, layouts: Vec<Layout>, heads: &HeadPreset, seed: u64) -> Case {
-        let mut parameters = self.parameters.to_vec();
-        for (name, value) in &heads.parameters {
-            if !parameters.iter().any(|(n, _)| n == name) {
-                parameters.push((name.clone(), value.clone()));
-            }
-        }
         let alias = if self.manifest.alias.contains(&Alias::Out) { Alias::Out } else { Alias::In };
         Case {
             check: check.to_owned(),
             scheme: self.group.scheme.clone(),
-            parameters,
+            parameters: self.parameters_of(heads),
             level: self.group.level,
             dtype: self.group.dtype,
             pairing: self.group.pairing,
@@ -103,6 +97,20 @@ impl Generator<'_> {
             data: Data::Uniform,
             seed: seed & 0xffff_ffff,
         }
+    }
+
+    /// Gives a case other heads: none of the parameters of those that it had stay.
+    pub(super) fn set_heads(&self, case: &mut Case, heads: &HeadPreset) {
+        (case.q_heads, case.k_heads) = (heads.q_heads, heads.k_heads);
+        (case.head_dim, case.rotary) = (heads.head_dim, heads.rotary);
+        case.parameters = self.parameters_of(heads);
+    }
+
+    /// Parameters of heads; those of the user go before.
+    fn parameters_of(&self, heads: &HeadPreset) -> Vec<(String, Number)> {
+        let given = |name: &str| self.parameters.iter().any(|(other, _)| other == name);
+        let own = heads.parameters.iter().filter(|(name, _)| !given(name));
+        self.parameters.iter().chain(own).cloned().collect()
     }
 
     /// The type that positions are handed over in: the first offered one that can hold this scheme's positions, integers
@@ -136,10 +144,7 @@ impl Generator<'_> {
     }
 
     pub(super) fn plan_fits(&self, heads: &HeadPreset) -> bool {
-        let mut parameters = self.parameters.to_vec();
-        parameters
-            .extend(heads.parameters.iter().filter(|(n, _)| !self.parameters.iter().any(|(m, _)| m == n)).cloned());
-        let Ok(parameters) = Parameters::resolve(self.scheme, &parameters) else { return false };
+        let Ok(parameters) = Parameters::resolve(self.scheme, &self.parameters_of(heads)) else { return false };
         let width = heads.rotary.map_or(heads.head_dim, |(width, _)| width);
         let shape = HeadShape { head_dim: width, q_heads: heads.q_heads, k_heads: heads.k_heads.max(1) };
         let Ok(plan) = self.plans.plan(self.scheme, &parameters, shape) else { return false };

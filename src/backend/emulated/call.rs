@@ -49,7 +49,7 @@ pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Ca
     }
 }
 
-/// A parameter's value; `None` for what arrives poisoned, which then has its default.
+/// A parameter's value; `None` for what is no number, which then has its default.
 fn value(parameter: &ParameterValue) -> Option<(String, Number)> {
     let exact = if parameter.den == 0 { None } else { Number::ratio(parameter.num.into(), parameter.den.into()).ok() };
     Some((parameter.name.clone(), exact.or_else(|| Number::from_f64(parameter.value).ok())?))
