@@ -156,8 +156,8 @@ impl Manifest {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
     }
 
-    /// Whether heads with this base, none where their frequencies are no powers of one, can be handed to a level: what
-    /// makes its own frequencies can only do so from a base, and perhaps only from some.
+    /// Whether heads with this base, none where their frequencies are no powers of one, can be handed to a level:
+    /// what makes its own frequencies can only do so from a base, and perhaps only from some.
     #[must_use]
     pub fn takes_base(&self, level: Level, base: Option<f64>) -> bool {
         let Some(manifest) = self.level(level) else { return false };

@@ -42,7 +42,8 @@ pub struct Case {
     pub rotary: Option<(u32, u32)>,
     /// Factor on cos and sin, where it is not the scheme's own.
     pub scaling: Option<f64>,
-    /// Whether tables of the plan that all heads share differ per head all the same: see [`crate::rotation::RotationPlan::per_head`].
+    /// Whether tables of the plan that all heads share differ per head all the same: see
+    /// [`crate::rotation::RotationPlan::per_head`].
     pub per_head: bool,
     /// 1, or -1 for the transpose.
     pub direction: i32,

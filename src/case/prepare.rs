@@ -112,7 +112,8 @@ impl Prepared {
     }
 }
 
-/// Whether a backend that consumes this on a level turns every pair as the plan's two tables say, and as nothing else does.
+/// Whether a backend that consumes this on a level turns every pair as the plan's two tables say, and as nothing
+/// else does.
 #[must_use]
 pub fn tables_are_read(level: Level, consumes: &[Consume]) -> bool {
     let has = |what| consumes.contains(&what);

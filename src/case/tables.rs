@@ -64,8 +64,8 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
 /// Most rows of a cache.
 pub const MAX_CACHE_ROWS: usize = 1 << 20;
 
-/// A cache by position, of at least as many rows as a row of the batch has tokens: no model has a shorter one. Only the rows
-/// that the case needs hold numbers; every other row is NaN.
+/// A cache by position, of at least as many rows as a row of the batch has tokens: no model has a shorter one. Only
+/// the rows that the case needs hold numbers; every other row is NaN.
 pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
     one_map(truth)?;
     let dtype = case.dtype;

@@ -78,10 +78,11 @@ impl<'a> Harness<'a> {
         Ok(prepared)
     }
 
-    /// Makes a case concrete for positions beyond what the manifest allows, which only a check of that very thing asks for.
+    /// Makes a case concrete for positions beyond what the manifest allows, which only a check of that very thing
+    /// asks for.
     ///
     /// # Errors
-    /// As [`prepare`].
+    /// As [`prepare`]; frequencies that the backend cannot make are not judged.
     pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Stop> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
