@@ -30,6 +30,8 @@ pub enum Data {
     Powers,
     /// Half of the pairs near the largest number: results overflow in part.
     Overflow,
+    /// As `Mixed`, with NaN or infinities in one pair of eight, on one channel or on both.
+    NotFinite,
 }
 
 /// A packed [batch, token, head, channel] tensor of values that the storage type holds exactly.

@@ -20,7 +20,7 @@ pub fn fill(
     let pair = |i| channels_of_pair(pairing, rotary_dim, offset, i);
     match data {
         Data::Uniform => tensor.values_mut().iter_mut().for_each(|v| *v = uniform(&mut rng, dtype)),
-        Data::Mixed => {
+        Data::Mixed | Data::NotFinite => {
             for row in tensor.values_mut().chunks_exact_mut(shape[3]) {
                 row.iter_mut().for_each(|v| *v = mixed(&mut rng, dtype));
                 for i in 0..rotary_dim / 2 {
@@ -31,6 +31,9 @@ pub fn fill(
                         2 => row[second] = 0.0,
                         3 => row[first] = 0.0,
                         _ => {}
+                    }
+                    if data == Data::NotFinite {
+                        spoil(&mut rng, row, first, second);
                     }
                 }
             }
@@ -54,6 +57,21 @@ pub fn fill(
         }
     }
     tensor
+}
+
+fn spoil(rng: &mut Rng, row: &mut [f64], first: usize, second: usize) {
+    let value = match rng.below(24) {
+        0 => f64::NAN,
+        1 => f64::INFINITY,
+        2 => f64::NEG_INFINITY,
+        _ => return,
+    };
+    match rng.below(4) {
+        0 => row[first] = value,
+        1 => row[second] = value,
+        2 => (row[first], row[second]) = (value, value),
+        _ => (row[first], row[second]) = (value, f64::NEG_INFINITY),
+    }
 }
 
 fn mixed(rng: &mut Rng, dtype: DType) -> f64 {

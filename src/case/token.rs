@@ -31,7 +31,7 @@ const MEMORY: [(&str, Memory); 9] = [
     ("far-rows", Memory::FarRows),
     ("far-tokens", Memory::FarTokens),
 ];
-const DATA: [(&str, Data); 11] = [
+const DATA: [(&str, Data); 12] = [
     ("uniform", Data::Uniform),
     ("mixed", Data::Mixed),
     ("first", Data::First),
@@ -43,6 +43,7 @@ const DATA: [(&str, Data); 11] = [
     ("subnormal", Data::Subnormal),
     ("powers", Data::Powers),
     ("overflow", Data::Overflow),
+    ("not-finite", Data::NotFinite),
 ];
 const ALIAS: [(&str, Alias); 2] = [("out", Alias::Out), ("in", Alias::In)];
 

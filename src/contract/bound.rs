@@ -17,7 +17,7 @@ pub enum Judgement {
     Fail,
     /// Infinite or NaN where an honest kernel may overflow.
     RangeNotJudged,
-    /// An input is infinite or NaN: this pair's outputs are free.
+    /// An input is infinite or NaN, and the output is one that this may come to.
     InputNotFinite,
     /// The contract claims nothing for an angle of this size.
     BeyondAngleLimit,
@@ -29,11 +29,15 @@ impl PairBound {
     /// Judges one observed value. `Pass` means |observed - reference| <= allowance.
     #[must_use]
     pub fn judge(&self, types: &Types, second: bool, inputs: (f64, f64), observed: f64) -> Judgement {
-        if !(inputs.0.is_finite() && inputs.1.is_finite()) {
-            return Judgement::InputNotFinite;
-        }
+        let not_finite = !(inputs.0.is_finite() && inputs.1.is_finite());
         if self.beyond_limit {
-            return Judgement::BeyondAngleLimit;
+            return if not_finite { Judgement::InputNotFinite } else { Judgement::BeyondAngleLimit };
+        }
+        if not_finite {
+            let lost = self.reaching(second, inputs).is_some_and(|input| {
+                if input.is_nan() { !observed.is_nan() } else { observed.is_finite() }
+            });
+            return if lost { Judgement::Fail } else { Judgement::InputNotFinite };
         }
         if self.too_wide {
             return Judgement::ContractTooWide;
@@ -56,5 +60,46 @@ impl PairBound {
         } else {
             Judgement::Fail
         }
+    }
+
+    /// The input that is not finite and must be seen in an output: NaN makes it NaN, infinity anything but finite. The
+    /// channel's own input always is, its partner's only where no sine of an honest kernel is 0, as a kernel may copy what
+    /// it does not turn.
+    #[must_use]
+    pub fn reaching(&self, second: bool, inputs: (f64, f64)) -> Option<f64> {
+        let (own, partner) = if second { (inputs.1, inputs.0) } else { inputs };
+        let error = self.shift + self.trig[1] + self.table[1] + self.reference[1];
+        let turns = self.turn.sin.abs() > error && !self.too_wide;
+        let reaching = [Some(own), turns.then_some(partner)].into_iter().flatten().filter(|input| !input.is_finite());
+        reaching.max_by_key(|input| input.is_nan())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::contracts;
+    use crate::numeric::{DType, Dd};
+
+    /// A kernel that copies a pair that it does not turn, and one that turns it, at position 0 and 1.
+    #[test]
+    fn a_pair_that_is_not_turned_may_be_copied() {
+        let contract = contracts().expect("builtin").contract("fused", "table").expect("a class and a rule");
+        let types = Types::new(&contract, DType::F16);
+        let at = |position| PairBound::new(&contract, &types, 1.0, 1.0, Dd::from(position), 1.0, true);
+        let (nan, infinity) = (f64::NAN, f64::INFINITY);
+        let judged = |position: f64, second, inputs, observed| at(position).judge(&types, second, inputs, observed);
+        for lost in [0.0, 1.0, infinity] {
+            assert_eq!(judged(0.0, false, (nan, 1.0), lost), Judgement::Fail, "{lost}");
+            assert_eq!(judged(1.0, true, (nan, 1.0), lost), Judgement::Fail, "{lost}");
+            assert_eq!(judged(1.0, true, (nan, infinity), lost), Judgement::Fail, "{lost}");
+            assert_eq!(judged(0.0, true, (nan, 1.0), lost), Judgement::InputNotFinite, "{lost}");
+        }
+        for kept in [nan, infinity, -infinity] {
+            assert_eq!(judged(0.0, false, (infinity, 1.0), kept), Judgement::InputNotFinite, "{kept}");
+            assert_eq!(judged(1.0, true, (infinity, 1.0), kept), Judgement::InputNotFinite, "{kept}");
+        }
+        assert_eq!(judged(1.0, true, (infinity, 1.0), 65504.0), Judgement::Fail);
+        assert_eq!(judged(0.0, true, (infinity, 1.0), 1.0), Judgement::InputNotFinite);
     }
 }

@@ -36,7 +36,11 @@ pub fn once_a_scheme(g: &Generator) -> bool {
 fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     let mut rng = Rng::new(row.seed);
     let mut case = g.case(check, Vec::new(), &row.heads, row.seed);
-    case.data = if g.group.level == Level::Positions { Data::Uniform } else { Data::Mixed };
+    case.data = match (g.group.level, row.seed % 4) {
+        (Level::Positions, _) => Data::Uniform,
+        (_, 0) => Data::NotFinite,
+        _ => Data::Mixed,
+    };
     case.alias = row.alias;
     case.direction = row.direction;
     case.scaling = row.scaling;

@@ -20,6 +20,13 @@ use crate::property::Violation;
 pub enum Cause {
     /// An output element is further from the exact value than the contract allows.
     OutOfBound(Box<ElementError>),
+    /// An output does not show the NaN or the infinity that its pair holds.
+    NonFiniteLost {
+        /// What the pair holds.
+        input: Scalar,
+        /// What came back.
+        observed: Observed,
+    },
     /// A channel outside the rotary width did not come back as it went in.
     NotPreserved {
         /// What went in.
@@ -239,6 +246,7 @@ impl Cause {
     pub fn name(&self) -> &'static str {
         match self {
             Cause::OutOfBound(_) => "out-of-bound",
+            Cause::NonFiniteLost { .. } => "non-finite-lost",
             Cause::NotPreserved { .. } => "not-preserved",
             Cause::StrayChannel(_) => "stray-channel",
             Cause::WrongTurn { .. } => "wrong-turn",

@@ -55,6 +55,12 @@ impl Judge<'_> {
         }
     }
 
+    /// An element that is a number although its pair holds `input`, which is none.
+    pub(super) fn non_finite_lost(&self, element: Element, input: f64, observed: f64) -> Box<Failure> {
+        let observed = Observed::of(self.case.dtype, observed);
+        Failure::at(self.place(element), Cause::NonFiniteLost { input: Scalar(input), observed })
+    }
+
     /// An element that is out of the bound that the contract gives it.
     pub(super) fn out_of_bound(
         &self,

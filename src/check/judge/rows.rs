@@ -90,6 +90,10 @@ impl Judge<'_> {
             if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
                 let (a, b) = self.channels(miss.pair);
                 let element = Element { row, token, head, channel: if miss.second { b } else { a } };
+                let reaching = bounds.pairs()[miss.pair].reaching(miss.second, (input[a], input[b]));
+                if let Some(reaching) = reaching {
+                    return Err(self.non_finite_lost(element, reaching, miss.observed).into());
+                }
                 let values = (miss.expected, miss.observed);
                 return Err(self.out_of_bound(element, miss.pair, values, &miss.allowance).into());
             }

@@ -46,6 +46,25 @@ fn a_nan_that_reaches_its_neighbours_is_seen() {
     });
 }
 
+/// Padding that is cleaned on the way, in the whole pair or only where it is.
+#[test]
+fn a_nan_or_an_infinity_that_becomes_a_number_is_seen() {
+    type IsCleaned = fn(f64) -> bool;
+    let cleaned: [(IsCleaned, &str); 2] = [(f64::is_nan, "holds NaN"), (f64::is_infinite, "infinite or NaN")];
+    for (is_cleaned, evidence) in cleaned {
+        kills("nan-stays-in-its-pair", "m-rope", evidence, || {
+            Bent::before(move |call, memory| {
+                let Some(qk) = call.qk() else { return };
+                for tensor in [Some(&qk.q), qk.k.as_ref()].into_iter().flatten() {
+                    each_row(tensor, memory, |_, row| {
+                        row.iter_mut().filter(|v| is_cleaned(**v)).for_each(|v| *v = 0.0);
+                    });
+                }
+            })
+        });
+    }
+}
+
 #[test]
 fn flushing_is_seen_unless_it_is_declared() {
     let flushing = || {

@@ -24,6 +24,11 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             lines[0].insert_str(0, &format!("{here}: "));
             lines
         }
+        Cause::NonFiniteLost { input, observed } => {
+            let must = if input.0.is_nan() { "NaN" } else { "infinite or NaN" };
+            let (holds, is) = (number(input.0, None), number(observed.value.0, None));
+            vec![format!("{here}: the pair holds {holds}, so it must be {must}, and came back as {is}")]
+        }
         Cause::NotPreserved { expected, observed } => {
             let never = if observed.state == ValueState::Poison { " (the poison: never written)" } else { "" };
             let (was, is) = (number(expected.0, None), number(observed.value.0, None));

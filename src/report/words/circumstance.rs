@@ -20,7 +20,7 @@ pub(super) fn phrase(what: Circumstance) -> String {
         Circumstance::TurnedBack => "turned back, from the outputs of the first call".into(),
         Circumstance::Subnormals { .. } => "numbers around and below the smallest normal one".into(),
         Circumstance::NearLargest => "inputs near the largest number".into(),
-        Circumstance::BesideNonFinite => "other pairs hold NaN and infinities, this one does not".into(),
+        Circumstance::BesideNonFinite => "some pairs hold NaN and infinities".into(),
         Circumstance::InPlace => "in place".into(),
         Circumstance::OutOfPlace => "out of place".into(),
         Circumstance::Strided => "with these strides".into(),
