@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::contract::{ContractTable, Declaration};
-use crate::numeric::DType;
+use crate::numeric::{DType, Number};
+use crate::rotation::RotationPlan;
 use crate::spec::Library;
-use crate::spec::model::Pairing;
+use crate::spec::model::{Pairing, Scheme};
 
 /// Which integers a manifest allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ impl LevelManifest {
 
     /// Whether this level offers a scheme under a profile. `name` and `aliases` are the scheme's.
     #[must_use]
-    pub fn offers(&self, scheme: &crate::spec::model::Scheme) -> bool {
+    pub fn offers(&self, scheme: &Scheme) -> bool {
         self.schemes.iter().any(|offer| match offer.split_once('@') {
             _ if offer == "*" => true,
             Some((name, profile)) => {
@@ -82,6 +83,13 @@ impl LevelManifest {
             }
             None => scheme.is_default_profile && (*offer == scheme.name || scheme.aliases.iter().any(|a| a == offer)),
         })
+    }
+
+    /// Whether this level names a scheme under a profile itself, and not by `*` alone.
+    #[must_use]
+    pub fn names(&self, scheme: &Scheme) -> bool {
+        let named = self.schemes.iter().filter(|offer| *offer != "*").cloned().collect();
+        LevelManifest { schemes: named, ..self.clone() }.offers(scheme)
     }
 
     /// The contract for a dtype.
@@ -108,8 +116,12 @@ pub struct Manifest {
     pub pairings: Vec<Pairing>,
     /// Head widths, in channels.
     pub head_dims: Integers,
-    /// Whether rotary_dim may be smaller than head_dim, and rotary_offset above 0.
+    /// Whether rotary_dim may be smaller than head_dim.
     pub partial_rotary: bool,
+    /// Widths of such a part, in channels.
+    pub rotary_dims: Integers,
+    /// First channels of such a part.
+    pub rotary_offsets: Integers,
     /// Query head counts.
     pub q_heads: Integers,
     /// Key head counts; 0 means that k may be absent.
@@ -141,7 +153,7 @@ pub struct Manifest {
     pub per_head: bool,
     /// Whether rows of a batch may have different layouts or positions.
     pub batch_layouts: bool,
-    /// Bases for which a level that consumes neither inv_freq nor base has frequencies; empty: any.
+    /// Values of the scheme's parameter `base` for which a level that makes its own frequencies has some; empty: any.
     pub bases: Vec<String>,
     /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
     pub alignment: i64,
@@ -156,19 +168,62 @@ impl Manifest {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
     }
 
-    /// Whether heads with this base, none where their frequencies are no powers of one, can be handed to a level:
-    /// what makes its own frequencies can only do so from a base, and perhaps only from some.
+    /// Whether `rotary_dim` channels of a head of `head_dim` may be turned, from channel `rotary_offset` on.
     #[must_use]
-    pub fn takes_base(&self, level: Level, base: Option<f64>) -> bool {
-        let Some(manifest) = self.level(level) else { return false };
+    pub fn takes_part(&self, head_dim: u32, rotary_dim: u32, rotary_offset: u32) -> bool {
+        let within = |offered: &Integers, value: u32| offered.allows(i64::from(value));
+        rotary_dim == head_dim
+            || self.partial_rotary
+                && within(&self.rotary_dims, rotary_dim)
+                && within(&self.rotary_offsets, rotary_offset)
+    }
+
+    /// The offered part of a head that is nearest to `width` channels from channel `offset` on; `None` if there is none.
+    #[must_use]
+    pub fn part_near(&self, head_dim: u32, width: u32, offset: u32) -> Option<(u32, u32)> {
+        let near = |offered: &Integers, wish: u32, least: u32, most: u32| {
+            let allowed = |n: &u32| n.is_multiple_of(least.max(1)) && offered.allows(i64::from(*n));
+            (wish..=most).find(allowed).or_else(|| (least..=most.min(wish)).rev().find(allowed))
+        };
+        let width = near(&self.rotary_dims, width, 2, head_dim.checked_sub(1)?)?;
+        let offset = near(&self.rotary_offsets, offset, 0, head_dim - width)?;
+        self.takes_part(head_dim, width, offset).then_some((width, offset))
+    }
+
+    /// Why a level is not handed heads of `head_dim` channels that are turned as `plan` says, from channel `rotary_offset`
+    /// on: what the manifest does not offer. `None` if it is.
+    #[must_use]
+    pub fn refuses(
+        &self,
+        level: Level,
+        scheme: &Scheme,
+        plan: &RotationPlan,
+        (head_dim, rotary_offset): (u32, u32),
+    ) -> Option<&'static str> {
+        let Some(offer) = self.level(level) else { return Some("a level that the backend does not have") };
+        if !self.takes_part(head_dim, plan.rotary_dim, rotary_offset) {
+            return Some("a part of a head that is none of partial_rotary, rotary_dims and rotary_offsets");
+        }
+        if !self.attention_scaling && plan.attention_scaling != 1.0 {
+            return Some("an attention_scaling other than 1, which the manifest does not offer");
+        }
+        if !self.per_head && plan.map_heads > 1 {
+            return Some("tables per head, which the manifest does not offer");
+        }
         let given = [Consume::InvFreq, Consume::CosSin, Consume::CosSinCache];
-        if level == Level::Apply || given.into_iter().any(|what| manifest.consumes(what)) {
-            return true;
+        if level == Level::Apply || given.into_iter().any(|what| offer.consumes(what)) {
+            return None;
         }
-        match base {
-            Some(base) => self.bases.is_empty() || self.bases.iter().any(|b| b.parse() == Ok(base)),
-            None => !manifest.consumes(Consume::Base),
+        // What makes its own frequencies makes them for some bases, whatever else the scheme does with its base.
+        let base = plan.parameter("base");
+        let is = |text: &String| Number::parse(text).ok().as_ref() == base;
+        if base.is_some() && !self.bases.is_empty() && !self.bases.iter().any(is) {
+            return Some("frequencies that come from none of the manifest's bases");
         }
+        if offer.consumes(Consume::Base) && plan.base.is_none() && !(base.is_some() && offer.names(scheme)) {
+            return Some("a base that does not give the frequencies, on a level that consumes it and does not name the scheme");
+        }
+        None
     }
 }
 

@@ -59,6 +59,16 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let max_position = top.read("max_position", integer(1..=i64::MAX)).unwrap_or(i64::from(i32::MAX));
     // A cache has a row per position from 0 on.
     let least_position = if consumed(Consume::CosSinCache) { 0 } else { -max_position };
+    let partial_rotary = top.truth("partial_rotary").unwrap_or(false);
+    let rotary_dims = top.integers("rotary_dims", 2..=i64::from(MAX_HEAD_DIM));
+    let rotary_offsets = top.integers("rotary_offsets", 0..=i64::from(MAX_HEAD_DIM));
+    for (key, given) in [("rotary_dims", &rotary_dims), ("rotary_offsets", &rotary_offsets)] {
+        if given.is_some() && !partial_rotary {
+            top.mistakes.note(key, "has a meaning with \"partial_rotary\": true alone");
+        }
+    }
+    let even = Integers::Range { min: 2, max: i64::from(MAX_HEAD_DIM), multiple: 2 };
+    let part = |read: Option<Integers>, otherwise: Integers| read.unwrap_or(otherwise);
     let manifest = Manifest {
         name: top.read("name", text).unwrap_or_default(),
         version: top.read("version", text).unwrap_or_default(),
@@ -67,7 +77,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         levels,
         pairings: top.list("pairings", 1, word(&Pairing::NAMES)).unwrap_or_else(|| vec![Pairing::Half]),
         head_dims: used(top.integers("head_dims", 2..=i64::from(MAX_HEAD_DIM))),
-        partial_rotary: top.truth("partial_rotary").unwrap_or(false),
+        partial_rotary,
+        rotary_dims: part(rotary_dims, even),
+        rotary_offsets: part(rotary_offsets, Integers::List(vec![0])),
         q_heads: used(top.integers("q_heads", 1..=MAX_HEADS)),
         k_heads: used(top.integers("k_heads", 0..=MAX_HEADS)),
         alias: top

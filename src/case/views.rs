@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::call::{ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
 use super::truth::{POSITION_POISON, Truth};
 use super::{Alias, Case, Consume, Memory};
+use crate::numeric::Number;
 use crate::positions::{Layout, Segment};
 use crate::rotation::NO_AXIS;
 use crate::spec::Parameters;
@@ -124,7 +125,7 @@ pub(super) fn plan_view(
         attention_scaling: plan.attention_scaling,
         axis_of_pair: TableView { offset: arena.put("axis_of_pair", axis_bytes, 1), head_stride },
         inv_freq: TableView { offset: arena.put("inv_freq", frequency_bytes, 8), head_stride },
-        base: if has(Consume::Base) { plan.base.unwrap_or(f64::NAN) } else { f64::NAN },
+        base: if has(Consume::Base) { plan.parameter("base").map_or(f64::NAN, Number::to_f64) } else { f64::NAN },
         sections,
         interleaved: plan.interleaved,
     }

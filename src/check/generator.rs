@@ -149,11 +149,8 @@ impl Generator<'_> {
         let shape = HeadShape { head_dim: width, q_heads: heads.q_heads, k_heads: heads.k_heads.max(1) };
         let Ok(plan) = self.plans.plan(self.scheme, &parameters, shape) else { return false };
         let m = self.manifest;
-        let partial = plan.rotary_dim < heads.head_dim || plan.rotary_offset > 0 || heads.rotary.is_some();
-        (m.partial_rotary || !partial)
-            && (m.attention_scaling || plan.attention_scaling == 1.0)
-            && (m.per_head || plan.map_heads <= 1)
-            && m.takes_base(self.group.level, plan.base)
+        let offset = plan.rotary_offset + heads.rotary.map_or(0, |(_, offset)| offset);
+        m.refuses(self.group.level, self.scheme, &plan, (heads.head_dim, offset)).is_none()
     }
 
     /// A small random layout: text, then one or two visual segments, then text.

@@ -2,7 +2,7 @@
 
 use crate::backend::{Answer, Backend};
 use crate::case::call::{QkView, TensorView};
-use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, fill, prepare};
+use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, Truth, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
 use crate::rotation::PlanCache;
@@ -82,7 +82,7 @@ impl<'a> Harness<'a> {
     /// asks for.
     ///
     /// # Errors
-    /// As [`prepare`]; frequencies that the backend cannot make are not judged.
+    /// As [`prepare`]; heads and frequencies that the manifest does not offer are not judged.
     pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Stop> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
@@ -90,12 +90,11 @@ impl<'a> Harness<'a> {
         let manifest = self.backend.manifest();
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);
         let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
-        match &prepared.truth {
-            Some(truth) if !manifest.takes_base(case.level, truth.plan.base) => {
-                Err(Stop::not_judged("frequencies that come from none of the manifest's bases"))
-            }
-            _ => Ok(prepared),
-        }
+        let offset = |truth: &Truth| u32::try_from(truth.rotary_offset).unwrap_or(u32::MAX);
+        let refused = prepared.truth.as_ref().and_then(|truth| {
+            manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth)))
+        });
+        refused.map_or(Ok(prepared), |why| Err(Stop::not_judged(why)))
     }
 
     /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens or larger distances

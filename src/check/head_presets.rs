@@ -138,11 +138,12 @@ impl Generator<'_> {
         let (asked, offset) = inside.unwrap_or((width, 0));
         let head_dim = near(&m.head_dims, asked)?;
         let at_end = offset > 0 && offset + width == asked;
+        let part = |width, offset| m.part_near(head_dim, width, offset).map(Some);
         let rotary = |width: u32| match inside {
             None => (width == head_dim).then_some(None),
             Some(_) if width >= head_dim => None,
-            Some(_) if at_end => Some(Some((width, head_dim - width))),
-            Some(_) => Some(Some((width, offset.min(head_dim - width)))),
+            Some(_) if at_end => part(width, head_dim - width),
+            Some(_) => part(width, offset.min(head_dim - width)),
         };
         let widths = [width, head_dim, 128, 64, 32, 16, 8, 4, 2].into_iter().filter_map(rotary);
         let bases = m.bases.iter().filter_map(|b| Number::parse(b).ok()).map(|base| vec![("base".to_owned(), base)]);
@@ -171,11 +172,13 @@ impl Generator<'_> {
         let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
         let k_heads = [k, 1, q_heads, 0].into_iter().filter(shares).find(|k| m.k_heads.allows(i64::from(*k)))?;
         let mut widths = vec![(width, None)];
-        if let Some((head_dim, offset)) = inside {
-            widths.insert(0, (head_dim, Some((width, offset))));
+        if let Some((head_dim, offset)) = inside
+            && let Some(part) = m.part_near(head_dim, width, offset)
+        {
+            widths.insert(0, (head_dim, Some(part)));
         }
         if let Some(head_dim) = allowed(&m.head_dims, width + 1) {
-            widths.push((head_dim, Some((width, 0))));
+            widths.extend(m.part_near(head_dim, width, 0).map(|part| (head_dim, Some(part))));
         }
         let mut bases: Vec<Vec<(String, Number)>> = Vec::new();
         let base = |value: Number| vec![("base".to_owned(), value)];

@@ -172,7 +172,7 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
         }
     }
     if let Some((width, offset)) = case.rotary {
-        if offset > 0 {
+        if offset > 0 && manifest.takes_part(case.head_dim, width, 0) {
             add(&|c| c.rotary = Some((width, 0)));
         }
         add(&|c| c.rotary = None);

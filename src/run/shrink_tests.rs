@@ -14,7 +14,7 @@ use crate::check::cover::Covers;
 use crate::check::{CATALOGUE, Depth, Generator, Group, Planned};
 use crate::numeric::DType;
 use crate::positions::Layout;
-use crate::rotation::{HeadShape, PlanCache};
+use crate::rotation::{HeadShape, PlanCache, RotationPlan};
 use crate::spec::model::Pairing;
 use crate::spec::{Library, Parameters};
 
@@ -58,8 +58,14 @@ fn manifests() -> impl Strategy<Value = Manifest> {
         (some(&[Alias::Out, Alias::In]), some(&[1i64, -1]), select(vec![Strides::Packed, Strides::Rows, Strides::Any]));
     let most = select(vec![40, 4095, 131_071, i64::from(i32::MAX)]);
     let least = select(vec![0, -77, -i64::from(i32::MAX)]);
-    (select(LEVELS.to_vec()), heads, types, memory, (least, most), any::<[bool; 6]>()).prop_map(
-        |((level, consumes), heads, types, memory, (min_position, max_position), may)| {
+    let offsets = select(vec![
+        Integers::List(vec![0]),
+        Integers::List(vec![16, 64]),
+        Integers::Range { min: 0, max: 512, multiple: 1 },
+    ]);
+    let limits = (least, most, offsets);
+    (select(LEVELS.to_vec()), heads, types, memory, limits, any::<[bool; 6]>()).prop_map(
+        |((level, consumes), heads, types, memory, (min_position, max_position, rotary_offsets), may)| {
             let host = Host::new().manifest().clone();
             let contracts = host.levels[0].1.contracts.clone();
             let offer = LevelManifest { consumes: consumes.to_vec(), schemes: vec!["*".into()], contracts };
@@ -78,6 +84,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 min_position,
                 max_position,
                 partial_rotary,
+                rotary_offsets,
                 token_ranges,
                 varlen,
                 attention_scaling,
@@ -114,10 +121,12 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
         let width = case.rotary.map_or(case.head_dim, |(width, _)| width);
         let shape = HeadShape { head_dim: width, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
         let Ok(plan) = PLANS.plan(scheme, &parameters, shape) else { return Some(NO_PLAN) };
-        if !manifest.takes_base(case.level, plan.base) {
+        let offset = plan.rotary_offset + case.rotary.map_or(0, |(_, offset)| offset);
+        let scaled = RotationPlan { attention_scaling: 1.0, map_heads: 1, ..(*plan).clone() };
+        let free = Manifest { partial_rotary: true, ..manifest.clone() };
+        if free.refuses(case.level, scheme, &scaled, (case.head_dim, offset)).is_some() {
             return Some(NO_PLAN);
         }
-        let part = plan.rotary_dim < case.head_dim;
         let scaling = case.scaling.unwrap_or(plan.attention_scaling);
         let shares = |k| case.q_heads.is_multiple_of(u32::max(k, 1));
         let may_share = |k| shares(k) && manifest.k_heads.allows(i64::from(k));
@@ -136,7 +145,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
             ("query heads", manifest.q_heads.allows(i64::from(case.q_heads))),
             ("key heads", manifest.k_heads.allows(i64::from(case.k_heads))),
             ("key heads that share out the query heads", shares(case.k_heads) || !(0..=case.q_heads).any(may_share)),
-            ("a part of a head", manifest.partial_rotary || !part),
+            ("a part of a head", manifest.takes_part(case.head_dim, plan.rotary_dim, offset)),
             ("attention scaling", manifest.attention_scaling || scaling == 1.0),
             ("tables per head", manifest.per_head || plan.map_heads <= 1 && !case.per_head),
             ("a direction", manifest.directions.contains(&i64::from(case.direction))),

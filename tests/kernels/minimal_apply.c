@@ -13,7 +13,8 @@ static const char MANIFEST[] =
     "\"levels\":{\"apply\":{\"consumes\":[\"cos_sin\"],\"schemes\":[\"*\"],"
     "\"contract\":{\"class\":\"fused\",\"frequencies\":\"table\"}}},"
     "\"dtypes\":[\"f32\"],\"position_dtypes\":[\"i32\"],\"pairings\":[\"half\"],"
-    "\"head_dims\":{\"min\":2,\"max\":512,\"multiple\":2},\"partial_rotary\":true,"
+    "\"head_dims\":{\"min\":2,\"max\":512,\"multiple\":2},"
+    "\"partial_rotary\":true,\"rotary_offsets\":{\"min\":0,\"max\":512},"
     "\"q_heads\":{\"min\":1,\"max\":1024},\"k_heads\":{\"min\":0,\"max\":1024},"
     "\"alias\":[\"out\",\"in\"],\"strides\":\"any\",\"max_position\":2147483647,\"token_ranges\":false,"
     "\"directions\":[1,-1],\"attention_scaling\":true,\"per_head\":false}";

@@ -55,6 +55,8 @@ fn manifest() -> Manifest {
         pairings: vec![Pairing::Half, Pairing::Adjacent],
         head_dims: Integers::Range { min: 2, max: 1024, multiple: 2 },
         partial_rotary: true,
+        rotary_dims: Integers::Range { min: 2, max: 1024, multiple: 2 },
+        rotary_offsets: Integers::Range { min: 0, max: 1024, multiple: 1 },
         q_heads: Integers::Range { min: 1, max: 1024, multiple: 1 },
         k_heads: Integers::Range { min: 0, max: 1024, multiple: 1 },
         alias: vec![Alias::Out, Alias::In],

@@ -1,6 +1,8 @@
 //! Classes of calls: sets of values that a kernel may treat alike, for every dimension of a level, as far as a manifest
 //! offers them.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,6 +20,22 @@ pub(super) const MOST_ROWS: i64 = 64;
 pub(super) const MOST_SIDE: i64 = 4096;
 /// Most tokens of a text between images that are called for.
 pub(super) const MOST_TEXT: i64 = 4096;
+
+/// The classes of parts of a head that a manifest offers, 0 among them: the whole head.
+fn rotated(manifest: &Manifest) -> BTreeSet<i64> {
+    const SAMPLED: [i64; 6] = [2, 32, 64, 128, 256, 512];
+    let heads = SAMPLED.into_iter().filter_map(|floor| manifest.head_dims.at_least(floor));
+    let mut found = BTreeSet::from([0]);
+    for head_dim in heads.filter_map(|dim| u32::try_from(dim).ok()) {
+        for width in [2, head_dim / 4, head_dim / 2, head_dim.saturating_sub(2)] {
+            let places = [0, 1, head_dim.saturating_sub(width) / 2, head_dim.saturating_sub(width)];
+            let parts = places.into_iter().filter_map(|offset| manifest.part_near(head_dim, width, offset));
+            let size = |n: u32| n as usize;
+            found.extend(parts.map(|(width, at)| Dimension::of_rotated(size(head_dim), size(width), size(at))));
+        }
+    }
+    found
+}
 
 /// Values of one dimension that a kernel may treat alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -80,8 +98,7 @@ impl Classes {
             add(Dimension::Dtype, &manifest.dtypes.iter().map(at).collect::<Vec<_>>());
             let pairings = manifest.pairings.iter().map(|p| i64::from(*p == Pairing::Adjacent));
             add(Dimension::Pairing, &pairings.collect::<Vec<_>>());
-            let rotated: &[i64] = if manifest.partial_rotary { &[0, 1, 2, 3] } else { &[0] };
-            add(Dimension::Rotated, rotated);
+            add(Dimension::Rotated, &rotated(manifest).into_iter().collect::<Vec<_>>());
             add(Dimension::Alias, &manifest.alias.iter().map(|a| i64::from(*a == Alias::In)).collect::<Vec<_>>());
             add(Dimension::Direction, &manifest.directions.iter().map(|d| i64::from(*d < 0)).collect::<Vec<_>>());
             let scalings: &[i64] = if manifest.attention_scaling { &[0, 1, 2] } else { &[0] };

@@ -297,7 +297,12 @@ fn widths(schemes: &[Generator], classes: &Classes, rng: &mut Rng) -> Vec<(HeadP
             let quarter = (head_dim / 8 * 2).max(2);
             let inside = (head_dim.saturating_sub(half) / 2).max(1);
             let all = [(half, 0), (quarter, 0), (half, inside), (quarter, 3), (half, head_dim.saturating_sub(half))];
-            parts.extend(all.into_iter().filter(|(width, at)| width + at <= head_dim && *width < head_dim).map(Some));
+            let fitting = all.into_iter().filter(|(width, at)| width + at <= head_dim && *width < head_dim);
+            for part in fitting.filter_map(|(width, at)| m.part_near(head_dim, width, at)) {
+                if !parts.contains(&Some(part)) {
+                    parts.push(Some(part));
+                }
+            }
         }
         for rotary in parts {
             let heads = HeadPreset { head_dim, rotary, ..HeadPreset::NONE };

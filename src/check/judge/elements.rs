@@ -70,9 +70,10 @@ pub fn on_one_axis(prepared: &mut Prepared, rows: &[Vec<Dd>]) -> Result<(), Stop
 /// A frequency of a plan, as far as its error depends on it.
 fn frequency_of(plan: &RotationPlan, row: u32, pair: usize) -> Frequency {
     let f = plan.frequencies(row)[pair];
+    let pair = u32::try_from(pair).unwrap_or(u32::MAX);
     match plan.base {
-        Some(base) if f != 0.0 => Frequency::power(f, base, u32::try_from(pair).unwrap_or(u32::MAX), plan.rotary_dim),
-        _ => Frequency::plain(f),
+        Some(base) if f != 0.0 => Frequency::power(f, base, pair, plan.rotary_dim),
+        _ => Frequency { index: pair, ..Frequency::plain(f) },
     }
 }
 

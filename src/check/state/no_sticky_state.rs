@@ -189,19 +189,6 @@ fn other_base(case: &Case, manifest: &Manifest) -> Option<Number> {
     offered.into_iter().find(|b| *b != now)
 }
 
-/// Whether the plan of a call is one that the manifest takes; false as well where there is none.
-fn offered(case: &Case, harness: &Harness, manifest: &Manifest) -> bool {
-    let Ok(prepared) = harness.prepare(case) else { return false };
-    if i64::try_from(case.tokens()).is_ok_and(|n| n > manifest.max_tokens) {
-        return false;
-    }
-    let Some(truth) = &prepared.truth else { return true };
-    let partial = truth.rotary_dim < case.head_dim as usize || truth.rotary_offset > 0;
-    (manifest.partial_rotary || !partial)
-        && (manifest.attention_scaling || truth.plan.attention_scaling == 1.0)
-        && (manifest.per_head || truth.plan.map_heads <= 1)
-}
-
 /// Runs and judges one call: what it measured, and the bytes of its outputs.
 fn right(case: &Case, harness: &mut Harness) -> Result<(Measure, Vec<u8>), Stop> {
     if case.level == Level::Positions {
@@ -222,7 +209,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     measure.add_part(part);
     let mut called = 0;
     for (difference, other) in between(case, scheme, &manifest) {
-        if !offered(&other, harness, &manifest) {
+        if harness.prepare(&other).is_err() {
             continue;
         }
         match right(&other, harness) {

@@ -33,14 +33,14 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
         return Ok(());
     }
     let scaled = case.scaling.is_some_and(|m| m != 1.0);
-    let partial = case.rotary.is_some_and(|(width, offset)| width < case.head_dim || offset > 0);
+    let part = case.rotary.is_none_or(|(width, offset)| manifest.takes_part(case.head_dim, width, offset));
     for (ok, what) in [
         (manifest.dtypes.contains(&case.dtype), case.dtype.name().to_owned()),
         (manifest.pairings.contains(&case.pairing), format!("pairing {}", pairing_name(case.pairing))),
         (manifest.head_dims.allows(i64::from(case.head_dim)), format!("head_dim {}", case.head_dim)),
         (manifest.q_heads.allows(i64::from(case.q_heads)), format!("{} query heads", case.q_heads)),
         (manifest.k_heads.allows(i64::from(case.k_heads)), format!("{} key heads", case.k_heads)),
-        (manifest.partial_rotary || !partial, "a part of a head rotated".to_owned()),
+        (part, "such a part of a head rotated".to_owned()),
         (manifest.attention_scaling || !scaled, "attention scaling".to_owned()),
         (manifest.directions.contains(&i64::from(case.direction)), format!("direction {}", case.direction)),
         (manifest.alias.contains(&case.alias), alias(case.alias).to_owned()),
