@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::case::{Alias, Consume, Level, Strides};
+use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::{DType, Number};
 use crate::rotation::RotationPlan;
@@ -155,6 +155,10 @@ pub struct Manifest {
     pub batch_layouts: bool,
     /// Values of the scheme's parameter `base` for which a level that makes its own frequencies has some; empty: any.
     pub bases: Vec<String>,
+    /// Types of cosines and sines that are handed over.
+    pub table_dtypes: Vec<TableDtype>,
+    /// Widths of cosines and sines of the tokens.
+    pub table_widths: Vec<TableWidth>,
     /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
     pub alignment: i64,
     /// Largest distance of two elements of a tensor, in elements.
@@ -166,6 +170,19 @@ impl Manifest {
     #[must_use]
     pub fn level(&self, level: Level) -> Option<&LevelManifest> {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
+    }
+
+    /// Types of cosines and sines beside tensors of a type, each once and at least one; that of the tensors as `Storage`.
+    #[must_use]
+    pub fn table_dtypes_beside(&self, dtype: DType) -> Vec<TableDtype> {
+        let mut found = Vec::new();
+        for table in &self.table_dtypes {
+            let table = if table.beside(dtype) == dtype { TableDtype::Storage } else { *table };
+            if !found.contains(&table) {
+                found.push(table);
+            }
+        }
+        if found.is_empty() { vec![TableDtype::Storage] } else { found }
     }
 
     /// Whether `rotary_dim` channels of a head of `head_dim` may be turned, from channel `rotary_offset` on.
@@ -221,7 +238,9 @@ impl Manifest {
             return Some("frequencies that come from none of the manifest's bases");
         }
         if offer.consumes(Consume::Base) && plan.base.is_none() && !(base.is_some() && offer.names(scheme)) {
-            return Some("a base that does not give the frequencies, on a level that consumes it and does not name the scheme");
+            return Some(
+                "a base that does not give the frequencies, on a level that consumes it and does not name the scheme",
+            );
         }
         None
     }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
-use crate::case::{Alias, Consume, Level, Strides};
+use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
 use crate::rotation::MAX_HEAD_DIM;
@@ -59,6 +59,20 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let max_position = top.read("max_position", integer(1..=i64::MAX)).unwrap_or(i64::from(i32::MAX));
     // A cache has a row per position from 0 on.
     let least_position = if consumed(Consume::CosSinCache) { 0 } else { -max_position };
+    let table_dtypes = top.list("table_dtypes", 1, word(&TableDtype::ALL));
+    let table_widths = top.list("table_widths", 1, word(&TableWidth::ALL));
+    let of_tokens = consumed(Consume::CosSin);
+    let of_any = of_tokens || consumed(Consume::CosSinCache);
+    for (key, given, ok, what) in [
+        ("table_dtypes", table_dtypes.is_some(), of_any, "cos_sin or cos_sin_cache"),
+        ("table_widths", table_widths.is_some(), of_tokens, "cos_sin"),
+    ] {
+        if given && !ok {
+            top.mistakes.note(key, format!("no level consumes {what}, so there are no tables that it is about"));
+        }
+    }
+    let table_dtypes = table_dtypes.unwrap_or_else(|| vec![TableDtype::Storage]);
+    let table_widths = table_widths.unwrap_or_else(|| vec![TableWidth::Half]);
     let partial_rotary = top.truth("partial_rotary").unwrap_or(false);
     let rotary_dims = top.integers("rotary_dims", 2..=i64::from(MAX_HEAD_DIM));
     let rotary_offsets = top.integers("rotary_offsets", 0..=i64::from(MAX_HEAD_DIM));
@@ -100,6 +114,8 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         per_head: top.truth("per_head").unwrap_or(false),
         batch_layouts: top.truth("batch_layouts").unwrap_or(true),
         bases: top.list("bases", 0, base).unwrap_or_default(),
+        table_dtypes,
+        table_widths,
         alignment: top.read("alignment", alignment).unwrap_or(1),
         max_offset: top.read("max_offset", integer(1..=i64::MAX)).unwrap_or(i64::MAX),
     };

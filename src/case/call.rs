@@ -84,7 +84,7 @@ pub struct TableView {
     pub head_stride: usize,
 }
 
-/// Cosines and sines of the tokens of a call, half width.
+/// Cosines and sines of the tokens of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CosSinView {
     /// Storage type of both tables.
@@ -95,6 +95,8 @@ pub struct CosSinView {
     pub sin: usize,
     /// Strides in elements: batch, token.
     pub stride: [usize; 2],
+    /// One number for each rotated channel, not one for each pair.
+    pub full: bool,
 }
 
 /// A scheme parameter as a backend gets it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Case;
-use super::call::{Call, PlanView, QkView, SegmentRef, TensorView};
+use super::call::{Call, CosSinView, PlanView, QkView, SegmentRef, TensorView};
 use super::dimension::{Dimension, octave};
 use super::prepare::Prepared;
 use super::terms::Order;
@@ -64,7 +64,8 @@ impl CallDimensions {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
                 all.position_call(out.dtype, layouts, *token_start, *token_count);
             }
-            Call::Rotate { plan, qk, positions, .. } => {
+            Call::Rotate { plan, qk, positions, cos_sin, cache, .. } => {
+                all.tables(cos_sin.as_ref().or(cache.as_ref().map(|(view, _)| view)));
                 all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
                 all.tensors(plan, qk, sequences);
             }
@@ -73,7 +74,10 @@ impl CallDimensions {
                 all.layouts(layouts);
                 all.tensors(plan, qk, sequences);
             }
-            Call::Apply { plan, qk, .. } => all.tensors(plan, qk, sequences),
+            Call::Apply { plan, qk, cos_sin } => {
+                all.tables(Some(cos_sin));
+                all.tensors(plan, qk, sequences);
+            }
         }
         for row in 0..positions.first().map_or(0, Vec::len) {
             let tokens = positions[0][row].len();
@@ -172,6 +176,13 @@ impl CallDimensions {
                 let sizes = [(Dimension::Frames, frames), (Dimension::Height, height), (Dimension::Width, width)];
                 self.together.insert([sizes[0], sizes[1], sizes[2], (Dimension::Seconds, seconds)].map(Some));
             }
+        }
+    }
+
+    fn tables(&mut self, given: Option<&CosSinView>) {
+        if let Some(view) = given {
+            self.add(Dimension::TableDtype, Dimension::of_dtype(view.dtype));
+            self.add(Dimension::TableWidth, i64::from(view.full));
         }
     }
 

@@ -53,6 +53,10 @@ pub enum Dimension {
     Scaling,
     /// Whether the tables differ per head.
     PerHead,
+    /// Type of the cosines and sines that are handed over.
+    TableDtype,
+    /// Width of the tables of the tokens.
+    TableWidth,
     /// Segments of the longest layout.
     Segments,
     /// Kinds of neighbouring segments.
@@ -90,7 +94,7 @@ pub(super) const ORDERS: [&str; 7] =
 
 impl Dimension {
     /// Every dimension, in the order of reports.
-    pub const ALL: [Dimension; 33] = [
+    pub const ALL: [Dimension; 35] = [
         Dimension::Dtype,
         Dimension::PositionDtype,
         Dimension::Pairing,
@@ -113,6 +117,8 @@ impl Dimension {
         Dimension::Direction,
         Dimension::Scaling,
         Dimension::PerHead,
+        Dimension::TableDtype,
+        Dimension::TableWidth,
         Dimension::Segments,
         Dimension::Neighbours,
         Dimension::Frames,
@@ -152,6 +158,8 @@ impl Dimension {
             Dimension::Direction => "direction",
             Dimension::Scaling => "scaling",
             Dimension::PerHead => "per_head",
+            Dimension::TableDtype => "table_dtype",
+            Dimension::TableWidth => "table_width",
             Dimension::Segments => "segments",
             Dimension::Neighbours => "neighbours",
             Dimension::Frames => "T",
@@ -170,7 +178,9 @@ impl Dimension {
     #[must_use]
     pub fn words(self) -> &'static [&'static str] {
         match self {
-            Dimension::Dtype | Dimension::PositionDtype => &["f32", "f16", "bf16", "f64", "i32", "i64"],
+            Dimension::Dtype | Dimension::PositionDtype | Dimension::TableDtype => {
+                &["f32", "f16", "bf16", "f64", "i32", "i64"]
+            }
             Dimension::Pairing => &["half", "adjacent"],
             Dimension::Rotated => &["whole", "part-at-start", "part-inside", "part-at-end"],
             Dimension::Alias => &["out", "in"],
@@ -178,6 +188,7 @@ impl Dimension {
             Dimension::Direction => &["forward", "back"],
             Dimension::Scaling => &["1", "below-1", "above-1"],
             Dimension::PerHead => &["shared", "per-head"],
+            Dimension::TableWidth => &["half", "full"],
             Dimension::Neighbours => &NEIGHBOURS,
             Dimension::Seconds => &["1", "dyadic", "other"],
             _ => &[],

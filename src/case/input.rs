@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::position_source::PositionSource;
-use super::terms::{Alias, Level, Memory};
+use super::terms::{Alias, Level, Memory, TableDtype, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -45,6 +45,10 @@ pub struct Case {
     /// Whether tables of the plan that all heads share differ per head all the same: see
     /// [`crate::rotation::RotationPlan::per_head`].
     pub per_head: bool,
+    /// Type of the cosines and sines that are handed over, where some are.
+    pub table_dtype: TableDtype,
+    /// Width of these, where they are those of the tokens.
+    pub table_width: TableWidth,
     /// 1, or -1 for the transpose.
     pub direction: i32,
     /// How tensors lie.

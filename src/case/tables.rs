@@ -1,9 +1,11 @@
 //! Cosines and sines that the suite hands over, and the truth that follows from them.
 
+use std::collections::BTreeMap;
+
 use super::arena::Arena;
 use super::call::CosSinView;
 use super::truth::{FLOAT_POISON, PrepareError, Truth};
-use super::{Case, Memory};
+use super::{Case, Memory, TableWidth, channels_of_pair};
 use crate::numeric::{DType, Dd, sincos};
 use crate::rotation::NO_AXIS;
 
@@ -32,13 +34,15 @@ fn one_map(truth: &Truth) -> Result<(), PrepareError> {
 
 pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<CosSinView, PrepareError> {
     one_map(truth)?;
-    let dtype = case.dtype;
+    let dtype = case.table_dtype.beside(case.dtype);
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
     let pairs = truth.pairs;
+    let full = case.table_width == TableWidth::Full;
+    let width = if full { 2 * pairs } else { pairs };
     // No padding next to a guard band, or an overrun would end in it.
     let stride = match case.memory {
-        Memory::GuardEnd | Memory::GuardStart => [tokens * pairs, pairs],
-        _ => [tokens * (pairs + 1) + 2, pairs + 1],
+        Memory::GuardEnd | Memory::GuardStart => [tokens * width, width],
+        _ => [tokens * (width + 1) + 2, width + 1],
     };
     let elements = case.batch() * stride[0];
     let (mut cos, mut sin) = (vec![FLOAT_POISON; dtype.size() * elements], vec![FLOAT_POISON; dtype.size() * elements]);
@@ -48,9 +52,12 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
         for t in 0..tokens {
             let values = table_row(truth, dtype, b, t);
             for (pair, (c, s)) in values.iter().enumerate().take(pairs) {
-                let at = b * stride[0] + t * stride[1] + pair;
-                dtype.put_bits(&mut cos, at, dtype.encode(*c));
-                dtype.put_bits(&mut sin, at, dtype.encode(*s));
+                let (first, second) = channels_of_pair(case.pairing, truth.rotary_dim, 0, pair);
+                for cell in if full { vec![first, second] } else { vec![pair] } {
+                    let at = b * stride[0] + t * stride[1] + cell;
+                    dtype.put_bits(&mut cos, at, dtype.encode(*c));
+                    dtype.put_bits(&mut sin, at, dtype.encode(*s));
+                }
             }
             rows.push(values);
         }
@@ -58,17 +65,17 @@ pub(super) fn cos_sin(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Resu
     }
     truth.given = Some(given);
     let size = dtype.size();
-    Ok(CosSinView { dtype, cos: arena.put("cos", cos, size), sin: arena.put("sin", sin, size), stride })
+    Ok(CosSinView { dtype, cos: arena.put("cos", cos, size), sin: arena.put("sin", sin, size), stride, full })
 }
 
 /// Most rows of a cache.
 pub const MAX_CACHE_ROWS: usize = 1 << 20;
 
-/// A cache by position, of at least as many rows as a row of the batch has tokens: no model has a shorter one. Only
-/// the rows that the case needs hold numbers; every other row is NaN.
+/// A cache by position, of at least as many rows as a row of the batch has tokens: no model has a shorter one. A row
+/// where a token is on some axis is complete; every other row is NaN.
 pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result<(CosSinView, usize), PrepareError> {
     one_map(truth)?;
-    let dtype = case.dtype;
+    let dtype = case.table_dtype.beside(case.dtype);
     let m = truth.plan.attention_scaling;
     let mut rows = truth.positions.first().and_then(|axis| axis.first()).map_or(0, Vec::len);
     for position in truth.positions.iter().flatten().flatten() {
@@ -83,25 +90,39 @@ pub(super) fn cache(case: &Case, truth: &mut Truth, arena: &mut Arena) -> Result
     }
     let (pairs, stride) = (truth.pairs, 2 * truth.pairs);
     let mut bytes = vec![FLOAT_POISON; dtype.size() * stride * rows];
-    let mut given =
-        vec![vec![vec![(0.0, 0.0); pairs]; truth.positions.first().map_or(0, |a| a[0].len())]; case.batch()];
+    let mut written = BTreeMap::new();
+    let mut row_at = |position: usize| -> Vec<(f64, f64)> {
+        let row = written.entry(position).or_insert_with(|| {
+            let one = |frequency: &f64| {
+                let exact = sincos(Dd::from_f64(position as f64), *frequency);
+                (dtype.round(m * exact.cos), dtype.round(m * exact.sin))
+            };
+            let row: Vec<(f64, f64)> = truth.plan.frequencies(0).iter().map(one).collect();
+            for (pair, (cos, sin)) in row.iter().enumerate() {
+                dtype.put_bits(&mut bytes, position * stride + pair, dtype.encode(*cos));
+                dtype.put_bits(&mut bytes, position * stride + pairs + pair, dtype.encode(*sin));
+            }
+            row
+        });
+        row.clone()
+    };
+    let tokens = truth.positions.first().and_then(|axis| axis.first()).map_or(0, Vec::len);
+    let mut given = vec![vec![vec![(0.0, 0.0); pairs]; tokens]; case.batch()];
     for (b, row) in given.iter_mut().enumerate() {
         for (t, values) in row.iter_mut().enumerate() {
+            let rows: Vec<_> = truth.positions.iter().map(|axis| row_at(axis[b][t].hi as usize)).collect();
             for (pair, value) in values.iter_mut().enumerate() {
-                let axis = truth.plan.axes(0)[pair];
                 // A pair on no axis reads row 0.
-                let position = if axis == NO_AXIS { Dd::ZERO } else { truth.positions[usize::from(axis)][b][t] };
-                let exact = sincos(position, truth.plan.frequencies(0)[pair]);
-                *value = (dtype.round(m * exact.cos), dtype.round(m * exact.sin));
-                let at = position.hi as usize * stride + pair;
-                dtype.put_bits(&mut bytes, at, dtype.encode(value.0));
-                dtype.put_bits(&mut bytes, at + pairs, dtype.encode(value.1));
+                *value = match truth.plan.axes(0)[pair] {
+                    NO_AXIS => row_at(0)[pair],
+                    axis => rows[usize::from(axis)][pair],
+                };
             }
         }
     }
     truth.given = Some(given);
     let offset = arena.put("cache", bytes, dtype.size());
-    Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride] }, rows))
+    Ok((CosSinView { dtype, cos: offset, sin: offset + dtype.size() * pairs, stride: [0, stride], full: false }, rows))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::numeric::DType;
+
 /// What a backend computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -89,6 +91,58 @@ impl Consume {
             Consume::Layout => "layout",
         }
     }
+}
+
+/// Type of the cosines and sines that the suite hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableDtype {
+    /// That of q, k and the outputs.
+    #[default]
+    Storage,
+    /// This one, beside tensors of any type.
+    Of(DType),
+}
+
+impl TableDtype {
+    /// All, with their names.
+    pub const ALL: [(&'static str, TableDtype); 4] = [
+        ("storage", TableDtype::Storage),
+        ("f32", TableDtype::Of(DType::F32)),
+        ("f16", TableDtype::Of(DType::F16)),
+        ("bf16", TableDtype::Of(DType::BF16)),
+    ];
+
+    /// The type beside tensors of type `storage`.
+    #[must_use]
+    pub fn beside(self, storage: DType) -> DType {
+        match self {
+            TableDtype::Storage => storage,
+            TableDtype::Of(dtype) => dtype,
+        }
+    }
+}
+
+impl Serialize for TableDtype {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = TableDtype::ALL.iter().find(|(_, other)| other == self).map_or("?", |(name, _)| name);
+        serializer.serialize_str(name)
+    }
+}
+
+/// Width of the tables of cosines and sines that the suite hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableWidth {
+    /// One number for each pair.
+    #[default]
+    Half,
+    /// One number for each rotated channel, in the channels' order: the two of a pair are equal.
+    Full,
+}
+
+impl TableWidth {
+    /// Both, with their names.
+    pub const ALL: [(&'static str, TableWidth); 2] = [("half", TableWidth::Half), ("full", TableWidth::Full)];
 }
 
 /// How the tensors of a call may lie in memory.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Alias, Case, Data, Level, Memory, Order, PositionSource};
+use super::{Alias, Case, Data, Level, Memory, Order, PositionSource, TableDtype, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -103,6 +103,12 @@ impl fmt::Display for Case {
         if self.per_head {
             f.write_str(",tables=per-head")?;
         }
+        if self.table_dtype != TableDtype::Storage {
+            write!(f, ",table-dtype={}", name_of(&TableDtype::ALL, &self.table_dtype))?;
+        }
+        if self.table_width != TableWidth::Half {
+            write!(f, ",table-width={}", name_of(&TableWidth::ALL, &self.table_width))?;
+        }
         if self.direction < 0 {
             f.write_str(",direction=-1")?;
         }
@@ -187,6 +193,8 @@ fn parse(text: &str) -> Result<Case, String> {
         rotary: None,
         scaling: None,
         per_head: false,
+        table_dtype: TableDtype::Storage,
+        table_width: TableWidth::Half,
         direction: 1,
         memory: Memory::Packed,
         alias: Alias::Out,
@@ -241,6 +249,8 @@ fn parse(text: &str) -> Result<Case, String> {
                 case.scaling = Some(factor);
             }
             "tables" => case.per_head = choose(key, value, &[("shared", false), ("per-head", true)])?,
+            "table-dtype" => case.table_dtype = choose(key, value, &TableDtype::ALL)?,
+            "table-width" => case.table_width = choose(key, value, &TableWidth::ALL)?,
             "direction" => case.direction = choose(key, value, &[("1", 1), ("-1", -1)])?,
             "memory" => case.memory = memory(key, value)?,
             "alias" => case.alias = choose(key, value, &ALIAS)?,
@@ -278,7 +288,7 @@ mod tests {
 
     const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=0.5,dtype=bf16,pairing=adjacent,\
         layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,heads=28/4,head-dim=128,rotary=64+32,\
-        direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
+        table-dtype=f32,table-width=full,direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
 
     #[test]
     fn a_case_comes_back_from_its_line() {

@@ -6,7 +6,7 @@ use super::cover::CoverRow;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::LevelManifest;
-use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, Strides, holds};
+use crate::case::{Alias, Case, Consume, Data, Level, Memory, PositionSource, Strides, TableWidth, holds};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};
@@ -91,6 +91,8 @@ impl Generator<'_> {
             rotary: heads.rotary,
             scaling: None,
             per_head: false,
+            table_dtype: self.manifest.table_dtypes_beside(self.group.dtype)[0],
+            table_width: self.table_widths()[0],
             direction: self.manifest.directions.first().map_or(1, |d| if *d < 0 { -1 } else { 1 }),
             memory: Memory::Packed,
             alias,
@@ -191,6 +193,16 @@ impl Generator<'_> {
         if let Some(dtype) = rng.choose(&self.position_types()) {
             case.position_dtype = *dtype;
         }
+        let dtypes = self.manifest.table_dtypes_beside(case.dtype);
+        case.table_dtype = dtypes[index as usize % dtypes.len()];
+        let widths = self.table_widths();
+        case.table_width = widths[index as usize % widths.len()];
+    }
+
+    /// Widths of the tables of the tokens, at least one; a cache has one width alone.
+    pub(super) fn table_widths(&self) -> &[TableWidth] {
+        let given = self.level.consumes(Consume::CosSin);
+        if given { &self.manifest.table_widths } else { &[TableWidth::Half] }
     }
 
     /// Types that this scheme's positions can be handed over in.

@@ -2,7 +2,7 @@
 
 use crate::backend::{Answer, Backend};
 use crate::case::call::{QkView, TensorView};
-use crate::case::{Case, Data, Level, PrepareError, Prepared, Tensor, Truth, fill, prepare};
+use crate::case::{Case, Consume, Data, Level, PrepareError, Prepared, TableDtype, Tensor, Truth, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
 use crate::rotation::PlanCache;
@@ -91,8 +91,17 @@ impl<'a> Harness<'a> {
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);
         let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
         let offset = |truth: &Truth| u32::try_from(truth.rotary_offset).unwrap_or(u32::MAX);
-        let refused = prepared.truth.as_ref().and_then(|truth| {
-            manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth)))
+        let refused = prepared
+            .truth
+            .as_ref()
+            .and_then(|truth| manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth))));
+        let given = prepared.truth.as_ref().is_some_and(|truth| truth.given.is_some());
+        let tables = manifest.table_dtypes_beside(case.dtype);
+        let beside = |table: &TableDtype| table.beside(case.dtype) == case.table_dtype.beside(case.dtype);
+        let half = !level.consumes(Consume::CosSin) || manifest.table_widths.contains(&case.table_width);
+        let refused = refused.or_else(|| {
+            let offered = !given || half && tables.iter().any(beside);
+            (!offered).then_some("tables of a type or width that the manifest does not offer")
         });
         refused.map_or(Ok(prepared), |why| Err(Stop::not_judged(why)))
     }

@@ -133,6 +133,9 @@ impl FrequencyRule {
     pub fn steps(&self, frequency: &Frequency, angles: Precision) -> Option<f64> {
         let f = frequency.inv_freq;
         let Some(dtype) = angles.angles() else { return Some(0.0) };
+        if f != 0.0 && self.needs_base() && frequency.base.is_none() {
+            return None;
+        }
         if f == 0.0 || (f == 1.0 && frequency.exponent.is_none_or(|(num, _)| num == 0)) {
             // Every way gives 0 and 1 exactly: pow(b, 0) = exp(0) = 1.
             return Some(0.0);

@@ -9,7 +9,7 @@ use proptest::sample::{select, subsequence};
 use super::candidates;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
-use crate::case::{Alias, Case, Consume, Data, Level, Memory, Order, PositionSource, Strides};
+use crate::case::{Alias, Case, Consume, Data, Level, Memory, Order, PositionSource, Strides, TableDtype, TableWidth};
 use crate::check::cover::Covers;
 use crate::check::{CATALOGUE, Depth, Generator, Group, Planned};
 use crate::numeric::DType;
@@ -63,9 +63,10 @@ fn manifests() -> impl Strategy<Value = Manifest> {
         Integers::List(vec![16, 64]),
         Integers::Range { min: 0, max: 512, multiple: 1 },
     ]);
-    let limits = (least, most, offsets);
+    let tables = (some(&TableDtype::ALL.map(|(_, dtype)| dtype)), some(&[TableWidth::Half, TableWidth::Full]));
+    let limits = (least, most, offsets, tables);
     (select(LEVELS.to_vec()), heads, types, memory, limits, any::<[bool; 6]>()).prop_map(
-        |((level, consumes), heads, types, memory, (min_position, max_position, rotary_offsets), may)| {
+        |((level, consumes), heads, types, memory, (min_position, max_position, rotary_offsets, tables), may)| {
             let host = Host::new().manifest().clone();
             let contracts = host.levels[0].1.contracts.clone();
             let offer = LevelManifest { consumes: consumes.to_vec(), schemes: vec!["*".into()], contracts };
@@ -85,6 +86,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 max_position,
                 partial_rotary,
                 rotary_offsets,
+                table_dtypes: tables.0,
+                table_widths: tables.1,
                 token_ranges,
                 varlen,
                 attention_scaling,
@@ -148,6 +151,8 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
             ("a part of a head", manifest.takes_part(case.head_dim, plan.rotary_dim, offset)),
             ("attention scaling", manifest.attention_scaling || scaling == 1.0),
             ("tables per head", manifest.per_head || plan.map_heads <= 1 && !case.per_head),
+            ("tables of a type", manifest.table_dtypes_beside(case.dtype).contains(&case.table_dtype)),
+            ("tables of a width", manifest.table_widths.contains(&case.table_width)),
             ("a direction", manifest.directions.contains(&i64::from(case.direction))),
             ("an alias", manifest.alias.contains(&case.alias)),
             ("strides", strides),
@@ -158,7 +163,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
 
 /// What makes a case small, each a number that only so many steps lead down from; the last three are one,
 /// compared in order.
-fn size(case: &Case) -> ([u64; 13], [u64; 3]) {
+fn size(case: &Case) -> ([u64; 15], [u64; 3]) {
     let tokens: u64 = case.layouts.iter().map(Layout::tokens).sum();
     let simple = matches!(case.data, Data::Uniform | Data::First | Data::Second | Data::Channel);
     let extent = |rank, low: i64, high: i64| [rank, high.abs_diff(low), low.unsigned_abs() + high.unsigned_abs()];
@@ -192,6 +197,8 @@ fn size(case: &Case) -> ([u64; 13], [u64; 3]) {
         (case.direction < 0).into(),
         case.scaling.is_some().into(),
         case.per_head.into(),
+        (case.table_dtype != TableDtype::Storage).into(),
+        (case.table_width != TableWidth::Half).into(),
         (!simple).into(),
     ];
     (parts, place)

@@ -3,6 +3,7 @@
 use super::storage::{Bf16, F16, F32, Storage};
 use crate::backend::Answer;
 use crate::case::call::{Call, CosSinView, PlanView, PositionView, QkView, TensorView};
+use crate::case::channels_of_pair;
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
@@ -133,8 +134,9 @@ fn given(view: &CosSinView, plan: &PlanView, memory: &[u8], (b, t): (usize, usiz
         _ => F32::load(&memory[at..]),
     };
     for pair in 0..plan.rotary_dim / 2 {
-        cos[pair] = load(view.cos + size * (row + pair));
-        sin[pair] = direction * load(view.sin + size * (row + pair));
+        let cell = if view.full { channels_of_pair(plan.pairing, plan.rotary_dim, 0, pair).0 } else { pair };
+        cos[pair] = load(view.cos + size * (row + cell));
+        sin[pair] = direction * load(view.sin + size * (row + cell));
     }
 }
 

@@ -10,7 +10,7 @@ use super::float_environment::{FloatControl, FloatEnvironment};
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Timed, Timing};
-use crate::case::{Alias, Consume, Level, Strides};
+use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 use memmap2::{MmapMut, MmapOptions};
@@ -73,6 +73,8 @@ fn manifest() -> Manifest {
         per_head: true,
         batch_layouts: true,
         bases: Vec::new(),
+        table_dtypes: TableDtype::ALL.map(|(_, dtype)| dtype).to_vec(),
+        table_widths: vec![TableWidth::Half, TableWidth::Full],
         alignment: 1,
         max_offset: i64::MAX,
         dtypes,

@@ -102,7 +102,7 @@ mod tests {
             q_out: tensor,
             k_out: None,
         };
-        let cos_sin = CosSinView { dtype: DType::F32, cos: 0, sin: 0, stride: [0; 2] };
+        let cos_sin = CosSinView { dtype: DType::F32, cos: 0, sin: 0, stride: [0; 2], full: false };
         let mut rng = crate::numeric::Rng::new(3);
         for _ in 0..2000 {
             let plan = PlanView {

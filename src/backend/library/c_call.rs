@@ -91,7 +91,8 @@ impl MappedArena {
             Some(v) => (dtype_code(v.dtype), self.at(v.cos), self.at(v.sin), v.stride.map(long)),
             None => (0, ptr::null_mut(), ptr::null_mut(), [0; 2]),
         };
-        CosSin { struct_size: size::<CosSin>(), dtype, cos, sin, stride, full: 0, reserved: 0 }
+        let full = view.map_or(0, |v| i32::from(v.full));
+        CosSin { struct_size: size::<CosSin>(), dtype, cos, sin, stride, full, reserved: 0 }
     }
 
     fn cache(self, view: Option<&(CosSinView, usize)>) -> CosSinCache {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::layouts::divided;
 use super::row::{CoverRow, Division};
-use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionSource};
+use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionSource, TableDtype};
 use crate::check::generator::{Generator, text};
 use crate::numeric::{DType, Rng};
 use crate::positions::Layout;
@@ -45,6 +45,12 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     case.direction = row.direction;
     case.scaling = row.scaling;
     case.per_head = row.per_head;
+    if row.table_dtype.beside(case.dtype) == case.dtype {
+        case.table_dtype = TableDtype::Storage;
+    } else {
+        case.table_dtype = row.table_dtype;
+    }
+    case.table_width = row.table_width;
     let [q, k, out] = row.orders;
     // Outputs on the inputs have the order of the inputs.
     let out = if row.alias == Alias::In { Order::Packed } else { out };

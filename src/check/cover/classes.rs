@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::met::Met;
 use crate::backend::Manifest;
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, CallDimensions, Consume, Dimension, Level, Strides, octave, tables_are_read};
+use crate::case::{
+    Alias, CallDimensions, Consume, Dimension, Level, Strides, TableDtype, TableWidth, octave, tables_are_read,
+};
 use crate::numeric::DType;
 use crate::spec::Library;
 use crate::spec::model::{AxisMap, Pairing};
@@ -108,6 +110,17 @@ impl Classes {
             let some = (given || schemes.iter().any(|s| per_head(s))) && manifest.per_head && level != Level::Apply;
             let shared = schemes.iter().any(|s| !per_head(s)) || level == Level::Apply;
             add(Dimension::PerHead, &word(some)[usize::from(!shared)..]);
+            let given = level == Level::Apply || consumes(Consume::CosSin) || consumes(Consume::CosSinCache);
+            if given && manifest.table_dtypes != [TableDtype::Storage] {
+                let all = manifest.dtypes.iter().flat_map(|dtype| {
+                    manifest.table_dtypes_beside(*dtype).into_iter().map(|table| at(&table.beside(*dtype)))
+                });
+                add(Dimension::TableDtype, &all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            }
+            if consumes(Consume::CosSin) && manifest.table_widths != [TableWidth::Half] {
+                let widths = manifest.table_widths.iter().map(|width| i64::from(*width == TableWidth::Full));
+                add(Dimension::TableWidth, &widths.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            }
             let strides: &[i64] = match manifest.strides {
                 Strides::Packed => &[0],
                 Strides::Rows => &[0, 1, 2, 3, 4],

@@ -4,7 +4,7 @@ use super::array::Choice;
 use super::classes::{Classes, ends};
 use super::row::{Division, WIDE};
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, Dimension, Level, Order, tables_are_read};
+use crate::case::{Alias, Consume, Dimension, Level, Order, TableDtype, TableWidth, tables_are_read};
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Number, Rng};
@@ -34,6 +34,8 @@ pub(super) const SECONDS: usize = 19;
 pub(super) const NEIGHBOURS: usize = 20;
 pub(super) const SEGMENTS: usize = 21;
 pub(super) const TABLES: usize = 22;
+pub(super) const TABLE_DTYPE: usize = 23;
+pub(super) const TABLE_WIDTH: usize = 24;
 
 /// Fewest segments of a layout that shows two kinds side by side beside its grid.
 pub(super) const WITH_NEIGHBOURS: u32 = 8;
@@ -65,6 +67,9 @@ pub(super) struct Factors {
     pub(super) segments: Vec<u32>,
     /// Whether tables that the scheme has for all heads differ per head.
     pub(super) tables: Vec<bool>,
+    /// Types of the cosines and sines that are handed over; `Storage` alone where there are no others.
+    pub(super) table_dtypes: Vec<TableDtype>,
+    pub(super) table_widths: Vec<TableWidth>,
     /// Whether some heads have slow pairs.
     pub(super) has_wide: bool,
     /// Whether calls have layouts.
@@ -182,6 +187,8 @@ impl Factors {
             } else {
                 vec![false]
             },
+            table_dtypes: table_dtypes(first),
+            table_widths: first.table_widths().to_vec(),
             layouts,
             room: schemes.iter().map(room).min().unwrap_or(0),
         }
@@ -233,6 +240,10 @@ impl Factors {
             let mode = |(at, choice)| Choice { mode: u8::try_from(at).ok(), ..choice };
             options.into_iter().enumerate().map(mode).collect::<Vec<_>>()
         };
+        let table_dtype = |table: &TableDtype| match table {
+            TableDtype::Storage => Choice::default(),
+            TableDtype::Of(table) => dtype(Dimension::TableDtype, table),
+        };
         let [frames, height, wide] = &self.sides;
         // Those that the scheme has may differ already.
         let tables =
@@ -261,8 +272,34 @@ impl Factors {
             self.neighbours.iter().map(neighbours).collect(),
             all(Dimension::Segments, &self.segments),
             modes(tables.collect()),
+            modes(self.table_dtypes.iter().map(table_dtype).collect()),
+            modes(
+                self.table_widths
+                    .iter()
+                    .map(|w| one(Dimension::TableWidth, i64::from(*w == TableWidth::Full)))
+                    .collect(),
+            ),
         ]
     }
+}
+
+/// Every type of tables beside some type of tensors, by name; `Storage` where tables are of that type alone, or of none.
+fn table_dtypes(g: &Generator) -> Vec<TableDtype> {
+    let given =
+        g.group.level == Level::Apply || g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache);
+    if !given || g.manifest.table_dtypes == [TableDtype::Storage] {
+        return vec![TableDtype::Storage];
+    }
+    let mut all = Vec::new();
+    for dtype in &g.manifest.dtypes {
+        for table in g.manifest.table_dtypes_beside(*dtype) {
+            let table = TableDtype::Of(table.beside(*dtype));
+            if !all.contains(&table) {
+                all.push(table);
+            }
+        }
+    }
+    all
 }
 
 /// Query and key heads of every class, and of every class of their ratio.

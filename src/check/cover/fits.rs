@@ -44,6 +44,7 @@ impl Factors {
         least.iter().product::<u64>() <= most
             && tokens.is_none_or(|tokens| tokens >= sequences)
             && self.tables_differ(row)
+            && self.tables_are_offered(g, row)
             && self.orders_show(row, batch, tokens.unwrap_or(2), division.is_none())
             && self.layout_has_room(g, row, division, sequences)
     }
@@ -52,6 +53,16 @@ impl Factors {
     fn tables_differ(&self, row: &[Option<usize>]) -> bool {
         row[TABLES].is_none_or(|at| !self.tables[at])
             || row[HEADS].is_none_or(|at| self.heads[at].1 > 1) && row[WIDTH].is_none_or(|at| self.pairs(at) > 1)
+    }
+
+    /// Whether tables of this type are offered beside tensors of this type.
+    fn tables_are_offered(&self, g: &Generator, row: &[Option<usize>]) -> bool {
+        let table = row[TABLE_DTYPE].map(|at| self.table_dtypes[at]);
+        let dtype = row[DTYPE].map(|at| self.dtypes[at]);
+        table.zip(dtype).is_none_or(|(table, dtype)| {
+            let offered = g.manifest.table_dtypes_beside(dtype);
+            offered.iter().any(|other| other.beside(dtype) == table.beside(dtype))
+        })
     }
 
     /// Rotated pairs of heads, where the scheme turns all that it is given.

@@ -115,6 +115,8 @@ impl Factors {
             direction: self.directions[row[DIRECTION]],
             scaling: self.scalings[row[SCALING]],
             per_head: self.tables[row[TABLES]],
+            table_dtype: self.table_dtypes[row[TABLE_DTYPE]],
+            table_width: self.table_widths[row[TABLE_WIDTH]],
             position_dtype,
             axis: self.walks[row[WALK]],
             turn: 0,
