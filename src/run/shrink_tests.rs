@@ -141,6 +141,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
                 Strides::Any => true,
             }),
         };
+        let widths = &manifest.table_widths;
         asked.extend([
             ("a storage type", manifest.dtypes.contains(&case.dtype)),
             ("a pairing", manifest.pairings.contains(&case.pairing)),
@@ -152,7 +153,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
             ("attention scaling", manifest.attention_scaling || scaling == 1.0),
             ("tables per head", manifest.per_head || plan.map_heads <= 1 && !case.per_head),
             ("tables of a type", manifest.table_dtypes_beside(case.dtype).contains(&case.table_dtype)),
-            ("tables of a width", manifest.table_widths.contains(&case.table_width)),
+            ("tables of a width", case.table_width == TableWidth::Half || widths.contains(&case.table_width)),
             ("a direction", manifest.directions.contains(&i64::from(case.direction))),
             ("an alias", manifest.alias.contains(&case.alias)),
             ("strides", strides),
