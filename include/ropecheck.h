@@ -115,7 +115,8 @@ typedef struct {
 } ropecheck_position_tensor;
 
 /* A cos or sin table for the tokens of the call: element [b][t][j], half width (j < R) unless full != 0
- * (then j < 2R, laid out as the pairing is). */
+ * (then j < 2R, one for each rotated channel in the channels' order; the two of a pair are equal). dtype is one
+ * that the manifest lists in table_dtypes. */
 typedef struct {
   uint32_t struct_size;
   ropecheck_dtype dtype;
@@ -126,7 +127,7 @@ typedef struct {
   int32_t reserved;
 } ropecheck_cos_sin;
 
-/* A cos/sin cache by position, one axis (row p: R cosines, then R sines). rows positions, from 0. */
+/* A cos/sin cache by position, one axis (row p: R cosines, then R sines). rows positions, from 0. dtype as above. */
 typedef struct {
   uint32_t struct_size;
   ropecheck_dtype dtype;
@@ -148,7 +149,7 @@ typedef struct {
   const double *inv_freq;                  /* [head][R] */
   int64_t inv_freq_head_stride;
   /* Derived copies, for adapters to kernels that take these instead: */
-  double base;                             /* NaN where the frequencies are not base^(-2i/rotary_dim) */
+  double base;                             /* the scheme's parameter; the frequencies need not be base^(-2i/rotary_dim) */
   const int64_t *sections;                 /* pairs per axis, in the order of the axes; NULL where the map is no such list */
   int32_t n_sections;
   int32_t interleaved;                     /* 0: the sections are blocks; 1: they cycle (Qwen3-VL) */

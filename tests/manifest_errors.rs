@@ -102,7 +102,6 @@ fn keys() {
             "\"head_dim\"",
             &["head_dim: unknown key; did you mean \"head_dims\"?", "head_dims: this key is missing"],
         ),
-        ("\"position_dtypes\": [\"i64\"],", "", &["position_dtypes: this key is missing"]),
         ("\"consumes\": [\"positions\", \"axis_of_pair\"],", "", &["levels.rotate.consumes: this key is missing"]),
         // One may stand twice anywhere, and it says which.
         ("\"version\"", "\"name\": \"n\", \"version\"", &["name: expected once, found twice"]),
@@ -112,7 +111,6 @@ fn keys() {
             &[
                 "levels.rotate: expected once, found twice",
                 "levels.rotate.consumes: this key is missing",
-                "levels.rotate.contract: this key is missing",
                 "levels.rotate.schemes: this key is missing",
             ],
         ),

@@ -50,9 +50,6 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     if moves_tensors {
         top.need(&["head_dims", "q_heads", "k_heads"]);
     }
-    if positions {
-        top.need(&["position_dtypes"]);
-    }
     let used = |read: Option<Integers>| {
         read.filter(|_| moves_tensors).unwrap_or(Integers::Range { min: 2, max: 2, multiple: 1 })
     };
@@ -86,7 +83,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let manifest = Manifest {
         name: top.read("name", text).unwrap_or_default(),
         version: top.read("version", text).unwrap_or_default(),
-        position_dtypes: top.list("position_dtypes", usize::from(positions), word(&POSITION_TYPES)).unwrap_or_default(),
+        position_dtypes: top
+            .list("position_dtypes", usize::from(positions), word(&POSITION_TYPES))
+            .unwrap_or_else(|| vec![DType::I64]),
         dtypes,
         levels,
         pairings: top.list("pairings", 1, word(&Pairing::NAMES)).unwrap_or_else(|| vec![Pairing::Half]),
@@ -171,18 +170,21 @@ fn level(level: Level, mut object: Object, dtypes: &[DType], names: Vocabulary) 
     if level != Level::Apply {
         object.need(&["schemes"]);
     }
+    let given = [Consume::CosSin, Consume::CosSinCache];
+    let given = consumes.iter().flatten().any(|what| given.contains(what));
     let mut declared = Vec::new();
     if let Some(mut each) = object.object("contracts") {
         each.need(&dtypes.iter().map(|dtype| dtype.name()).collect::<Vec<_>>());
         for dtype in DType::STORAGE {
-            declared.extend(each.object(dtype.name()).map(|one| (dtype, contract(one, level, names))));
+            declared.extend(each.object(dtype.name()).map(|one| (dtype, contract(one, given, names))));
         }
         each.finish();
     } else if let Some(one) = object.object("contract") {
-        let one = contract(one, level, names);
+        let one = contract(one, given, names);
         declared.extend(DType::STORAGE.map(|dtype| (dtype, one.clone())));
     } else if level != Level::Positions {
-        object.need(&["contract"]);
+        // The widest class that rounds where real kernels do, with frequencies from a table.
+        declared.extend(DType::STORAGE.map(|dtype| (dtype, Declaration::new("eager", "table"))));
     }
     object.finish();
     // In the order of `dtypes`, and none on level positions.
@@ -194,11 +196,11 @@ fn level(level: Level, mut object: Object, dtypes: &[DType], names: Vocabulary) 
     }
 }
 
-fn contract(mut object: Object, level: Level, names: Vocabulary) -> Declaration {
+fn contract(mut object: Object, given: bool, names: Vocabulary) -> Declaration {
     let classes: Vec<_> = names.contracts.classes.iter().map(|rule| (&*rule.name, &*rule.name)).collect();
     let ways: Vec<_> = names.contracts.frequencies.iter().map(|rule| (&*rule.name, &*rule.name)).collect();
     // Where cos and sin are given, nothing depends on the frequencies.
-    object.need(if level == Level::Apply { &["class"] } else { &["class", "frequencies"] });
+    object.need(if given { &["class"] } else { &["class", "frequencies"] });
     let class = object.read("class", word(&classes));
     let frequencies = object.read("frequencies", word(&ways)).unwrap_or("table");
     let mut declaration = Declaration::new(class.unwrap_or_default(), frequencies);

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
@@ -10,7 +11,8 @@ use super::backend::{BackendArguments, factory};
 use super::output::print;
 use crate::backend::Vocabulary;
 use crate::check::bands::BANDS;
-use crate::run::{self, ExitCode, RunError};
+use crate::rotation::PlanCache;
+use crate::run::{self, Context, ExitCode, RunError};
 
 #[derive(Debug, Args)]
 pub(super) struct DescribeArguments {
@@ -26,6 +28,9 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, RunError> {
     let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let backend = factory.start()?;
     let manifest = backend.manifest();
+    let interrupted = AtomicBool::new(false);
+    let plans = PlanCache::new();
+    let context = Context { library: &library, contracts: &contracts, plans, interrupted: &interrupted };
     let mut out = Vec::new();
     let _ = writeln!(out, "{} {}", manifest.name, manifest.version);
     let memory = backend.device().map_or_else(|| "the host's".to_owned(), |name| format!("of a device: {name}"));
@@ -39,6 +44,13 @@ pub(super) fn describe(a: DescribeArguments) -> Result<ExitCode, RunError> {
         let parts = run::supplied(manifest, &[*level]);
         let parts = parts.first().map_or_else(|| "nothing".to_owned(), |n| n.parts.join(", "));
         let _ = writeln!(out, "  not judged, because the suite supplies it: {parts}");
+    }
+    for ((level, what, why), schemes) in run::not_offered(manifest, &context) {
+        let of = match &schemes[..] {
+            [one] => one.clone(),
+            all => format!("{} schemes", all.len()),
+        };
+        let _ = writeln!(out, "not judged on level {level}: {what}: {why} ({of})");
     }
     let json = serde_json::to_string_pretty(manifest).map_err(|e| RunError::new(ExitCode::Internal, e))?;
     let _ = writeln!(out, "accuracy bands: {}", BANDS.map(|band| band.name).join(", "));
