@@ -4,12 +4,24 @@
 mod common;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Run, check, scratch, source, text};
 
-const SEEDS: [&str; 2] = ["1", "2"];
+const SEEDS: [&str; 1] = ["1"];
+
+/// Builds a file of tests/kernels with `more` arguments for the compiler.
+fn compile(compiler: &str, file: &str, library: &Path, more: &[&str]) {
+    let output = Command::new(compiler)
+        .args(["-O2", "-shared", "-fPIC", "-Iinclude", "-Ikernels/c", "-o", text(library)])
+        .args(more)
+        .args([&format!("tests/kernels/{file}"), "-lm"])
+        .current_dir(source(""))
+        .output()
+        .expect("the compiler starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
 
 /// Builds a kind of offers.c, right for `bug` 0, under what its manifest says beside the common keys.
 fn build(kind: &str, bug: u8, says: &str) -> PathBuf {
@@ -17,13 +29,8 @@ fn build(kind: &str, bug: u8, says: &str) -> PathBuf {
     let library = folder.join("liboffers.so");
     let header = folder.join("says.h");
     fs::write(&header, format!("#define MANIFEST {says:?}\n#define KIND {kind}\n")).expect("a header can be written");
-    let output = Command::new("cc")
-        .args(["-O2", "-shared", "-fPIC", "-Iinclude", "-Ikernels/c", "-include", text(&header)])
-        .args([&format!("-DBUG={bug}"), "-o", text(&library), "tests/kernels/offers.c", "-lm"])
-        .current_dir(source(""))
-        .output()
-        .expect("cc starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let whole = if says.starts_with('{') { "-DWHOLE" } else { "-UWHOLE" };
+    compile("cc", "offers.c", &library, &["-include", text(&header), &format!("-DBUG={bug}"), whole]);
     library
 }
 
@@ -64,7 +71,8 @@ fn a_part_of_a_head_is_the_first_channels_unless_more_is_said() {
 
 #[test]
 fn a_base_of_its_own_holds_for_frequencies_that_are_no_powers_of_it() {
-    let says = |base: &str| rotate("", r#""rope@yarn""#, TABLE, &format!(r#","attention_scaling":true,"bases":[{base}]"#));
+    let says =
+        |base: &str| rotate("", r#""rope@yarn""#, TABLE, &format!(r#","attention_scaling":true,"bases":[{base}]"#));
     holds("OWN_BASE", &says("500000"), &[]);
     fails("OWN_BASE", 1, &says("500000"), &[], "frequency-probe");
     fails("OWN_BASE", 0, &says("1000000"), &[], "frequency-probe");
@@ -145,4 +153,41 @@ fn what_does_not_go_together_is_said_at_once() {
             "table_widths[0]: unknown value \"wide\", expected one of half, full",
         ],
     );
+}
+
+/// The worked examples of docs/abi.md: each manifest as it stands there, with a kernel that does what it says.
+#[test]
+fn worked_examples_are_judged_as_they_stand() {
+    let page = fs::read_to_string(source("docs/abi.md")).expect("the page can be read");
+    for (name, kind, bug) in [
+        ("in-place-with-cache", "CACHE", 1),
+        ("function-on-tables", "TABLES", 3),
+        ("fused-from-the-layout", "FUSED", 1),
+    ] {
+        let start = page.find(&format!("{{ \"name\": \"{name}\"")).expect("the example is there");
+        let manifest = &page[start..start + page[start..].find("```").expect("its end")];
+        assert!(manifest.lines().count() <= 12, "{name}");
+        holds(kind, manifest.trim(), &[]);
+        fails(kind, bug, manifest.trim(), &[], "accuracy");
+    }
+}
+
+/// From a kernel to a verdict: nothing but what README and docs/abi.md say, and few lines.
+#[test]
+fn a_kernel_like_those_of_vllm_takes_a_short_adapter() {
+    let file = fs::read_to_string(source("tests/kernels/vllm_like.cpp")).expect("the file can be read");
+    let adapter = file.split_once("// ---- the adapter\n").expect("an adapter").1;
+    assert!(adapter.lines().count() <= 40, "{} lines", adapter.lines().count());
+    let library = scratch("vllm-like").join("libvllm.so");
+    compile("c++", "vllm_like.cpp", &library, &[]);
+    check(&library, &[]).expect(0, &["CONFORMANT on level rotate"]);
+    // One line less: the third argument of store is no longer b cos + a sin.
+    let broken = file.replace("b * cos + a * sin", "b * cos + a * -sin");
+    assert_ne!(broken, file);
+    let copy = scratch("vllm-broken").join("vllm_broken.cpp");
+    fs::write(&copy, broken).expect("the copy can be written");
+    let library = scratch("vllm-broken").join("libvllm.so");
+    let relative = Path::new("../..").join(copy.strip_prefix(source("")).expect("below the repository"));
+    compile("c++", text(&relative), &library, &[]);
+    check(&library, &["--depth", "quick"]).expect(1, &["NONCONFORMANT"]);
 }

@@ -1,5 +1,5 @@
 /* offers.c: kernels that take less than everything, or make frequencies of their own, and say so. Built with one of
- * -DKIND=PREFIX, OWN_BASE, GIVEN_BASE, RECURRENCE, TABLES or CACHE; each is right, and wrong with -DBUG. MANIFEST holds
+ * -DKIND=PREFIX, OWN_BASE, GIVEN_BASE, RECURRENCE, TABLES, CACHE or FUSED; each is right, and wrong with -DBUG. MANIFEST holds
  * what is to be said beside the common keys. */
 #include <math.h>
 #include <stddef.h>
@@ -14,15 +14,20 @@
 #define RECURRENCE 4 /* the frequency of a pair from that of the pair before it, anew on each axis */
 #define TABLES 5     /* level apply: tables of any type and width */
 #define CACHE 6      /* a cache with fewer rows than tokens is refused */
+#define FUSED 7      /* M-RoPE from the layout, base 1e6 */
 #ifndef BUG
 #define BUG 0
 #endif
 #define MAX_PAIRS 256
 
+#ifdef WHOLE
+static const char manifest[] = MANIFEST;
+#else
 static const char manifest[] =
-    "{\"name\":\"offers\",\"version\":\"1\",\"dtypes\":[\"f32\",\"f16\",\"bf16\"],\"position_dtypes\":[\"i64\"],"
+    "{\"name\":\"offers\",\"version\":\"1\",\"dtypes\":[\"f32\",\"bf16\"],\"position_dtypes\":[\"i64\"],"
     "\"head_dims\":{\"min\":2,\"max\":512,\"multiple\":2},\"q_heads\":{\"min\":1,\"max\":64},"
     "\"k_heads\":{\"min\":0,\"max\":64},\"alias\":[\"out\",\"in\"],\"strides\":\"rows\"," MANIFEST "}";
+#endif
 
 uint32_t ropecheck_abi_version(void) { return ROPECHECK_ABI_VERSION; }
 const char *ropecheck_describe(void) { return manifest; }
@@ -130,9 +135,42 @@ ropecheck_status ropecheck_apply(void *handle, const ropecheck_apply_call *call,
         const int64_t cell = x->full && adjacent && BUG != 2 ? 2 * i : i;
         const int64_t at = b * x->stride_batch + t * x->stride_token + cell;
         c[i] = load(dtype, (const char *)x->cos + at * size), s[i] = load(dtype, (const char *)x->sin + at * size);
+        if (BUG == 3) s[i] = -s[i];
       }
       turn(p, &call->qk, b, t, p->rotary_offset, c, s);
     }
+  return ROPECHECK_OK;
+}
+#elif KIND == FUSED
+ropecheck_status ropecheck_fused(void *handle, const ropecheck_fused_call *call, char *err, size_t err_len) {
+  (void)handle, (void)err, (void)err_len;
+  const ropecheck_plan *p = &call->plan;
+  if (bad(p, &call->qk) || bad_axes(p, 3) || call->token_start != 0) return ROPECHECK_BAD_ARGUMENT;
+  for (int64_t b = 0; b < call->qk.batch; b++) {
+    const char *row = (const char *)call->layouts + b * (int64_t)call->layouts->struct_size;
+    const ropecheck_layout *layout = (const ropecheck_layout *)row;
+    int64_t t = 0, start = 0;
+    for (int64_t n = 0; n < layout->n_segments; n++) {
+      const char *at = (const char *)layout->segments + n * (int64_t)layout->segments->struct_size;
+      const ropecheck_segment *x = (const ropecheck_segment *)at;
+      const int64_t text = x->T == 0, H = text ? 1 : x->H, W = text ? 1 : x->W, T = text ? x->tokens : x->T;
+      if (t + x->tokens > call->qk.tokens) return ROPECHECK_BAD_ARGUMENT;
+      for (int64_t k = 0; k < x->tokens; k++, t++) {
+        const int64_t frame = k / (H * W), h = k / W % H, w = k % W;
+        const int64_t place[3] = {start + frame, start + (text ? k : h), start + (text ? k : BUG ? h : w)};
+        float c[MAX_PAIRS], s[MAX_PAIRS];
+        for (int64_t i = 0; i < p->rotary_dim / 2; i++) {
+          const uint8_t axis = p->axis_of_pair[i];
+          const float f = powf(1e6f, -2.0f * (float)i / (float)p->rotary_dim);
+          const float angle = axis == ROPECHECK_AXIS_NONE ? 0.0f : (float)place[axis] * f;
+          c[i] = cosf(angle), s[i] = sinf(angle);
+        }
+        turn(p, &call->qk, b, t, p->rotary_offset, c, s);
+      }
+      start += text ? x->tokens : T > H && T > W ? T : H > W ? H : W;
+    }
+    if (t < call->qk.tokens) return ROPECHECK_BAD_ARGUMENT;
+  }
   return ROPECHECK_OK;
 }
 #else
