@@ -106,7 +106,8 @@ typedef struct {
   int64_t stride[4];                       /* b, t, h, d */
 } ropecheck_tensor;
 
-/* Positions. dtype is one that the manifest lists (I32, I64, F32 or F64). */
+/* Positions. dtype is one that the manifest lists (I32, I64, F32 or F64). stride_token is 1, and stride_batch not 0, unless
+ * the manifest says "position_strides": "any". */
 typedef struct {
   uint32_t struct_size;
   ropecheck_dtype dtype;

@@ -37,7 +37,8 @@ static const char MANIFEST[] =
     "\"pairings\":[\"half\",\"adjacent\"],\"head_dims\":{\"min\":2,\"max\":512,\"multiple\":2},"
     "\"partial_rotary\":true,\"rotary_offsets\":{\"min\":0,\"max\":512},"
     "\"q_heads\":{\"min\":1,\"max\":1024},\"k_heads\":{\"min\":0,\"max\":1024},"
-    "\"alias\":[\"out\",\"in\"],\"strides\":\"any\",\"max_position\":2147483647,\"token_ranges\":true,"
+    "\"alias\":[\"out\",\"in\"],\"strides\":\"any\",\"position_strides\":\"any\","
+    "\"max_position\":2147483647,\"token_ranges\":true,"
     "\"varlen\":true,\"bit_stable\":true,"
     "\"directions\":[1,-1],\"attention_scaling\":true,\"per_head\":true}";
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, Consume, Level, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::{DType, Number};
 use crate::rotation::RotationPlan;
@@ -112,6 +112,8 @@ pub struct Manifest {
     pub dtypes: Vec<DType>,
     /// Types that positions may have.
     pub position_dtypes: Vec<DType>,
+    /// How positions may lie.
+    pub position_strides: PositionStrides,
     /// Pairings it offers.
     pub pairings: Vec<Pairing>,
     /// Head widths, in channels.
@@ -170,6 +172,22 @@ impl Manifest {
     #[must_use]
     pub fn level(&self, level: Level) -> Option<&LevelManifest> {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
+    }
+
+    /// How positions of so many axes may lie on a level: what it reads or writes.
+    #[must_use]
+    pub fn position_orders(&self, level: Level, axes: usize) -> Vec<PositionOrder> {
+        let read = level == Level::Rotate && self.level(level).is_some_and(|m| m.consumes(Consume::Positions));
+        // With one axis alone it comes last in any order.
+        let all = PositionOrder::ALL.map(|(_, order)| order).into_iter();
+        let all = all.filter(|order| axes > 1 || *order != PositionOrder::AxesLast);
+        match self.position_strides {
+            PositionStrides::Any if read => all.collect(),
+            PositionStrides::Any if level == Level::Positions => {
+                all.filter(|order| *order != PositionOrder::Shared).collect()
+            }
+            _ => vec![PositionOrder::Rows],
+        }
     }
 
     /// Types of cosines and sines beside tensors of a type, each once and at least one; that of the tensors as `Storage`.

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
-use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
 use crate::rotation::MAX_HEAD_DIM;
@@ -101,6 +101,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         strides: top
             .read("strides", word(&[("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)]))
             .unwrap_or(Strides::Packed),
+        position_strides: top
+            .read("position_strides", word(&[("rows", PositionStrides::Rows), ("any", PositionStrides::Any)]))
+            .unwrap_or(PositionStrides::Rows),
         max_position,
         min_position: top.read("min_position", integer(i64::MIN..=0)).unwrap_or(least_position),
         max_tokens: top.read("max_tokens", integer(1..=i64::MAX)).unwrap_or(1 << 24),

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Case;
-use super::call::{Call, CosSinView, PlanView, QkView, SegmentRef, TensorView};
+use super::call::{Call, CosSinView, PlanView, PositionView, QkView, SegmentRef, TensorView};
 use super::dimension::{Dimension, octave};
 use super::prepare::Prepared;
-use super::terms::Order;
+use super::terms::{Order, PositionOrder};
 use super::views::segments;
 use crate::numeric::{DType, Dd};
 use crate::positions::{Layout, Positions};
@@ -29,6 +29,18 @@ fn order(view: &TensorView) -> i64 {
             && (tokens < 2 || token == heads * channels)
             && (batch < 2 || row == tokens * heads * channels);
         if dense { Order::Packed } else { Order::Padded }
+    };
+    order as i64
+}
+
+/// How positions lie, as a place in the names of orders. The stride of a dimension of one says nothing.
+fn position_order(view: &PositionView, batch: usize, tokens: usize) -> i64 {
+    let [axis, row, token] = view.stride;
+    let order = match (tokens > 1, token) {
+        _ if batch > 1 && row == 0 => PositionOrder::Shared,
+        (true, 1) | (false, _) => PositionOrder::Rows,
+        _ if axis < token => PositionOrder::AxesLast,
+        _ => PositionOrder::Spread,
     };
     order as i64
 }
@@ -62,9 +74,11 @@ impl CallDimensions {
         let mut all = CallDimensions::default();
         match call {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
+                all.add(Dimension::PositionOrder, position_order(out, layouts.len(), *token_count));
                 all.position_call(out.dtype, layouts, *token_start, *token_count);
             }
             Call::Rotate { plan, qk, positions, cos_sin, cache, .. } => {
+                all.add(Dimension::PositionOrder, position_order(positions, qk.batch, qk.tokens));
                 all.tables(cos_sin.as_ref().or(cache.as_ref().map(|(view, _)| view)));
                 all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
                 all.tensors(plan, qk, sequences);

@@ -13,6 +13,8 @@ pub enum Dimension {
     Dtype,
     /// Type of the positions that are handed over or written.
     PositionDtype,
+    /// How these lie in memory.
+    PositionOrder,
     /// Which channels form a pair.
     Pairing,
     /// Query heads.
@@ -94,9 +96,10 @@ pub(super) const ORDERS: [&str; 7] =
 
 impl Dimension {
     /// Every dimension, in the order of reports.
-    pub const ALL: [Dimension; 35] = [
+    pub const ALL: [Dimension; 36] = [
         Dimension::Dtype,
         Dimension::PositionDtype,
+        Dimension::PositionOrder,
         Dimension::Pairing,
         Dimension::QHeads,
         Dimension::KHeads,
@@ -138,6 +141,7 @@ impl Dimension {
         match self {
             Dimension::Dtype => "dtype",
             Dimension::PositionDtype => "position_dtype",
+            Dimension::PositionOrder => "position_order",
             Dimension::Pairing => "pairing",
             Dimension::QHeads => "q_heads",
             Dimension::KHeads => "k_heads",
@@ -181,6 +185,7 @@ impl Dimension {
             Dimension::Dtype | Dimension::PositionDtype | Dimension::TableDtype => {
                 &["f32", "f16", "bf16", "f64", "i32", "i64"]
             }
+            Dimension::PositionOrder => &["rows", "spread", "axes-last", "shared"],
             Dimension::Pairing => &["half", "adjacent"],
             Dimension::Rotated => &["whole", "part-at-start", "part-inside", "part-at-end"],
             Dimension::Alias => &["out", "in"],

@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::position_source::PositionSource;
-use super::terms::{Alias, Level, Memory, TableDtype, TableWidth};
+use super::terms::{Alias, Level, Memory, PositionOrder, TableDtype, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -32,6 +32,8 @@ pub struct Case {
     pub place: PositionSource,
     /// Type that positions are handed over in.
     pub position_dtype: DType,
+    /// How these lie in memory.
+    pub position_order: PositionOrder,
     /// Query heads.
     pub q_heads: u32,
     /// Key heads.

@@ -27,7 +27,9 @@ pub use input::Case;
 pub use position_source::{CONVERGENTS, PositionSource, holds};
 pub use prepare::{Prepared, prepare, prepare_within, tables_are_read};
 pub use tables::MAX_CACHE_ROWS;
-pub use terms::{Alias, Consume, Level, Memory, Order, Strides, TableDtype, TableWidth};
+pub use terms::{
+    Alias, Consume, Level, Memory, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth,
+};
 pub use token::{TokenError, pairing_name};
 pub use truth::{FLOAT_POISON, HUGE_POISON, PrepareError, Truth};
 pub use watch::{Change, MemoryPlace, Part, TensorElement};

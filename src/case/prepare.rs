@@ -8,8 +8,8 @@ use super::call::{Call, PositionView, QkView, SchemeRef};
 use super::data::Tensor;
 use super::tables::{cache, cos_sin};
 use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
-use super::views::{plan_view, position_stride, position_view, scheme_ref, segments, tensors};
-use super::{Case, Consume, Level, PositionSource};
+use super::views::{plan_view, position_memory, position_view, scheme_ref, segments, tensors};
+use super::{Case, Consume, Level, PositionOrder, PositionSource};
 use crate::numeric::{DType, Dd, Number, Rng};
 use crate::positions::{Evaluation, Layout, Positions};
 use crate::rotation::{HeadShape, PlanCache, RotationPlan};
@@ -161,6 +161,9 @@ pub fn prepare_within(
         return Err(PrepareError::Wrong("packed sequences have tensors, and all of their tokens".into()));
     }
     if case.level == Level::Positions {
+        if case.position_order == PositionOrder::Shared {
+            return Err(PrepareError::Wrong("rows of positions that are written share nothing".into()));
+        }
         return Ok(positions_call(case, scheme, reference, scheme_positions, arena));
     }
     let (rotary_width, extra_offset) = case.rotary.unwrap_or((case.head_dim, 0));
@@ -206,7 +209,7 @@ pub fn prepare_within(
     let has = |what| consumes.contains(&what);
     let call = match case.level {
         Level::Rotate => {
-            let positions = position_view(case, &truth, has(Consume::Positions), &mut arena);
+            let positions = position_view(case, &truth, has(Consume::Positions), &mut arena)?;
             let cos_sin = if has(Consume::CosSin) { Some(cos_sin(case, &mut truth, &mut arena)?) } else { None };
             let cache = if has(Consume::CosSinCache) { Some(cache(case, &mut truth, &mut arena)?) } else { None };
             Call::Rotate { scheme: reference, plan: plan_view, qk, positions, cos_sin, cache }
@@ -300,9 +303,9 @@ fn positions_call(
     let (axes, batch) = (scheme.axes.len(), case.batch());
     let tokens = usize::try_from(case.tokens()).unwrap_or(usize::MAX);
     let dtype = case.position_dtype;
-    let stride = position_stride(case, batch, tokens);
+    let (stride, elements) = position_memory(case, [axes, batch, tokens]);
     let size = dtype.size();
-    let out = PositionView { dtype, offset: arena.reserve("out", size * axes * stride[0], size), stride };
+    let out = PositionView { dtype, offset: arena.reserve("out", size * elements, size), stride };
     let next = PositionView { dtype, offset: arena.reserve("next", size * axes * batch, size), stride: [batch, 1, 0] };
     let call = Call::Positions {
         scheme: reference,

@@ -157,6 +157,40 @@ pub enum Strides {
     Any,
 }
 
+/// How the positions of a call may lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionStrides {
+    /// The tokens of a row and axis one after another; every other stride is free.
+    Rows,
+    /// Any.
+    Any,
+}
+
+/// How positions lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PositionOrder {
+    /// [axis, batch, token], with gaps after every row.
+    #[default]
+    Rows,
+    /// The same with tokens two apart.
+    Spread,
+    /// [batch, token, axis]: the axes of a token are neighbours.
+    AxesLast,
+    /// One row that all rows of the batch share: their stride is 0.
+    Shared,
+}
+
+impl PositionOrder {
+    /// All, with their names, in the order of reports.
+    pub const ALL: [(&'static str, PositionOrder); 4] = [
+        ("rows", PositionOrder::Rows),
+        ("spread", PositionOrder::Spread),
+        ("axes-last", PositionOrder::AxesLast),
+        ("shared", PositionOrder::Shared),
+    ];
+}
+
 /// Whether outputs may, or must, lie on the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

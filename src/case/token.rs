@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Alias, Case, Data, Level, Memory, Order, PositionSource, TableDtype, TableWidth};
+use super::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -91,7 +91,11 @@ impl fmt::Display for Case {
         if let Some((start, count)) = self.window {
             write!(f, ",window={start}+{count}")?;
         }
-        write!(f, "{},positions={},heads={}/{}", self.place, self.position_dtype.name(), self.q_heads, self.k_heads)?;
+        write!(f, "{},positions={}", self.place, self.position_dtype.name())?;
+        if self.position_order != PositionOrder::Rows {
+            write!(f, ",position-order={}", name_of(&PositionOrder::ALL, &self.position_order))?;
+        }
+        write!(f, ",heads={}/{}", self.q_heads, self.k_heads)?;
         write!(f, ",head-dim={}", self.head_dim)?;
         if let Some((dim, offset)) = self.rotary {
             write!(f, ",rotary={dim}+{offset}")?;
@@ -187,6 +191,7 @@ fn parse(text: &str) -> Result<Case, String> {
         window: None,
         place: PositionSource::Layout { shift: 0 },
         position_dtype: DType::I64,
+        position_order: PositionOrder::Rows,
         q_heads: 1,
         k_heads: 1,
         head_dim: 0,
@@ -238,6 +243,7 @@ fn parse(text: &str) -> Result<Case, String> {
                 case.position_dtype =
                     DType::parse(value).ok_or_else(|| format!("positions={value}: expected i32, i64, f32 or f64"))?;
             }
+            "position-order" => case.position_order = choose(key, value, &PositionOrder::ALL)?,
             "heads" => (case.q_heads, case.k_heads) = two(key, value, "/")?,
             "head-dim" => case.head_dim = number(key, value)?,
             "rotary" => case.rotary = Some(two(key, value, "+")?),
@@ -287,7 +293,7 @@ mod tests {
     use super::*;
 
     const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=0.5,dtype=bf16,pairing=adjacent,\
-        layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,heads=28/4,head-dim=128,rotary=64+32,\
+        layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,position-order=axes-last,heads=28/4,head-dim=128,rotary=64+32,\
         table-dtype=f32,table-width=full,direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
 
     #[test]

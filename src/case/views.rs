@@ -2,8 +2,8 @@
 
 use super::arena::Arena;
 use super::call::{ParameterValue, PlanView, PositionView, QkView, SchemeRef, SegmentRef, TableView};
-use super::truth::{POSITION_POISON, Truth};
-use super::{Alias, Case, Consume, Memory};
+use super::truth::{POSITION_POISON, PrepareError, Truth};
+use super::{Alias, Case, Consume, Memory, PositionOrder};
 use crate::numeric::Number;
 use crate::positions::{Layout, Segment};
 use crate::rotation::NO_AXIS;
@@ -42,14 +42,19 @@ pub(super) fn segments(layout: &Layout) -> Vec<SegmentRef> {
     layout.segments().iter().map(one).collect()
 }
 
-/// Rows of position tensors are padded, so that a backend that ignores a stride is seen; next to a guard band they are not,
-/// or an overrun would end in the padding.
-pub(super) fn position_stride(case: &Case, batch: usize, tokens: usize) -> [usize; 3] {
-    let row = match case.memory {
-        Memory::GuardEnd | Memory::GuardStart => tokens,
-        _ => tokens + 3,
-    };
-    [batch * row, row, 1]
+/// Strides of a position tensor of so many axes, rows and tokens, and the elements that it takes. Rows are padded, so that a
+/// backend that ignores a stride is seen; next to a guard band they are not, or an overrun would end in the padding.
+pub(super) fn position_memory(case: &Case, [axes, batch, tokens]: [usize; 3]) -> ([usize; 3], usize) {
+    let gap = if matches!(case.memory, Memory::GuardEnd | Memory::GuardStart) { 0 } else { 3 };
+    match case.position_order {
+        PositionOrder::Rows => ([batch * (tokens + gap), tokens + gap, 1], axes * batch * (tokens + gap)),
+        PositionOrder::Spread => {
+            let row = 2 * tokens + gap;
+            ([batch * row, row, 2], axes * batch * row)
+        }
+        PositionOrder::AxesLast => ([1, tokens * axes + gap, axes], batch * (tokens * axes + gap)),
+        PositionOrder::Shared => ([tokens + gap, 0, 1], axes * (tokens + gap)),
+    }
 }
 
 pub(super) fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
@@ -131,16 +136,31 @@ pub(super) fn plan_view(
     }
 }
 
-pub(super) fn position_view(case: &Case, truth: &Truth, consumed: bool, arena: &mut Arena) -> PositionView {
+/// The positions of a call, right ones where they are consumed.
+///
+/// # Errors
+/// If rows of the batch share a row and have other positions than it.
+pub(super) fn position_view(
+    case: &Case,
+    truth: &Truth,
+    consumed: bool,
+    arena: &mut Arena,
+) -> Result<PositionView, PrepareError> {
     let (axes, batch) = (truth.positions.len(), case.batch());
     let tokens = truth.positions.first().and_then(|a| a.first()).map_or(0, Vec::len);
     let dtype = case.position_dtype;
-    let view = PositionView { dtype, offset: 0, stride: position_stride(case, batch, tokens) };
-    let mut bytes = vec![POSITION_POISON; dtype.size() * axes * view.stride[0]];
+    if case.position_order == PositionOrder::Shared
+        && truth.positions.iter().any(|rows| rows.iter().any(|row| *row != rows[0]))
+    {
+        return Err(PrepareError::NotApplicable("rows that share their positions have the same".into()));
+    }
+    let (stride, elements) = position_memory(case, [axes, batch, tokens]);
+    let view = PositionView { dtype, offset: 0, stride };
+    let mut bytes = vec![POSITION_POISON; dtype.size() * elements];
     for ((axis, b, t), at) in view.elements([axes, batch, tokens]) {
         let position = truth.positions[axis][b][t].hi;
         let value = if consumed { position } else { 3.0 * position + 11.0 + axis as f64 };
         dtype.encode_slice(&[value], &mut bytes[at..]);
     }
-    PositionView { offset: arena.put("positions", bytes, dtype.size()), ..view }
+    Ok(PositionView { offset: arena.put("positions", bytes, dtype.size()), ..view })
 }

@@ -6,7 +6,9 @@ use super::cover::CoverRow;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::LevelManifest;
-use crate::case::{Alias, Case, Consume, Data, Level, Memory, PositionSource, Strides, TableWidth, holds};
+use crate::case::{
+    Alias, Case, Consume, Data, Level, Memory, PositionOrder, PositionSource, Strides, TableWidth, holds,
+};
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};
 use crate::rotation::{HeadShape, PlanCache};
@@ -85,6 +87,7 @@ impl Generator<'_> {
             window: None,
             place: PositionSource::Layout { shift: 0 },
             position_dtype: self.position_dtype(),
+            position_order: PositionOrder::Rows,
             q_heads: heads.q_heads,
             k_heads: heads.k_heads,
             head_dim: heads.head_dim,
@@ -192,6 +195,12 @@ impl Generator<'_> {
         }
         if let Some(dtype) = rng.choose(&self.position_types()) {
             case.position_dtype = *dtype;
+        }
+        let orders = self.manifest.position_orders(case.level, self.scheme.axes.len());
+        case.position_order = orders[index as usize % orders.len()];
+        if case.position_order == PositionOrder::Shared {
+            // Rows that may differ have no row to share.
+            case.position_order = PositionOrder::Spread;
         }
         let dtypes = self.manifest.table_dtypes_beside(case.dtype);
         case.table_dtype = dtypes[index as usize % dtypes.len()];

@@ -1,7 +1,7 @@
 //! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionSource, TableDtype, TableWidth};
+use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
 use crate::check::{Failure, Measure, Stop};
 use crate::positions::{Layout, Segment};
 
@@ -194,6 +194,9 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
         for (q, k, out) in one_less.into_iter().filter(|less| *less != (q, k, out)) {
             add(&|c| c.memory = Memory::Each { q, k, out });
         }
+    }
+    if case.position_order != PositionOrder::Rows {
+        add(&|c| c.position_order = PositionOrder::Rows);
     }
     let tables = manifest.table_dtypes_beside(case.dtype);
     if case.table_dtype != TableDtype::Storage && tables.contains(&TableDtype::Storage) {

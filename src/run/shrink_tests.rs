@@ -9,7 +9,10 @@ use proptest::sample::{select, subsequence};
 use super::candidates;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
-use crate::case::{Alias, Case, Consume, Data, Level, Memory, Order, PositionSource, Strides, TableDtype, TableWidth};
+use crate::case::{
+    Alias, Case, Consume, Data, Level, Memory, Order, PositionOrder, PositionSource, PositionStrides, Strides,
+    TableDtype, TableWidth,
+};
 use crate::check::cover::Covers;
 use crate::check::{CATALOGUE, Depth, Generator, Group, Planned};
 use crate::numeric::DType;
@@ -63,7 +66,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
         Integers::List(vec![16, 64]),
         Integers::Range { min: 0, max: 512, multiple: 1 },
     ]);
-    let tables = (some(&TableDtype::ALL.map(|(_, dtype)| dtype)), some(&[TableWidth::Half, TableWidth::Full]));
+    let strides = select(vec![PositionStrides::Rows, PositionStrides::Any]);
+    let tables = (some(&TableDtype::ALL.map(|(_, dtype)| dtype)), some(&[TableWidth::Half, TableWidth::Full]), strides);
     let limits = (least, most, offsets, tables);
     (select(LEVELS.to_vec()), heads, types, memory, limits, any::<[bool; 6]>()).prop_map(
         |((level, consumes), heads, types, memory, (min_position, max_position, rotary_offsets, tables), may)| {
@@ -86,6 +90,7 @@ fn manifests() -> impl Strategy<Value = Manifest> {
                 max_position,
                 partial_rotary,
                 rotary_offsets,
+                position_strides: tables.2,
                 table_dtypes: tables.0,
                 table_widths: tables.1,
                 token_ranges,
@@ -152,6 +157,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
             ("a part of a head", manifest.takes_part(case.head_dim, plan.rotary_dim, offset)),
             ("attention scaling", manifest.attention_scaling || scaling == 1.0),
             ("tables per head", manifest.per_head || plan.map_heads <= 1 && !case.per_head),
+            ("an order of positions", manifest.position_orders(case.level, 2).contains(&case.position_order)),
             ("tables of a type", manifest.table_dtypes_beside(case.dtype).contains(&case.table_dtype)),
             ("tables of a width", case.table_width == TableWidth::Half || widths.contains(&case.table_width)),
             ("a direction", manifest.directions.contains(&i64::from(case.direction))),
@@ -164,7 +170,7 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
 
 /// What makes a case small, each a number that only so many steps lead down from; the last three are one,
 /// compared in order.
-fn size(case: &Case) -> ([u64; 15], [u64; 3]) {
+fn size(case: &Case) -> ([u64; 16], [u64; 3]) {
     let tokens: u64 = case.layouts.iter().map(Layout::tokens).sum();
     let simple = matches!(case.data, Data::Uniform | Data::First | Data::Second | Data::Channel);
     let extent = |rank, low: i64, high: i64| [rank, high.abs_diff(low), low.unsigned_abs() + high.unsigned_abs()];
@@ -198,6 +204,7 @@ fn size(case: &Case) -> ([u64; 15], [u64; 3]) {
         (case.direction < 0).into(),
         case.scaling.is_some().into(),
         case.per_head.into(),
+        (case.position_order != PositionOrder::Rows).into(),
         (case.table_dtype != TableDtype::Storage).into(),
         (case.table_width != TableWidth::Half).into(),
         (!simple).into(),

@@ -10,7 +10,7 @@ use super::float_environment::{FloatControl, FloatEnvironment};
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Timed, Timing};
-use crate::case::{Alias, Consume, Level, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 use memmap2::{MmapMut, MmapOptions};
@@ -52,6 +52,7 @@ fn manifest() -> Manifest {
             (Level::Apply, level(&[Consume::CosSin], "table")),
         ],
         position_dtypes: vec![DType::I64, DType::F64, DType::I32, DType::F32],
+        position_strides: PositionStrides::Any,
         pairings: vec![Pairing::Half, Pairing::Adjacent],
         head_dims: Integers::Range { min: 2, max: 1024, multiple: 2 },
         partial_rotary: true,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::layouts::divided;
 use super::row::{CoverRow, Division};
-use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionSource, TableDtype};
+use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype};
 use crate::check::generator::{Generator, text};
 use crate::numeric::{DType, Rng};
 use crate::positions::Layout;
@@ -51,6 +51,7 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
         case.table_dtype = row.table_dtype;
     }
     case.table_width = row.table_width;
+    case.position_order = row.position_order;
     let [q, k, out] = row.orders;
     // Outputs on the inputs have the order of the inputs.
     let out = if row.alias == Alias::In { Order::Packed } else { out };
@@ -73,7 +74,8 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
             .collect(),
     };
     let (least, most) = row.limits;
-    case.place = if g.manifest.batch_layouts || row.batch() == 1 {
+    let may_differ = g.manifest.batch_layouts && row.position_order != PositionOrder::Shared;
+    case.place = if may_differ || row.batch() == 1 {
         row.walk()
     } else {
         // All rows are in the same places.

@@ -95,6 +95,11 @@ impl Classes {
         if level == Level::Positions || positions_given {
             add(Dimension::PositionDtype, &manifest.position_dtypes.iter().map(at).collect::<Vec<_>>());
         }
+        let axes = schemes.iter().map(|scheme| scheme.axes.len()).max().unwrap_or(1);
+        let orders: Vec<i64> = manifest.position_orders(level, axes).into_iter().map(|order| order as i64).collect();
+        if orders.len() > 1 {
+            add(Dimension::PositionOrder, &orders);
+        }
         let tensors = level != Level::Positions;
         if tensors {
             add(Dimension::Dtype, &manifest.dtypes.iter().map(at).collect::<Vec<_>>());

@@ -4,7 +4,7 @@ use super::array::Choice;
 use super::classes::{Classes, ends};
 use super::row::{Division, WIDE};
 use crate::backend::manifest::Integers;
-use crate::case::{Alias, Consume, Dimension, Level, Order, TableDtype, TableWidth, tables_are_read};
+use crate::case::{Alias, Consume, Dimension, Level, Order, PositionOrder, TableDtype, TableWidth, tables_are_read};
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Number, Rng};
@@ -36,6 +36,7 @@ pub(super) const SEGMENTS: usize = 21;
 pub(super) const TABLES: usize = 22;
 pub(super) const TABLE_DTYPE: usize = 23;
 pub(super) const TABLE_WIDTH: usize = 24;
+pub(super) const POSITION_ORDER: usize = 25;
 
 /// Fewest segments of a layout that shows two kinds side by side beside its grid.
 pub(super) const WITH_NEIGHBOURS: u32 = 8;
@@ -70,6 +71,7 @@ pub(super) struct Factors {
     /// Types of the cosines and sines that are handed over; `Storage` alone where there are no others.
     pub(super) table_dtypes: Vec<TableDtype>,
     pub(super) table_widths: Vec<TableWidth>,
+    pub(super) position_orders: Vec<PositionOrder>,
     /// Whether some heads have slow pairs.
     pub(super) has_wide: bool,
     /// Whether calls have layouts.
@@ -189,6 +191,7 @@ impl Factors {
             },
             table_dtypes: table_dtypes(first),
             table_widths: first.table_widths().to_vec(),
+            position_orders: m.position_orders(level, axes.into()),
             layouts,
             room: schemes.iter().map(room).min().unwrap_or(0),
         }
@@ -279,6 +282,7 @@ impl Factors {
                     .map(|w| one(Dimension::TableWidth, i64::from(*w == TableWidth::Full)))
                     .collect(),
             ),
+            modes(self.position_orders.iter().map(|order| one(Dimension::PositionOrder, *order as i64)).collect()),
         ]
     }
 }

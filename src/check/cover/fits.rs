@@ -3,7 +3,7 @@
 use super::array::ROUNDS;
 use super::factors::*;
 use super::row::{Division, WIDE};
-use crate::case::{Alias, Consume, Level, Order};
+use crate::case::{Alias, Consume, Level, Order, PositionOrder};
 use crate::check::depth::Depth;
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
@@ -45,6 +45,7 @@ impl Factors {
             && tokens.is_none_or(|tokens| tokens >= sequences)
             && self.tables_differ(row)
             && self.tables_are_offered(g, row)
+            && self.positions_show(row, division, tokens.unwrap_or(2))
             && self.orders_show(row, batch, tokens.unwrap_or(2), division.is_none())
             && self.layout_has_room(g, row, division, sequences)
     }
@@ -62,6 +63,15 @@ impl Factors {
         table.zip(dtype).is_none_or(|(table, dtype)| {
             let offered = g.manifest.table_dtypes_beside(dtype);
             offered.iter().any(|other| other.beside(dtype) == table.beside(dtype))
+        })
+    }
+
+    /// Whether positions show their order: those of one token have no stride, and a row is shared by several.
+    fn positions_show(&self, row: &[Option<usize>], division: Option<Division>, tokens: u32) -> bool {
+        row[POSITION_ORDER].is_none_or(|at| match self.position_orders[at] {
+            PositionOrder::Rows => true,
+            PositionOrder::Spread | PositionOrder::AxesLast => tokens > 1,
+            PositionOrder::Shared => division.is_none_or(|rows| matches!(rows, Division::Batch(n) if n > 1)),
         })
     }
 

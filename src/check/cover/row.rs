@@ -1,6 +1,6 @@
 //! One call to be made, as the covering array has it.
 
-use crate::case::{Alias, Order, PositionSource, TableDtype, TableWidth};
+use crate::case::{Alias, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
 use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
@@ -51,6 +51,7 @@ pub struct CoverRow {
     pub(super) per_head: bool,
     pub(super) table_dtype: TableDtype,
     pub(super) table_width: TableWidth,
+    pub(super) position_order: PositionOrder,
     pub(super) position_dtype: DType,
     /// The one axis on which tokens are anywhere; `None`: all.
     pub(super) axis: Option<u8>,

@@ -93,7 +93,9 @@ impl Factors {
         let rare = in_turn.clone().filter(|at| turn.is_multiple_of(3) && Some(axes(at)) == most);
         let scheme = rare.chain(in_turn).find(|at| {
             let g = &schemes[*at];
+            let order = self.position_orders[row[POSITION_ORDER]];
             (level == Level::Positions || g.fits(&heads))
+                && g.manifest.position_orders(level, g.scheme.axes.len()).contains(&order)
                 && (level == Level::Fused || level == Level::Apply || g.position_types().contains(&position_dtype))
         })?;
         let order = |factor: usize| self.orders.get(row[factor]).copied().unwrap_or(Order::Packed);
@@ -116,6 +118,7 @@ impl Factors {
             scaling: self.scalings[row[SCALING]],
             per_head: self.tables[row[TABLES]],
             table_dtype: self.table_dtypes[row[TABLE_DTYPE]],
+            position_order: self.position_orders[row[POSITION_ORDER]],
             table_width: self.table_widths[row[TABLE_WIDTH]],
             position_dtype,
             axis: self.walks[row[WALK]],

@@ -7,7 +7,7 @@ use super::stored::{
     Width, read, sha256,
 };
 use crate::case::tensor_file::{Stored, TensorFile};
-use crate::case::{Alias, Case, Data, Level, Memory, PositionSource, TableDtype, TableWidth};
+use crate::case::{Alias, Case, Data, Level, Memory, PositionOrder, PositionSource, TableDtype, TableWidth};
 use crate::contract::{Contract, ContractTable, Frequency};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd, Number, Rng};
@@ -102,6 +102,7 @@ pub(super) fn case(scheme: &str, dtype: DType, width: u32) -> Case {
         rotary: None,
         scaling: None,
         per_head: false,
+        position_order: PositionOrder::Rows,
         table_dtype: TableDtype::Storage,
         table_width: TableWidth::Half,
         direction: 1,
