@@ -18,7 +18,7 @@ use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
 
 use attain::{attained, terms};
-use sweep::{Combination, combinations, sweep};
+use sweep::{Combination, combinations, examples, sweep};
 use world::{World, worlds};
 
 static CONTRACTS: LazyLock<ContractTable> = LazyLock::new(|| contracts().unwrap_or_else(|errors| panic!("{errors}")));
@@ -73,6 +73,44 @@ fn no_honest_element_of_a_declared_variant_is_rejected() {
             for storage in [DType::F32, DType::F16, DType::BF16] {
                 let combination = Combination { contract: contract.clone(), storage };
                 let found = sweep(&combination, &WORLDS, 2 << 16, 11, 2);
+                assert_eq!(found.rejected, 0, "{text} {storage}: {:?}", found.first);
+                assert!(found.tally.ratio > 0.5, "{text} {storage}: {:?}", found.tally);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_honest_element_of_an_example_is_rejected() {
+    let all = examples(&CONTRACTS, None);
+    assert_eq!(all.len(), 3 * CONTRACTS.examples.len());
+    for (name, combination) in &all {
+        for seed in [21, 22] {
+            let found = sweep(combination, &WORLDS, 2 << 16, seed, 2);
+            assert_eq!(found.rejected, 0, "{name}: {:?}", found.first);
+            assert!(found.tally.judged > 100_000, "{name}: {:?}", found.tally);
+            assert!(found.tally.ratio > 0.5, "{name}: {:?}", found.tally);
+        }
+    }
+}
+
+/// Turns and half turns on every way to frequencies, and beside other types.
+#[test]
+fn no_honest_element_in_turns_is_rejected() {
+    for way in &CONTRACTS.frequencies {
+        for (class, extra) in [
+            ("fused", "angle_unit=turns"),
+            ("cached", "angle_unit=half-turns,scaling=table"),
+            // An ulp away from the nearest number.
+            ("eager", "angle_unit=turns,angles=f64,library_ulps=2"),
+            ("fast", "angle_unit=half-turns,table=bf16"),
+        ] {
+            let text = format!("{class}/{},{extra}", way.name);
+            let contract = Declaration::parse(&text).and_then(|d| d.resolve(&CONTRACTS));
+            let contract = contract.unwrap_or_else(|why| panic!("{text}: {why}"));
+            for storage in [DType::F32, DType::F16, DType::BF16] {
+                let combination = Combination { contract: contract.clone(), storage };
+                let found = sweep(&combination, &WORLDS, 1 << 16, 13, 2);
                 assert_eq!(found.rejected, 0, "{text} {storage}: {:?}", found.first);
                 assert!(found.tally.ratio > 0.5, "{text} {storage}: {:?}", found.tally);
             }

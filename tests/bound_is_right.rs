@@ -64,7 +64,7 @@ impl<'a> Kernel<'a> {
         let pairs = self.world.inv_freq.len();
         let one = |pair: usize| {
             let angle = self.angles.angle(pair, self.angles.position(position));
-            let angle = if self.last_pair_unrotated && pair + 1 == pairs { Dd::ZERO } else { angle };
+            let angle = if self.last_pair_unrotated && pair + 1 == pairs { Dd::ZERO.into() } else { angle };
             self.arithmetic.factor(angle, forward)
         };
         (0..pairs).map(one).collect()
@@ -301,7 +301,8 @@ fn nan_and_infinity_pass_only_where_a_kernel_may_overflow() {
     for storage in STORAGES {
         for bad in [nan, inf, -inf] {
             assert_eq!(judge(storage, (1.0, 1.0), bad), Judgement::Fail);
-            assert_eq!(judge(storage, (bad, 1.0), 0.0), Judgement::InputNotFinite);
+            assert_eq!(judge(storage, (bad, 1.0), nan), Judgement::InputNotFinite);
+            assert_eq!(judge(storage, (bad, 1.0), 0.0), Judgement::Fail, "the input is lost");
         }
         // cos 1 + sin 1 = 1.38: beyond the largest number.
         let most = storage.max_finite();

@@ -77,9 +77,18 @@ fn contract(class: &str) -> Contract {
 
 /// A class, a way to frequencies, and up to two numbers that differ.
 fn declarations() -> impl Strategy<Value = String> {
-    const SETTINGS: [&str; 18] = [
+    const SETTINGS: [&str; 27] = [
         "angles=f64",
         "position_roundings=2",
+        "angle_unit=turns",
+        "angle_unit=half-turns",
+        "angle_roundings=1",
+        "angle_error=1e-6",
+        "trig_error_per_position=1e-9",
+        "table=f16",
+        "table=bf16",
+        "scaling=table",
+        "scaling_type=storage",
         "table=f32",
         "arithmetic=exact",
         "trig_ulps=1",

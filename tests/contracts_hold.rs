@@ -39,7 +39,24 @@ fn all_contracts() -> Vec<String> {
         ] {
             all.push(format!("{}/table,{extra}", class.name));
         }
+        for extra in ["table=f16", "table=bf16", "table=f32", "trig_error_per_position=1e-7"] {
+            all.push(format!("{}/table,{extra}", class.name));
+        }
+        if class.name != "ideal" {
+            for extra in [
+                "angle_unit=turns",
+                "angle_unit=half-turns,angles=f64",
+                "angle_error=1e-7",
+                "angle_roundings=2",
+                "scaling=table",
+                "scaling=table,scaling_type=storage",
+                "scaling=table,table=f16",
+            ] {
+                all.push(format!("{}/table,{extra}", class.name));
+            }
+        }
     }
+    all.extend(TABLE.examples.iter().map(|example| example.declared.to_string()));
     all
 }
 
@@ -144,6 +161,10 @@ fn an_exact_kernel_keeps_every_contract() {
                         Judgement::Pass { .. } => judged += 1,
                         Judgement::BeyondAngleLimit => assert!(contract.class.angle_limit.is_some(), "{}", told()),
                         Judgement::RangeNotJudged => assert!(observed.is_infinite(), "{}", told()),
+                        Judgement::ContractTooWide => {
+                            let per_position = contract.class.trig_error_per_position;
+                            assert!(per_position * point.position.abs() > 0.9, "{}", told());
+                        }
                         other => panic!("{other:?}: {}", told()),
                     }
                 }
@@ -210,7 +231,8 @@ fn infinities_are_granted_where_honest_arithmetic_makes_them_and_nowhere_else() 
             for bad in [nan, inf, -inf] {
                 assert_eq!(judge(1.0, false, (1.0, 1.0), bad), Judgement::Fail, "{what}");
                 assert_eq!(judge(1.0, false, (most, most), bad), Judgement::Fail, "{what}: -0.30 max");
-                assert_eq!(judge(1.0, false, (bad, 1.0), 0.0), Judgement::InputNotFinite, "{what}");
+                assert_eq!(judge(1.0, false, (bad, 1.0), nan), Judgement::InputNotFinite, "{what}");
+                assert_eq!(judge(1.0, false, (bad, 1.0), 0.0), Judgement::Fail, "{what}: the input is lost");
             }
             // 1.38 times the largest number: one sign of infinity, and never the largest number.
             assert_eq!(judge(1.0, false, (most, -most), inf), Judgement::RangeNotJudged, "{what}");

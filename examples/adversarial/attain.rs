@@ -5,7 +5,7 @@ use super::inputs::{Inputs, position};
 use super::world::World;
 use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Fused, Knobs, LibraryErrors};
 use ropecheck::contract::{Allowance, Judgement, PairBound, Types};
-use ropecheck::contract::{ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
+use ropecheck::contract::{AngleUnit, ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
 use ropecheck::numeric::{DType, Dd, Rng};
 
 /// A term of the bound, and the kernel that shows it.
@@ -17,6 +17,8 @@ pub struct AttainedTerm {
     pub needed: f64,
     /// The part of the whole bound that the term must be for an element to count.
     pub least_share: f64,
+    /// Smallest |position| of such an element.
+    least_position: f64,
     contract: Contract,
     storage: DType,
     scaling: f64,
@@ -41,7 +43,7 @@ pub struct Attained {
 /// Every term of the bound, and the angle's for each way to frequencies.
 #[must_use]
 pub fn terms(table: &ContractTable) -> Vec<AttainedTerm> {
-    use Precision::{Exact, F32, Storage};
+    use Precision::{BF16, Exact, F16, F32, F64, Storage};
     let Some(any_way) = table.frequencies.first() else { return Vec::new() };
     let class = |angles, table, arithmetic, trig_ulps| ClassRule {
         name: "one term".to_owned(),
@@ -56,6 +58,7 @@ pub fn terms(table: &ContractTable) -> Vec<AttainedTerm> {
         name: name.to_owned(),
         needed: 0.5,
         least_share: 0.75,
+        least_position: 0.0,
         contract: Contract::new(class, any_way.clone()),
         storage,
         scaling: 1.0,
@@ -95,6 +98,35 @@ pub fn terms(table: &ContractTable) -> Vec<AttainedTerm> {
         }
         all.push(angle);
     }
+    for (name, kept) in [("f16", F16), ("bf16", BF16)] {
+        let name = format!("table of {name} beside f32");
+        all.push(term(&name, class(Exact, kept, Exact, 0.0), DType::F32, |a| a.table));
+    }
+    for storage in [DType::F16, DType::BF16] {
+        let rule = ClassRule { scaling: Scaling::Table, scaled: Some(F32), ..class(Exact, Storage, Exact, 0.0) };
+        let name = format!("table, scaled after that, {storage}");
+        // Of cosines just above 1/2 that are still below 1 when they are scaled more than one is kept otherwise.
+        all.push(AttainedTerm { scaling: 1.9, ..term(&name, rule, storage, |a| a.table) });
+    }
+    for (name, unit) in [("half turns", AngleUnit::HalfTurns), ("turns", AngleUnit::Turns)] {
+        for way in table.frequencies.iter().filter(|way| matches!(way.procedure, Procedure::Table | Procedure::Pow)) {
+            let rule = ClassRule { angle_unit: unit, ..class(F32, Exact, Exact, 0.0) };
+            let mut angle = term(&format!("angle in {name}, {}", way.name), rule, DType::F32, |a| a.angle);
+            angle.contract.frequencies = way.clone();
+            all.push(angle);
+        }
+    }
+    let last = ClassRule { angle_unit: AngleUnit::Turns, angle_roundings: 2.0, ..class(F32, Exact, Exact, 0.0) };
+    all.push(term("angle in turns at last", last, DType::F32, |a| a.angle));
+    for (name, angle_unit, angle_roundings) in
+        [("angle, reduced", AngleUnit::Radians, 1.0), ("angle in turns, reduced", AngleUnit::Turns, 0.0)]
+    {
+        let rule = ClassRule { angle_unit, angle_roundings, angle_error: 1.2e-7, ..class(F64, Exact, Exact, 0.0) };
+        all.push(term(name, rule, DType::F32, |a| a.angle));
+    }
+    let turned = ClassRule { trig_error_per_position: 3.1e-7, ..class(F32, Exact, Exact, 2.0) };
+    // From there on what one turn of the library errs by is little of it.
+    all.push(AttainedTerm { least_position: 16.0, ..term("trig, turned", turned, DType::F32, |a| a.trig) });
     all
 }
 
@@ -282,7 +314,8 @@ impl<'a> Search<'a> {
                 let allowance = bound.allowance(&self.types, second, (a, b), value, partner);
                 let share = (self.term.part)(&allowance) / allowance.total();
                 // Where the angle may be off by anything the bound is a formality.
-                if share < self.term.least_share || bound.shift > 0.1 {
+                let near = candidate.position.hi.abs() < self.term.least_position;
+                if share < self.term.least_share || near || bound.shift > 0.1 {
                     return None;
                 }
                 if ratio > self.found.ratio {

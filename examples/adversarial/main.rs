@@ -2,7 +2,7 @@
 //! class, way to frequencies and storage type, and for each term of the bound the worst element that a search
 //! finds.
 //!
-//! `cargo run --release --example adversarial -- [--elements N] [--class C] [--way W] [--dtype D] [--seed S]`
+//! `cargo run --release --example adversarial -- [--elements N] [--class C] [--way W] [--examples] [--dtype D]`
 //!
 //! Hard inputs, hard positions, every honest variant of a contract, library errors at the very end of what is
 //! declared. An honest element that is rejected is a defect of the bound or of the emulation; a term of the
@@ -23,7 +23,7 @@ use ropecheck::contract::contracts;
 use ropecheck::numeric::DType;
 
 use attain::{attained, terms};
-use sweep::{combinations, sweep};
+use sweep::{Combination, combinations, examples, sweep};
 use world::worlds;
 
 /// Tries to break the error bounds.
@@ -41,6 +41,9 @@ struct Arguments {
     /// Only this storage type.
     #[arg(long)]
     dtype: Option<String>,
+    /// Only the worked examples of spec/contracts.yaml, without the classes on all ways; without this, both
+    #[arg(long, conflicts_with_all = ["class", "way"])]
+    examples: bool,
     /// Elements per term of the bound; 0 leaves the second table out.
     #[arg(long, default_value_t = 2_000_000)]
     term_elements: u64,
@@ -69,7 +72,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let all = combinations(&table, arguments.class.as_deref(), arguments.way.as_deref(), dtype);
+    let (class, way) = (arguments.class.as_deref(), arguments.way.as_deref());
+    let named = |combination: Combination| {
+        let (class, way) = (&combination.contract.class.name, &combination.contract.frequencies.name);
+        (format!("{class} {way} {}", combination.storage), combination)
+    };
+    let mut all = Vec::new();
+    if !arguments.examples {
+        all.extend(combinations(&table, class, way, dtype).into_iter().map(named));
+    }
+    if class.is_none() && way.is_none() {
+        all.extend(examples(&table, dtype));
+    }
     if all.is_empty() {
         eprintln!("there is no such class, way and type");
         return ExitCode::from(2);
@@ -85,10 +99,8 @@ fn main() -> ExitCode {
         "{:<30} {:>12} {:>9} {:>12} {:>8}  where",
         "class, way, type", "elements", "rejected", "not judged", "ratio"
     );
-    for combination in &all {
+    for (name, combination) in &all {
         let found = sweep(combination, &worlds, arguments.elements, arguments.seed, threads);
-        let contract = &combination.contract;
-        let name = format!("{} {} {}", contract.class.name, contract.frequencies.name, combination.storage);
         let tally = &found.tally;
         println!(
             "{name:<30} {:>12} {:>9} {:>12} {:>8.4}  {}",
@@ -106,12 +118,12 @@ fn main() -> ExitCode {
         total as f64 / seconds / 1e6
     );
     if arguments.term_elements > 0 {
-        println!("{:<24} {:>7} {:>7} {:>7}  where", "term", "ratio", "needed", "share");
+        println!("{:<36} {:>7} {:>7} {:>7}  where", "term", "ratio", "needed", "share");
         for term in terms(&table) {
             let found = attained(&term, &worlds, arguments.term_elements, arguments.seed);
             let enough = found.ratio >= term.needed && found.rejected.is_none();
             println!(
-                "{:<24} {:>7.4} {:>7} {:>7.3}  {}{}",
+                "{:<36} {:>7.4} {:>7} {:>7.3}  {}{}",
                 term.name,
                 found.ratio,
                 term.needed,

@@ -22,7 +22,10 @@ pub(super) fn list(table: &ContractTable) -> String {
         let _ = writeln!(out, "frequencies {:15} {}", way.name, way.doc);
     }
     for key in &KEYS {
-        let _ = writeln!(out, "key         {:19} {}; {}", key.name, key.doc, key.takes);
+        let _ = writeln!(out, "key         {:23} {}; {}", key.name, key.doc, key.takes);
+    }
+    for example in &table.examples {
+        let _ = writeln!(out, "example     {:15} {}", example.declared, example.doc);
     }
     let _ = writeln!(out, "{DECLARED}");
     out
@@ -47,7 +50,7 @@ pub(super) fn explain(table: &ContractTable, id: &str) -> Option<String> {
 
 fn numbers(out: &mut String, contract: &Contract, of_class: bool) {
     for (key, value) in Settings::of(contract).iter().filter(|(key, _)| key.of_class == of_class) {
-        let _ = writeln!(out, "{:19} {:9} {}", key.name, value.to_string(), key.doc);
+        let _ = writeln!(out, "{:23} {:9} {}", key.name, value.to_string(), key.doc);
     }
 }
 

@@ -37,12 +37,38 @@ pub enum Store {
     TowardZero,
 }
 
+/// What angles are counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum AngleUnit {
+    /// Radians: the plan's frequencies as they are.
+    #[default]
+    Radians,
+    /// Pi radians, as for sinpi.
+    HalfTurns,
+    /// 2 pi radians.
+    Turns,
+}
+
+impl AngleUnit {
+    /// One of it, in radians.
+    #[must_use]
+    pub fn radians(self) -> f64 {
+        match self {
+            Self::Radians => 1.0,
+            Self::HalfTurns => std::f64::consts::PI,
+            Self::Turns => std::f64::consts::TAU,
+        }
+    }
+}
+
 /// What is multiplied by the attention scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scaling {
-    /// Cosine and sine.
+    /// Cosine and sine, before they are kept in the table.
     #[default]
     Factors,
+    /// What the table keeps of them.
+    Table,
     /// The inputs, before they are rotated.
     Inputs,
     /// The rotated values.
@@ -58,8 +84,14 @@ pub struct ClassRule {
     pub doc: String,
     /// Type of position, frequency and angle.
     pub angles: Precision,
+    /// What angles are counted in.
+    pub angle_unit: AngleUnit,
     /// Roundings that a position which is no number of that type has been through (1: the conversion).
     pub position_roundings: f64,
+    /// Roundings of an angle besides that of position * frequency.
+    pub angle_roundings: f64,
+    /// Absolute error of an angle on top of all roundings, in radians.
+    pub angle_error: f64,
     /// How cos and sin are kept.
     pub table: Precision,
     /// Type of the two products and the sum.
@@ -68,6 +100,8 @@ pub struct ClassRule {
     pub trig_ulps: f64,
     /// Absolute error of sin and cos on top of that (hardware instructions).
     pub trig_error: f64,
+    /// Relative error of (cos, sin) per position: each is the one before it, turned.
+    pub trig_error_per_position: f64,
     /// Largest |angle| in radians for which anything is claimed.
     pub angle_limit: Option<f64>,
     /// Whether subnormals may be flushed to zero, on the way in and out of every operation.
@@ -83,10 +117,16 @@ pub struct ClassRule {
 }
 
 impl ClassRule {
+    /// Whether cosine and sine are scaled.
+    #[must_use]
+    pub fn scales_factors(&self) -> bool {
+        matches!(self.scaling, Scaling::Factors | Scaling::Table)
+    }
+
     /// The type of the attention scaling and of what has been scaled. Unless declared: exact where what is scaled is, else f32.
     #[must_use]
     pub fn scaling_type(&self) -> Precision {
-        let source = if self.scaling == Scaling::Factors { self.table } else { self.arithmetic };
+        let source = if self.scales_factors() { self.table } else { self.arithmetic };
         self.scaled.unwrap_or(if source == Precision::Exact { Precision::Exact } else { Precision::F32 })
     }
 }
@@ -110,7 +150,11 @@ impl Contract {
     /// Error of a frequency in units of the angles' type; see [`FrequencyRule::steps`].
     #[must_use]
     pub fn steps(&self, frequency: &Frequency) -> Option<f64> {
-        self.frequencies.steps(frequency, self.class.angles)
+        if self.class.angle_unit == AngleUnit::Radians {
+            self.frequencies.steps(frequency, self.class.angles)
+        } else {
+            self.frequencies.steps_of_turns(frequency, self.class.angles)
+        }
     }
 
     /// g before it is capped: how far the kernel's angle may be from position * inv_freq, in radians.
@@ -128,7 +172,9 @@ impl Contract {
         if !exact_position {
             k += self.class.position_roundings;
         }
-        let factors_exact = steps == 0.0 && exact_position && dtype.holds(inv_freq);
+        // No frequency but 0 is a number of the type in turns, as pi is irrational.
+        let radians = self.class.angle_unit == AngleUnit::Radians;
+        let factors_exact = radians && steps == 0.0 && exact_position && dtype.holds(inv_freq);
         // The product of two f32 is exact in f64; that of two f64 is seen to be exact where its rest is 0.
         let product_exact = match dtype {
             DType::F64 => position.times_f64(inv_freq).lo == 0.0,
@@ -137,8 +183,9 @@ impl Contract {
         if !(factors_exact && product_exact) {
             k += 1.0;
         }
+        k += self.class.angle_roundings;
         if k == 0.0 {
-            return 0.0;
+            return self.class.angle_error;
         }
         if !(k <= MAX_STEPS && angle.abs() < dtype.max_finite()) {
             return f64::INFINITY;
@@ -146,8 +193,9 @@ impl Contract {
         // Below the normal range a rounding errs by up to half the smallest subnormal, or by the smallest normal number if
         // it flushes. Each of the at most `steps` roundings of a recurrence may.
         let least = if self.class.flushes { dtype.min_normal() } else { dtype.half_ulp(0.0) };
-        let underflow = least * (position.hi.abs() + inv_freq.abs() + 2.0) * steps.max(1.0);
-        angle.abs() * k * (1.0 + SECOND_ORDER) * unit(dtype) + underflow
+        let times = (steps.max(1.0) + self.class.angle_roundings) * self.class.angle_unit.radians();
+        let underflow = least * (position.hi.abs() + inv_freq.abs() + 2.0) * times;
+        angle.abs() * k * (1.0 + SECOND_ORDER) * unit(dtype) + underflow + self.class.angle_error
     }
 
     /// The |position| from which on the angle may be wrong by a whole radian, so that only the length of a pair and what
@@ -157,18 +205,23 @@ impl Contract {
     #[must_use]
     pub fn blind_from(&self, frequency: &Frequency) -> Option<f64> {
         let steps = self.steps(frequency)?;
-        let Some(dtype) = self.class.angles.angles() else { return Some(f64::INFINITY) };
-        let from = |k: f64| 1.0 / (k * (1.0 + SECOND_ORDER) * unit(dtype) * frequency.inv_freq.abs());
+        let class = &self.class;
+        // From there on nothing is judged at all.
+        let too_wide = if frequency.inv_freq == 0.0 { f64::INFINITY } else { 1.0 / class.trig_error_per_position };
+        let Some(dtype) = class.angles.angles() else { return Some(too_wide) };
+        let left = 1.0 - class.angle_error;
+        let from = |k: f64| left / (k * (1.0 + SECOND_ORDER) * unit(dtype) * frequency.inv_freq.abs());
         let exact_until = 1.0 / unit(dtype);
-        let blind = if steps == 0.0 {
+        let exact = steps == 0.0 && class.angle_unit == AngleUnit::Radians && class.angle_roundings == 0.0;
+        let blind = if exact {
             let inexact = from(1.0 + self.class.position_roundings).max(exact_until);
             // A power of two times a number of the type is exact; other products are rounded before.
             let power_of_two = frequency.inv_freq.to_bits().trailing_zeros() >= 52;
             if power_of_two { inexact } else { inexact.min(from(1.0)) }
         } else {
-            from(1.0 + steps)
+            from(1.0 + steps + class.angle_roundings)
         };
-        Some(blind)
+        Some(blind.min(too_wide))
     }
 }
 

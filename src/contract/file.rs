@@ -9,17 +9,20 @@ use crate::spec::yaml::{self, Key, Node};
 use crate::spec::{SpecError, SpecErrors};
 
 use super::arithmetic::ClassRule;
+use super::declaration::Declaration;
 use super::frequency_rule::FrequencyRule;
 use super::frequency_rule::LogBase;
 use super::frequency_rule::Procedure;
 use super::frequency_rule::Steps;
 use super::keys;
+use super::keys::ANGLE_UNIT;
 use super::keys::ANGLES;
 use super::keys::FMA;
 use super::keys::KEPT;
 use super::keys::SCALING;
 use super::keys::STORE;
-use super::table::ContractTable;
+use super::keys::TABLE;
+use super::table::{ContractExample, ContractTable};
 
 /// The built-in classes and ways to frequencies.
 ///
@@ -39,8 +42,15 @@ pub fn read(file: &Arc<SourceFile>) -> Result<ContractTable, SpecErrors> {
     let mut fields = Fields::new(&root, "a file of contracts")?;
     let classes = rules(fields.required("classes"), "classes", &mut sink, class);
     let frequencies = rules(fields.required("frequencies"), "ways to frequencies", &mut sink, frequency);
+    let examples = rules(fields.required("examples"), "examples", &mut sink, example);
     fields.finish(&mut sink);
-    sink.finish(Some(ContractTable { classes, frequencies, overrides: Vec::new() }))
+    let table = ContractTable { classes, frequencies, examples, overrides: Vec::new() };
+    for example in &table.examples {
+        if let Err(why) = example.declared.resolve(&table) {
+            sink.push(root.error(format!("example {}: {why}", example.name)));
+        }
+    }
+    sink.finish(Some(table))
 }
 
 /// The entries of a map from names to rules.
@@ -62,16 +72,30 @@ fn rules<T>(
     rules
 }
 
+fn example(key: &Key, node: &Node, sink: &mut Sink) -> Option<ContractExample> {
+    let mut fields = sink.take(Fields::new(node, "an example"))?;
+    fields.set_head(key.location.clone());
+    let doc = fields.required_text("doc", sink);
+    let text = fields.required_text("contract", sink);
+    fields.finish(sink);
+    let declared = sink.take(Declaration::parse(&text).map_err(|why| node.error(why)))?;
+    Some(ContractExample { name: key.text.clone(), doc, declared })
+}
+
 fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
     let mut fields = sink.take(Fields::new(node, "a class"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
     let angles = sink.take(fields.required("angles").and_then(|node| node.one_of("angles", &ANGLES)));
-    let table = sink.take(fields.required("table").and_then(|node| node.one_of("table", &KEPT)));
+    let table = sink.take(fields.required("table").and_then(|node| node.one_of("table", &TABLE)));
     let arithmetic = sink.take(fields.required("arithmetic").and_then(|node| node.one_of("arithmetic", &KEPT)));
     let trig_ulps = sink.take(fields.required("trig_ulps").and_then(|node| amount(node, "trig_ulps")));
     let trig_error = optional(&mut fields, "trig_error", sink);
     let angle_limit = optional(&mut fields, "angle_limit", sink);
+    let angle_unit = word(&mut fields, "angle_unit", &ANGLE_UNIT, sink);
+    let angle_roundings = optional(&mut fields, "angle_roundings", sink);
+    let angle_error = optional(&mut fields, "angle_error", sink);
+    let trig_error_per_position = optional(&mut fields, "trig_error_per_position", sink);
     let position_roundings = optional(&mut fields, "position_roundings", sink);
     let flushes = fields.optional("flushes").map_or(Ok(false), |node| node.truth("flushes"));
     let flushes = sink.take(flushes);
@@ -84,11 +108,15 @@ fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
         name: key.text.clone(),
         doc,
         angles: angles?,
+        angle_unit: angle_unit.unwrap_or_default(),
         position_roundings: position_roundings.unwrap_or(1.0),
+        angle_roundings: angle_roundings.unwrap_or(0.0),
+        angle_error: angle_error.unwrap_or(0.0),
         table: table?,
         arithmetic: arithmetic?,
         trig_ulps: trig_ulps?,
         trig_error: trig_error.unwrap_or(0.0),
+        trig_error_per_position: trig_error_per_position.unwrap_or(0.0),
         angle_limit,
         flushes: flushes?,
         fma: fma.unwrap_or_default(),
@@ -227,7 +255,7 @@ mod tests {
             (
                 "table: storage",
                 "table: storge",
-                "unknown table \"storge\", expected one of exact, f32, storage; did you mean \"storage\"?",
+                "unknown table \"storge\", expected one of exact, f32, f16, bf16, storage; did you mean \"storage\"?",
             ),
             ("angles: exact", "angles: storage", "unknown angles \"storage\", expected one of exact, f64, f32"),
             (
@@ -241,6 +269,13 @@ mod tests {
             ("    procedure: table\n", "", "a way to frequencies needs the key `procedure`"),
             ("flushes: true", "flushes: maybe", "expected flushes (true or false), found `maybe`"),
             ("    library_ulps: 1\n", "", "a way to frequencies needs the key `library_ulps`"),
+            (
+                "contract: fused/table,angle_unit=turns\n",
+                "contract: ideal/table,angle_unit=turns\n",
+                "example turns: angle_unit does not apply",
+            ),
+            ("contract: fused/table,table=bf16", "contract: fused/table,table=b16", "did you mean \"bf16\"?"),
+            ("\nexamples:", "\ncases:", "a file of contracts needs the key `examples`"),
             ("  ideal:", "  Ideal:", "expected a name of lower-case letters, digits and `-`, found `Ideal`"),
             ("frequencies:", "ways:", "a file of contracts needs the key `frequencies`"),
         ] {

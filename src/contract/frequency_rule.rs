@@ -182,6 +182,17 @@ impl FrequencyRule {
         Some(total)
     }
 
+    /// The same of the frequency in turns or half turns, 1/(2 pi) or 1/pi of it. A table holds that itself, rounded;
+    /// what is computed is multiplied by a rounded constant, which is two roundings more.
+    pub(super) fn steps_of_turns(&self, frequency: &Frequency, angles: Precision) -> Option<f64> {
+        let steps = self.steps(frequency, angles)?;
+        if frequency.inv_freq == 0.0 || angles.angles().is_none() {
+            return Some(0.0);
+        }
+        // No such frequency is a number of the type, whatever the one in radians is.
+        Some(if self.only_rounds() { self.once.roundings } else { steps + 2.0 })
+    }
+
     /// Whether its error depends on the base, so that a frequency must be a power of one.
     pub(super) fn needs_base(&self) -> bool {
         self.once.exponent + self.per_index.exponent > 0.0 || self.logarithm.is_some()

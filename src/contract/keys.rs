@@ -6,6 +6,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::spec::suggest;
 
+use super::arithmetic::AngleUnit;
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
 use super::arithmetic::Scaling;
@@ -73,13 +74,28 @@ pub const KEPT: [(&str, Precision); 3] =
 /// Words of the types of angles: no bound is derived for less than f32.
 pub const ANGLES: [(&str, Precision); 3] =
     [("exact", Precision::Exact), ("f64", Precision::F64), ("f32", Precision::F32)];
+/// Words of what cos and sin may be kept in: also a type that the tensors do not have.
+pub const TABLE: [(&str, Precision); 5] = [
+    ("exact", Precision::Exact),
+    ("f32", Precision::F32),
+    ("f16", Precision::F16),
+    ("bf16", Precision::BF16),
+    ("storage", Precision::Storage),
+];
+/// Words of [`AngleUnit`].
+pub const ANGLE_UNIT: [(&str, AngleUnit); 3] =
+    [("radians", AngleUnit::Radians), ("half-turns", AngleUnit::HalfTurns), ("turns", AngleUnit::Turns)];
 /// Words of [`Fma`].
 pub const FMA: [(&str, Fma); 3] = [("allowed", Fma::Allowed), ("always", Fma::Always), ("never", Fma::Never)];
 /// Words of [`Store`].
 pub const STORE: [(&str, Store); 2] = [("nearest", Store::Nearest), ("toward-zero", Store::TowardZero)];
 /// Words of [`Scaling`].
-pub const SCALING: [(&str, Scaling); 3] =
-    [("factors", Scaling::Factors), ("inputs", Scaling::Inputs), ("outputs", Scaling::Outputs)];
+pub const SCALING: [(&str, Scaling); 4] = [
+    ("factors", Scaling::Factors),
+    ("table", Scaling::Table),
+    ("inputs", Scaling::Inputs),
+    ("outputs", Scaling::Outputs),
+];
 /// Words of a logarithm's base.
 pub const LOGARITHM: [(&str, Option<LogBase>); 3] =
     [("none", None), ("e", Some(LogBase::Natural)), ("2", Some(LogBase::Two))];
@@ -128,8 +144,15 @@ macro_rules! words {
 }
 
 /// Everything that a contract may declare, in the order of reports.
-pub static KEYS: [ContractKey; 20] = [
+pub static KEYS: [ContractKey; 24] = [
     words!("angles", &["exact", "f64", "f32"], ANGLES, angles, "type of position, frequency and their product"),
+    words!(
+        "angle_unit",
+        &["radians", "half-turns", "turns"],
+        ANGLE_UNIT,
+        angle_unit,
+        "what angles are counted in: frequencies are divided by pi or 2 pi"
+    ),
     number!(
         "position_roundings",
         MOST_ROUNDINGS,
@@ -137,10 +160,31 @@ pub static KEYS: [ContractKey; 20] = [
         class.position_roundings,
         "roundings of a position that the angles' type does not hold"
     ),
-    words!("table", KEPT_WORDS, KEPT, table, "type that cos and sin are kept in"),
+    number!(
+        "angle_roundings",
+        MOST_ROUNDINGS,
+        true,
+        class.angle_roundings,
+        "roundings of an angle besides that of position * frequency"
+    ),
+    number!("angle_error", 0.01, true, class.angle_error, "absolute error of an angle on top of these, in radians"),
+    words!(
+        "table",
+        &["exact", "f32", "f16", "bf16", "storage"],
+        TABLE,
+        table,
+        "type that cos and sin are kept in; f16 and bf16 whatever the tensors are"
+    ),
     words!("arithmetic", KEPT_WORDS, KEPT, arithmetic, "type of the two products and their sum"),
     number!("trig_ulps", MOST_ULPS, true, class.trig_ulps, "ulps of f32 by which sin and cos of the angle may err"),
     number!("trig_error", 0.01, true, class.trig_error, "absolute error of sin and cos on top of trig_ulps"),
+    number!(
+        "trig_error_per_position",
+        0.01,
+        true,
+        class.trig_error_per_position,
+        "relative error of (cos, sin) per position, where they are turned from one position to the next"
+    ),
     ContractKey {
         name: "angle_limit",
         takes: Takes::Number(1e12),
@@ -175,10 +219,10 @@ pub static KEYS: [ContractKey; 20] = [
     ),
     words!(
         "scaling",
-        &["factors", "inputs", "outputs"],
+        &["factors", "table", "inputs", "outputs"],
         SCALING,
         scaling,
-        "what attention_scaling multiplies: cos and sin, the inputs, or the outputs"
+        "what attention_scaling multiplies: cos and sin, what the table keeps of them, inputs, or outputs"
     ),
     ContractKey {
         name: "scaling_type",

@@ -18,7 +18,7 @@ mod table;
 mod types;
 
 pub use allowance::{Allowance, AllowanceTerm, superposition_allowance};
-pub use arithmetic::{ClassRule, Contract, F32_ROUNDING, Fma, Scaling, Store};
+pub use arithmetic::{AngleUnit, ClassRule, Contract, F32_ROUNDING, Fma, Scaling, Store};
 pub use bound::Judgement;
 pub use declaration::{Declaration, Settings};
 pub use file::contracts;
@@ -27,5 +27,5 @@ pub use keys::{ContractKey, KEYS, Setting, Takes, key};
 pub use pair_bound::PairBound;
 pub use precision::Precision;
 pub use rows::{Miss, PairRow, RowBound, RowTally};
-pub use table::ContractTable;
+pub use table::{ContractExample, ContractTable};
 pub use types::Types;

@@ -1,6 +1,6 @@
 //! Which of two contracts allows no more than the other, as far as that follows from their numbers.
 
-use super::arithmetic::{Contract, Fma, Scaling};
+use super::arithmetic::{Contract, Fma};
 use super::frequency_rule::{FrequencyRule, Steps};
 use super::precision::Precision;
 use super::types::Types;
@@ -15,19 +15,24 @@ impl Contract {
     pub fn is_within(&self, other: &Contract, storage: DType) -> bool {
         let (a, b) = (&self.class, &other.class);
         let (ours, theirs) = (Types::new(self, storage), Types::new(other, storage));
-        let narrower = |ours: Option<DType>, theirs: Option<DType>| rank(ours) <= rank(theirs);
+        // Of f16 and bf16 the one has more bits, the other more exponents.
+        let narrower = |ours: Option<DType>, theirs: Option<DType>| ours == theirs || rank(ours) < rank(theirs);
         let angles = a.angles == Precision::Exact
             || (narrower(a.angles.angles(), b.angles.angles())
+                && a.angle_unit <= b.angle_unit
                 && a.position_roundings <= b.position_roundings
+                && a.angle_roundings <= b.angle_roundings
+                && a.angle_error <= b.angle_error
                 && self.frequencies.is_within(&other.frequencies));
         // Inputs and outputs that were scaled in a wider type are rounded once more.
-        let factors = a.scaling == Scaling::Factors;
+        let factors = a.scales_factors();
         let limit = |limit: Option<f64>| limit.unwrap_or(f64::INFINITY);
         angles
             && narrower(ours.table, theirs.table)
             && narrower(ours.arithmetic, theirs.arithmetic)
             && a.trig_ulps <= b.trig_ulps
             && a.trig_error <= b.trig_error
+            && a.trig_error_per_position <= b.trig_error_per_position
             && limit(a.angle_limit) >= limit(b.angle_limit)
             && (b.flushes || !a.flushes)
             && (a.fma == b.fma || b.fma == Fma::Allowed)
@@ -116,6 +121,13 @@ mod tests {
         for (wide, narrow) in [
             ("trig_ulps=3", "trig_ulps=2"),
             ("trig_error=1e-6", "trig_error=0"),
+            ("trig_error_per_position=1e-6", "trig_error_per_position=0"),
+            ("angle_unit=turns", "angle_unit=half-turns"),
+            ("angle_unit=half-turns", "angle_unit=radians"),
+            ("angle_roundings=1", "angle_roundings=0"),
+            ("angle_error=1e-6", "angle_error=0"),
+            ("table=f16", "table=f32"),
+            ("table=bf16", "table=f32"),
             ("angle_limit=3", "angle_limit=4"),
             ("flushes=true", "flushes=false"),
             ("store=toward-zero", "store=nearest"),
@@ -141,7 +153,15 @@ mod tests {
         // f32 kept in f32 is not cut off; f64 kept in f32 is.
         let cut = ["fused/table,store=toward-zero,arithmetic=exact", "fused/table,store=toward-zero"];
         assert!(!within(cut[0], cut[1], DType::F32) && within(cut[0], cut[1], DType::BF16));
-        for (one, other) in [("fma=always", "fma=never"), ("scaling=inputs", "scaling=factors")] {
+        let same = |one: &str, other: &str| within(one, other, DType::BF16) && within(other, one, DType::BF16);
+        assert!(same("cached/table", "fused/table,table=bf16"));
+        for (one, other) in [
+            ("fma=always", "fma=never"),
+            ("scaling=inputs", "scaling=factors"),
+            ("scaling=table", "scaling=factors"),
+            ("table=f16", "table=bf16"),
+            ("table=bf16", "table=storage"),
+        ] {
             let [one, other] = [one, other].map(|settings| format!("fused/table,{settings}"));
             assert!(!within(&one, &other, DType::F16) && !within(&other, &one, DType::F16), "{one}, {other}");
         }

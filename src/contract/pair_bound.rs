@@ -3,7 +3,9 @@
 use crate::numeric::{DType, Dd};
 
 use super::allowance::Allowance;
+use super::arithmetic::AngleUnit;
 use super::arithmetic::Contract;
+use super::arithmetic::F32_ROUNDING;
 use super::arithmetic::Scaling;
 use super::precision::Precision;
 use super::types::F64_COST;
@@ -57,6 +59,10 @@ impl PairBound {
         let g = contract.angle_error(steps, inv_freq, position);
         let angle = position.hi * inv_freq;
         let m = scaling.abs();
+        // As many turns as the kernel's position says, which may have been rounded up.
+        let turns = position.hi.abs() * (1.0 + 2.0 * F32_ROUNDING * contract.class.position_roundings);
+        let spread = contract.class.trig_error_per_position * turns;
+        let too_wide = !(g.is_finite() && spread <= 1.0);
         let (shift, versine) = (g.min(1.0), (0.5 * g * g).min(2.0));
         let factors = [turn.cos, turn.sin];
         let mut pair = Self {
@@ -69,17 +75,17 @@ impl PairBound {
             reference: factors.map(|factor| factor_error(factor, scaling, angle)),
             scaled: None,
             beyond_limit: contract.class.angle_limit.is_some_and(|limit| angle.is_nan() || angle.abs() + g > limit),
-            too_wide: !g.is_finite(),
+            too_wide,
         };
         let scaling_overflows = types.scaled.is_some_and(|t| m.is_nan() || m >= t.overflow_threshold());
-        if !g.is_finite() || scaling_overflows {
+        if too_wide || scaling_overflows {
             // The kernel's angle, or its scaling, may overflow: nothing can be said.
             pair.most = [f64::INFINITY; 2];
             return pair;
         }
         // Multiplying by a power of two rounds only among the subnormals, if what it multiplies is in the product's type.
         let source = match types.scaling {
-            Scaling::Factors => types.table,
+            Scaling::Factors | Scaling::Table => types.table,
             Scaling::Inputs => Some(types.storage),
             Scaling::Outputs => types.arithmetic,
         };
@@ -87,13 +93,27 @@ impl PairBound {
         let power_of_two = in_type && scaling.to_bits().trailing_zeros() >= 52;
         let error = types.scaled.map_or(0.0, |t| if t.holds(scaling) { 0.0 } else { t.half_ulp(scaling) });
         let values = ScaledValues { outputs: types.scaling == Scaling::Outputs, by: m, error, power_of_two };
-        let in_factors = types.scaling == Scaling::Factors || scaling == 1.0 || m == 0.0;
+        let in_factors = contract.class.scales_factors() || scaling == 1.0 || m == 0.0;
+        let table_first = types.scaling == Scaling::Table && scaling != 1.0;
         pair.scaled = (!in_factors).then_some(values);
         for (i, factor) in factors.into_iter().enumerate() {
             // |cos| of the kernel's angle; the sine and cosine of a float other than 0 are below 1.
             let unscaled = if scaling == 1.0 || m == 0.0 { factor.abs() } else { factor.abs() / m * UP };
             let size = (unscaled + shift + pair.reference[i] / m).min(1.0);
-            let mut trig = trig_error(contract, types, size);
+            let mut trig = trig_error(contract, types, size, spread);
+            let narrow_table = types.table.filter(|t| *t != DType::F32);
+            if table_first {
+                // (v + trig + kept) (m + error), rounded: the table keeps what is not scaled yet.
+                let mut kept = narrow_table.map_or(0.0, |narrow| types.rounding(narrow, size + trig));
+                if types.scaled.is_some_and(|t| t != DType::F32 && Some(t) != types.table) {
+                    kept += types.store(size + trig + kept);
+                }
+                let cost = scale_cost(types, &values, size + trig + kept);
+                pair.trig[i] = m * trig + cost;
+                pair.table[i] = m * kept;
+                pair.most[i] = m * size + pair.trig[i] + pair.table[i];
+                continue;
+            }
             if in_factors && scaling != 1.0 {
                 if types.scaled.is_some_and(|t| t != DType::F32) {
                     // Precision in the storage type before it is multiplied in it.
@@ -186,14 +206,18 @@ fn scale_cost(types: &Types, values: &ScaledValues, size: f64) -> f64 {
 }
 
 /// Error of a library's sine or cosine whose exact value is up to `size` <= 1.
-fn trig_error(contract: &Contract, types: &Types, size: f64) -> f64 {
+fn trig_error(contract: &Contract, types: &Types, size: f64, spread: f64) -> f64 {
     let class = &contract.class;
     let kept = if class.table == Precision::Exact { F64_COST * size } else { 0.0 };
+    // (1 + e)^p - 1 for p turns that each err by e of a length of 1.
+    let kept = kept + libm::expm1(spread);
     if class.trig_ulps == 0.0 && class.trig_error == 0.0 {
         return kept;
     }
-    // Just below 1 an ulp is half of that at 1, and exactly 1 is met by every library.
-    let ulp = 2.0 * DType::F32.half_ulp(size.min(1.0f64.next_down()));
+    // Just below 1 an ulp is half of that at 1. No float of radians but 0 has a cosine or sine of 1, and there every
+    // library is exact; half a turn is a float, and its cosine -1 may err by ulps of 1.
+    let most = if class.angle_unit == AngleUnit::Radians { 1.0f64.next_down() } else { 1.0 };
+    let ulp = 2.0 * DType::F32.half_ulp(size.min(most));
     let error = class.trig_ulps * ulp;
     kept + class.trig_error + if types.flushes { error.max(DType::F32.min_normal()) } else { error }
 }

@@ -12,6 +12,10 @@ pub enum Precision {
     F64,
     /// f32.
     F32,
+    /// f16, whatever the tensors are; for the table only.
+    F16,
+    /// bf16; for the table only.
+    BF16,
     /// The storage type of the tensors.
     Storage,
 }
@@ -24,6 +28,8 @@ impl Precision {
             Self::Exact => None,
             Self::F64 => Some(DType::F64),
             Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::BF16 => Some(DType::BF16),
             Self::Storage => Some(storage),
         }
     }
@@ -33,7 +39,7 @@ impl Precision {
         match self {
             Self::Exact => None,
             Self::F64 => Some(DType::F64),
-            Self::F32 | Self::Storage => Some(DType::F32),
+            Self::F32 | Self::F16 | Self::BF16 | Self::Storage => Some(DType::F32),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::numeric::DType;
 
+use super::arithmetic::Scaling;
 use super::pair_bound::PairBound;
 use super::types::Types;
 use super::types::UP;
@@ -52,7 +53,9 @@ impl<'a> OverflowRange<'a> {
             let flushed_factor = if types.flushes { DType::F32.min_normal() } else { 0.0 };
             let error = m * (pair.shift + pair.versine) + pair.trig[i] + pair.table[i] + flushed_factor;
             let any_sign = factor.abs() <= error;
-            let infinite_factor = pair.scaled.is_none() && (reaches(most, types.table) || reaches(most, types.scaled));
+            // What is kept before it is scaled is a cosine or a sine, and fits every table.
+            let kept = if types.scaling == Scaling::Table { None } else { types.table };
+            let infinite_factor = pair.scaled.is_none() && (reaches(most, kept) || reaches(most, types.scaled));
             let scales_input = pair.scaled.filter(|s| !s.outputs);
             let size = scales_input.map_or(input.abs(), |s| s.by * input.abs() + s.cost(types, input.abs()));
             let infinite_input = scales_input.is_some() && reaches(size, types.scaled_result());

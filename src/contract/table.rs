@@ -1,10 +1,22 @@
 //! The classes and ways to frequencies that there are, and what the user declares in the place of backends.
 
-use super::arithmetic::{ClassRule, Contract};
+use super::arithmetic::{AngleUnit, ClassRule, Contract, Scaling};
 use super::declaration::Declaration;
 use super::frequency_rule::FrequencyRule;
+use super::precision::Precision;
 use crate::numeric::DType;
 use crate::spec::suggest;
+
+/// A contract of kernels that are of no class as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContractExample {
+    /// Such as `turns`.
+    pub name: String,
+    /// One line.
+    pub doc: String,
+    /// What such a kernel declares.
+    pub declared: Declaration,
+}
 
 /// All classes and ways that `spec/contracts.yaml` declares, in its order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +25,8 @@ pub struct ContractTable {
     pub classes: Vec<ClassRule>,
     /// Ways to frequencies.
     pub frequencies: Vec<FrequencyRule>,
+    /// Worked examples of what else can be declared.
+    pub examples: Vec<ContractExample>,
     /// What the user declares in the place of backends, for one storage type or for all.
     pub overrides: Vec<(Option<DType>, Declaration)>,
 }
@@ -92,8 +106,25 @@ impl Declaration {
             // Taken for exact it would make the bound too narrow.
             return Err(format!("frequencies {self} call a library function: library_ulps must be more than 0"));
         }
+        does_apply(&contract.class)?;
         Ok(contract)
     }
+}
+
+/// Says which key means nothing beside the others.
+fn does_apply(class: &ClassRule) -> Result<(), String> {
+    let of_angles = [
+        ("angle_unit", class.angle_unit != AngleUnit::Radians),
+        ("angle_roundings", class.angle_roundings != 0.0),
+        ("angle_error", class.angle_error != 0.0),
+    ];
+    if let Some((key, _)) = of_angles.iter().find(|(_, set)| *set && class.angles == Precision::Exact) {
+        return Err(format!("{key} does not apply: with angles=exact no angle errs, whatever its unit"));
+    }
+    if class.scaling == Scaling::Table && class.table == Precision::Exact {
+        return Err("scaling=table does not apply: with table=exact nothing is rounded before it is scaled".to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -141,6 +172,8 @@ mod tests {
                 "fused/table,angles=exat",
                 "angles: unknown value \"exat\", expected one of exact, f64, f32; did you mean \"exact\"?",
             ),
+            ("fused/table,table=f8", "table: unknown value \"f8\", expected one of exact, f32, f16, bf16, storage"),
+            ("fused/table,angle_unit=degrees", "expected one of radians, half-turns, turns"),
             ("fused/table,arithmetic=f64", "arithmetic: unknown value \"f64\", expected one of exact, f32, storage"),
             ("fused/table,fma=never,fma=always", "fma is given twice"),
         ] {
@@ -148,6 +181,10 @@ mod tests {
             assert!(error.contains(message), "{error}");
         }
         for (text, message) in [
+            ("ideal/table,angle_unit=turns", "angle_unit does not apply: with angles=exact no angle errs"),
+            ("fused/table,angles=exact,angle_error=1e-7", "angle_error does not apply"),
+            ("ideal/table,angle_roundings=1", "angle_roundings does not apply"),
+            ("ideal/table,scaling=table", "scaling=table does not apply: with table=exact nothing is rounded before"),
             ("fussed/table", "unknown class \"fussed\", expected one of ideal, fused"),
             ("fussed/table", "did you mean \"fused\"?"),
             ("fused/tables", "did you mean \"table\"?"),

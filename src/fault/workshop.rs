@@ -10,7 +10,7 @@ use super::{EmulationChanges, Fault, Injection, SourceEdits, inject, source};
 use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError, Vocabulary};
-use crate::contract::ContractTable;
+use crate::contract::{ContractTable, Declaration};
 use crate::spec::Library;
 
 /// What kernels are made with.
@@ -61,14 +61,20 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    /// Honest emulations, one of every class. Ways to frequencies, variants of the arithmetic and schemes go round with the seed.
+    /// Honest emulations, one of every class and two of the worked examples. Ways to frequencies, variants of the arithmetic and schemes go round with the seed.
     #[must_use]
     pub fn honest(&self, seed: u64) -> Vec<HonestKernel> {
         let schemes: Vec<String> = self.library.schemes().filter(|s| s.is_default_profile).map(|s| s.id()).collect();
         let pick = |count: usize, shift: usize| (seed as usize).wrapping_add(shift) % count.max(1);
-        let classes = self.contracts.classes.iter().enumerate();
-        let one = |(at, class): (usize, &crate::contract::ClassRule)| {
+        let classes = self.contracts.classes.iter().enumerate().filter_map(|(at, class)| {
             let way = self.contracts.frequencies.get(pick(self.contracts.frequencies.len(), 3 * at))?;
+            Some(Declaration::new(&*class.name, &*way.name))
+        });
+        let examples = self.contracts.examples.iter().map(|example| example.declared.clone());
+        let skipped = pick(self.contracts.examples.len().div_ceil(2), 0) * 2;
+        let kernels = classes.chain(examples.skip(skipped).take(2)).enumerate();
+        let one = |(at, declared): (usize, Declaration)| {
+            let class = self.contracts.class(&declared.class)?;
             let knobs = Knobs {
                 fused: [Fused::None, Fused::OfCos, Fused::OfSin][pick(3, at)],
                 through_f32: pick(2, at) == 1,
@@ -84,20 +90,18 @@ impl<'a> Workshop<'a> {
                 ..Knobs::default()
             };
             let name = format!(
-                "{}/{} fma {:?}, library errors {:?}{}{}",
-                class.name,
-                way.name,
+                "{declared} fma {:?}, library errors {:?}{}{}",
                 knobs.fused,
                 knobs.library,
                 if knobs.through_f32 { ", through f32" } else { "" },
                 if knobs.flush { ", flushing" } else { "" }
             );
-            let emulation = Emulation::honest(self.contracts, &class.name, &way.name)?.with(knobs);
+            let emulation = Emulation::declared(self.contracts, &declared).ok()?.with(knobs);
             let factory = Arc::new(EmulatedFactory::new(emulation, Arc::clone(&self.shared)));
             let scheme = schemes.get(pick(schemes.len(), 5 * at))?.clone();
             Some(HonestKernel { name, scheme, factory })
         };
-        classes.filter_map(one).collect()
+        kernels.filter_map(one).collect()
     }
 
     /// The example kernel in C, as it is.

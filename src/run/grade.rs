@@ -97,7 +97,12 @@ fn grade(
     let own = of(&class.class);
     let same = |other: &str| {
         let (Some(a), Some(b)) = (&own, of(other)) else { return false };
-        let key = |c: &Contract| (Types::new(c, dtype), c.class.angles, c.class.trig_ulps, c.class.trig_error);
+        let key = |c: &Contract| {
+            let class = &c.class;
+            let angles = (class.angles, class.angle_unit, class.angle_roundings, class.angle_error);
+            let trig = (class.trig_ulps, class.trig_error, class.trig_error_per_position);
+            (Types::new(c, dtype), angles, trig)
+        };
         key(a) == key(&b)
     };
     let same_as = tally.classes[kept + 1..].iter().filter(|c| same(&c.class)).map(|c| c.class.clone()).collect();

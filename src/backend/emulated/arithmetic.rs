@@ -4,10 +4,12 @@
 //! up to 24 bits are exact in f64; a sum of two of them is exact, or so much larger than one of them that rounding it twice
 //! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
 
+use super::angle::KernelAngle;
 use super::frequencies::flushed;
 use super::functions::{self, Functions, LibraryFunction};
 use super::ideal::odd;
 use super::knobs::{Fused, Knobs, Storing, Trig};
+use super::turned::turned;
 use crate::contract::Types;
 use crate::contract::{Contract, Fma, Scaling};
 use crate::numeric::{DType, Dd};
@@ -63,7 +65,7 @@ impl Arithmetic {
             fused,
             inputs: scale(Scaling::Inputs),
             outputs: scale(Scaling::Outputs),
-            factors: scale(Scaling::Factors),
+            factors: if class.scales_factors() { scaling } else { 1.0 },
             wide: table.is_none() || few_ulps || not_rounded,
         }
     }
@@ -74,28 +76,41 @@ impl Arithmetic {
 
     /// The factors for an angle of this kernel; `forward` is direction +1.
     #[must_use]
-    pub fn factor(&self, angle: Dd, forward: bool) -> Factor {
-        let exact = self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0;
+    pub fn factor(&self, angle: impl Into<KernelAngle>, forward: bool) -> Factor {
+        let angle = angle.into();
+        let exact = angle.times == 1 && self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0;
         let factor = if exact && self.types.scaled.is_none() && self.knobs.trig == Trig::Honest {
-            let (cos, sin) = functions::exact(angle, true);
+            let (cos, sin) = functions::exact(angle.radians, true);
             Factor { cos: cos.times_f64(self.factors), sin: sin.times_f64(self.factors) }
         } else {
-            let (cos, sin) = self.trig(angle);
+            let one = self.trig(angle);
+            let (cos, sin) = if angle.times == 1 { one } else { turned(one, angle.times) };
             Factor { cos: self.kept(cos), sin: self.kept(sin) }
         };
         if forward { factor } else { Factor { sin: -factor.sin, ..factor } }
     }
 
     /// Cosine and sine as the library gives them.
-    fn trig(&self, angle: Dd) -> (f64, f64) {
+    fn trig(&self, angle: KernelAngle) -> (f64, f64) {
+        let KernelAngle { radians: angle, of_turns, .. } = angle;
         if self.knobs.trig != Trig::Honest {
             return functions::faulty(self.knobs.trig, angle.to_f64());
         }
         let (cos, sin) = functions::exact(angle, false);
         let argument = angle.hi.to_bits() ^ angle.lo.to_bits().rotate_left(17);
         let result = |function, exact: f64| {
-            // Only 0 has a cosine of 1, even where the nearest f64 is 1.
-            let exact = if angle.hi == 0.0 { exact } else { exact.clamp(-1f64.next_down(), 1f64.next_down()) };
+            // Only 0 has a cosine of 1, even where the nearest f64 is 1; but quarter turns are floats.
+            let exact = match (angle.hi == 0.0, of_turns) {
+                (true, _) => exact,
+                (false, true) => {
+                    if exact.abs() < 1e-30 {
+                        0.0
+                    } else {
+                        exact
+                    }
+                }
+                (false, false) => exact.clamp(-1f64.next_down(), 1f64.next_down()),
+            };
             let v = self.functions.result(function, argument, exact, self.trig_ulps, self.trig_error);
             flushed(self.knobs.flush, DType::F32, v)
         };
@@ -104,16 +119,19 @@ impl Arithmetic {
 
     /// A factor, scaled and kept in the table's type.
     fn kept(&self, v: f64) -> Dd {
+        let keeps = |v: f64| match self.table {
+            None | Some(DType::F32) => v,
+            Some(table) => self.rounded(table, v),
+        };
+        let table_first = self.types.scaling == Scaling::Table && self.factors != 1.0;
+        let v = if table_first { keeps(v) } else { v };
         let v = match self.types.scaled {
             _ if self.factors == 1.0 => v,
             None => v * self.factors,
             Some(DType::F32) => self.rounded(DType::F32, v * DType::F32.round(self.factors)),
             Some(narrow) => self.narrow(narrow, self.rounded(narrow, v) * narrow.round(self.factors)),
         };
-        Dd::from_f64(match self.table {
-            None | Some(DType::F32) => v,
-            Some(table) => self.rounded(table, v),
-        })
+        Dd::from_f64(if table_first { v } else { keeps(v) })
     }
 
     /// An operation in a narrow type with this exact result.

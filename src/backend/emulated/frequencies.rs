@@ -1,9 +1,10 @@
 //! How a kernel comes by its frequencies and angles, in the type of its angles.
 
+use super::angle::{KernelAngle, from_turns, reduced, units_of_a_radian};
 use super::functions::{Functions, LibraryFunction};
 use super::ideal::odd;
 use super::knobs::Knobs;
-use crate::contract::{Contract, Procedure};
+use crate::contract::{AngleUnit, Contract, Procedure};
 use crate::numeric::{DType, Dd};
 
 /// What the frequencies of one row of pairs are, exactly.
@@ -31,15 +32,40 @@ pub struct Angles {
     dtype: Option<DType>,
     flush: bool,
     knobs: Knobs,
+    /// How many units of the angles are a turn; `None` for radians.
+    per_turn: Option<f64>,
+    /// Angles are made in radians, and multiplied by what is a radian's part of a turn after that.
+    unit_last: bool,
+    /// Angles of f64 are reduced and rounded to f32, with a rounded 2 pi.
+    reduced: Option<bool>,
+    /// Cosines and sines come from those of one position.
+    turned: bool,
 }
 
 impl Angles {
     /// Computes the frequencies as the contract says. Where they are no powers of a base they come from a table.
     #[must_use]
     pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, exact: ExactFrequencies<'_>) -> Self {
-        let dtype = contract.class.angles.dtype(storage);
-        let mut angles =
-            Self { kept: StoredFrequencies::Each(Vec::new()), dtype, flush: knobs.flush, knobs: knobs.clone() };
+        let class = &contract.class;
+        let dtype = class.angles.dtype(storage);
+        let per_turn = match class.angle_unit {
+            AngleUnit::Radians => None,
+            AngleUnit::HalfTurns => Some(2.0),
+            AngleUnit::Turns => Some(1.0),
+        };
+        let table = contract.frequencies.procedure == Procedure::Table;
+        // Half an ulp of f32 just below pi.
+        let rounds = dtype == Some(DType::F64) && class.angle_error > DType::F32.half_ulp(3.0);
+        let mut angles = Self {
+            kept: StoredFrequencies::Each(Vec::new()),
+            dtype,
+            flush: knobs.flush,
+            knobs: knobs.clone(),
+            per_turn: per_turn.filter(|_| dtype.is_some()),
+            unit_last: table && class.angle_roundings >= 2.0,
+            reduced: rounds.then_some(class.angle_roundings >= 1.0),
+            turned: class.trig_error_per_position > 0.0,
+        };
         angles.kept = angles.frequencies(contract, exact);
         angles
     }
@@ -51,6 +77,23 @@ impl Angles {
             Some(dtype) => flushed(self.flush, dtype, dtype.round(v)),
         };
         narrower.map_or(v, |dtype| dtype.round(v))
+    }
+
+    /// A radian in the unit of the angles, as a constant of their type.
+    fn radian(&self) -> f64 {
+        self.per_turn.map_or(1.0, |per_turn| self.kept(units_of_a_radian(per_turn).to_f64(), None))
+    }
+
+    /// An entry of a table of frequencies, in the unit of the angles.
+    fn entry(&self, f: f64, roundings: f64) -> f64 {
+        match self.per_turn.filter(|_| !self.unit_last) {
+            None => f,
+            Some(_) if roundings >= 3.0 => self.kept(f, None) * self.radian(),
+            Some(per_turn) => {
+                let exact = units_of_a_radian(per_turn).times_f64(f);
+                if self.dtype == Some(DType::F64) { exact.to_f64() } else { odd(exact) }
+            }
+        }
     }
 
     fn frequencies(&self, contract: &Contract, exact: ExactFrequencies<'_>) -> StoredFrequencies {
@@ -67,7 +110,11 @@ impl Angles {
                 _ => f,
             };
             return StoredFrequencies::Each(
-                inv_freq.iter().enumerate().map(|(i, f)| self.kept(other(i, *f), narrower)).collect(),
+                inv_freq
+                    .iter()
+                    .enumerate()
+                    .map(|(i, f)| self.kept(self.entry(other(i, *f), rule.once.roundings), narrower))
+                    .collect(),
             );
         };
         let functions = Functions::new(&self.knobs);
@@ -102,6 +149,7 @@ impl Angles {
                 }
                 Procedure::Scale => call(LibraryFunction::Power, i as f64, libm::pow(step, i as f64)),
             };
+            let f = if self.per_turn.is_some() { self.kept(f, None) * self.radian() } else { f };
             if exact == 0.0 { 0.0 } else { self.kept(f, narrower) }
         };
         StoredFrequencies::Each(inv_freq.iter().enumerate().map(|(i, f)| one(i, *f)).collect())
@@ -123,7 +171,17 @@ impl Angles {
 
     /// The kernel's angle of a pair, from what [`Angles::position`] gives.
     #[must_use]
-    pub fn angle(&self, pair: usize, position: Dd) -> Dd {
+    pub fn angle(&self, pair: usize, position: Dd) -> KernelAngle {
+        let p = if self.dtype == Some(DType::F32) { self.kept(odd(position), None) } else { position.hi };
+        let whole = p.fract() == 0.0 && (self.dtype.is_some() || position.lo == 0.0) && p.abs() < 1e15;
+        if self.turned && whole && p != 0.0 {
+            return KernelAngle { times: p.abs() as u64, ..self.once(pair, Dd::from_f64(p.signum())) };
+        }
+        self.once(pair, position)
+    }
+
+    /// The same, without a turn for each position.
+    fn once(&self, pair: usize, position: Dd) -> KernelAngle {
         let exact = self.dtype.is_none();
         let p = match self.dtype {
             None => 0.0,
@@ -134,15 +192,28 @@ impl Angles {
         let angle = match &self.kept {
             StoredFrequencies::Each(all) => {
                 let f = all.get(pair).copied().unwrap_or(0.0);
-                if exact { position.times_f64(f) } else { Dd::from_f64(self.kept(p * f, None)) }
+                let angle = if exact { position.times_f64(f) } else { Dd::from_f64(self.kept(p * f, None)) };
+                if self.unit_last { Dd::from_f64(self.kept(angle.hi * self.radian(), None)) } else { angle }
             }
             StoredFrequencies::Step { step, turns } if turns.get(pair) == Some(&true) => {
-                Dd::from_f64((0..pair).fold(p, |angle, _| self.kept(angle * step, None)))
+                let first = if self.per_turn.is_some() { self.kept(p * self.radian(), None) } else { p };
+                Dd::from_f64((0..pair).fold(first, |angle, _| self.kept(angle * step, None)))
             }
             StoredFrequencies::Step { .. } => Dd::ZERO,
         };
+        let angle: KernelAngle = match self.per_turn {
+            Some(per_turn) if self.reduced.is_some() => {
+                let part = angle.hi - per_turn * (angle.hi / per_turn).round();
+                from_turns(DType::F32.round(part), per_turn)
+            }
+            Some(per_turn) => from_turns(angle.hi, per_turn),
+            None => match self.reduced {
+                Some(rounded) => Dd::from_f64(DType::F32.round(reduced(angle.hi, rounded))).into(),
+                None => angle.into(),
+            },
+        };
         match self.knobs.angle_type {
-            Some(dtype) => Dd::from_f64(dtype.round(odd(angle))),
+            Some(dtype) => Dd::from_f64(dtype.round(odd(angle.radians))).into(),
             None => angle,
         }
     }

@@ -79,7 +79,7 @@ impl<'a> Kernel<'a> {
             let position = self.walk.map_or(read, |walk| walk.position(place, &self.scene, read));
             let angle = match self.angles.get(r as usize) {
                 Some(angles) if fetch.axis != NO_AXIS => angles.angle(fetch.pair, angles.position(position)),
-                _ => Dd::ZERO,
+                _ => Dd::ZERO.into(),
             };
             let factor = self.arithmetic.factor(angle, forward);
             let Some(walk) = self.walk else { return factor };

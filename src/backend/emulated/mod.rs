@@ -4,6 +4,7 @@
 //! What is computed comes from data: the class (types), the way to frequencies (its procedure) and [`Knobs`]. What is read where can be
 //! changed by a [`Walk`], what the scheme says by a patched [`Scheme`](crate::spec::Scheme).
 
+mod angle;
 mod arithmetic;
 mod call;
 mod elements;
@@ -15,8 +16,10 @@ mod ideal;
 mod kernel;
 mod knobs;
 mod places;
+mod turned;
 mod walk;
 
+pub use angle::KernelAngle;
 pub use arithmetic::{Arithmetic, Factor};
 pub use emulation::{Emulation, Shared};
 pub use factory::{Emulated, EmulatedFactory};
