@@ -4,52 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use super::integers::Integers;
+use super::layout_limits::LayoutLimits;
+use super::parameter_offer::ParameterOffer;
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
 use crate::spec::Library;
 use crate::spec::model::Pairing;
-
-/// Which integers a manifest allows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Integers {
-    /// Exactly these, ascending.
-    List(Vec<i64>),
-    /// min, min + multiple, ... up to max (multiples of `multiple` that lie within).
-    Range {
-        /// Smallest.
-        min: i64,
-        /// Largest.
-        max: i64,
-        /// Must divide the value.
-        multiple: i64,
-    },
-}
-
-impl Integers {
-    /// Whether `value` is allowed.
-    #[must_use]
-    pub fn allows(&self, value: i64) -> bool {
-        match self {
-            Integers::List(values) => values.contains(&value),
-            Integers::Range { min, max, multiple } => value >= *min && value <= *max && value % multiple == 0,
-        }
-    }
-
-    /// The smallest allowed value that is at least `floor`.
-    #[must_use]
-    pub fn at_least(&self, floor: i64) -> Option<i64> {
-        match self {
-            Integers::List(values) => values.iter().copied().filter(|v| *v >= floor).min(),
-            Integers::Range { min, max, multiple } => {
-                let low = floor.max(*min);
-                let up = low.checked_add(multiple - 1)?.div_euclid(*multiple) * multiple;
-                (up <= *max).then_some(up)
-            }
-        }
-    }
-}
 
 /// The arithmetic that a level declares: names and numbers.
 pub type ContractName = Declaration;
@@ -143,6 +105,11 @@ pub struct Manifest {
     pub batch_layouts: bool,
     /// Bases for which a level that consumes neither inv_freq nor base has frequencies; empty: any.
     pub bases: Vec<String>,
+    /// Which layouts levels positions and fused take.
+    pub layouts: LayoutLimits,
+    /// Values of scheme parameters that it reads from the call; `None`: nothing is said, and they have their
+    /// defaults.
+    pub parameters: Option<Vec<ParameterOffer>>,
     /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
     pub alignment: i64,
     /// Largest distance of two elements of a tensor, in elements.

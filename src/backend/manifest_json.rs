@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
+use super::manifest_offers::{layouts, parameters};
 use crate::case::{Alias, Consume, Level, Strides};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
@@ -59,6 +60,7 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let max_position = top.read("max_position", integer(1..=i64::MAX)).unwrap_or(i64::from(i32::MAX));
     // A cache has a row per position from 0 on.
     let least_position = if consumed(Consume::CosSinCache) { 0 } else { -max_position };
+    let parameters = parameters(&mut top, levels.iter().map(|(_, level)| level), names);
     let manifest = Manifest {
         name: top.read("name", text).unwrap_or_default(),
         version: top.read("version", text).unwrap_or_default(),
@@ -88,6 +90,8 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         per_head: top.truth("per_head").unwrap_or(false),
         batch_layouts: top.truth("batch_layouts").unwrap_or(true),
         bases: top.list("bases", 0, base).unwrap_or_default(),
+        layouts: layouts(&mut top),
+        parameters,
         alignment: top.read("alignment", alignment).unwrap_or(1),
         max_offset: top.read("max_offset", integer(1..=i64::MAX)).unwrap_or(i64::MAX),
     };

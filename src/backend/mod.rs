@@ -5,11 +5,15 @@ pub mod control;
 pub mod emulated;
 pub mod float_environment;
 pub mod host;
+mod integers;
 mod interface;
+pub mod layout_limits;
 pub mod library;
 pub mod manifest;
 mod manifest_json;
 mod manifest_mistakes;
+mod manifest_offers;
+pub mod parameter_offer;
 pub mod timing;
 
 pub use crate::case::call::Call;

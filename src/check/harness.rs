@@ -10,6 +10,7 @@ use crate::spec::Library;
 use crate::spec::model::Scheme;
 
 use super::failure::{Cause, Failure, MemoryAccess, Status, Stop};
+use super::offers::{layouts_refused, parameters_refused};
 
 /// A backend and what it is judged with.
 pub struct Harness<'a> {
@@ -89,7 +90,15 @@ impl<'a> Harness<'a> {
         let level = level.ok_or_else(|| Stop::broken(format!("the backend has no level {}", case.level)))?;
         let manifest = self.backend.manifest();
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);
+        if let Some(why) = layouts_refused(manifest, case.level, &case.layouts) {
+            return Err(Stop::not_judged(why));
+        }
         let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
+        let shape = prepared.truth.as_ref().map(|truth| truth.plan.shape);
+        let refused = parameters_refused(manifest, scheme, self.plans, &case.parameters, shape);
+        if let Some(why) = refused.filter(|_| case.level != Level::Apply) {
+            return Err(Stop::not_judged(why));
+        }
         match &prepared.truth {
             Some(truth) if !manifest.takes_base(case.level, truth.plan.base) => {
                 Err(Stop::not_judged("frequencies that come from none of the manifest's bases"))
