@@ -23,7 +23,8 @@
  *   - With (a, b) the two channels of pair i, m = attention_scaling and angle = position * inv_freq[i]:
  *         a' = m * (a*cos(angle) - b*sin(angle)),   b' = m * (b*cos(angle) + a*sin(angle))
  *     and for direction = -1 the angle is negated.
- *   - Channels outside [rotary_offset, rotary_offset + rotary_dim) are copied from input to output unchanged.
+ *   - Channels outside [rotary_offset, rotary_offset + rotary_dim) are copied from input to output unchanged, bit by
+ *     bit but for the payload of a NaN: a NaN comes back as some NaN.
  *   - Output may alias input exactly (q_out.data == q.data with equal strides): then the call is in place.
  *   - Every call returns a ropecheck_status; err (err_len bytes, may be NULL) takes a message when it is not OK.
  */

@@ -321,6 +321,93 @@ fn kinds_and_limits() {
     assert!(parse(&edited(&[("\"max\": 64}, \"k", "\"max\": 9223372036854775807}, \"k")])).is_ok());
 }
 
+/// A manifest of the level and scheme that have layouts and parameters, with a key more.
+fn with_layouts(schemes: &str, key: &str) -> String {
+    edited(&[
+        ("\"rotate\"", "\"fused\""),
+        ("\"positions\", \"axis_of_pair\"", "\"layout\""),
+        ("\"*\"", schemes),
+        ("\"k_heads\"", &format!("{key}, \"k_heads\"")),
+    ])
+}
+
+#[test]
+fn layouts_and_parameters() {
+    let schemes = "\"qwen2.5-vl\", \"videorope\"";
+    for (key, mistakes) in [
+        ("\"layouts\": []", &["layouts: expected an object, found []"][..]),
+        (
+            "\"layouts\": {\"text_befor\": true, \"text_between\": 1, \"segments\": 0}",
+            &[
+                "layouts.segments: expected an integer of at least 1, found 0",
+                "layouts.text_befor: unknown key; did you mean \"text_before\"?",
+                "layouts.text_between: expected true or false, found 1",
+            ],
+        ),
+        (
+            "\"layouts\": {\"frames\": {\"min\": 0, \"max\": 4}, \"kinds\": [\"text\", \"vido\", \"text\"]}",
+            &[
+                "layouts.frames.min: expected an integer from 1 to 4294967295, found 0",
+                "layouts.kinds[1]: unknown value \"vido\", expected one of text, image, video; did you mean \"video\"?",
+                "layouts.kinds[2]: expected no entry twice, found \"text\"",
+            ],
+        ),
+        ("\"layouts\": {\"kinds\": []}", &["layouts.kinds: expected at least one entry, found []"]),
+        (
+            "\"layouts\": {\"kinds\": [\"image\"], \"text_before\": true}",
+            &["layouts.text_before: expected \"text\" among layouts.kinds where text must stand"],
+        ),
+        ("\"parameters\": 3", &["parameters: expected an object, found 3"]),
+        (
+            "\"parameters\": {\"tokens_per_secnd\": 1, \"gamma\": 2, \"base\": 10000}",
+            &[
+                "parameters.base: `base` is limited by the key bases",
+                "parameters.gamma: unknown parameter of the schemes of this backend \"gamma\", expected one of delta, \
+                 h_pairs, tokens_per_second, w_pairs",
+                "parameters.tokens_per_secnd: unknown parameter of the schemes of this backend \"tokens_per_secnd\", \
+                 expected one of delta, h_pairs, tokens_per_second, w_pairs; did you mean \"tokens_per_second\"?",
+            ],
+        ),
+        (
+            "\"parameters\": {\"delta\": [], \"h_pairs\": [1, \"1/2\", 1], \"tokens_per_second\": {\"min\": 3, \"max\": 2}}",
+            &[
+                "parameters.delta: expected at least one entry, found []",
+                "parameters.h_pairs[1]: the parameter must be an integer, found 1/2",
+                "parameters.h_pairs[2]: expected no entry twice, found 1",
+                "parameters.tokens_per_second: expected a range that holds a number, found {\"min\": 3, \"max\": 2}",
+            ],
+        ),
+        (
+            "\"parameters\": {\"delta\": {\"min\": -1, \"least\": 2}, \"tokens_per_second\": true}",
+            &[
+                "parameters.delta.least: unknown key, expected one of min, max",
+                "parameters.delta.max: this key is missing",
+                "parameters.delta.min: the parameter must be at least 0, found -1",
+                "parameters.tokens_per_second: expected a number, or a text such as \"1/2\", found true",
+            ],
+        ),
+        ("\"parameters\": {\"delta\": 1, \"delta\": 2}", &["parameters.delta: expected once, found twice"]),
+    ] {
+        refused(&with_layouts(schemes, key), mistakes);
+    }
+    // What is right is kept as it was written, and shown.
+    let key = "\"layouts\": {\"text_between\": true, \"frames\": 1, \"segments\": 8, \"kinds\": [\"text\", \"video\"]}, \
+               \"parameters\": {\"delta\": [2, \"1/2\"], \"tokens_per_second\": {\"min\": 1, \"max\": 30}}";
+    let manifest = parse(&with_layouts(schemes, key)).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let json = serde_json::to_value(&manifest).expect("JSON");
+    let expected = serde_json::json!({
+        "text_before": false, "text_between": true, "frames": [1], "segments": 8, "kinds": ["text", "video"]
+    });
+    assert_eq!(json["layouts"], expected);
+    let expected = serde_json::json!([
+        {"name": "delta", "values": ["1/2", "2"]},
+        {"name": "tokens_per_second", "values": {"min": "1", "max": "30"}}
+    ]);
+    assert_eq!(json["parameters"], expected);
+    let plain = parse(GOOD).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    assert_eq!((plain.layouts, plain.parameters), (Default::default(), None));
+}
+
 #[test]
 fn levels_have_one_way_to_learn_where_tokens_are() {
     for (level, consumes, mistake) in [

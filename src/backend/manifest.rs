@@ -4,53 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use super::integers::Integers;
+use super::layout_limits::LayoutLimits;
+use super::parameter_offer::ParameterOffer;
 use crate::case::{Alias, Consume, Level, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractTable, Declaration};
-use crate::numeric::{DType, Number};
-use crate::rotation::RotationPlan;
+use crate::numeric::DType;
 use crate::spec::Library;
 use crate::spec::model::{Pairing, Scheme};
-
-/// Which integers a manifest allows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Integers {
-    /// Exactly these, ascending.
-    List(Vec<i64>),
-    /// min, min + multiple, ... up to max (multiples of `multiple` that lie within).
-    Range {
-        /// Smallest.
-        min: i64,
-        /// Largest.
-        max: i64,
-        /// Must divide the value.
-        multiple: i64,
-    },
-}
-
-impl Integers {
-    /// Whether `value` is allowed.
-    #[must_use]
-    pub fn allows(&self, value: i64) -> bool {
-        match self {
-            Integers::List(values) => values.contains(&value),
-            Integers::Range { min, max, multiple } => value >= *min && value <= *max && value % multiple == 0,
-        }
-    }
-
-    /// The smallest allowed value that is at least `floor`.
-    #[must_use]
-    pub fn at_least(&self, floor: i64) -> Option<i64> {
-        match self {
-            Integers::List(values) => values.iter().copied().filter(|v| *v >= floor).min(),
-            Integers::Range { min, max, multiple } => {
-                let low = floor.max(*min);
-                let up = low.checked_add(multiple - 1)?.div_euclid(*multiple) * multiple;
-                (up <= *max).then_some(up)
-            }
-        }
-    }
-}
 
 /// The arithmetic that a level declares: names and numbers.
 pub type ContractName = Declaration;
@@ -161,6 +122,11 @@ pub struct Manifest {
     pub table_dtypes: Vec<TableDtype>,
     /// Widths of cosines and sines of the tokens.
     pub table_widths: Vec<TableWidth>,
+    /// Which layouts levels positions and fused take.
+    pub layouts: LayoutLimits,
+    /// Values of scheme parameters that it reads from the call; `None`: nothing is said, and they have their
+    /// defaults.
+    pub parameters: Option<Vec<ParameterOffer>>,
     /// Data and free strides are multiples of this many bytes, a power of two; 1: of their element's size.
     pub alignment: i64,
     /// Largest distance of two elements of a tensor, in elements.
@@ -201,66 +167,6 @@ impl Manifest {
             }
         }
         if found.is_empty() { vec![TableDtype::Storage] } else { found }
-    }
-
-    /// Whether `rotary_dim` channels of a head of `head_dim` may be turned, from channel `rotary_offset` on.
-    #[must_use]
-    pub fn takes_part(&self, head_dim: u32, rotary_dim: u32, rotary_offset: u32) -> bool {
-        let within = |offered: &Integers, value: u32| offered.allows(i64::from(value));
-        rotary_dim == head_dim
-            || self.partial_rotary
-                && within(&self.rotary_dims, rotary_dim)
-                && within(&self.rotary_offsets, rotary_offset)
-    }
-
-    /// The offered part of a head that is nearest to `width` channels from channel `offset` on; `None` if there is none.
-    #[must_use]
-    pub fn part_near(&self, head_dim: u32, width: u32, offset: u32) -> Option<(u32, u32)> {
-        let near = |offered: &Integers, wish: u32, least: u32, most: u32| {
-            let allowed = |n: &u32| n.is_multiple_of(least.max(1)) && offered.allows(i64::from(*n));
-            (wish..=most).find(allowed).or_else(|| (least..=most.min(wish)).rev().find(allowed))
-        };
-        let width = near(&self.rotary_dims, width, 2, head_dim.checked_sub(1)?)?;
-        let offset = near(&self.rotary_offsets, offset, 0, head_dim - width)?;
-        self.takes_part(head_dim, width, offset).then_some((width, offset))
-    }
-
-    /// Why a level is not handed heads of `head_dim` channels that are turned as `plan` says, from channel `rotary_offset`
-    /// on: what the manifest does not offer. `None` if it is.
-    #[must_use]
-    pub fn refuses(
-        &self,
-        level: Level,
-        scheme: &Scheme,
-        plan: &RotationPlan,
-        (head_dim, rotary_offset): (u32, u32),
-    ) -> Option<&'static str> {
-        let Some(offer) = self.level(level) else { return Some("a level that the backend does not have") };
-        if !self.takes_part(head_dim, plan.rotary_dim, rotary_offset) {
-            return Some("a part of a head that is none of partial_rotary, rotary_dims and rotary_offsets");
-        }
-        if !self.attention_scaling && plan.attention_scaling != 1.0 {
-            return Some("an attention_scaling other than 1, which the manifest does not offer");
-        }
-        if !self.per_head && plan.map_heads > 1 {
-            return Some("tables per head, which the manifest does not offer");
-        }
-        let given = [Consume::InvFreq, Consume::CosSin, Consume::CosSinCache];
-        if level == Level::Apply || given.into_iter().any(|what| offer.consumes(what)) {
-            return None;
-        }
-        // What makes its own frequencies makes them for some bases, whatever else the scheme does with its base.
-        let base = plan.parameter("base");
-        let is = |text: &String| Number::parse(text).ok().as_ref() == base;
-        if base.is_some() && !self.bases.is_empty() && !self.bases.iter().any(is) {
-            return Some("frequencies that come from none of the manifest's bases");
-        }
-        if offer.consumes(Consume::Base) && plan.base.is_none() && !(base.is_some() && offer.names(scheme)) {
-            return Some(
-                "a base that does not give the frequencies, on a level that consumes it and does not name the scheme",
-            );
-        }
-        None
     }
 }
 

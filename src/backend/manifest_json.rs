@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
+use super::manifest_offers::{layouts, parameters};
 use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
@@ -80,6 +81,7 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     }
     let even = Integers::Range { min: 2, max: i64::from(MAX_HEAD_DIM), multiple: 2 };
     let part = |read: Option<Integers>, otherwise: Integers| read.unwrap_or(otherwise);
+    let parameters = parameters(&mut top, levels.iter().map(|(_, level)| level), names);
     let manifest = Manifest {
         name: top.read("name", text).unwrap_or_default(),
         version: top.read("version", text).unwrap_or_default(),
@@ -118,6 +120,8 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         bases: top.list("bases", 0, base).unwrap_or_default(),
         table_dtypes,
         table_widths,
+        layouts: layouts(&mut top),
+        parameters,
         alignment: top.read("alignment", alignment).unwrap_or(1),
         max_offset: top.read("max_offset", integer(1..=i64::MAX)).unwrap_or(i64::MAX),
     };

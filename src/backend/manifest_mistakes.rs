@@ -80,7 +80,7 @@ impl Mistakes {
         self.object(String::new(), self.take("", read)?)
     }
 
-    fn object<'a>(&'a self, place: String, json: &'a RawValue) -> Option<Object<'a>> {
+    pub(super) fn object<'a>(&'a self, place: String, json: &'a RawValue) -> Option<Object<'a>> {
         let read = serde_json::from_str(json.get()).map_err(|_| expected("an object", json));
         let Members(members) = self.take(&place, read)?;
         let object = Object { place, members, known: Vec::new(), mistakes: self };
@@ -165,18 +165,35 @@ impl<'a> Object<'a> {
         least: usize,
         read: impl Fn(&RawValue) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        let items: Vec<&RawValue> =
-            self.read(key, |json| serde_json::from_str(json.get()).map_err(|_| expected("a list", json)))?;
+        let json = self.member(key)?;
+        self.list_at(&self.at(key), json, least, read)
+    }
+
+    /// The same of a value at a place.
+    pub(super) fn list_at<T: PartialEq>(
+        &self,
+        place: &str,
+        json: &RawValue,
+        least: usize,
+        read: impl Fn(&RawValue) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let items: Result<Vec<&RawValue>, _> = serde_json::from_str(json.get()).map_err(|_| expected("a list", json));
+        let items = self.mistakes.take(place, items)?;
         let mut found = Vec::new();
         for (index, json) in items.iter().enumerate() {
             let fresh = |one| if found.contains(&one) { Err(expected("no entry twice", json)) } else { Ok(one) };
             let one = read(json).and_then(fresh);
-            found.extend(self.mistakes.take(&format!("{}[{index}]", self.at(key)), one));
+            found.extend(self.mistakes.take(&format!("{place}[{index}]"), one));
         }
         if items.len() < least {
-            self.mistakes.note(&self.at(key), "expected at least one entry, found []");
+            self.mistakes.note(place, "expected at least one entry, found []");
         }
         Some(found).filter(|found| found.len() == items.len())
+    }
+
+    /// Every member whatever its key: key, value and place.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue, String)> {
+        self.members.iter().map(|(key, json)| (key.as_str(), *json, self.at(key)))
     }
 
     /// An integer, a list of them, or a range of which the least lies within bounds.

@@ -65,6 +65,7 @@ impl Check for Accuracy {
                     s.gap(band.name, why);
                     break;
                 }
+                g.vary_parameters(&mut case, turn);
                 turn += 1;
                 s.plan(band.name, case);
             }

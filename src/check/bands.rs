@@ -239,11 +239,13 @@ pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
     let (most, step) = (g.limits().1, g.text_step());
     let with = |before: i64| -> Result<Layout, String> {
         let parse = |text: &str| Layout::parse(text).map_err(|_| "a layout has at most 2^31 tokens".to_owned());
-        parse(&format!("text:{before}"))?
-            .followed_by(&parse(tail)?)
-            .map_err(|_| "a layout has at most 2^31 tokens".into())
+        let whole = parse(&format!("text:{before}"))?.followed_by(&parse(tail)?);
+        g.adapted(&whole.map_err(|_| "a layout has at most 2^31 tokens".to_owned())?)
     };
-    let parameters = Parameters::resolve(g.scheme, g.parameters).map_err(|e| e.to_string())?;
+    if with(2)?.tokens() == with(1)?.tokens() {
+        return Err("without text (the manifest's layouts.kinds) no token is far from the start".into());
+    }
+    let parameters = Parameters::resolve(g.scheme, &g.own_parameters()).map_err(|e| e.to_string())?;
     let positions = crate::positions::positions(g.scheme, &parameters, &with(1)?).map_err(|e| e.to_string())?;
     let mut last = f64::NEG_INFINITY;
     for (axis, column) in positions.columns().iter().enumerate() {
@@ -251,7 +253,7 @@ pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
         last = (0..column.len()).filter_map(|i| column.get(i)).fold(last.max(next), |most, p| most.max(p.to_f64()));
     }
     // Where a segment has more tokens than positions, the tokens end first.
-    let room = (1i64 << 31) - Layout::parse(tail).map_or(0, |tail| tail.tokens()).cast_signed();
+    let room = (1i64 << 31) - (with(1)?.tokens() - 1).cast_signed();
     let before = (1 + (most - last.ceil() as i64).max(0) / step).min(room);
     let layout = with(before)?;
     if !g.manifest.token_ranges && layout.tokens() > WHOLE.unsigned_abs() {

@@ -11,7 +11,7 @@ use crate::case::{
 };
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};
-use crate::rotation::{HeadShape, PlanCache};
+use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::Parameters;
 use crate::spec::model::{Pairing, Scheme};
@@ -112,10 +112,17 @@ impl Generator<'_> {
     }
 
     /// Parameters of heads; those of the user go before.
-    fn parameters_of(&self, heads: &HeadPreset) -> Vec<(String, Number)> {
-        let given = |name: &str| self.parameters.iter().any(|(other, _)| other == name);
-        let own = heads.parameters.iter().filter(|(name, _)| !given(name));
-        self.parameters.iter().chain(own).cloned().collect()
+    pub(super) fn parameters_of(&self, heads: &HeadPreset) -> Vec<(String, Number)> {
+        let mut all = self.own_parameters();
+        for (name, value) in &heads.parameters {
+            let by_user = self.parameters.iter().any(|(other, _)| other == name);
+            match all.iter_mut().find(|(other, _)| other == name) {
+                Some(known) if !by_user => known.1.clone_from(value),
+                Some(_) => {}
+                None => all.push((name.clone(), value.clone())),
+            }
+        }
+        all
     }
 
     /// The type that positions are handed over in: the first offered one that can hold this scheme's positions, integers
@@ -132,7 +139,7 @@ impl Generator<'_> {
     #[must_use]
     pub fn integer_positions(&self) -> bool {
         let probe = Layout::parse("text:2 video:3x2x3 image:4x3 text:2");
-        let parameters = Parameters::resolve(self.scheme, self.parameters);
+        let parameters = Parameters::resolve(self.scheme, &self.own_parameters());
         let (Ok(layout), Ok(parameters)) = (probe, parameters) else { return true };
         crate::positions::positions(self.scheme, &parameters, &layout)
             .is_ok_and(|p| p.columns().iter().all(|c| c.is_integral()))
@@ -141,21 +148,11 @@ impl Generator<'_> {
     /// Whether this backend can be handed cases of these heads.
     #[must_use]
     pub fn fits(&self, heads: &HeadPreset) -> bool {
-        let m = self.manifest;
-        m.head_dims.allows(i64::from(heads.head_dim))
-            && m.q_heads.allows(i64::from(heads.q_heads))
-            && m.k_heads.allows(i64::from(heads.k_heads))
-            && self.plan_fits(heads)
+        self.misfit(heads).is_none()
     }
 
     pub(super) fn plan_fits(&self, heads: &HeadPreset) -> bool {
-        let Ok(parameters) = Parameters::resolve(self.scheme, &self.parameters_of(heads)) else { return false };
-        let width = heads.rotary.map_or(heads.head_dim, |(width, _)| width);
-        let shape = HeadShape { head_dim: width, q_heads: heads.q_heads, k_heads: heads.k_heads.max(1) };
-        let Ok(plan) = self.plans.plan(self.scheme, &parameters, shape) else { return false };
-        let m = self.manifest;
-        let offset = plan.rotary_offset + heads.rotary.map_or(0, |(_, offset)| offset);
-        m.refuses(self.group.level, self.scheme, &plan, (heads.head_dim, offset)).is_none()
+        self.plan_misfit(heads).is_none()
     }
 
     /// A small random layout: text, then one or two visual segments, then text.
@@ -176,7 +173,9 @@ impl Generator<'_> {
             }
         }
         segments.push(Segment::Text(small(rng, 5)));
-        Layout::new(segments).unwrap_or_else(|_| text(4))
+        let layout = Layout::new(segments).unwrap_or_else(|_| text(4));
+        // What is no layout of the manifest is no case either: where it is planned, a gap says so.
+        self.adapted(&layout).unwrap_or(layout)
     }
 
     /// Varies memory layout, aliasing, direction and batch within the manifest. `index` walks through the choices.
@@ -263,39 +262,50 @@ impl Generator<'_> {
         (low <= high).then(|| (low.floor() as i64, high.ceil() as i64))
     }
 
-    /// Whether a call may ask for the whole layout: the manifest allows as many tokens, and all its positions.
+    /// Whether a call may ask for the whole layout: the manifest allows it, as many tokens, and all its
+    /// positions.
     #[must_use]
     pub fn offers(&self, layout: &Layout) -> bool {
         let (least, most) = self.limits();
         let inside = |number: &Number| (least as f64..=most as f64).contains(&number.to_f64());
-        let Ok(parameters) = Parameters::resolve(self.scheme, self.parameters) else { return false };
-        layout.tokens() <= self.manifest.max_tokens.unsigned_abs()
+        let Ok(parameters) = Parameters::resolve(self.scheme, &self.own_parameters()) else { return false };
+        self.layout_limits().is_none_or(|limits| limits.refusal(layout).is_none())
+            && layout.tokens() <= self.manifest.max_tokens.unsigned_abs()
             && crate::positions::positions(self.scheme, &parameters, layout).is_ok_and(|found| {
                 let next = (0..found.axes().len()).all(|axis| found.next().on(axis).is_some_and(inside));
                 next && found.columns().iter().all(|column| column.to_numbers().iter().all(inside))
             })
     }
 
-    /// Whether some tokens of a layout can be asked for: there are positions for them and for what comes next, inside the
-    /// limits, and the type, if one is given, holds them. An f32 only where it holds every integer, or steps would be
-    /// rounded. Of many tokens the first and the last ones are looked at: what is refused between them is not judged.
+    /// Whether some tokens of a layout can be asked for: the manifest takes such layouts, there are positions
+    /// for them and for what comes next, inside the limits, and the type, if one is given, holds them. An f32
+    /// only where it holds every integer, or steps would be rounded. Of many tokens the first and the last
+    /// ones are looked at: what is refused between them is not judged.
     #[must_use]
     pub fn places(&self, layout: &Layout, window: Range<u64>, dtype: Option<DType>) -> bool {
+        let parameters = Parameters::resolve(self.scheme, &self.own_parameters());
+        parameters.is_ok_and(|parameters| self.places_with(&parameters, layout, window, dtype))
+    }
+
+    /// As [`Self::places`], with these parameters of the scheme.
+    pub(super) fn places_with(
+        &self,
+        parameters: &Parameters,
+        layout: &Layout,
+        window: Range<u64>,
+        dtype: Option<DType>,
+    ) -> bool {
         const LOOKED_AT: u64 = 24;
         let (start, end) = (window.start, window.end);
         let few = end - start <= 2 * LOOKED_AT;
-        end - start <= self.manifest.max_tokens.unsigned_abs()
-            && if few {
-                self.all_placed(layout, window, dtype)
-            } else {
-                self.all_placed(layout, start..start + LOOKED_AT, dtype)
-                    && self.all_placed(layout, end - LOOKED_AT..end, dtype)
-            }
+        let placed = |window| self.all_placed(parameters, layout, window, dtype);
+        self.layout_limits().is_none_or(|limits| limits.refusal(layout).is_none())
+            && end - start <= self.manifest.max_tokens.unsigned_abs()
+            && if few { placed(window) } else { placed(start..start + LOOKED_AT) && placed(end - LOOKED_AT..end) }
     }
 
-    fn all_placed(&self, layout: &Layout, window: Range<u64>, dtype: Option<DType>) -> bool {
-        let Ok(parameters) = Parameters::resolve(self.scheme, self.parameters) else { return false };
-        let evaluation = Evaluation::new(self.scheme, &parameters, layout).window(window);
+    fn all_placed(&self, parameters: &Parameters, layout: &Layout, window: Range<u64>, dtype: Option<DType>) -> bool {
+        let evaluation = Evaluation::new(self.scheme, parameters, layout).window(window);
         let Ok(found) = evaluation.run() else { return false };
         let (least, most) = self.limits();
         let least = Number::from_i64(least);
@@ -317,7 +327,7 @@ impl Generator<'_> {
     #[must_use]
     pub fn text_step(&self) -> i64 {
         let step = || {
-            let parameters = Parameters::resolve(self.scheme, self.parameters).ok()?;
+            let parameters = Parameters::resolve(self.scheme, &self.own_parameters()).ok()?;
             let positions = crate::positions::positions(self.scheme, &parameters, &text(2)).ok()?;
             positions.get(0, 1)?.to_i64()
         };

@@ -12,6 +12,7 @@ use super::harness::{Harness, Outputs};
 use super::heads::HeadPreset;
 use super::judge::{Element, Judge};
 use super::measure::Measure;
+use super::offers::layouts_refused;
 use super::positions::measured::measure;
 use super::positions::positions_exact::held;
 use super::schedule::{NO_BAND, Schedule, Scheduler};
@@ -68,12 +69,12 @@ impl Check for GoldenCases {
         for width in WIDTHS {
             let band = format!("{width}-channels");
             match heads(g, width) {
-                Some(heads) => {
+                Ok(heads) => {
                     let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
                     case.direction = 1;
                     s.plan(band, case);
                 }
-                None => s.gap(&band, "no heads with so many rotated channels fit the manifest and the scheme"),
+                Err(why) => s.gap(&band, why),
             }
         }
         s.finish()
@@ -89,6 +90,12 @@ fn usable(g: &Generator) -> Result<(), String> {
     built_in(g.scheme)?;
     if !g.parameters.is_empty() {
         return Err("golden cases have the default parameters, and --param sets others".into());
+    }
+    if !g.own_parameters().is_empty() {
+        return Err("golden cases have the default parameters, which the manifest's parameters do not offer".into());
+    }
+    if let Some(why) = layouts_refused(g.manifest, g.group.level, &[make::layout()]) {
+        return Err(format!("the golden cases have one layout, and it is not offered: {why}"));
     }
     if g.group.level == Level::Positions {
         return Ok(());
@@ -116,16 +123,19 @@ fn built_in(scheme: &Scheme) -> Result<(), String> {
 }
 
 /// The smallest heads of this rotary width that the backend takes: two query heads and a key head if it can be.
-fn heads(g: &Generator, width: u32) -> Option<HeadPreset> {
+///
+/// # Errors
+/// Why there are none.
+fn heads(g: &Generator, width: u32) -> Result<HeadPreset, String> {
     let m = g.manifest;
     let narrow = |n: i64| u32::try_from(n).ok();
-    let q_heads = m.q_heads.at_least(2).or(m.q_heads.at_least(1)).and_then(narrow)?;
-    let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
-    let some = m.k_heads.at_least(1).and_then(narrow).unwrap_or(0);
-    let k_heads = [1, some, q_heads, 0].into_iter().filter(shares).find(|k| m.k_heads.allows(i64::from(*k)))?;
+    let q_heads = m.q_heads.at_least(2).or(m.q_heads.at_least(1)).and_then(narrow).unwrap_or(1);
+    let Some(k_heads) = g.key_heads(q_heads) else { return Err("the manifest offers no k_heads".into()) };
     let preset = |head_dim, rotary| HeadPreset { q_heads, k_heads, head_dim, rotary, parameters: Vec::new() };
     let wider = m.head_dims.at_least(i64::from(width) + 1).and_then(narrow).map(|dim| preset(dim, Some((width, 0))));
-    [Some(preset(width, None)), wider].into_iter().flatten().find(|heads| g.fits(heads))
+    let tried = || std::iter::once(preset(width, None)).chain(wider.clone());
+    let none = || format!("no heads with so many rotated channels: {}", g.why_none(tried()));
+    tried().find(|heads| g.fits(heads)).ok_or_else(none)
 }
 
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

@@ -10,6 +10,7 @@ use crate::spec::Library;
 use crate::spec::model::Scheme;
 
 use super::failure::{Cause, Failure, MemoryAccess, Status, Stop};
+use super::offers::{layouts_refused, parameters_refused};
 
 /// A backend and what it is judged with.
 pub struct Harness<'a> {
@@ -89,19 +90,28 @@ impl<'a> Harness<'a> {
         let level = level.ok_or_else(|| Stop::broken(format!("the backend has no level {}", case.level)))?;
         let manifest = self.backend.manifest();
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);
+        if let Some(why) = layouts_refused(manifest, case.level, &case.layouts) {
+            return Err(Stop::not_judged(why));
+        }
         let prepared = prepare(case, scheme, self.plans, &level.consumes, alignment)?;
+        let shape = prepared.truth.as_ref().map(|truth| truth.plan.shape);
+        let refused = parameters_refused(manifest, scheme, self.plans, &case.parameters, shape);
+        if let Some(why) = refused.filter(|_| case.level != Level::Apply) {
+            return Err(Stop::not_judged(why));
+        }
         let offset = |truth: &Truth| u32::try_from(truth.rotary_offset).unwrap_or(u32::MAX);
         let refused = prepared
             .truth
             .as_ref()
-            .and_then(|truth| manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth))));
+            .and_then(|truth| manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth))))
+            .map(|refusal| refusal.to_string());
         let given = prepared.truth.as_ref().is_some_and(|truth| truth.given.is_some());
         let tables = manifest.table_dtypes_beside(case.dtype);
         let beside = |table: &TableDtype| table.beside(case.dtype) == case.table_dtype.beside(case.dtype);
         let half = !level.consumes(Consume::CosSin) || manifest.table_widths.contains(&case.table_width);
         let refused = refused.or_else(|| {
             let offered = !given || half && tables.iter().any(beside);
-            (!offered).then_some("tables of a type or width that the manifest does not offer")
+            (!offered).then(|| "tables of a type or width that the manifest does not offer".to_owned())
         });
         refused.map_or(Ok(prepared), |why| Err(Stop::not_judged(why)))
     }

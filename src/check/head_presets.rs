@@ -43,6 +43,9 @@ const WIDE: [Shape; 8] = [
 /// Small groups of heads, and as many heads as models have.
 const GROUPS: [Shape; 2] = [(6, 2, 32, None), (32, 8, 8, None)];
 
+/// Most key heads that are looked for, where a shape's own are not offered.
+const MOST_SHARED: u32 = 1 << 12;
+
 /// Bases of real models.
 const BASES: [i64; 5] = [10_000, 500_000, 1_000_000, 5_000_000, 10_000_000];
 
@@ -156,9 +159,8 @@ impl Generator<'_> {
     /// The fewest key heads that the manifest allows with so many query heads, of such as share them out where
     /// there are any.
     pub(super) fn key_heads(&self, q_heads: u32) -> Option<u32> {
-        const MOST: u32 = 1 << 12;
         let allowed = |k: &u32| self.manifest.k_heads.allows(i64::from(*k));
-        let shared = (1..=q_heads.min(MOST)).filter(|k| q_heads.is_multiple_of(*k)).find(allowed);
+        let shared = (1..=q_heads.min(MOST_SHARED)).filter(|k| q_heads.is_multiple_of(*k)).find(allowed);
         let any = || self.manifest.k_heads.at_least(1).and_then(|k| u32::try_from(k).ok());
         shared.or(Some(0).filter(allowed)).or_else(any)
     }
@@ -170,7 +172,9 @@ impl Generator<'_> {
         let q_heads = allowed(&m.q_heads, q)?;
         // Key heads share out the query heads.
         let shares = |k: &u32| *k == 0 || q_heads.is_multiple_of(*k);
-        let k_heads = [k, 1, q_heads, 0].into_iter().filter(shares).find(|k| m.k_heads.allows(i64::from(*k)))?;
+        let others = (2..q_heads.min(MOST_SHARED)).chain([0]);
+        let mut counts = [k, 1, q_heads].into_iter().chain(others).filter(shares);
+        let k_heads = counts.find(|k| m.k_heads.allows(i64::from(*k)))?;
         let mut widths = vec![(width, None)];
         if let Some((head_dim, offset)) = inside
             && let Some(part) = m.part_near(head_dim, width, offset)

@@ -20,6 +20,8 @@ pub mod judge;
 mod laws;
 mod measure;
 mod memory;
+mod misfit;
+pub(crate) mod offers;
 mod positions;
 mod probes;
 mod schedule;

@@ -157,9 +157,13 @@ impl<'g> Scheduler<'g> {
         self.generator.case(self.id, layouts, heads, seed)
     }
 
-    /// Plans a case.
+    /// Plans a case, on layouts that the manifest offers; where there are none like its own, says so.
     pub fn plan(&mut self, band: impl Into<String>, case: Case) {
-        self.schedule.cases.push(Planned { band: band.into(), case });
+        let band = band.into();
+        match self.generator.inside(case) {
+            Ok(case) => self.schedule.cases.push(Planned { band, case }),
+            Err(why) => self.gap(&band, why),
+        }
     }
 
     /// Plans a case of these layouts and heads, changed by `change`, in no band.
@@ -180,7 +184,9 @@ impl<'g> Scheduler<'g> {
     /// Plans a case for each layout that the manifest has tokens and positions for, on the smallest heads.
     pub fn each_offered(&mut self, texts: &[&str]) {
         let Some(heads) = self.heads().into_iter().next() else { return };
-        for layout in layouts(texts).into_iter().filter(|layout| self.generator.offers(layout)) {
+        let generator = self.generator;
+        let adapted = layouts(texts).into_iter().filter_map(|layout| generator.adapted(&layout).ok());
+        for layout in adapted.filter(|layout| generator.offers(layout)) {
             self.add(vec![layout], &heads, |_| {});
         }
     }
@@ -193,11 +199,12 @@ impl<'g> Scheduler<'g> {
         }
     }
 
-    /// The schedule. Where no case was planned, and no gap says why, it is said that no heads fit.
+    /// The schedule. Where no case was planned, and no gap says why, it is said why no heads fit.
     #[must_use]
     pub fn finish(mut self) -> Schedule {
         if self.schedule.cases.is_empty() && self.schedule.gaps.is_empty() && self.heads.is_empty() {
-            self.gap(NO_BAND, "no head preset fits the manifest and the scheme");
+            let why = self.generator.why_no_heads();
+            self.gap(NO_BAND, why);
         }
         self.schedule
     }

@@ -17,7 +17,7 @@ use crate::numeric::Number;
 
 pub use error::LayoutError;
 use segment::check;
-pub use segment::{MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment};
+pub use segment::{MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment, SegmentKind};
 
 /// A sequence of segments, never with an empty one, within [`MAX_TOKENS`] and [`MAX_SEGMENTS`].
 ///

@@ -12,7 +12,7 @@ mod vectors;
 
 pub use column::Column;
 pub use evaluate::{Evaluation, positions};
-pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment};
+pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment, SegmentKind};
 pub use segment::SegmentContext;
 pub(crate) use segment::{CellScope, CellSource, FrameScope, TextScope, VisualScope, across_axes, count};
 pub use sequence::{Next, Origin, PositionError, Positions};

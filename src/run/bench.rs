@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::backend::timing::median;
 use crate::backend::{Answer, Backend, Manifest, Timing};
 use crate::case::{Alias, Case, Consume, Level, Prepared, prepare_within};
+use crate::check::offers::{offered_or_text, parameters_refused};
 use crate::check::{Generator, Group, HeadPreset};
 use crate::numeric::{DType, Rng};
 use crate::positions::{Layout, Segment};
@@ -255,7 +256,11 @@ impl TimedShape<'_> {
         let group = Group { scheme: self.scheme.id(), level: self.level, pairing, dtype: self.dtype };
         let known =
             |(name, _): &&(String, crate::numeric::Number)| self.scheme.parameters.iter().any(|p| p.name == *name);
-        let parameters: Vec<_> = self.model.parameters.iter().filter(known).cloned().collect();
+        let offered = |(name, value): &(String, crate::numeric::Number)| {
+            parameters_refused(manifest, self.scheme, plans, &[(name.clone(), value.clone())], None).is_none()
+        };
+        let parameters: Vec<_> =
+            self.model.parameters.iter().filter(known).filter(|given| offered(given)).cloned().collect();
         let generator = Generator {
             group,
             scheme: self.scheme,
@@ -324,6 +329,7 @@ impl TimedShape<'_> {
             parameters: Vec::new(),
         };
         let layout = layout(self.tokens).ok_or("no layout has so many tokens")?;
+        let layout = offered_or_text(manifest, self.level, layout)?;
         Ok(generator.case("bench", vec![layout], &heads, 1))
     }
 

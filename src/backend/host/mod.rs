@@ -7,6 +7,7 @@ mod storage;
 use std::time::Instant;
 
 use super::float_environment::{FloatControl, FloatEnvironment};
+use super::layout_limits::LayoutLimits;
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Timed, Timing};
@@ -76,6 +77,8 @@ fn manifest() -> Manifest {
         bases: Vec::new(),
         table_dtypes: TableDtype::ALL.map(|(_, dtype)| dtype).to_vec(),
         table_widths: vec![TableWidth::Half, TableWidth::Full],
+        layouts: LayoutLimits::default(),
+        parameters: None,
         alignment: 1,
         max_offset: i64::MAX,
         dtypes,

@@ -63,8 +63,11 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
         case.position_dtype = row.position_dtype;
     }
     case.packed = matches!(row.rows, Division::Packed { .. });
+    let turn = usize::try_from(row.seed % (1 << 16)).unwrap_or(0);
     if matches!(g.group.level, Level::Positions | Level::Fused) {
-        return with_layouts(row, g, case);
+        let mut case = with_layouts(row, g, case)?;
+        g.vary_parameters(&mut case, turn);
+        return Some(case);
     }
     case.layouts = match row.rows {
         Division::Batch(n) => vec![text(row.tokens); n as usize],
@@ -84,6 +87,7 @@ fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
         let shift = rng.between(0, most.clamp(0, 1 << octave));
         PositionSource::Layout { shift: (least <= most).then(|| shift.clamp(least, most))? }
     };
+    g.vary_parameters(&mut case, turn);
     Some(case)
 }
 

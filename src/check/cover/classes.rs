@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use super::met::Met;
 use crate::backend::Manifest;
+use crate::backend::layout_limits::LayoutLimits;
 use crate::backend::manifest::Integers;
 use crate::case::{
     Alias, CallDimensions, Consume, Dimension, Level, Strides, TableDtype, TableWidth, octave, tables_are_read,
 };
 use crate::numeric::DType;
+use crate::positions::SegmentKind;
 use crate::spec::Library;
 use crate::spec::model::{AxisMap, Pairing};
 
@@ -138,9 +140,12 @@ impl Classes {
             }
         }
         let layouts = matches!(level, Level::Positions | Level::Fused);
+        let limits = &manifest.layouts;
         if layouts {
-            add(Dimension::Neighbours, &(0..12).collect::<Vec<_>>());
-            add(Dimension::Seconds, &[0, 1, 2]);
+            add(Dimension::Neighbours, &neighbours(limits));
+            // Only videos have a time between frames.
+            let seconds: &[i64] = if limits.has(SegmentKind::Video) { &[0, 1, 2] } else { &[0] };
+            add(Dimension::Seconds, if limits.has_visual() { seconds } else { &[] });
         }
         let mut ranges = Vec::new();
         let mut range = |dimension, low: i64, high: i64, extra: &[i64]| {
@@ -153,11 +158,11 @@ impl Classes {
         range(Dimension::Batch, 1, MOST_ROWS, &[]);
         range(Dimension::Tokens, 1, manifest.max_tokens.max(least_row).min(MOST_TOKENS), &[]);
         if layouts {
-            range(Dimension::Segments, 1, MOST_ROWS, &[]);
-            range(Dimension::Frames, 1, MOST_SIDE, &[]);
-            range(Dimension::Height, 1, MOST_SIDE, &[]);
-            range(Dimension::Width, 1, MOST_SIDE, &[]);
-            range(Dimension::Text, 1, MOST_TEXT, &[]);
+            range(Dimension::Segments, 1, MOST_ROWS.min(limits.segments), &[]);
+            let side = if limits.has_visual() { MOST_SIDE } else { 0 };
+            range(Dimension::Height, 1, side, &[]);
+            range(Dimension::Width, 1, side, &[]);
+            range(Dimension::Text, 1, if limits.has(SegmentKind::Text) { MOST_TEXT } else { 0 }, &[]);
         }
         if tensors {
             let varlen = if manifest.varlen { MOST_ROWS } else { 0 };
@@ -165,6 +170,9 @@ impl Classes {
             range(Dimension::EmptySequences, 0, varlen.min(2), &[]);
         }
         all.extend(ranges);
+        if layouts {
+            all.extend(frames(limits));
+        }
         if layouts && manifest.token_ranges {
             // A start is a position as much as a size: its classes are octaves.
             let most = manifest.max_position.min(1 << 30);
@@ -251,6 +259,30 @@ impl Classes {
     }
 }
 
+/// Kinds side by side and kinds that begin a layout, as far as they are offered.
+fn neighbours(limits: &LayoutLimits) -> Vec<i64> {
+    let kind = |at: i64| usize::try_from(at).ok().and_then(|at| SegmentKind::NAMES.get(at)).map(|(_, kind)| *kind);
+    let offered = |value: &i64| match *value {
+        pair @ 0..9 => kind(pair / 3).zip(kind(pair % 3)).is_some_and(|(a, b)| limits.may_follow(a, b)),
+        first => kind(first - 9).is_some_and(|kind| limits.may_begin(kind)),
+    };
+    (0..12).filter(offered).collect()
+}
+
+/// Frames of a grid: those that are offered of a video, and the one of an image.
+fn frames(limits: &LayoutLimits) -> Vec<Class> {
+    let least = if limits.has(SegmentKind::Video) { limits.frames.at_least(1) } else { None };
+    let most = limits.frames.at_most(MOST_SIDE).filter(|_| least.is_some());
+    let image = limits.has(SegmentKind::Image).then_some(1);
+    let (Some(low), Some(high)) = (image.or(least), most.or(image)) else { return Vec::new() };
+    let some = |(low, high): &(i64, i64)| {
+        *low <= 1 && limits.takes_frames(1)
+            || least.is_some() && limits.frames.at_least(*low).is_some_and(|frames| frames <= *high)
+    };
+    let classes = between(low, high, &[]).into_iter().filter(some);
+    classes.map(|(low, high)| Class { dimension: Dimension::Frames, low, high }).collect()
+}
+
 /// Most tokens of a call that are called for.
 pub(super) const MOST_TOKENS: i64 = 65_537;
 
@@ -297,6 +329,40 @@ mod tests {
         // They are a partition.
         let all: Vec<i64> = classes.iter().flat_map(|(low, high)| *low..=*high).collect();
         assert_eq!(all, (1..=40).collect::<Vec<_>>());
+    }
+
+    /// What a manifest does not offer of layouts has no class.
+    #[test]
+    fn classes_of_layouts_are_those_that_are_offered() {
+        let library = Library::embedded().unwrap();
+        let host = crate::backend::host::Host::new();
+        let host = crate::backend::Backend::manifest(&host).clone();
+        let labels = |layouts: LayoutLimits, dimension| {
+            let manifest = Manifest { layouts, ..host.clone() };
+            let classes = Classes::new(&manifest, Level::Positions, &library, &[]);
+            let all = classes.all().iter().filter(|class| class.dimension == dimension);
+            all.map(Class::label).collect::<Vec<_>>().join(" ")
+        };
+        let any = LayoutLimits::default;
+        let one = Integers::List(vec![1]);
+        let ports = LayoutLimits { text_before: true, text_between: true, frames: one, segments: 5, ..any() };
+        let beside = "text-text text-image text-video image-text video-text begins-text";
+        assert_eq!(labels(ports.clone(), Dimension::Neighbours), beside);
+        assert_eq!(labels(ports.clone(), Dimension::Frames), "1");
+        assert_eq!(labels(ports, Dimension::Segments), "1 2 3 4 5");
+        let even = LayoutLimits { frames: Integers::Range { min: 2, max: 9, multiple: 2 }, ..any() };
+        assert_eq!(labels(even.clone(), Dimension::Frames), "1 2 4 5-6 8");
+        let videos = LayoutLimits { kinds: vec![SegmentKind::Text, SegmentKind::Video], ..even };
+        assert_eq!(labels(videos, Dimension::Frames), "2 4 5-6 8");
+        let images = LayoutLimits { kinds: vec![SegmentKind::Image], ..any() };
+        assert_eq!(labels(images.clone(), Dimension::Neighbours), "image-image begins-image");
+        assert_eq!(
+            (labels(images.clone(), Dimension::Seconds).as_str(), labels(images, Dimension::Text)),
+            ("1", String::new())
+        );
+        let text = LayoutLimits { kinds: vec![SegmentKind::Text], ..any() };
+        assert_eq!(labels(text.clone(), Dimension::Height) + &labels(text.clone(), Dimension::Frames), "");
+        assert_eq!(labels(text, Dimension::Seconds), "");
     }
 
     /// Text is at (0, 0, 0), (1, 1, 1), (2, 2, 2): no token is at 0 on one axis and at 1 on another.

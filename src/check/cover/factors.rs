@@ -3,11 +3,14 @@
 use super::array::Choice;
 use super::classes::{Classes, ends};
 use super::row::{Division, WIDE};
+use crate::backend::Manifest;
+use crate::backend::layout_limits::LayoutLimits;
 use crate::backend::manifest::Integers;
 use crate::case::{Alias, Consume, Dimension, Level, Order, PositionOrder, TableDtype, TableWidth, tables_are_read};
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Number, Rng};
+use crate::positions::SegmentKind;
 use crate::spec::model::Pairing;
 
 /// The factors, in this order; the orders of q, k and outputs are three.
@@ -38,8 +41,11 @@ pub(super) const TABLE_DTYPE: usize = 23;
 pub(super) const TABLE_WIDTH: usize = 24;
 pub(super) const POSITION_ORDER: usize = 25;
 
-/// Fewest segments of a layout that shows two kinds side by side beside its grid.
-pub(super) const WITH_NEIGHBOURS: u32 = 8;
+/// Fewest segments of a layout that shows two kinds side by side beside its grid; fewer where no more are
+/// offered.
+pub(super) fn with_neighbours(limits: &LayoutLimits) -> u32 {
+    u32::try_from(limits.segments).unwrap_or(u32::MAX).min(8)
+}
 
 /// What the factors choose between.
 pub(super) struct Factors {
@@ -93,6 +99,23 @@ fn sizes(classes: &Classes, dimension: Dimension, otherwise: u32, rng: &mut Rng)
     if found.is_empty() { vec![otherwise] } else { found }
 }
 
+/// Frames of every class, each of which some grid may have.
+fn frames(manifest: &Manifest, classes: &Classes, rng: &mut Rng) -> Vec<u32> {
+    let limits = &manifest.layouts;
+    let offered = |value: u32| {
+        let value = i64::from(value);
+        if limits.takes_frames(value) {
+            return Some(value);
+        }
+        // The next that is allowed; the first of the class where there is none above.
+        let class = classes.number(Dimension::Frames, value).and_then(|at| classes.all().get(usize::from(at)))?;
+        let inside = |frames: &i64| *frames <= class.high;
+        limits.frames.at_least(value).filter(inside).or_else(|| limits.frames.at_least(class.low))
+    };
+    let drawn = sizes(classes, Dimension::Frames, 1, rng).into_iter();
+    drawn.filter_map(|value| offered(value).map_or(Some(value), |frames| u32::try_from(frames).ok())).collect()
+}
+
 /// Values of every class of a dimension that a set allows: of a range of values some, those of `common` first.
 fn allowed(
     classes: &Classes,
@@ -139,13 +162,16 @@ impl Factors {
         let axes = schemes.iter().map(|g| g.scheme.axes.len()).max().and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
         let alone = (0..axes.min(4)).filter(|_| level == Level::Rotate && axes > 1).map(Some);
         let layouts = matches!(level, Level::Positions | Level::Fused);
+        // Images have no time between frames.
+        let seconds = if m.layouts.has(SegmentKind::Video) { 8 } else { 1 };
         let seconds: &[[i64; 2]] = if layouts {
-            &[[1, 1], [1, 2], [3, 4], [7, 2], [1, 3], [1, 24], [1001, 30_000], [10, 3]]
+            &[[1, 1], [1, 2], [3, 4], [7, 2], [1, 3], [1, 24], [1001, 30_000], [10, 3]][..seconds]
         } else {
             &[[1, 1]]
         };
         // A token takes as many positions as text does, or fewer.
         let room = |g: &Generator| g.limits().1.unsigned_abs().min(1 << 31) / g.text_step().unsigned_abs().max(1);
+        let beside = |kinds: u8| classes.number(Dimension::Neighbours, kinds.into()).is_some();
         let side = |dimension, rng: &mut Rng| sizes(classes, dimension, 1, rng);
         let widths = if tensors {
             widths(schemes, classes, rng)
@@ -179,10 +205,10 @@ impl Factors {
             },
             walks: [None].into_iter().chain(alone).collect(),
             starts: sizes(classes, Dimension::Start, 0, rng),
-            sides: [Dimension::Frames, Dimension::Height, Dimension::Width].map(|dimension| side(dimension, rng)),
+            sides: [frames(m, classes, rng), side(Dimension::Height, rng), side(Dimension::Width, rng)],
             texts: sizes(classes, Dimension::Text, 1, rng),
             seconds: seconds.to_vec(),
-            neighbours: [None].into_iter().chain((0..12).filter(|_| layouts).map(Some)).collect(),
+            neighbours: [None].into_iter().chain((0..12).filter(|kinds| beside(*kinds)).map(Some)).collect(),
             segments: sizes(classes, Dimension::Segments, 3, rng),
             tables: if m.per_head && tables_are_read(level, &first.level.consumes) {
                 vec![false, true]

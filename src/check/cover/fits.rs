@@ -8,6 +8,7 @@ use crate::check::depth::Depth;
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
+use crate::positions::SegmentKind;
 
 /// Positions beyond which the angle of a fast pair cannot be seen.
 const FAR: u32 = 1 << 12;
@@ -120,7 +121,7 @@ impl Factors {
         let text = u64::from(row[TEXT].map_or(0, |at| self.texts[at]));
         let segments = row[SEGMENTS].map(|at| self.segments[at]);
         let neighbours = row[NEIGHBOURS].is_some_and(|at| self.neighbours[at].is_some());
-        if neighbours && segments.is_some_and(|n| n < WITH_NEIGHBOURS) {
+        if neighbours && segments.is_some_and(|n| n < with_neighbours(&g.manifest.layouts)) {
             return false;
         }
         let start = row[START].map(|at| self.starts[at]);
@@ -135,6 +136,11 @@ impl Factors {
             return true;
         }
         let packed = matches!(division, Some(Division::Packed { .. }));
+        let whole_grid = [FRAMES, HEIGHT, BREADTH].iter().all(|factor| row[*factor].is_some());
+        if !g.manifest.layouts.has(SegmentKind::Text) && whole_grid {
+            // Nothing else can fill up a layout.
+            return cells <= MOST_CELLS && u64::from(start.unwrap_or(0)) + tokens.unwrap_or(1) <= cells;
+        }
         if g.manifest.token_ranges && !packed {
             let float = row[POSITION_DTYPE].map(|at| self.position_dtypes[at]) == Some(DType::F32);
             let most = if float && g.group.level == Level::Positions { self.room.min(1 << 24) } else { self.room };

@@ -38,7 +38,8 @@ impl Check for QKIndependence {
         let mut s = Scheduler::new(g, self.id());
         let counts: Vec<_> = head_counts(&mut s).into_iter().filter(|h| h.k_heads > 0).collect();
         if counts.is_empty() {
-            s.gap(NO_BAND, "no case with keys fits the manifest");
+            let why = g.heads_with_keys().err();
+            s.gap(NO_BAND, why.unwrap_or_else(|| "no case with keys fits the manifest".into()));
         }
         for preset in counts {
             s.add(layouts(&["text:1 image:1x2"]), &preset, |_| {});

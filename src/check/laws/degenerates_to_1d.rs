@@ -1,6 +1,6 @@
 //! `degenerates-to-1d`: on frames of one cell, a scheme that says so is 1-D RoPE.
 
-use super::text_equals_1d::not_stated;
+use super::text_equals_1d::{not_stated, true_here};
 use crate::case::{Case, Consume, Data, Level};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
 use crate::check::failure::Stop;
@@ -71,6 +71,7 @@ impl Check for DegeneratesTo1d {
             rows.push(row.collect::<Vec<_>>());
         }
         let (mut prepared, outputs) = harness.execute(case)?;
+        true_here(case, &prepared, &rows)?;
         on_one_axis(&mut prepared, &rows)?;
         Judge::new(harness, case, &prepared)?.all(&outputs)
     }

@@ -41,10 +41,10 @@ impl Check for RelativePosition {
 
     fn schedule(&self, g: &Generator) -> Schedule {
         let mut s = Scheduler::new(g, self.id());
-        let heads: Vec<_> = s.heads().into_iter().filter(|h| h.k_heads > 0).collect();
-        if heads.is_empty() {
-            return Schedule::nothing("the backend takes no keys");
-        }
+        let heads = match g.heads_with_keys() {
+            Ok(heads) => heads,
+            Err(why) => return Schedule::nothing(why),
+        };
         // Rows of a rounded table are no exact rotations, so the two products may honestly differ by more.
         if g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache) {
             return Schedule::nothing("the suite supplies cos and sin");

@@ -1,6 +1,6 @@
 //! `text-equals-1d`: on text alone, a scheme that says so is 1-D RoPE.
 
-use crate::case::{Case, Consume, Data, Level, PositionSource};
+use crate::case::{Case, Consume, Data, Level, PositionSource, Prepared};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
 use crate::check::failure::Stop;
 use crate::check::generator::Generator;
@@ -57,9 +57,23 @@ impl Check for TextEquals1d {
         let shift = if let PositionSource::Layout { shift } = case.place { shift } else { 0 };
         // The index itself, not the scheme's formula for it.
         let index: Vec<Dd> = (0..case.tokens()).map(|t| Dd::from_f64((start + t) as f64 + shift as f64)).collect();
-        on_one_axis(&mut prepared, &vec![index; case.batch()])?;
+        let rows = vec![index; case.batch()];
+        true_here(case, &prepared, &rows)?;
+        on_one_axis(&mut prepared, &rows)?;
         Judge::new(harness, case, &prepared)?.all(&outputs)
     }
+}
+
+/// That the scheme puts every token where it says, whatever the axis: it says so of its default parameters, and a case may have
+/// others.
+pub(in crate::check) fn true_here(case: &Case, prepared: &Prepared, rows: &[Vec<Dd>]) -> Result<(), Stop> {
+    let Some(truth) = prepared.truth.as_ref().filter(|truth| truth.given.is_none()) else { return Ok(()) };
+    let others = case.parameters.iter().any(|(name, _)| name != "base");
+    if others && truth.positions.iter().any(|axis| axis != rows) {
+        let why = "the scheme states it of its default parameters, and under those of this case it is not true";
+        return Err(Stop::not_judged(why));
+    }
+    Ok(())
 }
 
 /// Why a scheme's statement cannot be asked of a backend: `None` if the scheme says that it holds.

@@ -41,17 +41,23 @@ pub(in crate::check) fn schedule(mut s: Scheduler, memories: &[Memory], aliases:
 }
 
 /// The smallest heads that the manifest and the scheme allow: where the number of rows is what matters.
-pub(in crate::check) fn tiny(g: &Generator) -> Option<HeadPreset> {
+///
+/// # Errors
+/// Why there are none.
+pub(in crate::check) fn tiny(g: &Generator) -> Result<HeadPreset, String> {
     let m = g.manifest;
     let least = |i: &crate::backend::manifest::Integers, floor| i.at_least(floor).and_then(|n| u32::try_from(n).ok());
     let parameters = g.heads().first().map(|h| h.parameters.clone()).unwrap_or_default();
-    let q_heads = least(&m.q_heads, 1)?;
-    let k_heads = g.key_heads(q_heads)?;
-    [2, 4, 8, 16, 32, 64, 128].into_iter().find_map(|floor| {
-        let head_dim = least(&m.head_dims, floor)?;
-        let preset = HeadPreset { q_heads, k_heads, head_dim, rotary: None, parameters: parameters.clone() };
-        g.fits(&preset).then_some(preset)
-    })
+    let widths = [2, 4, 8, 16, 32, 64, 128].into_iter().filter_map(|floor| least(&m.head_dims, floor));
+    let counts = least(&m.q_heads, 1).and_then(|q| Some((q, g.key_heads(q)?)));
+    let tried = || {
+        widths.clone().filter_map(|head_dim| {
+            let (q_heads, k_heads) = counts?;
+            Some(HeadPreset { q_heads, k_heads, head_dim, rotary: None, parameters: parameters.clone() })
+        })
+    };
+    let none = || format!("no small heads fit the manifest and the scheme: {}", g.why_none(tried()));
+    tried().find(|heads| g.fits(heads)).ok_or_else(none)
 }
 
 /// A run, and what it did to memory.

@@ -43,8 +43,9 @@ impl Check for ManyRows {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        let Some(heads) = tiny(g) else {
-            return Schedule::nothing("no small heads fit the manifest and the scheme");
+        let heads = match tiny(g) {
+            Ok(heads) => heads,
+            Err(why) => return Schedule::nothing(why),
         };
         let mut s = Scheduler::new(g, self.id());
         if s.one_group_in(10)

@@ -21,13 +21,14 @@ impl Check for Passthrough {
 
     fn docs(&self) -> Docs {
         Docs {
-            statement: "Channels outside the rotary width come back bit by bit: finite numbers, both zeros \
-                        and infinities as they were, NaN as some NaN; and they reach no rotated channel.",
-            formula: "y'_d = x_d for d outside [rotary_offset, rotary_offset + rotary_dim)",
+            statement: "Channels outside the rotary width come back bit by bit, but for the payload of a NaN: \
+                        finite numbers, both zeros and infinities as they were, NaN as some NaN; and they \
+                        reach no rotated channel.",
+            formula: "y'_d = x_d for d outside [rotary_offset, rotary_offset + rotary_dim); NaN where x_d is NaN",
             source: "vllm-project/vllm PR 43676: rotary_dim not passed on; include/ropecheck.h",
             catches: "a tail that is left out, rotated by angle 0 with a rounding, masked by a product with \
                       0, scaled or flushed",
-            cannot_catch: "the payload of a NaN; subnormals, where the contract may flush them",
+            cannot_catch: "another payload of a NaN, which is allowed; subnormals, where the contract may flush them",
         }
     }
 

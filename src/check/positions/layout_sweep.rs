@@ -31,7 +31,7 @@ pub(super) fn plan(s: &mut Scheduler) {
     for turn in 0..generator.cases.div_ceil(2).max(1) {
         for dtype in &types {
             let rng = s.rng.fork(u64::from(turn) << 8 | *dtype as u64);
-            let mut sweep = LayoutSweep { s, dtype: *dtype, rng };
+            let mut sweep = LayoutSweep { s, dtype: *dtype, rng, asked: 0 };
             sweep.rows();
             sweep.large_grids();
             sweep.octaves();
@@ -45,6 +45,8 @@ struct LayoutSweep<'s, 'g> {
     s: &'s mut Scheduler<'g>,
     dtype: DType,
     rng: Rng,
+    /// Cases so far.
+    asked: usize,
 }
 
 impl LayoutSweep<'_, '_> {
@@ -53,15 +55,22 @@ impl LayoutSweep<'_, '_> {
     }
 
     fn ask(&mut self, band: &str, rows: Vec<Layout>, window: Option<(u64, u64)>) {
+        self.asked += 1;
         let mut case = self.s.case(rows, &HeadPreset::NONE);
         (case.direction, case.alias) = (1, Alias::Out);
         (case.position_dtype, case.window) = (self.dtype, window);
+        self.s.generator.vary_parameters(&mut case, self.asked);
         self.s.plan(band, case);
     }
 
     /// Whether these tokens of a layout can be asked for.
     fn fits(&self, layout: &Layout, window: Range<u64>) -> bool {
         self.s.generator.places(layout, window, Some(self.dtype))
+    }
+
+    /// A layout of these segments, or the nearest one that is offered.
+    fn offered(&self, segments: Vec<Segment>) -> Option<Layout> {
+        self.s.generator.adapted(&Layout::new(segments).ok()?).ok()
     }
 
     /// Rows of many segments, each asked for as a whole.
@@ -83,7 +92,11 @@ impl LayoutSweep<'_, '_> {
 
     /// A row, or what of its halves can be asked for.
     fn halves_that_fit(&self, row: Layout, fitting: &mut Vec<Layout>) {
-        if row.tokens() <= WHOLE_ROW && self.fits(&row, 0..row.tokens()) {
+        let few = self.s.generator.layout_limits().is_none_or(|limits| row.segments().len() as i64 <= limits.segments);
+        // What has too many segments is divided, not cut short.
+        let adapted = if few { self.s.generator.adapted(&row).ok() } else { None };
+        let fits = |row: &Layout| row.tokens() <= WHOLE_ROW && self.fits(row, 0..row.tokens());
+        if let Some(row) = adapted.filter(fits) {
             fitting.push(row);
         } else if row.segments().len() > 1 {
             let (first, second) = row.segments().split_at(row.segments().len() / 2);
@@ -107,7 +120,8 @@ impl LayoutSweep<'_, '_> {
             let size = if self.s.generator.manifest.batch_layouts { size } else { 1 };
             let batch: Vec<Layout> = rows.by_ref().take(size).collect();
             let most = batch.iter().map(Layout::tokens).max().unwrap_or(0);
-            let filled: Option<Vec<Layout>> = batch.iter().map(|row| filled_up(row, most)).collect();
+            let limits = &self.s.generator.manifest.layouts;
+            let filled: Option<Vec<Layout>> = batch.iter().map(|row| limits.filled(row, most)).collect();
             match filled {
                 Some(filled) if filled.iter().all(|row| self.fits(row, 0..most)) => self.ask(band, filled, None),
                 _ => batch.into_iter().for_each(|row| self.ask(band, vec![row], None)),
@@ -121,7 +135,7 @@ impl LayoutSweep<'_, '_> {
         for (index, visual) in large.into_iter().flat_map(visuals).enumerate() {
             let before = u32::try_from(self.rng.between(1, 12)).unwrap_or(1);
             let row = vec![Segment::Text(before), visual, Segment::Text(5)];
-            let Ok(row) = Layout::new(row) else { continue };
+            let Some(row) = self.offered(row) else { continue };
             let inside = row.token_range(1);
             let at = match index % 3 {
                 0 => inside.start,
@@ -164,7 +178,8 @@ impl LayoutSweep<'_, '_> {
                 let small = Segment::Image { h: 2, w: 3 };
                 let after = vec![Segment::Text(3), small, Segment::Text(before - 9 + t * h * w + 10)];
                 let at = u64::from(before) - 2 + AROUND / 3;
-                let rows: Vec<Layout> = [crossing, after].into_iter().filter_map(|row| Layout::new(row).ok()).collect();
+                let rows = [crossing, after].into_iter().filter_map(|row| self.offered(row));
+                let rows: Vec<Layout> = rows.collect();
                 for row in &rows {
                     self.look_at("octaves", row.clone(), at);
                 }
@@ -192,7 +207,7 @@ impl LayoutSweep<'_, '_> {
                     _ => Segment::video(size(&mut self.rng, 9), size(&mut self.rng, 9), size(&mut self.rng, 9)),
                 })
                 .collect();
-            let Ok(row) = Layout::new(row) else { continue };
+            let Some(row) = self.offered(row) else { continue };
             let tokens = row.tokens();
             let borders = (0..row.segments().len()).map(|segment| row.token_range(segment).start);
             let mut windows: Vec<(u64, u64)> = borders
@@ -217,16 +232,4 @@ impl LayoutSweep<'_, '_> {
 
 fn cells(grid: [u32; 3]) -> u64 {
     grid.into_iter().map(u64::from).product()
-}
-
-/// The row with text at its end, so that it has `tokens`.
-fn filled_up(row: &Layout, tokens: u64) -> Option<Layout> {
-    let missing = u32::try_from(tokens - row.tokens()).ok()?;
-    let mut segments = row.segments().to_vec();
-    match segments.last_mut() {
-        _ if missing == 0 => {}
-        Some(Segment::Text(n)) => *n = n.checked_add(missing)?,
-        _ => segments.push(Segment::Text(missing)),
-    }
-    Layout::new(segments).ok()
 }

@@ -61,7 +61,7 @@ impl Check for PositionsExact {
         let on_positions = g.group.level == Level::Positions;
         let mut asked = layouts(&LAYOUTS);
         asked.extend((0..4 * g.cases.max(1)).map(|_| g.layout(&mut s.rng)));
-        for (layout, preset) in asked.into_iter().zip(heads.iter().cycle()) {
+        for (turn, (layout, preset)) in asked.into_iter().zip(heads.iter().cycle()).enumerate() {
             let tokens = layout.tokens();
             let mut case = s.case(vec![layout], preset);
             if on_positions {
@@ -74,6 +74,7 @@ impl Check for PositionsExact {
             } else {
                 case.direction = if g.manifest.directions.contains(&1) { 1 } else { -1 };
             }
+            g.vary_parameters(&mut case, turn);
             s.plan(NO_BAND, case);
         }
         for tail in ["text:2", "video:2x3x2 text:3"].into_iter().filter(|_| on_positions) {

@@ -8,6 +8,7 @@ use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
+use crate::check::offers::layout_limits;
 use crate::check::positions::positions_exact;
 use crate::check::schedule::{Schedule, Scheduler, layouts};
 use crate::check::slices::{claims_bits, element_size, elements_that_differ, output_bytes};
@@ -81,6 +82,9 @@ fn far(case: &mut Case, by: i64, manifest: &Manifest) -> bool {
         }
         Level::Positions | Level::Fused => {
             let Ok(layout) = Layout::parse(&format!("text:{by} image:2x3 text:2")) else { return false };
+            let Some(layout) = manifest.layouts.adapted(&layout).filter(|l| l.tokens() > by.unsigned_abs() + 6) else {
+                return false;
+            };
             case.window = manifest.token_ranges.then(|| (by.unsigned_abs() - 3, 9));
             case.layouts = vec![layout; case.layouts.len()];
             by < manifest.max_position && (manifest.token_ranges || by <= WHOLE.min(manifest.max_tokens - 8))
@@ -118,6 +122,12 @@ fn between(case: &Case, scheme: &Scheme, manifest: &Manifest) -> Vec<(CallDiffer
     // Of another length, and with a larger grid.
     let others = ["image:1x3 text:1 video:2x2x3 text:1", "text:1 video:9x6x7 image:12x5 text:30"];
     for layout in layouts(&others[..if tensors { 1 } else { 2 }]) {
+        let Some(layout) = (match layout_limits(manifest, case.level) {
+            Some(limits) => limits.adapted(&layout),
+            None => Some(layout),
+        }) else {
+            continue;
+        };
         add(CallDifference::Layout, &|c| {
             (c.layouts, c.window) = (vec![layout.clone(); c.layouts.len()], None);
             c.place = PositionSource::Layout { shift: 0 };

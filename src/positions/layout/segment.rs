@@ -15,6 +15,36 @@ pub const MAX_SEGMENTS: usize = 4096;
 /// Seconds between frames may not exceed this.
 const MAX_SECONDS: i64 = 1_000_000;
 
+/// What a segment is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SegmentKind {
+    /// Text.
+    Text,
+    /// An image.
+    Image,
+    /// A video.
+    Video,
+}
+
+impl SegmentKind {
+    /// Every kind with its name, in the order of their numbers.
+    pub const NAMES: [(&str, SegmentKind); 3] =
+        [("text", SegmentKind::Text), ("image", SegmentKind::Image), ("video", SegmentKind::Video)];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        SegmentKind::NAMES[self as usize].0
+    }
+
+    /// Whether it is an image or a video.
+    #[must_use]
+    pub fn is_visual(self) -> bool {
+        self != SegmentKind::Text
+    }
+}
+
 /// One part of a sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Segment {
@@ -74,14 +104,20 @@ impl Segment {
         !matches!(self, Segment::Text(_))
     }
 
+    /// What it is made of.
+    #[must_use]
+    pub fn made_of(&self) -> SegmentKind {
+        match self {
+            Segment::Text(_) => SegmentKind::Text,
+            Segment::Image { .. } => SegmentKind::Image,
+            Segment::Video { .. } => SegmentKind::Video,
+        }
+    }
+
     /// `text`, `image` or `video`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Segment::Text(_) => "text",
-            Segment::Image { .. } => "image",
-            Segment::Video { .. } => "video",
-        }
+        self.made_of().name()
     }
 
     /// Seconds from one frame to the next; 1 for an image and for text, where they mean nothing.

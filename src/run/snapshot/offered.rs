@@ -2,6 +2,7 @@
 
 use crate::backend::Manifest;
 use crate::case::{Alias, Case, Level, Memory, Order, PositionSource, Strides, pairing_name};
+use crate::check::offers::layouts_refused;
 use crate::spec::Library;
 
 /// Whether a case lies inside a manifest, as far as that shows in the case.
@@ -24,6 +25,9 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
     }
     if case.layouts.len() > 1 && !(if case.packed { manifest.varlen } else { manifest.batch_layouts }) {
         return no("rows of different layouts".into());
+    }
+    if let Some(why) = layouts_refused(manifest, case.level, &case.layouts) {
+        return no(why);
     }
     let positions = matches!(case.level, Level::Positions | Level::Rotate);
     if positions && !manifest.position_dtypes.is_empty() && !manifest.position_dtypes.contains(&case.position_dtype) {
