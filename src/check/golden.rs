@@ -22,8 +22,8 @@ use crate::spec::model::Scheme;
 
 pub use make::{agree, agree_with, make, widths};
 pub use stored::{
-    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenEntry, GoldenFiles, INPUTS, LAYOUT, PAIRS, Provenance, SUMS,
-    OTHER_WIDTH, TOKENS, WIDTHS, Width, embedded, read, stored,
+    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenEntry, GoldenFiles, INPUTS, LAYOUT, OTHER_WIDTH, PAIRS,
+    Provenance, SUMS, TOKENS, WIDTHS, Width, embedded, read, stored,
 };
 
 pub(super) struct GoldenCases;

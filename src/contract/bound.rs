@@ -34,9 +34,9 @@ impl PairBound {
             return if not_finite { Judgement::InputNotFinite } else { Judgement::BeyondAngleLimit };
         }
         if not_finite {
-            let lost = self.reaching(second, inputs).is_some_and(|input| {
-                if input.is_nan() { !observed.is_nan() } else { observed.is_finite() }
-            });
+            let lost = self
+                .reaching(second, inputs)
+                .is_some_and(|input| if input.is_nan() { !observed.is_nan() } else { observed.is_finite() });
             return if lost { Judgement::Fail } else { Judgement::InputNotFinite };
         }
         if self.too_wide {

@@ -138,6 +138,8 @@ fn scheme_file(
     golden: &Golden,
 ) -> Result<(TensorFile, BTreeMap<String, String>), String> {
     let parameters = Parameters::defaults(scheme).map_err(|e| e.to_string())?;
+    let length = crate::positions::length_of(scheme, &parameters, &[layout()]).map_err(|e| e.to_string())?;
+    let parameters = parameters.with_length(length);
     let found = crate::positions::positions(scheme, &parameters, &layout()).map_err(|e| e.to_string())?;
     let rows: Vec<Vec<Number>> = found.columns().iter().map(crate::positions::Column::to_numbers).collect();
     let next = (0..rows.len()).map(|axis| found.next().on(axis).cloned()).collect::<Option<Vec<_>>>();
@@ -249,7 +251,7 @@ pub fn agree(golden: &Golden, contract: &Contract, widths: &[u32]) -> Result<usi
     for (id, entry) in &golden.schemes {
         let mut scheme = || -> Result<(), String> {
             let asked = |width: &u32| widths.contains(width) || *width == OTHER_WIDTH;
-                for (width, kept) in entry.widths.iter().filter(|(width, _)| asked(width)) {
+            for (width, kept) in entry.widths.iter().filter(|(width, _)| asked(width)) {
                 for (index, dtype) in DTYPES.into_iter().enumerate() {
                     let Computed { expected: ours, errors } = compute(golden, index, &entry.positions, kept, contract)?;
                     let expected = &kept.expected[index];
