@@ -20,7 +20,7 @@ use ropecheck::spec::model::{Scheme, Stated};
 use ropecheck::spec::{Library, model};
 
 /// Most bytes of `golden/`.
-const MOST: u64 = 5 << 20;
+const MOST: u64 = 6 << 20;
 
 fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
