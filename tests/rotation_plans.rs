@@ -77,7 +77,7 @@ fn axis_maps_of_partial_widths_and_towers_are_those_of_the_codes() {
     }
     // mrope_section [11, 11, 10], interleaved, on 64 of 256 channels: h at 1, 4, .. below 33, w at 2, 5, .. below 30.
     let qwen = plan_of(&library, "qwen3.5", 256, &[]);
-    let mut expected = vec![0u8; 32];
+    let mut expected = [0u8; 32];
     (1..33).step_by(3).filter(|pair| *pair < 32).for_each(|pair| expected[pair] = 1);
     (2..30).step_by(3).for_each(|pair| expected[pair] = 2);
     assert_eq!((qwen.axes(0), qwen.rotary_dim, qwen.base), (&expected[..], 64, Some(1e7)));

@@ -37,7 +37,7 @@ fn dynamic_ntk_has_the_base_of_the_definition() {
     near(plan("rope@dynamic-ntk", 128, 8192).inv_freq[31], DYNAMIC_31, "pair 31");
 }
 
-const DYNAMIC_31: f64 = 0.0067255227991727854548;
+const DYNAMIC_31: f64 = 0.006_725_522_799_172_785_5;
 
 /// The lists of the model's own configuration, read at both ends and in the middle.
 #[test]
