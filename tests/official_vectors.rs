@@ -35,10 +35,16 @@ fn the_vectors_cover_these_schemes_and_programs() {
     let found: Vec<(&str, &str, usize)> =
         counts.iter().map(|((scheme, program), count)| (scheme.as_str(), program.as_str(), *count)).collect();
     let expected = [
+        ("ernie-4.5-vl@default", "PaddlePaddle", 6),
+        ("ernie-4.5-vl@transformers-5.23", "transformers", 6),
+        ("glm-4.1v@default", "transformers", 2),
+        ("glm-4.1v@glm-4.5v", "transformers", 2),
         ("m-rope@default", "Wiselnn570", 8),
         ("m-rope@default", "transformers", 6),
+        ("qwen2-vl-vision@default", "transformers", 3),
         ("qwen2.5-vl@transformers-4.57", "transformers", 6),
         ("qwen3-vl@default", "transformers", 1),
+        ("qwen3.5@default", "transformers", 2),
         ("rope@default", "Wiselnn570", 8),
         ("tad-rope@default", "Wiselnn570", 8),
         ("videorope@official", "Wiselnn570", 24),
@@ -68,6 +74,8 @@ fn a_spec_with_one_character_changed_differs() {
     let (differing, all) = differing_after("schemes/vrope.yaml", "W + H - 1", "W + H - 2");
     assert_eq!((differing, all), (7, 8));
     let (differing, all) = differing_after("schemes/m-rope.yaml", "h: \"p + h\"", "h: \"p - h\"");
+    assert!(differing > 0 && differing < all, "{differing} of {all}");
+    let (differing, all) = differing_after("schemes/qwen2-vl-vision.yaml", "inside % m\"", "inside/m\"");
     assert!(differing > 0 && differing < all, "{differing} of {all}");
     let (differing, all) = differing_after("schemes/videorope.yaml", "floor((W - 1)/2)", "floor((W - 0)/2)");
     assert!(differing > 0 && differing < all, "{differing} of {all}");

@@ -63,6 +63,15 @@ fn videorope_table_1_is_reproduced() {
     compare(&VIDEOROPE_COLUMNS, &VIDEOROPE);
 }
 
+/// In the words of the same rules: time on the last 20 pairs; every axis on fast and slow pairs alike; time on the
+/// fastest; no time at all. In all of them corners, not centres, coincide.
+#[test]
+fn schemes_of_later_models_have_the_properties_that_their_maps_give_them() {
+    let rows =
+        [("ernie-4.5-vl", "+ + - -"), ("qwen3.5", "+ - - -"), ("glm-4.1v", "+ - - -"), ("qwen2-vl-vision", "+ - - -")];
+    compare(&VIDEOROPE_COLUMNS, &rows);
+}
+
 #[test]
 fn the_tables_in_the_spec_folder_are_the_papers_tables() {
     let library = library();

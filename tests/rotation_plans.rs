@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ropecheck::numeric::Number;
 use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
+use ropecheck::spec::model::Pairing;
 use ropecheck::spec::{HeadError, Library};
 use ropecheck::spec::{ParameterError, Parameters};
 
@@ -62,13 +63,46 @@ fn axis_maps_are_those_of_the_papers_at_64_pairs() {
     assert_eq!(runs(tie.axes(0), &thw), "t22 h21 w21");
 }
 
+/// The section lists of the models' own configurations, and the loops of their code.
+#[test]
+fn axis_maps_of_partial_widths_and_towers_are_those_of_the_codes() {
+    let library = library();
+    let thw = ["t", "h", "w"];
+    // mrope_section [8, 12, 12] on 64 of 128 channels; adjacent channels, and halves in GLM-4.5V.
+    for (name, pairing) in [("glm-4.1v", Pairing::Adjacent), ("glm-4.1v@glm-4.5v", Pairing::Half)] {
+        let glm = plan_of(&library, name, 128, &[]);
+        assert_eq!((glm.rotary_dim, glm.rotary_offset, glm.base), (64, 0, Some(10_000.0)), "{name}");
+        assert_eq!(runs(glm.axes(0), &thw), "t8 h12 w12");
+        assert_eq!(library.get(name).expect("a scheme").pairing, pairing);
+    }
+    // mrope_section [11, 11, 10], interleaved, on 64 of 256 channels: h at 1, 4, .. below 33, w at 2, 5, .. below 30.
+    let qwen = plan_of(&library, "qwen3.5", 256, &[]);
+    let mut expected = [0u8; 32];
+    (1..33).step_by(3).filter(|pair| *pair < 32).for_each(|pair| expected[pair] = 1);
+    (2..30).step_by(3).for_each(|pair| expected[pair] = 2);
+    assert_eq!((qwen.axes(0), qwen.rotary_dim, qwen.base), (&expected[..], 64, Some(1e7)));
+    assert_eq!((qwen.sections, qwen.interleaved), (Some(vec![11, 11, 10]), true));
+    // mrope_section [22, 22, 20] in the order h, w, t: even pairs h, odd pairs w, then t.
+    let ernie = plan_of(&library, "ernie-4.5-vl", 128, &[]);
+    let expected: Vec<u8> = (0..64).map(|pair| if pair >= 44 { 0 } else { 1 + pair % 2 }).collect();
+    assert_eq!((ernie.axes(0), ernie.base), (&expected[..], Some(500_000.0)));
+    // The tower: outer(position, 1/10000^(arange(0, 40, 2)/40)) for rows, the same for columns, one after the other.
+    let tower = plan_of(&library, "qwen2-vl-vision", 80, &[]);
+    assert_eq!(runs(tower.axes(0), &["h", "w"]), "h20 w20");
+    assert_eq!((tower.base, tower.pairs), (None, 40));
+    for (pair, value) in tower.inv_freq.iter().enumerate() {
+        let near = 10_000f64.powf(-2.0 * (pair % 20) as f64 / 40.0);
+        assert!((value - near).abs() <= 4.0 * f64::EPSILON * near, "pair {pair}");
+    }
+}
+
 #[test]
 fn every_width_is_covered() {
     let library = library();
     for scheme in library.schemes() {
         let parameters = Parameters::defaults(scheme).expect("defaults");
         let mut made = 0;
-        for head_dim in (2..=24).chain([64, 80, 128]) {
+        for head_dim in (2..=24).chain([64, 80, 96, 128]) {
             match RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim)) {
                 Ok(plan) => {
                     made += 1;
@@ -80,7 +114,9 @@ fn every_width_is_covered() {
                 Err(error) => panic!("{error}"),
             }
         }
-        assert!(made >= 5, "{} has plans at {made} widths only", scheme.id());
+        // A list with one number per pair is for so many pairs alone.
+        let least = if scheme.pairs.max == Some(scheme.pairs.min) { 1 } else { 5 };
+        assert!(made >= least, "{} has plans at {made} widths only", scheme.id());
     }
 }
 

@@ -20,7 +20,7 @@ fn with_sketches() -> (Library, Vec<String>) {
     files.sort();
     let add = |file: &PathBuf| library.add_file(file).unwrap_or_else(|errors| panic!("{errors}"));
     let names: Vec<String> = files.iter().map(add).collect();
-    assert!(names.len() >= 10);
+    assert!(names.len() >= 9);
     (library, names)
 }
 
@@ -63,7 +63,7 @@ fn what_the_sketches_state_of_themselves_is_confirmed() {
 /// What their authors say of them, in the words of the rules.
 #[test]
 fn the_sketches_have_the_properties_they_were_made_for() {
-    const KNOWN: [(&str, &str, bool); 15] = [
+    const KNOWN: [(&str, &str, bool); 12] = [
         // Every cell of a frame on one plane across the diagonal of the axes.
         ("circle-rope", "unbiased", true),
         // Fractions of an index, still one axis.
@@ -74,12 +74,8 @@ fn the_sketches_have_the_properties_they_were_made_for() {
         ("hope", "spatial-symmetry", true),
         ("hope", "temporal-scaling", true),
         ("hope", "frequency-allocation", false),
-        // Time on the last 20 pairs; corners, not centres, coincide.
-        ("ernie-4.5-vl", "frequency-allocation", true),
-        ("ernie-4.5-vl", "spatial-symmetry", false),
         // Every axis gets fast and slow pairs alike.
         ("mrope-i", "frequency-allocation", false),
-        ("qwen3.5", "frequency-allocation", false),
         ("mm-rope", "temporal-scaling", true),
         ("videorope-plus-plus", "frequency-allocation", true),
         ("videorope-plus-plus", "spatial-symmetry", true),

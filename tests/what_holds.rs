@@ -23,7 +23,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 /// + holds, - does not.
-const TABLE: [(&str, &str); 13] = [
+const TABLE: [(&str, &str); 18] = [
     ("rope", "+ + + + + + + -"),
     ("rope-2d", "+ - + - + + + -"),
     ("rope-3d", "+ - + - - + + -"),
@@ -37,6 +37,12 @@ const TABLE: [(&str, &str); 13] = [
     ("tad-rope", "+ - - - - - + -"),
     ("rope-tie", "+ - - - - + + -"),
     ("qwen3-vl", "+ - + - + + + -"),
+    ("glm-4.1v", "+ - + - + + + -"),
+    ("qwen3.5", "+ - + - + + + -"),
+    ("ernie-4.5-vl", "+ - + - - + + -"),
+    // A tower knows rows and columns alone: text, and the frames of a video, all stand on the same places.
+    ("qwen2-vl-vision", "+ - - - - - - -"),
+    ("qwen2-vl-vision@raster", "+ - - - - - - -"),
 ];
 
 fn library() -> Library {

@@ -25,7 +25,7 @@ pub use dimension::{Dimension, octave};
 pub use fill::fill;
 pub use input::Case;
 pub use position_source::{CONVERGENTS, PositionSource, holds};
-pub use prepare::{Prepared, prepare, prepare_within, tables_are_read};
+pub use prepare::{Prepared, keeps_its_plan, prepare, prepare_within, tables_are_read};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{
     Alias, Consume, Level, Memory, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth,

@@ -11,7 +11,7 @@ use super::truth::{FLOAT_POISON, POSITION_POISON, PrepareError, Truth};
 use super::views::{plan_view, position_memory, position_view, scheme_ref, segments, tensors};
 use super::{Case, Consume, Level, PositionOrder, PositionSource};
 use crate::numeric::{DType, Dd, Number, Rng};
-use crate::positions::{Evaluation, Layout, Positions};
+use crate::positions::{Evaluation, Layout, Positions, length_at, length_of};
 use crate::rotation::{HeadShape, PlanCache, RotationPlan};
 use crate::spec::Parameters;
 use crate::spec::model::Scheme;
@@ -173,28 +173,14 @@ pub fn prepare_within(
             case.head_dim
         )));
     }
-    let shape = HeadShape { head_dim: rotary_width, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
-    let mut plan = plans.plan(scheme, &parameters, shape).map_err(|e| wrong(&e))?;
-    if let Some(scaling) = case.scaling {
-        plan = Arc::new(RotationPlan { attention_scaling: scaling, ..(*plan).clone() });
-    }
-    if case.per_head {
-        if !tables_are_read(case.level, consumes) {
-            let why = "what does not read the axis map and the frequencies has no tables per head";
-            return Err(PrepareError::NotApplicable(why.into()));
-        }
-        plan = Arc::new(plan.per_head());
-    }
     let (batch, tokens) = (case.batch(), usize::try_from(case.tokens()).map_err(|e| wrong(&e))?);
-    let heads = case.q_heads as usize + case.k_heads as usize;
-    let elements = batch
-        .checked_mul(tokens)
-        .and_then(|n| n.checked_mul(heads))
-        .and_then(|n| n.checked_mul(case.head_dim as usize));
-    if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > most) {
-        return Err(PrepareError::NotApplicable(format!("the tensors would take more than {most} bytes")));
-    }
+    fits_in(case, [batch, tokens], most)?;
     let handed = handed_positions(case, scheme.axes.len(), &scheme_positions)?;
+    let plan = plan_of(case, scheme, plans, parameters, &handed)?;
+    if case.per_head && !tables_are_read(case.level, consumes) {
+        let why = "what does not read the axis map and the frequencies has no tables per head";
+        return Err(PrepareError::NotApplicable(why.into()));
+    }
     let mut truth = Truth {
         rotary_dim: plan.rotary_dim as usize,
         rotary_offset: (plan.rotary_offset + extra_offset) as usize,
@@ -228,6 +214,70 @@ pub fn prepare_within(
         Level::Positions => return Err(PrepareError::Wrong("level positions has no tensors".into())),
     };
     Ok(prepared(call, arena, scheme_positions, Some(truth), case.memory.is_far()))
+}
+
+/// Whether tensors of so many rows and tokens take up to `most` bytes.
+fn fits_in(case: &Case, [batch, tokens]: [usize; 2], most: usize) -> Result<(), PrepareError> {
+    let heads = case.q_heads as usize + case.k_heads as usize;
+    let elements = batch
+        .checked_mul(tokens)
+        .and_then(|n| n.checked_mul(heads))
+        .and_then(|n| n.checked_mul(case.head_dim as usize));
+    if elements.and_then(|n| n.checked_mul(16)).is_none_or(|bytes| bytes > most) {
+        return Err(PrepareError::NotApplicable(format!("the tensors would take more than {most} bytes")));
+    }
+    Ok(())
+}
+
+/// The plan of a call at these positions.
+fn plan_of(
+    case: &Case,
+    scheme: &Scheme,
+    plans: &PlanCache,
+    parameters: Parameters,
+    handed: &[Vec<Vec<Dd>>],
+) -> Result<Arc<RotationPlan>, PrepareError> {
+    let head_dim = case.rotary.map_or(case.head_dim, |(width, _)| width);
+    let shape = HeadShape { head_dim, q_heads: case.q_heads, k_heads: case.k_heads.max(1) };
+    let parameters = for_this_call(case, scheme, parameters, handed)?;
+    let mut plan = plans.plan(scheme, &parameters, shape).map_err(|error| PrepareError::Wrong(error.to_string()))?;
+    if let Some(scaling) = case.scaling {
+        plan = Arc::new(RotationPlan { attention_scaling: scaling, ..(*plan).clone() });
+    }
+    Ok(if case.per_head { Arc::new(plan.per_head()) } else { plan })
+}
+
+/// Whether the positions of a truth, moved since it was made, still have its plan.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn keeps_its_plan(case: &Case, scheme: &Scheme, plans: &PlanCache, truth: &Truth) -> Result<bool, PrepareError> {
+    if !scheme.depends_on_length() {
+        return Ok(true);
+    }
+    let parameters =
+        Parameters::resolve(scheme, &case.parameters).map_err(|error| PrepareError::Wrong(error.to_string()))?;
+    let moved = Case { level: Level::Rotate, ..case.clone() };
+    Ok(plan_of(&moved, scheme, plans, parameters, &truth.positions)? == truth.plan)
+}
+
+/// The parameters of a plan, which may depend on the length of the sequences of a call: of whole sequences where the
+/// backend is handed layouts, of its positions where it is handed those.
+fn for_this_call(
+    case: &Case,
+    scheme: &Scheme,
+    parameters: Parameters,
+    handed: &[Vec<Vec<Dd>>],
+) -> Result<Parameters, PrepareError> {
+    if !scheme.depends_on_length() {
+        return Ok(parameters);
+    }
+    let length = if case.level == Level::Fused && case.place.is_layout() {
+        length_of(scheme, &parameters, &case.layouts).map_err(|e| PrepareError::Wrong(e.to_string()))?
+    } else {
+        length_at(handed.iter().flatten().flatten())
+    };
+    Ok(parameters.with_length(length))
 }
 
 fn prepared(call: Call, arena: Arena, positions: Vec<Positions>, truth: Option<Truth>, sparse: bool) -> Prepared {

@@ -7,6 +7,7 @@ use super::failure::Stop;
 use super::generator::{Generator, text};
 use super::harness::Harness;
 use super::judge::Judge;
+use super::length_edge;
 use super::measure::Measure;
 use super::schedule::{Schedule, Scheduler, layouts};
 use crate::case::{Case, Data, Level};
@@ -73,6 +74,7 @@ impl Check for Accuracy {
         for case in cases(g, self.id()) {
             s.plan(COVER, case);
         }
+        length_edge::plan(&mut s, g, &heads);
         if g.manifest.batch_layouts {
             let mut case = s.case(uneven_rows(), &heads[0]);
             case.data = Data::Mixed;

@@ -263,6 +263,32 @@ pub(super) fn far(g: &Generator, tail: &str) -> Result<(Layout, u64), String> {
     Ok((layout, start))
 }
 
+/// A case whose longest sequence has this length; on level fused its last tokens are looked at.
+///
+/// # Errors
+/// Why the backend cannot be asked for it.
+pub(super) fn at_length(g: &Generator, case: &mut Case, length: i64) -> Result<(), String> {
+    const TOKENS: u64 = 12;
+    small_if_cached(g, case);
+    if g.group.level != Level::Fused {
+        case.layouts = vec![text(TOKENS as u32)];
+        case.place = PositionSource::Span { low: 0, high: length - 1 };
+        return Ok(());
+    }
+    let step = g.text_step();
+    if (length - 1) % step != 0 {
+        return Err(format!("text has positions in steps of {step}, so that none is {}", length - 1));
+    }
+    let last = (length - 1) / step;
+    if !g.manifest.token_ranges && last >= WHOLE {
+        return Err(format!("the backend takes no token ranges, and more than {WHOLE} tokens are too many"));
+    }
+    if !g.manifest.token_ranges && last >= g.manifest.max_tokens {
+        return Err(format!("the manifest's max_tokens is {}", g.manifest.max_tokens));
+    }
+    ending_at(g, case, last, TOKENS)
+}
+
 /// The layout, its first text as long as `before`; two tokens of that are looked at too.
 fn window(g: &Generator, case: &mut Case, before: i64, layout: &Layout) -> Result<(), String> {
     let mut segments = layout.segments().to_vec();

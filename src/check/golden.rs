@@ -21,10 +21,10 @@ use crate::numeric::{Dd, Number};
 use crate::spec::library::embedded_file;
 use crate::spec::model::Scheme;
 
-pub use make::{agree, agree_with, make};
+pub use make::{agree, agree_with, make, widths};
 pub use stored::{
-    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenEntry, GoldenFiles, INPUTS, LAYOUT, PAIRS, Provenance, SUMS,
-    TOKENS, WIDTHS, Width, embedded, read, stored,
+    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenEntry, GoldenFiles, INPUTS, LAYOUT, OTHER_WIDTH, PAIRS,
+    Provenance, SUMS, TOKENS, WIDTHS, Width, embedded, read, stored,
 };
 
 pub(super) struct GoldenCases;
@@ -66,9 +66,9 @@ impl Check for GoldenCases {
             s.plan(NO_BAND, case);
             return s.finish();
         }
-        for width in WIDTHS {
+        for (width, head_dim) in make::widths(g.scheme) {
             let band = format!("{width}-channels");
-            match heads(g, width) {
+            match heads(g, head_dim) {
                 Ok(heads) => {
                     let mut case = g.case(self.id(), vec![make::layout()], &heads, 0);
                     case.direction = 1;
@@ -122,7 +122,8 @@ fn built_in(scheme: &Scheme) -> Result<(), String> {
     }
 }
 
-/// The smallest heads of this rotary width that the backend takes: two query heads and a key head if it can be.
+/// The smallest heads of this width, or with a part of it, that the backend takes: two query heads and a key head if it
+/// can be.
 ///
 /// # Errors
 /// Why there are none.

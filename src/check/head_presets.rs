@@ -72,7 +72,7 @@ impl Generator<'_> {
         }
         let mut models: Vec<(bool, HeadPreset)> = Vec::new();
         for model in self.library.models() {
-            let of_this = model.scheme == self.scheme.name;
+            let of_this = model.scheme == self.scheme.name || model.scheme == self.scheme.id();
             if of_this || self.group.level == Level::Apply || bases && model.head_dim == 128 {
                 let known = |(name, _): &&(String, Number)| self.scheme.parameters.iter().any(|p| p.name == *name);
                 let parameters = model.parameters.iter().filter(known).cloned().collect();

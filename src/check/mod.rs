@@ -18,6 +18,7 @@ mod heads;
 mod independence;
 pub mod judge;
 mod laws;
+mod length_edge;
 mod measure;
 mod memory;
 mod misfit;

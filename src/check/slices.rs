@@ -47,6 +47,21 @@ pub(super) fn pushed_back(layout: &Layout, n: u32) -> Result<Layout, Stop> {
     Layout::new(segments).map_err(Stop::broken)
 }
 
+/// Whether both calls have the same frequencies and scaling: those of some schemes depend on the length of the sequence,
+/// and then nothing follows from one call for another.
+pub(super) fn one_plan(near: &Prepared, far: &Prepared) -> Result<(), Stop> {
+    let plans = near.truth.as_ref().map(|truth| &truth.plan).zip(far.truth.as_ref().map(|truth| &truth.plan));
+    match plans {
+        Some((a, b)) if a.inv_freq != b.inv_freq || a.attention_scaling != b.attention_scaling => {
+            Err(Stop::not_judged(OTHER_LENGTH))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why two calls cannot be compared.
+pub(super) const OTHER_LENGTH: &str = "the scheme gives sequences of these two lengths other frequencies";
+
 /// The bytes of every output element of the last call, in order.
 pub(super) fn output_bytes(harness: &Harness, prepared: &Prepared) -> Vec<u8> {
     let memory = harness.backend.memory();

@@ -5,6 +5,7 @@
 mod column;
 mod evaluate;
 mod layout;
+mod length;
 mod segment;
 mod sequence;
 pub mod sweep;
@@ -13,6 +14,7 @@ mod vectors;
 pub use column::Column;
 pub use evaluate::{Evaluation, positions};
 pub use layout::{Layout, LayoutError, MAX_MATERIALISED, MAX_SEGMENTS, MAX_TOKENS, Segment, SegmentKind};
+pub use length::{length_at, length_of};
 pub use segment::SegmentContext;
 pub(crate) use segment::{CellScope, CellSource, FrameScope, TextScope, VisualScope, across_axes, count};
 pub use sequence::{Next, Origin, PositionError, Positions};

@@ -15,7 +15,7 @@ use crate::positions::Positions;
 use crate::positions::positions;
 use crate::rotation::PlanCache;
 use crate::spec::ParameterError;
-use crate::spec::Parameters;
+use crate::spec::{MAX_HEAD_DIM, Parameters, rotary_dim};
 use judge::StatementJudge;
 
 pub use error::InvariantError;
@@ -87,7 +87,9 @@ impl<'a> Checker<'a> {
         match &invariant.claim {
             Claim::Equals(other) => judge.equals(self.library, other)?,
             Claim::Holds(claim) if invariant.scope == Scope::Frequencies => {
-                judge.frequencies(claim, &self.plans, &Self::HEAD_DIMS)?;
+                let own = own_head_dim(scheme, parameters);
+                let all: Vec<u32> = Self::HEAD_DIMS.into_iter().chain(own).collect();
+                judge.frequencies(claim, &self.plans, &all)?;
             }
             Claim::Holds(claim) => judge.holds(claim)?,
         }
@@ -99,6 +101,17 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// The narrowest head of a scheme that is defined for one number of pairs alone, where it is none of
+/// [`Checker::HEAD_DIMS`].
+fn own_head_dim(scheme: &Scheme, parameters: &Parameters) -> Option<u32> {
+    const MOST_TIMES: u32 = 8;
+    let pairs = u32::try_from(scheme.pairs.max.filter(|max| *max == scheme.pairs.min)?).ok()?;
+    let width = pairs.checked_mul(2)?;
+    let found = (width..=width.saturating_mul(MOST_TIMES).min(MAX_HEAD_DIM))
+        .find(|head_dim| rotary_dim(scheme, parameters, *head_dim) == Some(width))?;
+    (!Checker::HEAD_DIMS.contains(&found)).then_some(found)
+}
+
 /// The parameters with those replaced that an invariant sets for its statement.
 ///
 /// # Errors
@@ -108,5 +121,9 @@ pub fn parameters_for(
     invariant: &Invariant,
     parameters: &Parameters,
 ) -> Result<Parameters, ParameterError> {
-    if invariant.with.is_empty() { Ok(parameters.clone()) } else { parameters.and(scheme, &invariant.with) }
+    let own = if invariant.with.is_empty() { parameters.clone() } else { parameters.and(scheme, &invariant.with)? };
+    Ok(match &invariant.length {
+        Some(length) => own.with_length(length.clone()),
+        None => own,
+    })
 }

@@ -15,8 +15,8 @@ pub struct PlanCache {
     plans: Mutex<BTreeMap<PlanKey, Arc<RotationPlan>>>,
 }
 
-/// Scheme id, digest of its text, what was set, layer, heads.
-type PlanKey = (String, String, String, u32, HeadShape);
+/// Scheme id, digest of its text, what was set, layer, length where the scheme depends on it, heads.
+type PlanKey = (String, String, String, u32, String, HeadShape);
 
 impl PlanCache {
     /// An empty cache.
@@ -37,7 +37,8 @@ impl PlanCache {
     ) -> Result<Arc<RotationPlan>, PlanError> {
         let set: Vec<String> =
             parameters.overrides(scheme).iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let key = (scheme.id(), scheme.sha256.clone(), set.join(" "), parameters.layer(), shape);
+        let length = if scheme.depends_on_length() { parameters.length().to_string() } else { String::new() };
+        let key = (scheme.id(), scheme.sha256.clone(), set.join(" "), parameters.layer(), length, shape);
         // A thread that panicked while it held the lock cannot have left a half-made entry behind.
         if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Arc::clone(plan));

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::numeric::Number;
 
 use super::expr::{Env, EvalError, Expr, Fold, Name, NameId};
-use super::model::{AxisMap, PairRun, Scheme};
+use super::model::{AxisMap, PairNumbers, PairRun, Scheme};
 use super::parameters::{ParameterError, Parameters};
 
 /// Axis number of a pair that never rotates.
@@ -106,6 +106,11 @@ impl Env for PairScope<'_> {
             Name::PairI => Ok(i),
             Name::PairJ => Ok(j),
             Name::NAxisPairs => Ok(n_axis),
+            Name::PerPair(index) => match self.sizes.scheme.per_pair.get(index).map(|one| &one.numbers) {
+                Some(PairNumbers::List(list)) => list.get(self.at[0] as usize).cloned().ok_or(EvalError::NoValue(name)),
+                Some(PairNumbers::Formula(formula)) => formula.number(self),
+                None => Err(EvalError::NoValue(name)),
+            },
             _ => self.sizes.value(name),
         }
     }
@@ -296,7 +301,9 @@ impl<'a> HeadSizes<'a> {
         let which = if self.scheme.inv_freq.len() == 1 { 0 } else { axis };
         let formula = &self.scheme.inv_freq[which];
         // Heads mostly differ in their axes, not in the frequency of a pair.
-        let index = |name, value| if formula.uses(name) { value } else { 0 };
+        let per_pair = self.scheme.per_pair.iter().filter_map(|one| one.formula());
+        let formulas: Vec<&Expr> = per_pair.chain([formula]).collect();
+        let index = |name, value| if formulas.iter().any(|formula| formula.uses(name)) { value } else { 0 };
         let key = (which, [at[0], index(Name::PairJ, at[1]), index(Name::NAxisPairs, at[2])]);
         if let Some(&value) = known.get(&key) {
             return Ok(value);

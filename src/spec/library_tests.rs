@@ -24,13 +24,23 @@ fn every_scheme_of_the_design_is_there() {
     let library = library();
     let ids: Vec<String> = library.schemes().map(|scheme| scheme.id()).collect();
     for id in [
+        "ernie-4.5-vl@default",
+        "ernie-4.5-vl@transformers-5.23",
+        "glm-4.1v@default",
+        "glm-4.1v@glm-4.5v",
         "m-rope@default",
         "m-rope@transformers-5.23",
+        "qwen2-vl-vision@default",
+        "qwen2-vl-vision@raster",
         "qwen2.5-vl@default",
         "qwen2.5-vl@transformers-4.57",
         "qwen2.5-vl@transformers-5.23",
         "qwen3-vl@default",
+        "qwen3.5@default",
         "rope@default",
+        "rope@dynamic-ntk",
+        "rope@longrope",
+        "rope@longrope-phi-3.5",
         "rope@yarn",
         "rope-2d@default",
         "rope-compact@default",
@@ -110,7 +120,8 @@ fn profiles_replace_what_they_state_and_keep_the_rest() {
 #[test]
 fn defaults_reach_every_scheme() {
     for scheme in library().schemes() {
-        assert_eq!(scheme.pairing, Pairing::Half, "{}", scheme.id());
+        let adjacent = ["ernie-4.5-vl", "glm-4.1v"].contains(&scheme.name.as_str()) && scheme.profile != "glm-4.5v";
+        assert_eq!(scheme.pairing == Pairing::Adjacent, adjacent, "{}", scheme.id());
         assert_eq!(scheme.parameters[0].name, "base");
         let axes = scheme.text.axes.len();
         assert_eq!(axes, scheme.axes.len());

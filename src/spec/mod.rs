@@ -17,8 +17,8 @@ pub mod yaml;
 
 pub use catalogue::{Catalogue, CatalogueEntry};
 pub use diagnostic::{SpecError, SpecErrors};
-pub(crate) use heads::HeadSizes;
 pub use heads::{HeadError, HeadShape, MAX_HEAD_DIM, MIN_FREQUENCY, NO_AXIS};
+pub(crate) use heads::{HeadSizes, rotary_dim};
 pub use library::{Library, LookupError};
 pub use model::Scheme;
 pub use parameters::{ParameterError, Parameters};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::numeric::Number;
 
-use super::expr::Expr;
+use super::expr::{Expr, Name};
 
 /// One scheme under one profile, ready to run.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct Scheme {
     pub axis_map: AxisMap,
     /// For which numbers of pairs the axis map is defined.
     pub pairs: PairLimits,
+    /// Named numbers that differ from pair to pair, in an order in which each uses only earlier ones.
+    pub per_pair: Vec<PerPair>,
     /// Frequency of a pair. One formula for all axes or one per axis (in axis order).
     pub inv_freq: Vec<Expr>,
     /// Factor on cos and sin.
@@ -64,6 +66,43 @@ impl Scheme {
     pub fn id(&self) -> String {
         format!("{}@{}", self.name, self.profile)
     }
+
+    /// Whether frequencies or attention scaling depend on the length of the sequence.
+    #[must_use]
+    pub fn depends_on_length(&self) -> bool {
+        let per_pair = self.per_pair.iter().filter_map(PerPair::formula);
+        let mut formulas = per_pair.chain(&self.inv_freq).chain([&self.attention_scaling]);
+        formulas.any(|formula| formula.uses(Name::Length)) || self.parameters.iter().any(|one| one.needs_length)
+    }
+}
+
+/// A named number that differs from pair to pair.
+#[derive(Debug, Clone)]
+pub struct PerPair {
+    /// Name, as the formulas of frequencies use it.
+    pub name: String,
+    /// Its value for each pair.
+    pub numbers: PairNumbers,
+}
+
+impl PerPair {
+    /// Its formula; `None` for a list.
+    #[must_use]
+    pub fn formula(&self) -> Option<&Expr> {
+        match &self.numbers {
+            PairNumbers::Formula(formula) => Some(formula),
+            PairNumbers::List(_) => None,
+        }
+    }
+}
+
+/// Where a number of each pair comes from.
+#[derive(Debug, Clone)]
+pub enum PairNumbers {
+    /// One for each pair; the scheme is then defined for so many pairs alone.
+    List(Vec<Number>),
+    /// Over what a frequency may use.
+    Formula(Expr),
 }
 
 /// A paper or a repository.
@@ -92,8 +131,10 @@ pub struct Parameter {
     pub integer: bool,
     /// One line for `explain`.
     pub doc: String,
-    /// True if the default needs `R`, `d` or `head_dim`, so that positions cannot use it.
+    /// True if the default needs `R`, `d`, `head_dim` or `length`, so that positions cannot use it.
     pub needs_plan: bool,
+    /// True if the default needs `length`, so that the axis map cannot use it either.
+    pub needs_length: bool,
 }
 
 /// How positions go on after a segment.
@@ -233,6 +274,8 @@ pub struct Invariant {
     pub when: Option<Expr>,
     /// Parameters set for this statement, `name = value`.
     pub with: Vec<(String, Number)>,
+    /// Length of the sequence that a statement about frequencies is about.
+    pub length: Option<Number>,
     /// What must hold.
     pub claim: Claim,
     /// Whether the scheme says that it holds or that it fails.

@@ -6,7 +6,8 @@ use super::expr::{Env, EvalError, Expr, Fold, Name, NameId};
 use super::model::{Parameter, Scheme};
 use super::suggest::unknown;
 
-/// Values of a scheme's parameters, and the transformer layer (0 unless set).
+/// Values of a scheme's parameters, the transformer layer (0 unless set), and the length of the sequence that a plan is
+/// for (1 unless set).
 ///
 /// A parameter whose default needs `R`, `d` or `head_dim` has no value until a rotation plan gives it one.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,7 @@ pub struct Parameters {
     /// Which values were set rather than left at their default.
     set: Vec<bool>,
     layer: u32,
+    length: Option<Number>,
 }
 
 impl Parameters {
@@ -25,7 +27,7 @@ impl Parameters {
     /// must be one, and for a default that cannot be computed from the values set.
     pub fn resolve(scheme: &Scheme, overrides: &[(String, Number)]) -> Result<Self, ParameterError> {
         let count = scheme.parameters.len();
-        let mut parameters = Parameters { values: vec![None; count], set: vec![false; count], layer: 0 };
+        let mut parameters = Parameters { values: vec![None; count], set: vec![false; count], layer: 0, length: None };
         for (name, value) in overrides {
             let Some(index) = scheme.parameters.iter().position(|parameter| parameter.name == *name) else {
                 let known = scheme.parameters.iter().map(|parameter| parameter.name.as_str());
@@ -68,7 +70,7 @@ impl Parameters {
         let mut all: Vec<(String, Number)> = self.overrides(scheme);
         all.retain(|(name, _)| !overrides.iter().any(|(other, _)| other == name));
         all.extend_from_slice(overrides);
-        Ok(Self::resolve(scheme, &all)?.with_layer(self.layer))
+        Ok(Parameters { length: self.length.clone(), ..Self::resolve(scheme, &all)?.with_layer(self.layer) })
     }
 
     /// The same values in another transformer layer (only few schemes look at it).
@@ -82,6 +84,19 @@ impl Parameters {
     #[must_use]
     pub fn layer(&self) -> u32 {
         self.layer
+    }
+
+    /// The same values for a sequence of this length: its largest position plus 1.
+    #[must_use]
+    pub fn with_length(mut self, length: Number) -> Self {
+        self.length = Some(length);
+        self
+    }
+
+    /// Length of the sequence that a plan is for; 1 where nothing was said.
+    #[must_use]
+    pub fn length(&self) -> Number {
+        self.length.clone().unwrap_or(Number::ONE)
     }
 
     /// Value by index in the scheme; `None` beyond the last, or if it needs a rotation plan.
@@ -120,6 +135,7 @@ impl Env for Parameters {
         match name {
             Name::Param(index) => self.by_index(index).cloned().ok_or(EvalError::NoValue(name)),
             Name::Layer => Ok(Number::from_i64(i64::from(self.layer))),
+            Name::Length => Ok(self.length()),
             _ => Err(EvalError::NoValue(name)),
         }
     }

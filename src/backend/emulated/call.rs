@@ -143,14 +143,19 @@ impl<'a> Maker<'a> {
 
     /// The plan for the heads of a call. The width that the scheme is asked for is not part of a call: it is the head's, or the
     /// rotary width itself, or something between.
-    fn plan(&self, head_dim: usize, rotary_dim: usize, qk: &QkView) -> Result<Arc<RotationPlan>, String> {
+    fn plan(
+        &self,
+        parameters: &Parameters,
+        [head_dim, rotary_dim]: [usize; 2],
+        qk: &QkView,
+    ) -> Result<Arc<RotationPlan>, String> {
         let size = |n: usize| u32::try_from(n).map_err(|_| format!("a size of {n}"));
         let (q_heads, k_heads) = (size(qk.q_heads)?, size(qk.k_heads.max(1))?);
         let (width, rotary_dim) = (size(head_dim)?, size(rotary_dim)?);
         let mut refused = String::new();
         for head_dim in [width, rotary_dim].into_iter().chain((rotary_dim..width).rev()) {
             let shape = HeadShape { head_dim, q_heads, k_heads };
-            match self.shared.plans.plan(&self.scheme, &self.parameters, shape) {
+            match self.shared.plans.plan(&self.scheme, parameters, shape) {
                 Ok(plan) if plan.rotary_dim == rotary_dim => return Ok(plan),
                 Ok(_) => {}
                 Err(error) => refused = error.to_string(),
@@ -175,7 +180,11 @@ impl<'a> Maker<'a> {
         }
         let dtype = qk.q.dtype;
         let contract = self.emulation.contract(dtype).ok_or_else(|| format!("no contract for {dtype}"))?;
-        let asked = self.plan(view.head_dim, view.rotary_dim, qk)?;
+        let parameters = match self.scheme.depends_on_length() {
+            true => &self.parameters.clone().with_length(places.length()),
+            false => &self.parameters,
+        };
+        let asked = self.plan(parameters, [view.head_dim, view.rotary_dim], qk)?;
         let scaling = if self.own_scaling { asked.attention_scaling } else { view.attention_scaling };
         let mut scene = Scene {
             level,
@@ -201,7 +210,8 @@ impl<'a> Maker<'a> {
             .min(view.head_dim.saturating_sub(view.rotary_offset))
             & !1;
         let pairing = walk.map_or(view.pairing, |walk| walk.pairing(&scene, view.pairing));
-        let plan = if width == view.rotary_dim { Arc::clone(&asked) } else { self.plan(width, width, qk)? };
+        let plan =
+            if width == view.rotary_dim { Arc::clone(&asked) } else { self.plan(parameters, [width, width], qk)? };
         scene.plan = Some(&plan);
         let knobs = &self.emulation.knobs;
         let angles = |row| {

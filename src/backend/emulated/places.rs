@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::case::call::{PositionView, QkView, SegmentRef};
 use crate::numeric::{Dd, Number};
-use crate::positions::{Evaluation, Layout, Positions, Segment};
+use crate::positions::{Evaluation, Layout, Positions, Segment, length_at, length_of};
 use crate::spec::Parameters;
 use crate::spec::model::Scheme;
 
@@ -97,6 +97,14 @@ impl<'a> Places<'a> {
     pub(super) fn total(&self) -> usize {
         let tokens = || self.window.first().and_then(|rows| rows.first()).map_or(0, Vec::len);
         self.layouts.as_ref().map_or_else(tokens, Layouts::total)
+    }
+
+    /// The length of the sequences of the call: its largest position plus 1, those of whole layouts where it has them.
+    pub(super) fn length(&self) -> Number {
+        let window = length_at(self.window.iter().flatten().flatten());
+        let Some(layouts) = &self.layouts else { return window };
+        let whole = length_of(layouts.scheme, layouts.parameters, &layouts.layouts);
+        whole.unwrap_or(window)
     }
 
     /// The position of a token of the layout (or of the call, where there is none); 0 on no axis and beyond the end.

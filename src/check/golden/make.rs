@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::stored::{
-    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenFiles, INPUTS, LAYOUT, PAIRS, Provenance, SUMS, TOKENS, WIDTHS,
-    Width, read, sha256,
+    CONTRACT, DTYPES, Expected, FORMAT, Golden, GoldenFiles, INPUTS, LAYOUT, OTHER_WIDTH, PAIRS, Provenance, SUMS,
+    TOKENS, WIDTHS, Width, read, sha256,
 };
 use crate::case::tensor_file::{Stored, TensorFile};
 use crate::case::{Alias, Case, Data, Level, Memory, PositionOrder, PositionSource, TableDtype, TableWidth};
@@ -82,8 +82,24 @@ fn inputs() -> (Golden, TensorFile) {
     (golden, file)
 }
 
+/// Rotated channels of a scheme's golden heads, each with the narrowest head of which the scheme rotates so many.
+#[must_use]
+pub fn widths(scheme: &Scheme) -> Vec<(u32, u32)> {
+    let all = |widths: &[u32]| -> Vec<_> { widths.iter().filter_map(|w| Some((*w, head_of(scheme, *w)?))).collect() };
+    let usual = all(&WIDTHS);
+    if usual.is_empty() { all(&[OTHER_WIDTH]) } else { usual }
+}
+
+/// The narrowest head of which a scheme rotates so many channels.
+fn head_of(scheme: &Scheme, width: u32) -> Option<u32> {
+    const MOST_TIMES: u32 = 8;
+    let parameters = Parameters::defaults(scheme).ok()?;
+    let of = |head_dim: &u32| crate::spec::rotary_dim(scheme, &parameters, *head_dim) == Some(width);
+    (width..=MOST_TIMES * width).find(of).filter(|_| scheme.pairs.allow(width as usize / 2))
+}
+
 /// The case that a group of tensors is about.
-pub(super) fn case(scheme: &str, dtype: DType, width: u32) -> Case {
+pub(super) fn case(scheme: &str, dtype: DType, head_dim: u32) -> Case {
     Case {
         check: "golden".into(),
         scheme: scheme.into(),
@@ -98,7 +114,7 @@ pub(super) fn case(scheme: &str, dtype: DType, width: u32) -> Case {
         position_dtype: DType::I64,
         q_heads: 1,
         k_heads: 0,
-        head_dim: width,
+        head_dim,
         rotary: None,
         scaling: None,
         per_head: false,
@@ -125,6 +141,8 @@ fn scheme_file(
     golden: &Golden,
 ) -> Result<(TensorFile, BTreeMap<String, String>), String> {
     let parameters = Parameters::defaults(scheme).map_err(|e| e.to_string())?;
+    let length = crate::positions::length_of(scheme, &parameters, &[layout()]).map_err(|e| e.to_string())?;
+    let parameters = parameters.with_length(length);
     let found = crate::positions::positions(scheme, &parameters, &layout()).map_err(|e| e.to_string())?;
     let rows: Vec<Vec<Number>> = found.columns().iter().map(crate::positions::Column::to_numbers).collect();
     let next = (0..rows.len()).map(|axis| found.next().on(axis).cloned()).collect::<Option<Vec<_>>>();
@@ -136,11 +154,11 @@ fn scheme_file(
     let flat: Vec<Number> = rows.concat();
     file.tensors.insert("positions".into(), Stored::of_i64(&[rows.len(), TOKENS, 2], &fractions(&flat)?));
     file.tensors.insert("next".into(), Stored::of_i64(&[rows.len(), 2], &fractions(&next)?));
-    for width in WIDTHS {
-        let shape = HeadShape { head_dim: width, q_heads: 1, k_heads: 1 };
+    for (width, head_dim) in widths(scheme) {
+        let shape = HeadShape { head_dim, q_heads: 1, k_heads: 1 };
         let plan = RotationPlan::new(scheme, &parameters, shape).map_err(|e| e.to_string())?;
         if (plan.rotary_dim, plan.rotary_offset, plan.map_heads) != (width, 0, 1) {
-            return Err(format!("heads of {width} channels are not rotated as a whole, by one map"));
+            return Err(format!("heads of {head_dim} channels do not rotate their first {width} by one map"));
         }
         let pairs = plan.pairs as usize;
         file.tensors.insert(format!("{width}/axis_of_pair"), Stored::of_u8(plan.axes(0)));
@@ -160,7 +178,7 @@ fn scheme_file(
             file.tensors.insert(format!("{width}/{name}/value"), values);
             let bounds = Stored::of(DType::F32, &shape, &expected.bounds);
             file.tensors.insert(format!("{width}/{name}/bound"), bounds);
-            cases.insert(format!("{width}/{name}"), case(&scheme.id(), dtype, width).to_string());
+            cases.insert(format!("{width}/{name}"), case(&scheme.id(), dtype, head_dim).to_string());
         }
     }
     Ok((file, cases))
@@ -235,7 +253,8 @@ pub fn agree(golden: &Golden, contract: &Contract, widths: &[u32]) -> Result<usi
     let (mut count, mut wrong) = (0, Vec::new());
     for (id, entry) in &golden.schemes {
         let mut scheme = || -> Result<(), String> {
-            for (width, kept) in entry.widths.iter().filter(|(width, _)| widths.contains(width)) {
+            let asked = |width: &u32| widths.contains(width) || *width == OTHER_WIDTH;
+            for (width, kept) in entry.widths.iter().filter(|(width, _)| asked(width)) {
                 for (index, dtype) in DTYPES.into_iter().enumerate() {
                     let Computed { expected: ours, errors } = compute(golden, index, &entry.positions, kept, contract)?;
                     let expected = &kept.expected[index];

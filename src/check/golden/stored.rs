@@ -16,6 +16,8 @@ pub const LAYOUT: &str = "text:2 video:2x2x3@1.5s image:2x1 text:2";
 pub const TOKENS: usize = 18;
 /// Rotated channels of the golden heads.
 pub const WIDTHS: [u32; 2] = [64, 128];
+/// Those of a scheme that is defined for neither.
+pub const OTHER_WIDTH: u32 = 96;
 /// Pairs that inputs are kept for: those of the widest head.
 pub const PAIRS: usize = 64;
 /// Storage types.
@@ -221,7 +223,9 @@ fn entry(bytes: &[u8]) -> Result<GoldenEntry, String> {
     let positions = positions.chunks_exact(TOKENS).map(<[Number]>::to_vec).collect();
     let next = fractions(&file, "next", &[axes, 2])?;
     let mut widths = Vec::new();
-    for width in WIDTHS {
+    let there = |width: &u32| file.tensors.contains_key(&format!("{width}/inv_freq"));
+    let some = WIDTHS.into_iter().filter(there).collect::<Vec<_>>();
+    for width in if some.is_empty() { vec![OTHER_WIDTH] } else { some } {
         let kept = kept(&file, width).map_err(|e| e.to_string())?;
         widths.push((width, kept));
     }

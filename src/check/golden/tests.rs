@@ -54,7 +54,8 @@ fn the_bound_of_a_turned_pair_is_the_stored_one_of_its_other_output() {
     let contract = contracts().unwrap().contract(CONTRACT.0, CONTRACT.1).unwrap();
     let mut compared = 0;
     for (id, entry) in &golden.schemes {
-        let kept = entry.width(64).unwrap();
+        // A scheme that is defined for another number of pairs alone has none of 64.
+        let Some(kept) = entry.width(64) else { continue };
         for (index, dtype) in DTYPES.into_iter().enumerate() {
             let types = Types::new(&contract, dtype);
             for (token, pair) in [(1, 0), (5, 17), (11, 40), (17, 63)] {

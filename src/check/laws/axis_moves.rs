@@ -8,12 +8,13 @@
 use super::pairs::{PairPlace, exact_up_to, trig_is_given};
 use crate::backend::Answer;
 use crate::case::call::Call;
-use crate::case::{Case, Consume, Data, Level, Prepared, Tensor};
+use crate::case::{Case, Consume, Data, Level, Prepared, Tensor, keeps_its_plan};
 use crate::check::failure::{AxisMove, Failure, Place, Scalar, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::schedule::{Schedule, Scheduler, layouts};
+use crate::check::slices::OTHER_LENGTH;
 use crate::contract::Judgement;
 use crate::numeric::Dd;
 use crate::rotation::NO_AXIS;
@@ -173,6 +174,7 @@ fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tenso
     let judge = Judge::new(harness, case, prepared)?;
     let tokens = judge.tokens();
     moves.spots = spots(&judge, &outputs);
+    let mut other_length = false;
     let most = exact_up_to(case.position_dtype, harness.backend.manifest().max_position) as f64;
     for axis in 0..judge.truth().positions.len() {
         for shift in shifts(&judge, axis, most) {
@@ -181,12 +183,19 @@ fn moved_alone(case: &Case, harness: &mut Harness, prepared: &Prepared, q: Tenso
             for position in truth.positions[axis].iter_mut().flatten() {
                 *position = Dd::from_f64(case.position_dtype.round(position.hi + shift));
             }
+            if !keeps_its_plan(case, harness.scheme(case)?, harness.plans, truth)? {
+                other_length = true;
+                continue;
+            }
             let outputs = harness.run_moved(&there, axis, q.clone(), k.clone())?;
             let judge = Judge::new(harness, case, &there)?;
             let from = moves.spots.len();
             moves.compared.extend((0..tokens).map(|token| (token, from + token)));
             moves.spots.extend(spots(&judge, &outputs));
         }
+    }
+    if moves.compared.is_empty() && other_length {
+        return Err(Stop::not_judged(OTHER_LENGTH));
     }
     if moves.compared.is_empty() {
         return Err(Stop::not_judged("the manifest leaves no room to move positions"));

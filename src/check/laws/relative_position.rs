@@ -10,6 +10,7 @@ use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
+use crate::check::slices::one_plan;
 use crate::numeric::Dd;
 
 pub(in crate::check) struct RelativePosition;
@@ -68,6 +69,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (later, before) = further(case, SHIFT)?;
     let (near, far) = (harness.prepare(case)?, harness.prepare(&later)?);
     same_differences(&near, &far, before)?;
+    one_plan(&near, &far)?;
     let (q, k) = Harness::inputs(case, &near);
     let far_inputs = (q.pushed_back(before), k.pushed_back(before));
     let here = harness.run(&near, q, k)?;

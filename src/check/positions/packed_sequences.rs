@@ -8,7 +8,7 @@ use crate::check::harness::Harness;
 use crate::check::judge::Judge;
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler, layouts};
-use crate::check::slices::{claims_bits, places, tokens_of};
+use crate::check::slices::{claims_bits, one_plan, places, tokens_of};
 
 pub(in crate::check) struct PackedSequences;
 
@@ -67,8 +67,8 @@ impl Check for PackedSequences {
 const NOT_OFFERED: &str = "the manifest does not offer varlen";
 
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
-    let (prepared, outputs) = harness.execute(case)?;
-    let judge = Judge::new(harness, case, &prepared)?;
+    let (packed, outputs) = harness.execute(case)?;
+    let judge = Judge::new(harness, case, &packed)?;
     let mut measure = Measure::default();
     measure.add_part(judge.all(&outputs)?);
     if !claims_bits(harness) || matches!(case.place, PositionSource::Random { .. }) {
@@ -83,7 +83,9 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         let cut = |tensor| tokens_of(tensor, start, tokens);
         let single = harness.run(&prepared, cut(&outputs.q), cut(&outputs.k))?;
         measure.add_part(alone_judge.all(&single).during(Circumstance::SequenceAlone { sequence })?);
-        for (_, token, head) in places([1, tokens, judge.heads()]) {
+        // Alone, a sequence may be short enough to have other frequencies.
+        let compared = if one_plan(&packed, &prepared).is_ok() { tokens } else { 0 };
+        for (_, token, head) in places([1, compared, judge.heads()]) {
             let bits = alone_judge.output_row(&single, 0, token, head);
             judge.has_bits(&outputs, (0, start + token, head), bits, |_| BitsOf::SequenceAlone)?;
         }

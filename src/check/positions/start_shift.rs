@@ -9,7 +9,7 @@ use crate::check::harness::Harness;
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
-use crate::check::slices::pushed_back;
+use crate::check::slices::{one_plan, pushed_back};
 use crate::numeric::{DType, Dd, Number, sincos};
 use crate::rotation::reference::factor_error;
 
@@ -135,6 +135,7 @@ fn on_positions(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
 fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let far = later(case)?;
     let (near_prepared, far_prepared) = (harness.prepare(case)?, harness.prepare(&far)?);
+    one_plan(&near_prepared, &far_prepared)?;
     let (near_judge, far_judge) =
         (Judge::new(harness, case, &near_prepared)?, Judge::new(harness, &far, &far_prepared)?);
     let (q, k) = Harness::inputs(case, &near_prepared);

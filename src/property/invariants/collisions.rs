@@ -121,6 +121,7 @@ impl StatementJudge<'_> {
                 scope.set_one(Name::HeadDim, integer(shape.head_dim));
                 scope.set_one(Name::D, integer(plan.rotary_dim));
                 scope.set_one(Name::R, integer(plan.pairs));
+                scope.set_one(Name::Length, self.parameters.length());
                 for (index, (_, value)) in plan.parameters.iter().enumerate() {
                     scope.set_one(Name::Param(index), value.clone());
                 }

@@ -148,6 +148,7 @@ pub(super) fn spell(name: Name, scheme: &Scheme) -> String {
         Name::R => "R",
         Name::PairJ => "j",
         Name::NAxisPairs => "n_axis",
+        Name::Length => "length",
         Name::QHeads => "q_heads",
         Name::KHeads => "k_heads",
         Name::PAxis(at) => return format!("p_{}", axis(at)),
@@ -157,6 +158,7 @@ pub(super) fn spell(name: Name, scheme: &Scheme) -> String {
         Name::PairsOn(at) => return format!("pairs.{}", axis(at)),
         Name::Slot(at) => return format!("slot {at}"),
         Name::Param(at) => return scheme.parameters.get(at).map_or_else(|| "?".to_owned(), |one| one.name.clone()),
+        Name::PerPair(at) => return scheme.per_pair.get(at).map_or_else(|| "?".to_owned(), |one| one.name.clone()),
         Name::Let(at) => return scheme.video.lets.get(at).map_or_else(|| "?".to_owned(), |one| one.name.clone()),
     };
     fixed.to_owned()

@@ -93,6 +93,10 @@ pub enum Name {
     PairJ,
     /// `n_axis` in frequencies: pairs of this pair's axis.
     NAxisPairs,
+    /// `length` in frequencies: length of the sequence that a plan is for.
+    Length,
+    /// A number of the scheme that differs per pair, by index.
+    PerPair(usize),
     /// `q_heads`: query heads.
     QHeads,
     /// `k_heads`: key/value heads.

@@ -5,7 +5,7 @@ use crate::spec::catalogue::{self, Catalogue, CatalogueContent, ClaimNode};
 use crate::spec::diagnostic::{Location, Sink, SpecError};
 use crate::spec::expr::Type;
 use crate::spec::fields::Fields;
-use crate::spec::model::{Claim, Invariant, Parameter, Stated, VisualRule};
+use crate::spec::model::{Claim, Invariant, Parameter, Scope, Stated, VisualRule};
 use crate::spec::witness;
 use crate::spec::yaml::{Key, Node};
 
@@ -76,7 +76,7 @@ fn one(
             key,
             &entry.content,
             entry.statement.clone(),
-            Vec::new(),
+            (Vec::new(), None),
             Stated::Holds,
             line,
             around,
@@ -93,7 +93,8 @@ fn one(
             Stated::Fails { witness }
         }
     };
-    let with = fields.optional("with").map_or(Ok(Vec::new()), |node| with(node, around))?;
+    let with_node = fields.optional("with");
+    let with = with_node.map_or(Ok(Vec::new()), |node| with(node, around))?;
     let like = fields.optional("like");
     let statement = fields.text("statement", &mut sink);
     let (content, statement) = match (named, like) {
@@ -115,6 +116,8 @@ fn one(
         let fixed = named.is_some() || like.is_some();
         return Err(if fixed { error.note("the catalogue says what this invariant is") } else { error });
     }
+    let length = with_node.map_or(Ok(None), |node| length(node, content.scope))?;
+    let with = (with, length);
     build(key, &content, statement, with, verdict, line, around, references)
 }
 
@@ -124,9 +127,28 @@ fn unknown(key: &Key, catalogue: &Catalogue) -> SpecError {
         .note("one of the scheme's own needs `statement`, `for` and `holds`")
 }
 
+/// What `with` calls the length of the sequence that a statement about frequencies is about.
+const LENGTH: &str = "length";
+
+fn length(node: &Node, scope: Scope) -> Result<Option<Number>, SpecError> {
+    let Some((key, node)) = node.map("`with`")?.iter().find(|(key, _)| key.text == LENGTH) else { return Ok(None) };
+    if scope != Scope::Frequencies {
+        let message = "a sequence has the length of its layout: only statements for `frequencies` can set it";
+        return Err(SpecError::new(&key.location, message));
+    }
+    let value = node.number("the length of a sequence")?;
+    if value < Number::ONE {
+        return Err(node.error(format!("`{LENGTH}` must be at least 1, found {value}")));
+    }
+    Ok(Some(value))
+}
+
 fn with(node: &Node, around: &SchemeParts<'_>) -> Result<Vec<(String, Number)>, SpecError> {
     let mut values = Vec::new();
     for (key, node) in node.map("`with`")? {
+        if key.text == LENGTH {
+            continue;
+        }
         let parameter = around.parameters.iter().find(|parameter| parameter.name == key.text).ok_or_else(|| {
             let names = around.parameters.iter().map(|parameter| parameter.name.as_str());
             SpecError::new(&key.location, format!("the scheme has no parameter `{}`", key.text))
@@ -144,7 +166,7 @@ fn build(
     key: &Key,
     content: &CatalogueContent,
     statement: String,
-    with: Vec<(String, Number)>,
+    (with, length): (Vec<(String, Number)>, Option<Number>),
     verdict: Stated,
     line: usize,
     around: &SchemeParts<'_>,
@@ -169,7 +191,8 @@ fn build(
         names.extend_from_slice(claim.names());
     }
     let per_axis = names.iter().any(|name| name.is_per_axis());
-    Ok(Invariant { id: key.text.clone(), statement, scope: content.scope, when, with, claim, verdict, per_axis, line })
+    let (id, scope) = (key.text.clone(), content.scope);
+    Ok(Invariant { id, statement, scope, when, with, length, claim, verdict, per_axis, line })
 }
 
 /// The lets that mean the same in the video rule and in the image rule: those of the video rule, up to the first that

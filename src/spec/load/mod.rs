@@ -7,6 +7,7 @@ mod invariants;
 mod offer;
 mod overlay;
 mod parameters;
+mod per_pair;
 mod positions;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::catalogue::Catalogue;
 use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors};
 use super::expr::Expr;
 use super::fields::{Fields, is_identifier, is_kebab};
-use super::model::{Pairing, Running, Scheme, Source};
+use super::model::{Pairing, PerPair, Running, Scheme, Source};
 use super::yaml::{self, Node};
 
 pub(super) use invariants::Reference;
@@ -179,6 +180,7 @@ fn scheme(
     let mut fields = sink.take(Fields::new(frequencies?, "`frequencies`"))?;
     let base = fields.entry("base");
     let inv_freq_node = sink.take(fields.required("inv_freq"));
+    let per_pair_node = fields.optional("per_pair");
     fields.finish(sink);
     let before = sink.len();
     let parameters = parameters::load(base, own_parameters, &axes, sink);
@@ -191,10 +193,13 @@ fn scheme(
     let positions = positions::load(positions?, &context, &head, sink);
     let axis_map = map_node.and_then(|node| axis_map::load(node, &context, sink));
     let pairs = axis_map::limits(limits_node, axis_map.as_ref(), sink);
+    let per_pair = per_pair::load(per_pair_node, &context, sink);
+    let pairs = per_pair::limits(per_pair_node, per_pair.as_deref().unwrap_or_default(), pairs, sink);
     let rotary_dim_formula = sink.take(formula::number(rotary_dim?, &context.rotary_dim()));
     let rotary_offset = sink.take(formula::number(rotary_offset?, &context.plan("`rotary_offset`")));
-    let inv_freq = inv_freq_node.and_then(|node| inv_freq(node, &context, sink));
-    let scaling = sink.take(formula::number(attention_scaling?, &context.plan("`attention_scaling`")));
+    // A formula that uses a broken number would only repeat the mistake.
+    let inv_freq = inv_freq_node.zip(per_pair.as_ref()).and_then(|(node, all)| inv_freq(node, &context, all, sink));
+    let scaling = sink.take(formula::number(attention_scaling?, &context.of_a_sequence("`attention_scaling`")));
     let unrotated_axes = unrotated.map_or(Ok(Vec::new()), |node| unrotated_axes(node, &context));
     let unrotated_axes = sink.take(unrotated_axes);
     let positions = positions?;
@@ -233,7 +238,8 @@ fn scheme(
         rotary_dim: rotary_dim_formula?,
         rotary_offset: rotary_offset?,
         axis_map: axis_map?,
-        pairs,
+        pairs: pairs?,
+        per_pair: per_pair?,
         inv_freq: inv_freq?,
         attention_scaling: scaling?,
         invariants,
@@ -302,8 +308,9 @@ fn unrotated_axes(node: &Node, context: &OfferContext<'_>) -> Result<Vec<usize>,
 }
 
 /// One formula for all axes, or one per axis.
-fn inv_freq(node: &Node, context: &OfferContext<'_>, sink: &mut Sink) -> Option<Vec<Expr>> {
-    let names = context.frequency();
+fn inv_freq(node: &Node, context: &OfferContext<'_>, per_pair: &[PerPair], sink: &mut Sink) -> Option<Vec<Expr>> {
+    let per_pair: Vec<String> = per_pair.iter().map(|one| one.name.clone()).collect();
+    let names = context.frequency("`inv_freq`", &per_pair);
     if node.map("").is_err() {
         return Some(vec![sink.take(formula::number(node, &names))?]);
     }

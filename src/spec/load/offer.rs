@@ -17,6 +17,19 @@ pub(super) struct KnownNames {
     pub name: String,
     /// Depends on R, d or head_dim, so that positions cannot use it.
     pub needs_plan: bool,
+    /// Depends on the length of the sequence, so that nothing but frequencies and scaling can use it.
+    pub needs_length: bool,
+}
+
+/// What the parameters of a place may depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum May {
+    /// On each other.
+    Nothing,
+    /// On the sizes of a head.
+    Sizes,
+    /// And on the length of the sequence.
+    Length,
 }
 
 /// A `let` whose tier is known.
@@ -46,7 +59,8 @@ const TOKEN: [(&str, Name); 4] =
 
 /// Every name that a formula may meet somewhere, so that parameters and lets cannot take it.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const OTHER: [&str; 33] = [
+    const OTHER: [&str; 34] = [
+        "length",
         "p",
         "i",
         "j",
@@ -98,9 +112,12 @@ impl OfferContext<'_> {
         self.axes.iter().position(|axis| axis == name)
     }
 
-    fn parameters(&self, mut names: Names, plan: bool) -> Names {
+    fn parameters(&self, mut names: Names, may: May) -> Names {
         for (at, parameter) in self.parameters.iter().enumerate() {
-            if parameter.needs_plan && !plan {
+            if parameter.needs_length && may == May::Sizes {
+                let why = "its default depends on the length of the sequence, which frequencies alone know";
+                names = names.with_unavailable(&parameter.name, why);
+            } else if parameter.needs_plan && may == May::Nothing {
                 names = names.with_unavailable(
                     &parameter.name,
                     "its default depends on R, d or head_dim, which positions do not know",
@@ -148,13 +165,13 @@ impl OfferContext<'_> {
     pub(super) fn text(&self, axis: Option<usize>) -> Names {
         let names =
             Names::new("a formula of `text`").with_all([("i", Name::I), ("n", Name::N), ("token", Name::Token)]);
-        self.parameters(self.running(names.with_all(SEQUENCE), axis), false)
+        self.parameters(self.running(names.with_all(SEQUENCE), axis), May::Nothing)
     }
 
     /// How the running position goes on after text.
     pub(super) fn text_step(&self, axis: Option<usize>) -> Names {
         let names = Names::new("the advance of `text`").with("n", Name::N);
-        self.parameters(self.running(names.with_all(SEQUENCE), axis), false)
+        self.parameters(self.running(names.with_all(SEQUENCE), axis), May::Nothing)
     }
 
     /// Formulas of one cell. `lets` are those that may be used.
@@ -164,7 +181,7 @@ impl OfferContext<'_> {
             .with_all(CELL)
             .with("token", Name::Token)
             .with_cells(CELL);
-        let names = self.parameters(self.running(names.with_all(SEQUENCE), axis), false);
+        let names = self.parameters(self.running(names.with_all(SEQUENCE), axis), May::Nothing);
         self.lets(names, lets, Tier::Cell)
     }
 
@@ -173,7 +190,7 @@ impl OfferContext<'_> {
     pub(super) fn visual_step(&self, axis: Option<usize>, lets: &[KnownLet], place: &str) -> Names {
         let names = Names::new(format!("the advance of `{place}`")).with_all(SEGMENT).with_cells(CELL);
         let names = names.with_cells(TOKEN);
-        let mut names = self.parameters(self.running(names.with_all(SEQUENCE), axis), false);
+        let mut names = self.parameters(self.running(names.with_all(SEQUENCE), axis), May::Nothing);
         for (at, axis) in self.axes.iter().enumerate() {
             names = names.with_cells([(format!("axis.{axis}").as_str(), Name::Axis(at))]);
         }
@@ -197,14 +214,20 @@ impl OfferContext<'_> {
 
     /// Rotary width: before R is known.
     pub(super) fn rotary_dim(&self) -> Names {
-        self.parameters(Names::new("`rotary_dim`").with("head_dim", Name::HeadDim), false)
+        self.parameters(Names::new("`rotary_dim`").with("head_dim", Name::HeadDim), May::Nothing)
     }
 
     /// Axis maps, frequencies and whatever else is set once the rotary width is known.
     pub(super) fn plan(&self, place: &str) -> Names {
         let names =
             Names::new(place.to_owned()).with_all([("R", Name::R), ("d", Name::D), ("head_dim", Name::HeadDim)]);
-        self.parameters(names, true)
+        self.parameters(names, May::Sizes)
+    }
+
+    /// The same where the length of the sequence is known too.
+    pub(super) fn of_a_sequence(&self, place: &str) -> Names {
+        let sizes = [("R", Name::R), ("d", Name::D), ("head_dim", Name::HeadDim), ("length", Name::Length)];
+        self.parameters(Names::new(place.to_owned()).with_all(sizes), May::Length)
     }
 
     /// Counts of heads.
@@ -212,10 +235,14 @@ impl OfferContext<'_> {
         self.plan("`heads`").with_all([("k_heads", Name::KHeads), ("q_heads", Name::QHeads)])
     }
 
-    /// The frequency of a pair.
-    pub(super) fn frequency(&self) -> Names {
-        let names = self.plan("`inv_freq`");
-        names.with_all([("i", Name::PairI), ("j", Name::PairJ), ("n_axis", Name::NAxisPairs)])
+    /// The frequency of a pair, or a number that differs per pair; `earlier` are such numbers, by name.
+    pub(super) fn frequency(&self, place: &str, earlier: &[String]) -> Names {
+        let names = self.of_a_sequence(place);
+        let mut names = names.with_all([("i", Name::PairI), ("j", Name::PairJ), ("n_axis", Name::NAxisPairs)]);
+        for (at, name) in earlier.iter().enumerate() {
+            names.add(name, Name::PerPair(at));
+        }
+        names
     }
 
     /// Names of an invariant's scope. `lets` are those of the video rule.
@@ -262,7 +289,8 @@ impl OfferContext<'_> {
             ]),
             Scope::Sequence => names.with_all([("collisions", Name::Collisions), ("tokens", Name::Tokens)]),
             Scope::Frequencies => {
-                let mut names = names.with_all([("R", Name::R), ("d", Name::D), ("head_dim", Name::HeadDim)]);
+                let sizes = [("R", Name::R), ("d", Name::D), ("head_dim", Name::HeadDim), ("length", Name::Length)];
+                let mut names = names.with_all(sizes);
                 for (at, axis) in self.axes.iter().enumerate() {
                     names.add(format!("fastest.{axis}"), Name::FastestOn(at));
                     names.add(format!("slowest.{axis}"), Name::SlowestOn(at));
@@ -271,12 +299,12 @@ impl OfferContext<'_> {
                 names
             }
         };
-        self.parameters(names, scope == Scope::Frequencies)
+        self.parameters(names, if scope == Scope::Frequencies { May::Length } else { May::Nothing })
     }
 
     /// Names of a condition on every visual segment, for `equals`.
     pub(super) fn segments(&self) -> Names {
         let names = Names::new("the `when` of an `equals`").with_all(SEGMENT);
-        self.parameters(names, false)
+        self.parameters(names, May::Nothing)
     }
 }

@@ -34,7 +34,12 @@ pub(super) fn load(
 
 /// What name resolution needs to know of the parameters.
 pub(super) fn known(parameters: &[Parameter]) -> Vec<KnownNames> {
-    parameters.iter().map(|one| KnownNames { name: one.name.clone(), needs_plan: one.needs_plan }).collect()
+    let known = |one: &Parameter| KnownNames {
+        name: one.name.clone(),
+        needs_plan: one.needs_plan,
+        needs_length: one.needs_length,
+    };
+    parameters.iter().map(known).collect()
 }
 
 fn check_name(key: &Key, earlier: &[Parameter], axes: &[String]) -> Result<(), SpecError> {
@@ -60,6 +65,7 @@ fn one(key: &Key, node: &Node, earlier: &[Parameter]) -> Result<Parameter, SpecE
         ("R", Name::R),
         ("d", Name::D),
         ("head_dim", Name::HeadDim),
+        ("length", Name::Length),
     ]);
     for (at, other) in earlier.iter().enumerate() {
         names.add(&other.name, Name::Param(at));
@@ -72,6 +78,7 @@ fn one(key: &Key, node: &Node, earlier: &[Parameter]) -> Result<Parameter, SpecE
         integer: false,
         doc: String::new(),
         needs_plan: false,
+        needs_length: false,
     };
     if let Value::Map(_) = node.value {
         let mut sink = Sink::default();
@@ -88,8 +95,13 @@ fn one(key: &Key, node: &Node, earlier: &[Parameter]) -> Result<Parameter, SpecE
         }
     }
     parameter.needs_plan = parameter.default.names().iter().any(|name| match name {
-        Name::R | Name::D | Name::HeadDim => true,
+        Name::R | Name::D | Name::HeadDim | Name::Length => true,
         Name::Param(at) => earlier.get(*at).is_some_and(|other| other.needs_plan),
+        _ => false,
+    });
+    parameter.needs_length = parameter.default.names().iter().any(|name| match name {
+        Name::Length => true,
+        Name::Param(at) => earlier.get(*at).is_some_and(|other| other.needs_length),
         _ => false,
     });
     Ok(parameter)
