@@ -52,6 +52,23 @@ fn the_json_report_states_the_contract_in_force() {
     assert_eq!(json["manifest"]["levels"][0][1]["contracts"][0][1]["class"], "fused", "the manifest is as it was");
 }
 
+/// What the embedded kernel does is within each of these, and the report names what is in force.
+#[test]
+fn every_worked_example_can_be_declared_in_the_place_of_a_manifest() {
+    for text in [
+        "fused/table,angle_unit=turns",
+        "cached/table,angle_unit=half-turns,scaling=table",
+        "eager/table,table=f16",
+        "fused/table,angle_roundings=1,angle_error=1.2e-7",
+    ] {
+        let in_force = format!("contract  {text} (declared with --contract)");
+        check(&["--dtype", "f32", "--check", "accuracy", "--contract", text]).expect(0, &[&in_force, "CONFORMANT"]);
+    }
+    // So many turns as this manifest takes may err by anything.
+    let turned = ["--dtype", "f32", "--check", "accuracy", "--contract", "fused/table,trig_error_per_position=3.1e-7"];
+    check(&turned).expect(4, &["contract too wide"]);
+}
+
 #[test]
 fn the_report_says_what_an_angle_limit_left_out() {
     let limit = "angles beyond 3.2 rad not judged (class fast)";
@@ -79,6 +96,10 @@ fn a_contract_that_makes_no_sense_is_refused() {
         ("f32=fused", "--contract f32=fused: expected CLASS/FREQUENCIES such as fused/table"),
         ("f8=fused/table", "unknown dtype \"f8\""),
         ("fused/table,trig_ulps=-1", "expected a number from 0 to 65536, found -1"),
+        ("ideal/table,angle_unit=turns", "angle_unit does not apply: with angles=exact no angle errs"),
+        ("ideal/table,angle_error=1e-7", "angle_error does not apply: with angles=exact no angle errs"),
+        ("ideal/table,scaling=table", "scaling=table does not apply: with table=exact nothing is rounded"),
+        ("fused/table,arithmetic=bf16", "unknown value \"bf16\", expected one of exact, f32, storage"),
         ("fused/table,tirg_ulps=1", "unknown key \"tirg_ulps\"; did you mean \"trig_ulps\"?"),
     ] {
         check(&["--contract", text]).expect(2, &[message]);
@@ -93,5 +114,9 @@ fn contracts_are_listed_and_explained() {
     ropecheck(&["explain", "fused"]).expect(0, &["class fused", "arithmetic", "f32", "trig_ulps", "docs/numerics.md"]);
     ropecheck(&["explain", "pow"]).expect(0, &["frequencies pow", "library_ulps", "pair", "blind"]);
     ropecheck(&["explain", "trig_ulps"]).expect(0, &["ulps of f32", "from 0 to 65536"]);
+    ropecheck(&["list", "contracts"])
+        .expect(0, &["key         angle_unit", "example     fused/table,angle_unit=turns"]);
+    ropecheck(&["explain", "angle_unit"]).expect(0, &["divided by pi or 2 pi", "half-turns", "radians"]);
+    ropecheck(&["explain", "trig_error_per_position"]).expect(0, &["from 0 to 0.01"]);
     ropecheck(&["explain", "fusd"]).expect(2, &["did you mean \"fused\"?"]);
 }

@@ -1,6 +1,6 @@
 //! Which of two contracts allows no more than the other, as far as that follows from their numbers.
 
-use super::arithmetic::{Contract, Fma};
+use super::arithmetic::{AngleUnit, Contract, Fma};
 use super::frequency_rule::{FrequencyRule, Steps};
 use super::precision::Precision;
 use super::types::Types;
@@ -23,7 +23,8 @@ impl Contract {
                 && a.position_roundings <= b.position_roundings
                 && a.angle_roundings <= b.angle_roundings
                 && a.angle_error <= b.angle_error
-                && self.frequencies.is_within(&other.frequencies));
+                && self.frequencies.is_within(&other.frequencies)
+                && (a.angle_unit == AngleUnit::Radians || self.frequencies.is_within_in_turns(&other.frequencies)));
         // Inputs and outputs that were scaled in a wider type are rounded once more.
         let factors = a.scales_factors();
         let limit = |limit: Option<f64>| limit.unwrap_or(f64::INFINITY);
@@ -53,6 +54,12 @@ fn rank(dtype: Option<DType>) -> u8 {
 }
 
 impl FrequencyRule {
+    /// What [`FrequencyRule::is_within`] needs besides, in turns: a table pays for its roundings at f = 1 too, where a
+    /// computed frequency pays for two alone.
+    fn is_within_in_turns(&self, other: &FrequencyRule) -> bool {
+        self.only_rounds() == other.only_rounds() || self.once.roundings <= 2.0
+    }
+
     /// Whether it costs no more than `other` at any frequency.
     fn is_within(&self, other: &FrequencyRule) -> bool {
         // What a library function errs by, and how far a rounded exponent may be beyond a binade, grow with its ulps.
@@ -95,6 +102,10 @@ mod tests {
                 assert_eq!(found, at <= other, "{narrow} in {wide}");
             }
         }
+        // At f = 1 a table of three roundings costs more turns than what is computed.
+        let turns = |more: &str| format!("fused/table,angle_unit=turns,roundings={more}");
+        assert!(within(&turns("2"), &turns("2,per_index.roundings=1"), DType::F32));
+        assert!(!within(&turns("3"), &turns("3,per_index.roundings=1"), DType::F32));
         // In f32 what is kept in the storage type is kept in f32.
         assert!(within("eager/table", "fused/table", DType::F32));
         assert!(within("fused/table", "fast/table", DType::F16) && !within("fast/table", "eager/table", DType::F16));
