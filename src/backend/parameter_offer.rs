@@ -88,10 +88,10 @@ mod tests {
         let number = |text: &str| Number::parse(text).expect("a number");
         let texts = |values: Vec<Number>| values.iter().map(ToString::to_string).collect::<Vec<_>>();
         let range = OfferedValues::Range(number("1"), number("30"));
-        assert_eq!(texts(range.tried(parameter("tokens_per_second"))), ["1", "30", "31/2", "36/7", "153/8"]);
+        assert_eq!(texts(range.tried(parameter("tokens_per_second"))), ["1", "30", "15.5", "36/7", "19.125"]);
         assert_eq!(texts(range.tried(parameter("h_pairs"))), ["1", "30", "15", "5", "19"]);
         let list = OfferedValues::List(vec![number("-1"), number("1/2"), number("4")]);
-        assert_eq!(texts(list.tried(parameter("tokens_per_second"))), ["1/2", "4"]);
+        assert_eq!(texts(list.tried(parameter("tokens_per_second"))), ["0.5", "4"]);
         assert_eq!(texts(list.tried(parameter("h_pairs"))), ["4"]);
         assert!(range.allow(&number("3/2")) && !range.allow(&number("1/2")) && !list.allow(&number("2")));
         let one = OfferedValues::Range(number("2"), number("2"));

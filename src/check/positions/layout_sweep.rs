@@ -136,7 +136,8 @@ impl LayoutSweep<'_, '_> {
             let before = u32::try_from(self.rng.between(1, 12)).unwrap_or(1);
             let row = vec![Segment::Text(before), visual, Segment::Text(5)];
             let Some(row) = self.offered(row) else { continue };
-            let inside = row.token_range(1);
+            let Some(grid) = row.segments().iter().position(Segment::is_visual) else { continue };
+            let inside = row.token_range(grid);
             let at = match index % 3 {
                 0 => inside.start,
                 1 => inside.start + self.rng.below(inside.end - inside.start),
@@ -149,6 +150,9 @@ impl LayoutSweep<'_, '_> {
     /// The tokens around one, or the whole row where ranges are not offered and it is not too long.
     fn look_at(&mut self, band: &str, row: Layout, at: u64) {
         let around = at.saturating_sub(AROUND)..(at + AROUND).min(row.tokens());
+        if around.is_empty() {
+            return;
+        }
         if self.ranges_offered() {
             if self.fits(&row, around.clone()) {
                 self.ask(band, vec![row], Some((around.start, around.end - around.start)));
