@@ -219,17 +219,17 @@ mod tests {
     fn the_nearest_layout_is_inside_the_limits() {
         use SegmentKind::{Image, Text, Video};
         let any = LayoutLimits::default();
-        let whole = "image:2x3 video:4x2x2@1/2s video:1x1x2 text:3";
+        let whole = "image:2x3 video:4x2x2@0.5s video:1x1x2 text:3";
         let only = |kinds: &[SegmentKind]| LayoutLimits { kinds: kinds.to_vec(), ..any.clone() };
         for (limits, expected) in [
             (any.clone(), whole),
-            (limits(true, false, 9, 9), "text:1 image:2x3 video:4x2x2@1/2s video:1x1x2 text:3"),
-            (limits(false, true, 9, 9), "image:2x3 text:1 video:4x2x2@1/2s text:1 video:1x1x2 text:3"),
-            (limits(true, true, 2, 5), "text:1 image:2x3 text:1 video:2x2x2@1/2s text:3"),
+            (limits(true, false, 9, 9), "text:1 image:2x3 video:4x2x2@0.5s video:1x1x2 text:3"),
+            (limits(false, true, 9, 9), "image:2x3 text:1 video:4x2x2@0.5s text:1 video:1x1x2 text:3"),
+            (limits(true, true, 2, 5), "text:1 image:2x3 text:1 video:2x2x2@0.5s text:3"),
             (limits(true, true, 1, 1), "text:3"),
             (only(&[Text, Image]), "image:2x3 image:2x2 image:1x2 text:3"),
-            (only(&[Text, Video]), "video:1x2x3 video:4x2x2@1/2s video:1x1x2 text:3"),
-            (only(&[Image, Video]), "image:2x3 video:4x2x2@1/2s video:1x1x2"),
+            (only(&[Text, Video]), "video:1x2x3 video:4x2x2@0.5s video:1x1x2 text:3"),
+            (only(&[Image, Video]), "image:2x3 video:4x2x2@0.5s video:1x1x2"),
             (only(&[Text]), "text:6 text:16 text:2 text:3"),
         ] {
             let adapted = limits.adapted(&layout(whole)).expect(expected);
