@@ -158,7 +158,7 @@ impl Generator<'_> {
         let mut all = Vec::new();
         for head_dim in some(&m.head_dims, &[2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 512]) {
             // Of a part of a head small ones too: they may fit where the whole does not.
-            let parts = [64, 16, 4].into_iter().filter(|width| m.partial_rotary && *width < head_dim);
+            let parts = [64, 16, 4, 2].into_iter().filter(|width| m.partial_rotary && *width < head_dim);
             for rotary in std::iter::once(None).chain(parts.map(|width| Some((width, 0)))) {
                 for (q_heads, k_heads) in counts.iter().copied() {
                     let heads =
