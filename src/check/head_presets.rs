@@ -111,6 +111,9 @@ impl Generator<'_> {
                 }
             }
         }
+        if found.is_empty() {
+            found.extend(self.every_kind(false).find(|heads| self.fits(heads)));
+        }
         found
     }
 

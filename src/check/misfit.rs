@@ -103,11 +103,7 @@ impl Generator<'_> {
     /// Why there are none.
     pub(super) fn heads_with_keys(&self) -> Result<Vec<HeadPreset>, String> {
         let keys = |heads: &HeadPreset| heads.k_heads > 0;
-        let all = self.heads();
-        if all.is_empty() {
-            return Err(self.why_no_heads());
-        }
-        let some: Vec<HeadPreset> = all.into_iter().filter(keys).collect();
+        let some: Vec<HeadPreset> = self.heads().into_iter().filter(keys).collect();
         if !some.is_empty() {
             return Ok(some);
         }
@@ -124,7 +120,7 @@ impl Generator<'_> {
 
     /// Heads of every kind that the manifest offers: small counts, widths, and each base; with key heads that
     /// share out the query heads, if keys are asked for.
-    fn every_kind(&self, keys: bool) -> impl Iterator<Item = HeadPreset> {
+    pub(super) fn every_kind(&self, keys: bool) -> impl Iterator<Item = HeadPreset> {
         let m = self.manifest;
         let some = |allowed: &Integers, floors: &[i64]| {
             let mut all: Vec<u32> = floors
@@ -149,14 +145,14 @@ impl Generator<'_> {
         parameters.retain(known);
         let mut all = Vec::new();
         for head_dim in some(&m.head_dims, &[2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 512]) {
-            for (q_heads, k_heads) in &counts {
-                all.extend(parameters.iter().map(|given| HeadPreset {
-                    q_heads: *q_heads,
-                    k_heads: *k_heads,
-                    head_dim,
-                    rotary: None,
-                    parameters: given.clone(),
-                }));
+            // Of a part of a head small ones too: they may fit where the whole does not.
+            let parts = [64, 16, 4, 2].into_iter().filter(|width| m.partial_rotary && *width < head_dim);
+            for rotary in std::iter::once(None).chain(parts.map(|width| Some((width, 0)))) {
+                for (q_heads, k_heads) in counts.iter().copied() {
+                    let heads =
+                        |given: &Vec<_>| HeadPreset { q_heads, k_heads, head_dim, rotary, parameters: given.clone() };
+                    all.extend(parameters.iter().map(heads));
+                }
             }
         }
         all.into_iter()
@@ -217,11 +213,14 @@ mod tests {
             let values = OfferedValues::List(vec![Number::from_i64(value)]);
             Some(vec![ParameterOffer { name: "spatial_pairs".into(), values }])
         };
-        let odd = Manifest { head_dims: one(65), ..all.clone() };
+        let wide = Manifest { head_dims: one(128), partial_rotary: false, ..all.clone() };
+        let parts = Manifest { head_dims: one(128), ..all.clone() };
+        let odd = Manifest { head_dims: one(65), partial_rotary: false, ..all.clone() };
         let unscaled = Manifest { attention_scaling: false, ..all.clone() };
-        let fixed = Manifest { parameters: spatial(1), head_dims: one(128), ..all.clone() };
+        let fixed = Manifest { parameters: spatial(1), ..wide.clone() };
         for (scheme, manifest, cause) in [
-            ("rope@yarn", &all, "the level consumes base, and the scheme's frequencies are no powers of a base"),
+            // Of narrow heads, and parts of heads, they are.
+            ("rope@yarn", &wide, "the level consumes base, and the scheme's frequencies are no powers of a base"),
             ("rope@yarn", &unscaled, "the scheme scales attention, and the manifest's attention_scaling is false"),
             ("m-rope", &odd, "the scheme has no plan for the manifest's head_dims: "),
             ("qwen3-vl", &fixed, "spatial_pairs = 20, which the manifest's parameters do not offer"),
@@ -234,6 +233,8 @@ mod tests {
         for check in ["relative-position", "superposition", "many-rows", "q-k-independence", "golden"] {
             assert_eq!(reasons(check, "m-rope", &all), "", "{check}");
         }
+        // A part of a wide head is narrow.
+        assert_eq!(reasons("relative-position", "rope@yarn", &parts), "");
     }
 
     #[test]

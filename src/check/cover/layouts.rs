@@ -27,7 +27,7 @@ impl Wish {
     /// Its grid, or one like it that is offered; `None` where no images or videos are.
     fn grid(&self, limits: &LayoutLimits, rng: &mut Rng) -> Option<Segment> {
         let [t, h, w] = self.sides;
-        let image = t == 1 && rng.one_in(2) || t == 1 && !limits.frames.allows(1);
+        let image = t == 1 && (rng.one_in(2) || !limits.frames.allows(1));
         let [num, den] = self.seconds.map(i128::from);
         let video = || Segment::Video { t, h, w, seconds: Number::ratio(num, den).unwrap_or(Number::ONE) };
         let grid = if image { Segment::Image { h, w } } else { video() };
