@@ -190,31 +190,35 @@ fn the_kernel_passes_on_every_level_and_dtype() {
                 continue;
             }
             assert_eq!((&band["passed"], &band["failed"]), (&1.into(), &0.into()), "{result}");
-            // 20 + 16*8*8 + 12 tokens, 28 + 4 heads of 128 channels, each judged.
-            assert_eq!(band["elements"], 1056 * 32 * 128, "{scheme} in {}", result["dtype"]);
+            // 20 + 16*8*8 + 12 tokens, the heads of a model with 128 channels, each judged.
+            let heads = if scheme == MROPE { 28 + 4 } else { 32 + 32 };
+            assert_eq!(band["elements"], 1056 * heads * 128, "{scheme} in {}", result["dtype"]);
             sizes += 1;
         }
         assert_eq!(sizes, 1, "once a scheme: the covering cases go through dtypes and pairings");
     }
 }
 
-/// The case of real size is what the report of the test above says: 28 query and 4 key heads, base 1e6. Seen on a kernel
-/// that fails it, because only failures print their case.
+/// The case of real size is what the report of the test above says: the widest heads of a model of the scheme, Qwen2-VL 7B
+/// and VRoPE on Vicuna 7B, with their base. Seen on a kernel that fails it, because only failures print their case.
 #[test]
 fn the_video_of_real_size_has_the_heads_of_a_model() {
     let library = broken("zero-output").unwrap();
-    for scheme in [MROPE, VROPE] {
+    for (scheme, heads, base, elements) in [
+        (MROPE, ",heads=28/4,", ",param.base=1000000,", 4_325_376),
+        (VROPE, ",heads=32/32,", ",param.base=10000,", 8_650_752),
+    ] {
         let arguments =
             ["--scheme", scheme, "--level", "fused", "--check", "accuracy", "--cases", "1", "--format", "json"];
         let report = check(&library, &arguments).expect(1, &[]).json().unwrap();
         let real: Vec<Failure> = failures(&report).into_iter().filter(|f| f.id.contains("/16x8x8/")).collect();
         assert_eq!(real.len(), 1, "once a scheme");
         for failure in &real {
-            for part in ["layout=text:20+video:16x8x8+text:12,", ",heads=28/4,head-dim=128,", ",param.base=1000000,"] {
+            for part in ["layout=text:20+video:16x8x8+text:12,", heads, ",head-dim=128,", base] {
                 assert!(failure.case.contains(part), "{part} in {}", failure.case);
             }
         }
         replay(&real[0].case, &library, &[]).expect(1, &["FAIL accuracy"]);
-        replay(&real[0].case, kernel(), &[]).expect(0, &["holds: 4325376 elements"]);
+        replay(&real[0].case, kernel(), &[]).expect(0, &[&format!("holds: {elements} elements")]);
     }
 }

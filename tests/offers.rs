@@ -85,7 +85,7 @@ fn a_base_is_handed_over_for_frequencies_that_are_no_powers_of_it() {
     fails("GIVEN_BASE", 1, &says(r#""rope@yarn""#), &[], "frequency-probe");
     // `*` names no scheme: what knows a base alone cannot be meant for frequencies that are no powers of one.
     let run = check(&build("GIVEN_BASE", 0, &says(r#""*""#)), &["--scheme", "rope@yarn", "--depth", "quick"]);
-    run.expect(4, &["NOTHING PROVED"]);
+    run.expect(4, &["the level consumes base, and the scheme's frequencies are no powers of a base"]);
 }
 
 /// A recurrence errs at every step, and a scheme without a base has steps as well.

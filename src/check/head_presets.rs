@@ -9,6 +9,9 @@ use crate::numeric::Number;
 /// Most presets of one group.
 const MOST_PRESETS: usize = 12;
 
+/// Most of these that are heads of models.
+const MOST_MODELS: usize = 2;
+
 /// Query heads, key heads, rotated channels, and the head (its width, and where they begin) that they are part of.
 type Shape = (u32, u32, u32, Option<(u32, u32)>);
 
@@ -85,10 +88,9 @@ impl Generator<'_> {
                 }
             }
         }
-        // Two, and one of the scheme's own.
-        let own = models.iter().position(|(of_this, _)| *of_this);
-        let chosen = models.into_iter().enumerate().filter(|(i, _)| *i < 2 || Some(*i) == own).map(|(_, (_, h))| h);
-        let chosen: Vec<HeadPreset> = chosen.collect();
+        // Those of the scheme's own models first.
+        models.sort_by_key(|(of_this, _)| !of_this);
+        let chosen: Vec<HeadPreset> = models.into_iter().take(MOST_MODELS).map(|(_, heads)| heads).collect();
         found.truncate(MOST_PRESETS - chosen.len());
         found.extend(chosen.into_iter().filter(|h| !found.contains(h)).collect::<Vec<_>>());
         if found.is_empty() {

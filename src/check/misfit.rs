@@ -219,8 +219,9 @@ mod tests {
         let unscaled = Manifest { attention_scaling: false, ..all.clone() };
         let fixed = Manifest { parameters: spatial(1), ..wide.clone() };
         for (scheme, manifest, cause) in [
-            // Of narrow heads, and parts of heads, they are.
-            ("rope@yarn", &wide, "the level consumes base, and the scheme's frequencies are no powers of a base"),
+            // Of narrow heads they are, which is not what is meant.
+            ("rope@yarn", &all, "the level consumes base, and the scheme's frequencies are no powers of a base"),
+            ("rope@yarn", &parts, "the level consumes base, and the scheme's frequencies are no powers of a base"),
             ("rope@yarn", &unscaled, "the scheme scales attention, and the manifest's attention_scaling is false"),
             ("m-rope", &odd, "the scheme has no plan for the manifest's head_dims: "),
             ("qwen3-vl", &fixed, "spatial_pairs = 20, which the manifest's parameters do not offer"),
@@ -233,8 +234,6 @@ mod tests {
         for check in ["relative-position", "superposition", "many-rows", "q-k-independence", "golden"] {
             assert_eq!(reasons(check, "m-rope", &all), "", "{check}");
         }
-        // A part of a wide head is narrow.
-        assert_eq!(reasons("relative-position", "rope@yarn", &parts), "");
     }
 
     #[test]
