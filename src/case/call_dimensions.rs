@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Case;
-use super::call::{Call, CosSinView, PlanView, PositionView, QkView, SegmentRef, TensorView};
+use super::call::{Call, CosSinView, PlanView, QkView, SegmentRef, TensorView};
 use super::dimension::{Dimension, octave};
 use super::prepare::Prepared;
 use super::terms::{Order, PositionOrder};
-use super::views::segments;
+use super::views::{position_memory, segments};
 use crate::numeric::{DType, Dd};
 use crate::positions::{Layout, Positions};
 use crate::spec::model::Pairing;
@@ -34,8 +34,7 @@ fn order(view: &TensorView) -> i64 {
 }
 
 /// How positions lie, as a place in the names of orders. The stride of a dimension of one says nothing.
-fn position_order(view: &PositionView, batch: usize, tokens: usize) -> i64 {
-    let [axis, row, token] = view.stride;
+fn position_order([axis, row, token]: [usize; 3], batch: usize, tokens: usize) -> i64 {
     let order = match (tokens > 1, token) {
         _ if batch > 1 && row == 0 => PositionOrder::Shared,
         (true, 1) | (false, _) => PositionOrder::Rows,
@@ -74,11 +73,11 @@ impl CallDimensions {
         let mut all = CallDimensions::default();
         match call {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
-                all.add(Dimension::PositionOrder, position_order(out, layouts.len(), *token_count));
+                all.add(Dimension::PositionOrder, position_order(out.stride, layouts.len(), *token_count));
                 all.position_call(out.dtype, layouts, *token_start, *token_count);
             }
             Call::Rotate { plan, qk, positions, cos_sin, cache, .. } => {
-                all.add(Dimension::PositionOrder, position_order(positions, qk.batch, qk.tokens));
+                all.add(Dimension::PositionOrder, position_order(positions.stride, qk.batch, qk.tokens));
                 all.tables(cos_sin.as_ref().or(cache.as_ref().map(|(view, _)| view)));
                 all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
                 all.tensors(plan, qk, sequences);
@@ -107,7 +106,11 @@ impl CallDimensions {
         let layouts: Vec<_> = case.layouts.iter().map(segments).collect();
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let start = case.window.map_or(0, |(start, _)| size(start));
-        all.position_call(case.position_dtype, &layouts, start, size(case.tokens()));
+        let (batch, tokens) = (layouts.len(), size(case.tokens()));
+        let axes = rows.first().map_or(0, |row| row.columns().len());
+        let (stride, _) = position_memory(case, [axes, batch, tokens]);
+        all.add(Dimension::PositionOrder, position_order(stride, batch, tokens));
+        all.position_call(case.position_dtype, &layouts, start, tokens);
         for row in rows {
             let tokens = row.columns().iter().map(|column| column.len()).min().unwrap_or(0);
             all.positions(row.columns().len(), tokens, |axis, token| {

@@ -16,7 +16,7 @@ use crate::numeric::Rng;
 /// Elements that the rows of a level may take together (on level positions, tokens); what does not fit is left out, and reach
 /// says so.
 fn budget(level: Level) -> u64 {
-    if level == Level::Positions { 4 << 20 } else { 44 << 20 }
+    if level == Level::Positions { 4 << 20 } else { 60 << 20 }
 }
 
 /// Most rows of a level.
