@@ -62,10 +62,20 @@ fn every_worked_example_can_be_declared_in_the_place_of_a_manifest() {
         "fused/table,angle_roundings=1,angle_error=1.2e-7",
     ] {
         let in_force = format!("contract  {text} (declared with --contract)");
-        check(&["--dtype", "f32", "--check", "accuracy", "--contract", text]).expect(0, &[&in_force, "CONFORMANT"]);
+        check(&["--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick", "--contract", text])
+            .expect(0, &[&in_force, "CONFORMANT"]);
     }
     // So many turns as this manifest takes may err by anything.
-    let turned = ["--dtype", "f32", "--check", "accuracy", "--contract", "fused/table,trig_error_per_position=3.1e-7"];
+    let turned = [
+        "--scheme",
+        "m-rope",
+        "--dtype",
+        "f32",
+        "--check",
+        "accuracy",
+        "--contract",
+        "fused/table,trig_error_per_position=3.1e-7",
+    ];
     check(&turned).expect(4, &["contract too wide"]);
 }
 

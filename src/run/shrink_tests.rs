@@ -219,7 +219,7 @@ fn is_simpler(simpler: &Case, case: &Case) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn no_case_leaves_its_manifest_or_grows(
