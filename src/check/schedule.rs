@@ -116,11 +116,20 @@ impl<'g> Scheduler<'g> {
         self.heads.clone()
     }
 
-    /// The smallest heads and the last ones, which are those of a model: few of these where the manifest allows it.
+    /// The smallest heads, and the last ones whose parameters are not the scheme's defaults (without any, the last): few of
+    /// these where the manifest allows it. The last ones are those of models.
     #[must_use]
     pub fn smallest_and_last(&self) -> Vec<HeadPreset> {
-        let last = self.heads.last().filter(|_| self.heads.len() > 1).cloned();
-        self.heads.first().cloned().into_iter().chain(last.map(|heads| self.few(heads))).collect()
+        let Some((first, others)) = self.heads.split_first() else { return Vec::new() };
+        let last = others.iter().rfind(|heads| self.changes_parameters(heads)).or(others.last());
+        std::iter::once(first.clone()).chain(last.map(|heads| self.few(heads.clone()))).collect()
+    }
+
+    /// Whether a parameter has another value than the scheme's default.
+    fn changes_parameters(&self, heads: &HeadPreset) -> bool {
+        let parameters = &self.generator.scheme.parameters;
+        let default = |name: &str| parameters.iter().find(|p| p.name == name).and_then(|p| p.default.constant());
+        heads.parameters.iter().any(|(name, value)| default(name).is_some_and(|default| default != value))
     }
 
     /// The smallest heads, those of a model, and wide ones of which a part is rotated.
