@@ -23,8 +23,8 @@ pub(super) type Row = Vec<usize>;
 /// Whether a row with these options so far may be made whole in a round; each of the [`ROUNDS`] allows dearer rows.
 pub(super) type Feasible<'a> = dyn Fn(&[Option<usize>], u32) -> bool + 'a;
 
-/// Lets meet what meets in a row, the one of this number.
-pub(super) type Meet<'a> = dyn Fn(&mut Met, &Row, usize) + 'a;
+/// Lets meet what meets in a row, the one of this number; false where no call has these options.
+pub(super) type Meet<'a> = dyn Fn(&mut Met, &Row, usize) -> bool + 'a;
 
 /// Rounds in which rows are made: what can meet in a cheap row does. One more is for classes that are in none of them.
 pub(super) const ROUNDS: u32 = 3;
@@ -36,7 +36,7 @@ pub(super) struct Array<'a> {
     feasible: &'a Feasible<'a>,
     /// Whether no row has to have two classes, such as two of one dimension.
     apart: &'a dyn Fn(u16, u16) -> bool,
-    /// Lets meet what meets in a row, the one of this number.
+    /// Lets meet what meets in a row.
     meet: &'a Meet<'a>,
     /// Of each class the options that have it, with their factors.
     holders: Vec<Vec<(usize, usize)>>,
@@ -50,6 +50,9 @@ const RANKED: usize = 48;
 
 /// Tries to make a row around a pair in a round.
 const TRIES: usize = 4;
+
+/// Tries to make a row for a class alone that no cheaper round had: without one the class is not reached.
+const LAST_TRIES: usize = 64;
 
 impl<'a> Array<'a> {
     pub(super) fn new(
@@ -73,7 +76,8 @@ impl<'a> Array<'a> {
     pub(super) fn cover_classes(&mut self) {
         for class in self.numbers() {
             if !self.met.has(class, class) {
-                let _ = (0..=ROUNDS).any(|round| (0..TRIES).any(|_| self.row_with(class, class, round)));
+                let tries = |round| if round == ROUNDS { LAST_TRIES } else { TRIES };
+                let _ = (0..=ROUNDS).any(|round| (0..tries(round)).any(|_| self.row_with(class, class, round)));
             }
         }
     }
@@ -196,9 +200,11 @@ impl<'a> Array<'a> {
             return false;
         }
         let Some(row) = self.complete(seed, round) else { return false };
-        (self.meet)(&mut self.met, &row, self.rows.len());
-        self.rows.push(row);
-        true
+        let met = (self.meet)(&mut self.met, &row, self.rows.len());
+        if met {
+            self.rows.push(row);
+        }
+        met
     }
 
     /// Options that have two classes: one that has both, if there is any, else one each of two factors.
@@ -284,7 +290,10 @@ mod tests {
     fn every_pair_meets_in_few_rows() {
         let (factors, of) = plain(&[7, 6, 5, 4, 3, 3, 2, 2, 2]);
         let apart = |a: u16, b: u16| of[usize::from(a)] == of[usize::from(b)];
-        let meet = |met: &mut Met, row: &Row, _| met.add_all(&classes_of(&factors, row));
+        let meet = |met: &mut Met, row: &Row, _| {
+            met.add_all(&classes_of(&factors, row));
+            true
+        };
         let mut array = Array::new(&factors, of.len(), &|_, _| true, &apart, &meet, Rng::new(1));
         array.cover_pairs(usize::MAX);
         // Every pair in some row, by counting the rows themselves.
@@ -306,7 +315,10 @@ mod tests {
         let apart = |a: u16, b: u16| of[usize::from(a)] == of[usize::from(b)];
         // The last option of the first factor never goes with the last of the second.
         let feasible = |row: &[Option<usize>], _| !(row[0] == Some(3) && row[1] == Some(3));
-        let meet = |met: &mut Met, row: &Row, _| met.add_all(&classes_of(&factors, row));
+        let meet = |met: &mut Met, row: &Row, _| {
+            met.add_all(&classes_of(&factors, row));
+            true
+        };
         let mut array = Array::new(&factors, of.len(), &feasible, &apart, &meet, Rng::new(2));
         array.cover_pairs(usize::MAX);
         assert!(array.rows.iter().all(|row| (row[0], row[1]) != (3, 3)));
@@ -324,7 +336,10 @@ mod tests {
             }
         }
         let apart = |a: u16, b: u16| of[usize::from(a)] == of[usize::from(b)];
-        let meet = |met: &mut Met, row: &Row, _| met.add_all(&classes_of(&factors, row));
+        let meet = |met: &mut Met, row: &Row, _| {
+            met.add_all(&classes_of(&factors, row));
+            true
+        };
         let mut array = Array::new(&factors, of.len(), &|_, _| true, &apart, &meet, Rng::new(1));
         array.cover_modes(usize::MAX);
         for [f, g, h] in [[1, 2, 3], [1, 2, 4], [1, 3, 4], [2, 3, 4]] {
@@ -340,7 +355,10 @@ mod tests {
         let (factors, of) = plain(&[5, 5, 5, 5]);
         let apart = |a: u16, b: u16| of[usize::from(a)] == of[usize::from(b)];
         let rows = |seed| {
-            let meet = |met: &mut Met, row: &Row, _| met.add_all(&classes_of(&factors, row));
+            let meet = |met: &mut Met, row: &Row, _| {
+                met.add_all(&classes_of(&factors, row));
+                true
+            };
             let mut array = Array::new(&factors, of.len(), &|_, _| true, &apart, &meet, Rng::new(seed));
             array.cover_pairs(usize::MAX);
             array.rows

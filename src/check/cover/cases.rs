@@ -33,7 +33,7 @@ pub fn once_a_scheme(g: &Generator) -> bool {
 }
 
 /// The call as a case of a check; `None` where the scheme has no such layout.
-fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
+pub(super) fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     let mut rng = Rng::new(row.seed);
     let mut case = g.case(check, Vec::new(), &row.heads, row.seed);
     case.data = match (g.group.level, row.seed % 4) {

@@ -1,11 +1,12 @@
 //! The rows of the covering array of a level, each given to a scheme that has such heads.
 
 use super::array::{Array, Row, classes_of};
+use super::cases::case;
 use super::classes::Classes;
 use super::factors::*;
 use super::fits::most_elements;
 use super::met::Met;
-use super::row::{CoverRow, Wish};
+use super::row::{CoverRow, Division, Wish};
 use super::walks::Walks;
 use crate::case::{CallDimensions, Level, Order};
 use crate::check::depth::Depth;
@@ -41,17 +42,21 @@ pub(super) fn rows(schemes: &[Generator], classes: &Classes, depth: Depth) -> (V
     let seeds = rng.fork(3);
     let call = |row: &[usize], number: usize| options.row(schemes, row, number, seeds.fork(number as u64).next_u64());
     let meet = |met: &mut Met, row: &Row, number: usize| {
-        let call = if options.layouts { call(row, number) } else { None };
-        let Some((layouts, _)) = call.and_then(|call| call.layouts(first.manifest)) else {
-            return met.add_all(&classes_of(&factors, row));
-        };
+        let Some(call) = call(row, number) else { return false };
+        let Some(g) = schemes.iter().find(|g| g.group.scheme == call.scheme) else { return false };
+        let Some(case) = case(&call, g, "") else { return false };
+        if !options.layouts {
+            met.add_all(&classes_of(&factors, row));
+            return true;
+        }
         let base = classes_of(&factors[..FRAMES], row);
         met.add_all(&base);
-        let of_layouts = CallDimensions::of_layouts(&layouts);
+        let of_layouts = CallDimensions::of_layouts(&case.layouts);
         classes.meet(met, &of_layouts);
         for class in of_layouts.iter().filter_map(|(dimension, value)| classes.number(dimension, value)) {
             base.iter().for_each(|other| met.add(*other, class));
         }
+        true
     };
     let mut array = Array::new(&factors, classes.all().len(), &feasible, &apart, &meet, rng.fork(1));
     let deeper = if depth == Depth::Deep { 4 } else { 1 };
@@ -74,8 +79,38 @@ pub(super) fn rows(schemes: &[Generator], classes: &Classes, depth: Depth) -> (V
             rows.push(row);
         }
     }
+    rows.extend(at_octaves(schemes, &rows));
     let impossible = if depth == Depth::Quick { Met::none(classes.all().len()) } else { array.impossible() };
     (rows, impossible)
+}
+
+/// Few tokens on both sides of every power of two that a window of a layout reaches, on the schemes that have most axes, in
+/// turn: the array's own rows begin anywhere in a class of starts.
+fn at_octaves(schemes: &[Generator], rows: &[CoverRow]) -> Vec<CoverRow> {
+    const TOKENS: u32 = 4;
+    let axes =
+        |row: &&CoverRow| schemes.iter().find(|g| g.group.scheme == row.scheme).map_or(0, |g| g.scheme.axes.len());
+    let is_windowed = |row: &&CoverRow| {
+        let level = schemes[0].group.level;
+        matches!(level, Level::Fused | Level::Positions)
+            && schemes[0].manifest.token_ranges
+            && matches!(row.rows, Division::Batch(_))
+            && (level == Level::Positions || row.is_wide())
+    };
+    let mut like: Vec<&CoverRow> = rows.iter().filter(is_windowed).collect();
+    let most = like.iter().map(axes).max();
+    like.retain(|row| Some(axes(row)) == most);
+    like.sort_by_key(|row| row.elements() / u64::from(row.tokens.max(1)) / u64::from(row.batch()));
+    like.truncate(1 << 5);
+    let at = |octave: u32| {
+        let like = *like.get(octave as usize % like.len().max(1))?;
+        let start = (1u32 << octave).checked_sub(TOKENS / 2)?;
+        let wish = Wish { start, sides: [1; 3], text: 1, neighbours: None, segments: 2, ..like.wish.clone() };
+        let row = CoverRow { rows: Division::Batch(1), tokens: TOKENS, wish, ..like.clone() };
+        let g = schemes.iter().find(|g| g.group.scheme == row.scheme)?;
+        case(&row, g, "").is_some().then_some(row)
+    };
+    (1..31).filter_map(at).collect()
 }
 
 impl Factors {
