@@ -8,8 +8,8 @@ use ropecheck::backend::{Backend, Manifest};
 use ropecheck::case::prepare;
 use ropecheck::run::Context;
 
-use crate::made;
-use crate::world::{LIBRARY, NAMES, with_context};
+use super::made;
+use super::world::{LIBRARY, NAMES, with_context};
 
 /// Bytes as a worker may write them. After a first byte of 0x80 to 0xbf, texts that get their lengths before them, parted by
 /// bytes 0xff; from 0xc0 on, choices that make a case, whose call goes through a frame.

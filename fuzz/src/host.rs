@@ -11,8 +11,8 @@ use ropecheck::check::Stop;
 use ropecheck::report::words;
 use ropecheck::run::{Context, replay};
 
-use crate::made;
-use crate::world::{LIBRARY, with_context};
+use super::made;
+use super::world::{LIBRARY, with_context};
 
 thread_local! {
     static HOST: RefCell<Host> = RefCell::new(Host::new());

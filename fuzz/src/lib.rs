@@ -16,17 +16,17 @@ pub mod world;
 
 /// Every target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
 pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 10] = [
-    ("spec", spec::run, &["src/spec/", "src/plan/parameters.rs", "src/plan/segment.rs", "src/plan/run.rs"]),
+    ("spec", spec::run, &["src/spec/", "src/positions/segment.rs", "src/positions/evaluate.rs"]),
     ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
-    ("layout", layout::run, &["src/plan/layout"]),
-    ("token", token::run, &["src/case/token.rs", "src/case/place.rs", "src/numeric/number_text.rs"]),
-    ("manifest", manifest::run, &["src/backend/manifest", "src/plan/declaration.rs", "src/check/generator.rs"]),
+    ("layout", layout::run, &["src/positions/layout"]),
+    ("token", token::run, &["src/case/token.rs", "src/case/position_source.rs", "src/numeric/number_text.rs"]),
+    ("manifest", manifest::run, &["src/backend/manifest", "src/contract/declaration.rs", "src/check/generator.rs"]),
     ("tensors", tensors::run, &["src/case/tensor_file.rs"]),
     ("frames", frames::run, &["src/backend/library/protocol.rs", "src/backend/library/answer.rs", "src/case/call.rs"]),
     (
         "host",
         host::run,
-        &["src/case/", "src/backend/host/", "src/plan/bound.rs", "src/plan/judge.rs", "src/check/judge"],
+        &["src/case/", "src/backend/host/", "src/contract/bound.rs", "src/contract/pair_bound.rs", "src/check/judge"],
     ),
     ("snapshot", snapshot::run, &["src/run/snapshot/file.rs"]),
     ("library", library::run, &["src/backend/library/"]),

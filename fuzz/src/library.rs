@@ -7,8 +7,8 @@ use std::time::Duration;
 use ropecheck::backend::library::{LibraryFactory, LibraryOptions, WORKER_COMMAND, run_worker};
 use ropecheck::backend::{Backend, BackendFactory, StartError};
 
-use crate::host::judge;
-use crate::world::NAMES;
+use super::host::judge;
+use super::world::NAMES;
 
 thread_local! {
     static BACKEND: RefCell<Option<Box<dyn Backend>>> = const { RefCell::new(None) };

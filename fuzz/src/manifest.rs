@@ -9,7 +9,7 @@ use ropecheck::case::{Case, Consume, Level, Memory, Order, PositionSource, Strid
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::rotation::PlanCache;
 
-use crate::world::{CONTRACTS, LIBRARY, NAMES, with_context};
+use super::world::{CONTRACTS, LIBRARY, NAMES, with_context};
 
 /// JSON; after a first byte of 0x80 or more, choices that make it.
 pub fn run(data: &[u8]) {

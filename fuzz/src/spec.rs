@@ -11,7 +11,7 @@ use ropecheck::spec::SpecErrors;
 use ropecheck::spec::library::embedded_files;
 use ropecheck::spec::model::Scheme;
 
-use crate::world::LIBRARY;
+use super::world::LIBRARY;
 
 /// Files that edits begin with: every built-in scheme.
 static SCHEMES: LazyLock<Vec<String>> =
