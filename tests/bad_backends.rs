@@ -6,7 +6,7 @@ use std::fs;
 
 use common::{broken, check, compile, kernel, ropecheck, scratch, source, text};
 
-const QUICK: [&str; 4] = ["--scheme", "m-rope@default", "--cases", "1"];
+const QUICK: [&str; 6] = ["--scheme", "m-rope@default", "--cases", "1", "--depth", "quick"];
 
 /// Exit 6, nothing on standard output, and one message with the path and the reason.
 #[track_caller]

@@ -182,7 +182,7 @@ fn calls_have_every_size_on_both_sides_of_powers_of_two_and_every_option_while_p
 #[test]
 fn a_kernel_that_is_wrong_in_one_region_fails() {
     let mut rng = Rng::new(13);
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let mut draw = |name: &'static str, sizes: Vec<i64>| (name, *rng.choose(&sizes).expect("sizes"));
         let one = draw("q_heads", sizes(128));
         let other = draw("batch", sizes(64));

@@ -82,7 +82,7 @@ fn positions_as_json_are_integers_dyadic_numbers_and_fractions() {
 fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
     let run = |threads: &str| {
         let selection = ["check", "--scheme", "vrope@official", "--dtype", "f16", "--cases", "1", "--seed", "9"];
-        ropecheck(&[&selection[..], &["--format", "json", "--threads", threads]].concat())
+        ropecheck(&[&selection[..], &["--depth", "quick", "--format", "json", "--threads", threads]].concat())
     };
     let first = run("1");
     assert!(first.starts_with("exit code 0"), "{first}");
@@ -93,7 +93,7 @@ fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
 
 #[test]
 fn the_embedded_run_says_that_it_judges_itself() {
-    let text = ropecheck(&["check", "--scheme", "rope", "--cases", "1"]);
+    let text = ropecheck(&["check", "--scheme", "rope", "--cases", "1", "--depth", "quick"]);
     assert!(text.starts_with("exit code 0"), "{text}");
     assert!(text.contains("ropecheck's own embedded kernel"), "{text}");
     assert!(
