@@ -85,7 +85,7 @@ impl<'a> Kernel<'a> {
             let Some(walk) = self.walk else { return factor };
             match walk.factors(place, &self.scene) {
                 (1.0, 1.0) => factor,
-                (cos, sin) => Factor { cos: factor.cos.times_f64(cos), sin: factor.sin.times_f64(sin) },
+                (cos, sin) => Factor { cos: factor.cos.times_f64(cos), sin: factor.sin.times_f64(sin), tangent: None },
             }
         };
         self.plan.axes(r).iter().enumerate().map(one).collect()
