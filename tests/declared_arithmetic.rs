@@ -140,11 +140,88 @@ fn a_kernel_that_is_worse_than_its_new_keys_say_is_rejected() {
         ("cached/table,table=f16", "cached/table,table=f32", DType::F32, 1.0),
         ("cached/table,scaling=table,scaling_type=storage", "cached/table,scaling=table", DType::BF16, SCALING),
         ("fused/table,angles=f64,angle_error=1.2e-7", "fused/table,angles=f64,angle_error=1e-9", DType::F32, 1.0),
+        ("eager/table,rotation=three-products", "cached/table,rotation=three-products", DType::BF16, 1.0),
+        (
+            "fused/table,rotation=three-products,fma=never",
+            "fused/table,rotation=three-products,fma=always",
+            DType::F32,
+            1.0,
+        ),
+        ("eager/table,rotation=shears,scaling=inputs", "cached/table,rotation=shears,scaling=inputs", DType::F16, 1.0),
+        (
+            "fused/table,rotation=shears,scaling=inputs,table=bf16",
+            "fused/table,rotation=shears,scaling=inputs",
+            DType::F32,
+            1.0,
+        ),
         ("fused/table,trig_error_per_position=3.1e-7", "fused/table,trig_error_per_position=1e-8", DType::F16, 1.0),
     ] {
         let (kept, declared) = (contract(kept), contract(declared));
         let failures: u64 = (1..=3).map(|seed| judged(&kept, &declared, storage, scaling, seed).1).sum();
         assert!(failures > 0, "{kept:?} passes as {declared:?}");
+    }
+}
+
+/// What is not finite in a pair is seen in it, whichever way it is rotated, and near the ends of a type's range an honest kernel
+/// writes no infinity and no NaN that is not granted.
+#[test]
+fn what_is_not_finite_is_judged_as_every_honest_kernel_writes_it() {
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    for name in
+        ["three-products", "three-products-narrow", "three-products-fused", "shears", "shears-narrow", "shears-fused"]
+    {
+        let own = example(name);
+        let f = 1.0;
+        for storage in STORAGES {
+            let most = storage.max_finite();
+            let (mut granted, mut seen) = (0, 0);
+            for (fused, tangent) in [(Fused::None, HalfTangent::OfTable), (Fused::OfCos, HalfTangent::OfFactors)] {
+                let knobs = Knobs { fused, tangent, ..Knobs::default() };
+                let exact = ExactFrequencies { inv_freq: &[f], base: Some(1e4), rotary_dim: 2 };
+                let angles = Angles::new(&own, storage, &knobs, exact);
+                for scaling in [1.0, 1.9, 0.5] {
+                    let (arithmetic, types) =
+                        (Arithmetic::new(&own, storage, &knobs, scaling), Types::new(&own, storage));
+                    for p in 0..400 {
+                        let at = Dd::from_f64(f64::from(p));
+                        let bound = PairBound::new(&own, &types, 0.0, f, at, scaling, true);
+                        let factor = arithmetic.factor(angles.angle(0, angles.position(at)), true);
+                        let half = storage.round(0.6 * most);
+                        for (a, b) in [
+                            (nan, 1.0),
+                            (1.0, nan),
+                            (inf, 1.0),
+                            (1.0, -inf),
+                            (inf, inf),
+                            (inf, -inf),
+                            (nan, inf),
+                            (most, most),
+                            (most, -most),
+                            (half, -most),
+                            (half, half),
+                            (-half, half),
+                            (most, 0.0),
+                            (0.0, most),
+                        ] {
+                            let written = arithmetic.turn(a, b, &factor);
+                            for (second, observed) in [(false, written.0), (true, written.1)] {
+                                let judged = bound.judge(&types, second, (a, b), observed);
+                                let told = format!("{name} {storage} {scaling} {p}: ({a}, {b}) -> {observed}");
+                                assert_ne!(judged, Judgement::Fail, "{told}");
+                                granted += u64::from(judged == Judgement::RangeNotJudged);
+                                seen += u64::from(judged == Judgement::InputNotFinite);
+                                if judged == Judgement::InputNotFinite && p > 0 {
+                                    // Nothing else would have passed.
+                                    let lost = bound.judge(&types, second, (a, b), 1.0);
+                                    assert_eq!(lost, Judgement::Fail, "{told}");
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            assert!(granted > 100 && seen > 10_000, "{name} {storage}: {granted} {seen}");
+        }
     }
 }
 
