@@ -26,7 +26,7 @@ pub use declaration::{Declaration, Settings};
 pub use file::contracts;
 pub use forms::{FormBound, Shears, ThreeProducts};
 pub use frequency_rule::{Frequency, FrequencyRule, LogBase, Procedure, Steps};
-pub use keys::{ContractKey, KEYS, Setting, Takes, key};
+pub use keys::{ContractKey, KEYS, ROTATION, Setting, Takes, key};
 pub use pair_bound::PairBound;
 pub use precision::Precision;
 pub use rows::{Miss, PairRow, RowBound, RowTally};

@@ -5,7 +5,7 @@
 //! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
 
 use super::angle::KernelAngle;
-use super::forms::Tangent;
+use super::factor::Factor;
 use super::frequencies::flushed;
 use super::functions::{self, Functions, LibraryFunction};
 use super::ideal::odd;
@@ -14,17 +14,6 @@ use super::turned::turned;
 use crate::contract::Types;
 use crate::contract::{Contract, Fma, Rotation, Scaling};
 use crate::numeric::{DType, Dd};
-
-/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Factor {
-    /// m cos(angle)
-    pub cos: Dd,
-    /// m sin(angle), negated for direction -1.
-    pub sin: Dd,
-    /// The tangent of half the angle, where it is kept.
-    pub tangent: Option<Tangent>,
-}
 
 /// The arithmetic of one kernel for one storage type and one attention scaling.
 #[derive(Debug, Clone)]

@@ -1,21 +1,13 @@
 //! Pairs that are rotated by three products, or by three shears: each step exact and then rounded as the contract says.
 
-use super::arithmetic::{Arithmetic, Factor};
+use super::arithmetic::Arithmetic;
+use super::factor::{Factor, Tangent};
 use super::frequencies::flushed;
 use super::functions::LibraryFunction;
 use super::ideal::odd;
 use super::knobs::{Fused, HalfTangent};
 use crate::contract::Fma;
 use crate::numeric::{DType, Dd};
-
-/// The tangent of half an angle, as a kernel keeps it beside the sine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tangent {
-    /// -sin / (1 + |cos|), with the sine's sign where the cosine is negative.
-    value: Dd,
-    /// Whether the cosine was negative.
-    half_turn: bool,
-}
 
 /// Sum of two that may be infinite; the second part of an infinity means nothing.
 fn sum(p: Dd, q: Dd) -> Dd {
@@ -92,14 +84,6 @@ impl Arithmetic {
             }
         };
         Some(Tangent { value: self.kept(value), half_turn })
-    }
-}
-
-impl std::ops::Neg for Tangent {
-    type Output = Self;
-
-    fn neg(self) -> Self {
-        Self { value: -self.value, ..self }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The loops of an emulated kernel over rows, tokens, heads and pairs.
 
-use super::arithmetic::{Arithmetic, Factor};
+use super::arithmetic::Arithmetic;
 use super::elements::{get, put};
+use super::factor::Factor;
 use super::frequencies::Angles;
 use super::places::Places;
 use super::walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
