@@ -9,7 +9,7 @@ use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
-use crate::contract::{PairBound, Rotation, Types, superposition_allowance};
+use crate::contract::{Rotation, Types, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
 
@@ -62,18 +62,6 @@ fn only(judge: &Judge, tensor: &Tensor, second: bool) -> Tensor {
     silenced
 }
 
-/// By how much the sum of the outputs for (a, 0) and (0, b) may differ from that for (a, b): each is within its own
-/// roundings of what the kernel's own factors give, which are the same in all three calls.
-fn of_form(bound: &PairBound, types: &Types, second: bool, (a, b): (f64, f64)) -> f64 {
-    let roundings = |inputs: (f64, f64)| {
-        let (y, z) = bound.turn.apply(inputs.0, inputs.1);
-        let (value, partner) = if second { (z, y) } else { (y, z) };
-        bound.allowance(types, second, inputs, value, partner).beside_factors()
-    };
-    let flushed = if types.flushes { 3.0 * bound.allowance(types, second, (0.0, 0.0), 0.0, 0.0).trig } else { 0.0 };
-    roundings((a, b)) + roundings((a, 0.0)) + roundings((0.0, b)) + flushed
-}
-
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let prepared = harness.prepare(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
@@ -105,7 +93,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                 for channel in <[usize; 2]>::from(channels) {
                     let (y, p1, p2) = (y[channel], p1[channel], p2[channel]);
                     let allowance = |y: f64, p1: f64, p2: f64| match &bound {
-                        Some(bound) => of_form(bound, &types, channel == channels.1, inputs),
+                        Some(bound) => bound.superposition(&types, channel == channels.1, inputs),
                         None => superposition_allowance(&types, y, p1, p2),
                     };
                     // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of
