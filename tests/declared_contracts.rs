@@ -65,7 +65,8 @@ fn every_worked_example_can_be_declared_in_the_place_of_a_manifest() {
         check(&["--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick", "--contract", text])
             .expect(0, &[&in_force, "CONFORMANT"]);
     }
-    // It multiplies four times: three products are exact where a + b is, and shears where little turns, and it is neither.
+    // It multiplies four times: three products are exact where a + b is, and shears where little turns, and
+    // it is neither.
     for text in ["fused/table,rotation=three-products", "fused/table,rotation=shears,scaling=outputs"] {
         let in_force = format!("contract  {text} (declared with --contract)");
         check(&["--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick", "--contract", text])

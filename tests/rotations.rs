@@ -1,5 +1,6 @@
-//! Kernels that rotate by three products or by three shears, as the worked examples of `spec/contracts.yaml` do: what holds of
-//! them beside their bound, which tests/declared_arithmetic.rs and tests/adversarial.rs hold.
+//! Kernels that rotate by three products or by three shears, as the worked examples of `spec/contracts.yaml`
+//! do: what holds of them beside their bound, which tests/declared_arithmetic.rs and tests/adversarial.rs
+//! hold.
 
 #[path = "../examples/adversarial/inputs.rs"]
 #[allow(dead_code, reason = "the search uses more of it")]
@@ -36,7 +37,8 @@ fn example(name: &str) -> Contract {
     example.declared.resolve(&TABLE).expect("the file was read")
 }
 
-/// Inputs times a power of two give the outputs times it, wherever what they pass through stays normal; and somewhere else not.
+/// Inputs times a power of two give the outputs times it, wherever what they pass through stays normal; and
+/// somewhere else not.
 #[test]
 fn powers_of_two_pass_where_everything_stays_normal() {
     let world = &*WORLD;
@@ -147,7 +149,8 @@ fn superposition_holds_in_every_way_to_rotate_and_sees_a_truncating_kernel() {
     }
 }
 
-/// Cosines and sines that are handed over are true as they are, though they are rounded and of no angle any more.
+/// Cosines and sines that are handed over are true as they are, though they are rounded and of no angle any
+/// more.
 #[test]
 fn cosines_and_sines_that_are_given_are_rotated_by_in_every_way() {
     for (text, scaling) in [
@@ -190,8 +193,8 @@ fn cosines_and_sines_that_are_given_are_rotated_by_in_every_way() {
     assert_eq!(scaled.judge(&types, false, (1.0, 1.0), 17.0), Judgement::ContractTooWide);
 }
 
-/// What is not finite in a pair is seen in it, whichever way it is rotated, and near the ends of a type's range an honest kernel
-/// writes no infinity and no NaN that is not granted.
+/// What is not finite in a pair is seen in it, whichever way it is rotated, and near the ends of a type's
+/// range an honest kernel writes no infinity and no NaN that is not granted.
 #[test]
 fn what_is_not_finite_is_judged_as_every_honest_kernel_writes_it() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);

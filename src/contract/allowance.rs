@@ -122,8 +122,8 @@ impl Allowance {
         }
     }
 
-    /// Adds what products, sum and store cost; errors so far are inside. Where the outputs are `scaled` afterwards
-    /// `products` is what these cost before.
+    /// Adds what products, sum and store cost; errors so far are inside. Where the outputs are `scaled`
+    /// afterwards `products` is what these cost before.
     pub(super) fn finish(&mut self, types: &Types, scaled: Option<&ScaledValues>, products: f64, value: f64) {
         if let Some(by) = scaled.filter(|by| by.outputs) {
             return self.outputs_scaled(types, by, products, value);
@@ -148,8 +148,8 @@ impl Allowance {
 }
 
 /// By how much output y for (a, b) may differ from p1 + p2, the outputs for (a, 0) and (0, b) at the same position, whatever
-/// the angle, for every kernel that rotates by four products and applies no scaling; all three finite. Nothing follows of a kernel that does not round
-/// to nearest ([`Types::truncates`]).
+/// the angle, for every kernel that rotates by four products and applies no scaling; all three finite.
+/// Nothing follows of a kernel that does not round to nearest ([`Types::truncates`]).
 #[must_use]
 pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
     // Rounding is monotone, so a result in a binade was in it, or at its upper end, before it was rounded: the roundings of

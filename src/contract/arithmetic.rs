@@ -137,8 +137,8 @@ impl ClassRule {
         matches!(self.scaling, Scaling::Factors | Scaling::Table)
     }
 
-    /// The largest product of `trig_error_per_position` and a position at which anything is claimed. Shears divide by 1 + c,
-    /// so a cosine near 0 must not err by 1.
+    /// The largest product of `trig_error_per_position` and a position at which anything is claimed. Shears
+    /// divide by 1 + c, so a cosine near 0 must not err by 1.
     pub(super) fn most_spread(&self) -> f64 {
         if self.rotation == Rotation::Shears { 0.4 } else { 1.0 }
     }

@@ -1,4 +1,5 @@
-//! What a rotation by three products or by three shears adds to a bound. `docs/numerics.md` derives every term.
+//! What a rotation by three products or by three shears adds to a bound. `docs/numerics.md` derives every
+//! term.
 
 use super::allowance::Allowance;
 use super::types::F64_COST;
@@ -21,8 +22,8 @@ pub enum FormBound {
 /// Rotating by three products.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ThreeProducts {
-    /// Largest magnitudes of the kernel's c + s, for the first output, and s - c, for the second, before they are rounded;
-    /// times the scaling, wherever it is applied.
+    /// Largest magnitudes of the kernel's c + s, for the first output, and s - c, for the second, before they
+    /// are rounded; times the scaling, wherever it is applied.
     pub most: [f64; 2],
 }
 
@@ -78,7 +79,8 @@ pub(super) struct ShearSource {
     pub trig: [f64; 2],
     /// Of keeping them.
     pub table: [f64; 2],
-    /// Error of the function tan of half the angle, at a tangent of this size; `None` where cosines and sines are given.
+    /// Error of the function tan of half the angle, at a tangent of this size; `None` where cosines and sines
+    /// are given.
     pub tangent: Option<fn(&ShearSource, f64) -> f64>,
     /// Ulps of f32, absolute error, and least error of library functions.
     pub library: (f64, f64, f64),
@@ -167,8 +169,8 @@ impl Shears {
         shears.tangent.is_finite().then_some(shears)
     }
 
-    /// Of a cosine and a sine that are given, and need not be those of one angle: what the shears of the exact t come to
-    /// differs from them by so much more.
+    /// Of a cosine and a sine that are given, and need not be those of one angle: what the shears of the
+    /// exact t come to differs from them by so much more.
     pub(super) fn given(types: &Types, cos: f64, sin: f64, table: [f64; 2]) -> Option<Self> {
         let exact = [cos.abs(), sin.abs()];
         let source =
@@ -271,7 +273,8 @@ impl FormInputs<'_> {
         (error, a + product + error)
     }
 
-    /// The bound of a pair that is sheared, from its part `angle`, given for both outputs; without the reference's own.
+    /// The bound of a pair that is sheared, from its part `angle`, given for both outputs; without the
+    /// reference's own.
     pub(super) fn shears(&self, shears: &Shears, angles: [f64; 2], second: bool, values: [f64; 2]) -> Allowance {
         let types = self.types;
         let (a, b) = self.inputs;

@@ -9,8 +9,8 @@ use crate::numeric::DType;
 impl Contract {
     /// Whether this contract claims all that `other` claims of tensors of a storage type, and allows no more: no
     /// part of it errs by more (but for what f64 costs where something is exact), and it claims something at every
-    /// angle at which the other does. The order is partial. Of two that rotate pairs in different ways or scale different
-    /// things, and of ways to frequencies whose costs cross, neither is within the other.
+    /// angle at which the other does. The order is partial. Of two that rotate pairs in different ways or
+    /// scale different things, and of ways to frequencies whose costs cross, neither is within the other.
     #[must_use]
     pub fn is_within(&self, other: &Contract, storage: DType) -> bool {
         let (a, b) = (&self.class, &other.class);

@@ -170,7 +170,8 @@ impl PairBound {
         }
     }
 
-    /// c + s and s - c: each of the two errs by no more than sin and cos of the angle's error, as far as both may move.
+    /// c + s and s - c: each of the two errs by no more than sin and cos of the angle's error, as far as both
+    /// may move.
     fn three_products(&self, m: f64) -> FormBound {
         let Turn { cos, sin } = self.turn;
         let [trig, table, reference] = [self.trig, self.table, self.reference].map(|[cos, sin]| cos + sin);

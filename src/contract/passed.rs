@@ -1,13 +1,14 @@
-//! Where a kernel rotates by three products or by shears: which magnitudes it meets on its way to a pair of outputs, and how
-//! far it is from linear.
+//! Where a kernel rotates by three products or by shears: which magnitudes it meets on its way to a pair of
+//! outputs, and how far it is from linear.
 
 use super::forms::{FormBound, FormInputs};
 use super::pair_bound::PairBound;
 use super::types::Types;
 
 impl PairBound {
-    /// By how much the sum of the outputs for (a, 0) and (0, b) may differ from that for (a, b), for kernels that apply no
-    /// scaling: each is within its own roundings of what the kernel's factors give, which are the same in all three calls.
+    /// By how much the sum of the outputs for (a, 0) and (0, b) may differ from that for (a, b), for kernels
+    /// that apply no scaling: each is within its own roundings of what the kernel's factors give, which are
+    /// the same in all three calls.
     #[must_use]
     pub fn superposition(&self, types: &Types, second: bool, (a, b): (f64, f64)) -> f64 {
         let roundings = |inputs: (f64, f64)| {
@@ -20,8 +21,9 @@ impl PairBound {
         roundings((a, b)) + roundings((a, 0.0)) + roundings((0.0, b)) + flushed
     }
 
-    /// Least and largest magnitudes of what is neither an input, nor an output, nor a product with a cosine or sine that
-    /// four products have too; of none that is 0 whatever is rounded. Where a least one is not above 0 it may be anything.
+    /// Least and largest magnitudes of what is neither an input, nor an output, nor a product with a cosine
+    /// or sine that four products have too; of none that is 0 whatever is rounded. Where a least one is not
+    /// above 0 it may be anything.
     #[must_use]
     pub fn passed(&self, types: &Types, inputs: (f64, f64)) -> Vec<(f64, f64)> {
         let (a, b) = inputs;

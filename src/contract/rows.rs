@@ -144,7 +144,8 @@ impl RowBound {
         self.sin.push(pair.turn.sin);
         self.shift.push(pair.shift);
         self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
-        // Of the other ways to rotate little more than the last rounding is counted: such pairs are judged in full.
+        // Of the other ways to rotate little more than the last rounding is counted: such pairs are judged in
+        // full.
         let per_input = |i: usize| match pair.form {
             FormBound::FourProducts => pair.trig[i] + pair.table[i] + pair.most[i] * product,
             FormBound::ThreeProducts(_) => pair.trig[i] + pair.table[i],

@@ -87,7 +87,8 @@ impl Types {
         self.operation_in(self.arithmetic, v)
     }
 
-    /// The same of an operation on the way to the last products, which costs something in exact arithmetic too.
+    /// The same of an operation on the way to the last products, which costs something in exact arithmetic
+    /// too.
     pub(super) fn step(&self, v: f64) -> f64 {
         if self.arithmetic.is_none() { F64_COST * v } else { self.operation(v) }
     }

@@ -4,7 +4,8 @@ use std::ops::Neg;
 
 use crate::numeric::Dd;
 
-/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
+/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is
+/// applied there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factor {
     /// m cos(angle)

@@ -1,4 +1,5 @@
-//! Pairs that are rotated by three products, or by three shears: each step exact and then rounded as the contract says.
+//! Pairs that are rotated by three products, or by three shears: each step exact and then rounded as the
+//! contract says.
 
 use super::arithmetic::Arithmetic;
 use super::factor::{Factor, Tangent};
@@ -51,7 +52,8 @@ impl Arithmetic {
         };
         let back = if half_turn { -1.0 } else { 1.0 };
         let (a, b, sin) = (Dd::from_f64(back * a), Dd::from_f64(back * b), factor.sin.times_f64(back));
-        // A fused multiply-add is one in every shear where it always is, else in all of them or in the second one.
+        // A fused multiply-add is one in every shear where it always is, else in all of them or in the second
+        // one.
         let all = self.fused == Fused::OfCos || self.types.fma == Fma::Always;
         let added = |to: Dd, of: Dd, by: Dd, fused: bool| {
             let moved = product(of, by);
@@ -64,8 +66,8 @@ impl Arithmetic {
         (self.finished(odd(first)), self.finished(odd(second)))
     }
 
-    /// The tangent of half an angle from its cosine and sine in f32, or from a function of the library; `None` if it is made
-    /// from what is kept of them.
+    /// The tangent of half an angle from its cosine and sine in f32, or from a function of the library;
+    /// `None` if it is made from what is kept of them.
     pub(super) fn tangent(&self, (cos, sin): (f64, f64), argument: u64, exact: (f64, f64)) -> Option<Tangent> {
         let flushing = |v: f64| flushed(self.knobs.flush, DType::F32, v);
         let half_turn = cos.is_sign_negative();
