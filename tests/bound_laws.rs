@@ -77,7 +77,10 @@ fn contract(class: &str) -> Contract {
 
 /// A class, a way to frequencies, and up to two numbers that differ.
 fn declarations() -> impl Strategy<Value = String> {
-    const SETTINGS: [&str; 27] = [
+    const SETTINGS: [&str; 30] = [
+        "rotation=three-products",
+        "rotation=shears,scaling=outputs",
+        "rotation=shears,scaling=inputs",
         "angles=f64",
         "position_roundings=2",
         "angle_unit=turns",

@@ -36,6 +36,12 @@ fn all_contracts() -> Vec<String> {
             "scaling=outputs,scaling_type=storage",
             "scaling=outputs,scaling_type=exact",
             "trig_ulps=0,trig_error=0",
+            "rotation=three-products",
+            "rotation=three-products,fma=always",
+            "rotation=three-products,scaling=outputs",
+            "rotation=shears,scaling=inputs",
+            "rotation=shears,scaling=outputs",
+            "rotation=shears,scaling=outputs,store=toward-zero",
         ] {
             all.push(format!("{}/table,{extra}", class.name));
         }

@@ -11,10 +11,10 @@ mod world;
 
 use std::sync::LazyLock;
 
-use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Knobs, LibraryErrors};
+use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Fused, HalfTangent, Knobs, LibraryErrors};
 use ropecheck::contract::contracts;
 use ropecheck::contract::{Contract, ContractTable, Declaration, Frequency};
-use ropecheck::contract::{Judgement, PairBound, Types};
+use ropecheck::contract::{Judgement, PairBound, Rotation, Types};
 use ropecheck::numeric::{DType, Dd, Rng};
 
 use inputs::{Inputs, position};
@@ -40,7 +40,14 @@ fn example(name: &str) -> Contract {
 fn judged(kept: &Contract, declared: &Contract, storage: DType, scaling: f64, seed: u64) -> (u64, u64) {
     let world = &*WORLD;
     let library = [LibraryErrors::Up, LibraryErrors::Down, LibraryErrors::Alternating][(seed % 3) as usize];
-    let knobs = Knobs { library, seed, ..Knobs::default() };
+    let turn = |shift: u64| ((seed + shift) % 3) as usize;
+    let fused = [Fused::None, Fused::OfCos, Fused::OfSin][turn(0)];
+    let tangent = [HalfTangent::OfTable, HalfTangent::OfFactors, HalfTangent::Function][turn(seed / 3)];
+    // Kernels that rotate by four products have no variants here.
+    let knobs = match kept.class.rotation {
+        Rotation::FourProducts => Knobs { library, seed, ..Knobs::default() },
+        _ => Knobs { library, seed, fused, tangent, ..Knobs::default() },
+    };
     let exact = ExactFrequencies { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
     let angles = Angles::new(kept, storage, &knobs, exact);
     let arithmetic = Arithmetic::new(kept, storage, &knobs, scaling);
@@ -69,6 +76,12 @@ fn judged(kept: &Contract, declared: &Contract, storage: DType, scaling: f64, se
     (passed, failed)
 }
 
+/// Seeds from 1 on: 3, or as many as `ROPECHECK_SEEDS` says.
+fn seeds() -> u64 {
+    let asked = std::env::var("ROPECHECK_SEEDS").ok();
+    asked.map_or(3, |text| text.parse().unwrap_or_else(|why| panic!("ROPECHECK_SEEDS={text}: {why}")))
+}
+
 #[test]
 fn an_honest_kernel_keeps_its_own_contract_and_not_the_one_before() {
     const NARROW: &[DType] = &[DType::F16, DType::BF16];
@@ -87,6 +100,12 @@ fn an_honest_kernel_keeps_its_own_contract_and_not_the_one_before() {
         ("reduced", "fused/table,angles=f64", &STORAGES),
         ("reduced-turns", "fused/table,angles=f64", &STORAGES),
         ("turned", "fused/table", &STORAGES),
+        ("three-products", "fused/table", &STORAGES),
+        ("three-products-narrow", "eager/table", &STORAGES),
+        ("three-products-fused", "cached/pow", &STORAGES),
+        ("shears", "fused/table,scaling=outputs", &STORAGES),
+        ("shears-narrow", "eager/table,scaling=inputs", &STORAGES),
+        ("shears-fused", "cached/pow,scaling=outputs", &STORAGES),
     ];
     let names: Vec<&str> = TABLE.examples.iter().map(|example| example.name.as_str()).collect();
     assert_eq!(names, before.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
@@ -95,7 +114,7 @@ fn an_honest_kernel_keeps_its_own_contract_and_not_the_one_before() {
         for storage in STORAGES {
             let scaling = if name.starts_with("scaled") { SCALING } else { 1.0 };
             let mut failures = 0;
-            for seed in 1..=3 {
+            for seed in 1..=seeds() {
                 let (passed, failed) = judged(&own, &own, storage, scaling, seed);
                 assert_eq!(failed, 0, "{name} {storage}, seed {seed}");
                 assert!(passed > 20_000, "{name} {storage}, seed {seed}: {passed}");
@@ -121,6 +140,20 @@ fn a_kernel_that_is_worse_than_its_new_keys_say_is_rejected() {
         ("cached/table,table=f16", "cached/table,table=f32", DType::F32, 1.0),
         ("cached/table,scaling=table,scaling_type=storage", "cached/table,scaling=table", DType::BF16, SCALING),
         ("fused/table,angles=f64,angle_error=1.2e-7", "fused/table,angles=f64,angle_error=1e-9", DType::F32, 1.0),
+        ("eager/table,rotation=three-products", "cached/table,rotation=three-products", DType::BF16, 1.0),
+        (
+            "fused/table,rotation=three-products,fma=never",
+            "fused/table,rotation=three-products,fma=always",
+            DType::F32,
+            1.0,
+        ),
+        ("eager/table,rotation=shears,scaling=inputs", "cached/table,rotation=shears,scaling=inputs", DType::F16, 1.0),
+        (
+            "fused/table,rotation=shears,scaling=inputs,table=bf16",
+            "fused/table,rotation=shears,scaling=inputs",
+            DType::F32,
+            1.0,
+        ),
         ("fused/table,trig_error_per_position=3.1e-7", "fused/table,trig_error_per_position=1e-8", DType::F16, 1.0),
     ] {
         let (kept, declared) = (contract(kept), contract(declared));

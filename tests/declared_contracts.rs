@@ -65,6 +65,13 @@ fn every_worked_example_can_be_declared_in_the_place_of_a_manifest() {
         check(&["--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick", "--contract", text])
             .expect(0, &[&in_force, "CONFORMANT"]);
     }
+    // It multiplies four times: three products are exact where a + b is, and shears where little turns, and
+    // it is neither.
+    for text in ["fused/table,rotation=three-products", "fused/table,rotation=shears,scaling=outputs"] {
+        let in_force = format!("contract  {text} (declared with --contract)");
+        check(&["--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick", "--contract", text])
+            .expect(1, &[&in_force, "steps", "NONCONFORMANT"]);
+    }
     // So many turns as this manifest takes may err by anything.
     let turned = [
         "--scheme",
@@ -108,6 +115,9 @@ fn a_contract_that_makes_no_sense_is_refused() {
         ("fused/table,trig_ulps=-1", "expected a number from 0 to 65536, found -1"),
         ("ideal/table,angle_unit=turns", "angle_unit does not apply: with angles=exact no angle errs"),
         ("ideal/table,angle_error=1e-7", "angle_error does not apply: with angles=exact no angle errs"),
+        ("fused/table,rotation=shears", "rotation=shears does not apply with scaling=factors: shears keep lengths"),
+        ("fused/table,rotation=shears", "did you mean scaling=inputs or scaling=outputs?"),
+        ("fused/table,rotation=shear", "did you mean \"shears\"?"),
         ("ideal/table,scaling=table", "scaling=table does not apply: with table=exact nothing is rounded"),
         ("fused/table,arithmetic=bf16", "unknown value \"bf16\", expected one of exact, f32, storage"),
         ("fused/table,tirg_ulps=1", "unknown key \"tirg_ulps\"; did you mean \"trig_ulps\"?"),
@@ -127,6 +137,8 @@ fn contracts_are_listed_and_explained() {
     ropecheck(&["list", "contracts"])
         .expect(0, &["key         angle_unit", "example     fused/table,angle_unit=turns"]);
     ropecheck(&["explain", "angle_unit"]).expect(0, &["divided by pi or 2 pi", "half-turns", "radians"]);
+    ropecheck(&["explain", "rotation"])
+        .expect(0, &["three shears (lifting)", "steps", "tangent", "fused three-products"]);
     ropecheck(&["explain", "trig_error_per_position"]).expect(0, &["from 0 to 0.01"]);
     ropecheck(&["explain", "fusd"]).expect(2, &["did you mean \"fused\"?"]);
 }

@@ -179,6 +179,14 @@ fn words_and_names() {
                 "levels.rotate.contract: frequencies fused/table,library=1 call a library function: library_ulps must be more than 0",
             ],
         ),
+        (
+            "\"table\"",
+            "\"table\", \"rotation\": \"shears\"",
+            &[
+                "levels.rotate.contract: rotation=shears does not apply with scaling=factors: shears keep lengths, whatever \
+               their factors; did you mean scaling=inputs or scaling=outputs?",
+            ],
+        ),
         ("\"*\"", "\"mrope\"", &["levels.rotate.schemes[0]: there is no scheme \"mrope\"; did you mean \"m-rope\"?"]),
         (
             "\"*\"",

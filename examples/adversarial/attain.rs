@@ -3,9 +3,9 @@
 
 use super::inputs::{Inputs, position};
 use super::world::World;
-use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Fused, Knobs, LibraryErrors};
+use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Fused, HalfTangent, Knobs, LibraryErrors};
 use ropecheck::contract::{Allowance, Judgement, PairBound, Types};
-use ropecheck::contract::{AngleUnit, ClassRule, Contract, ContractTable, Precision, Procedure, Scaling};
+use ropecheck::contract::{AngleUnit, ClassRule, Contract, ContractTable, Precision, Procedure, Rotation, Scaling};
 use ropecheck::numeric::{DType, Dd, Rng};
 
 /// A term of the bound, and the kernel that shows it.
@@ -127,6 +127,24 @@ pub fn terms(table: &ContractTable) -> Vec<AttainedTerm> {
     let turned = ClassRule { trig_error_per_position: 3.1e-7, ..class(F32, Exact, Exact, 2.0) };
     // From there on what one turn of the library errs by is little of it.
     all.push(AttainedTerm { least_position: 16.0, ..term("trig, turned", turned, DType::F32, |a| a.trig) });
+    let three = |class| ClassRule { rotation: Rotation::ThreeProducts, ..class };
+    let sheared = |class| ClassRule { rotation: Rotation::Shears, scaling: Scaling::Outputs, ..class };
+    for storage in [DType::F32, DType::F16, DType::BF16] {
+        let in_storage = class(Exact, Exact, Storage, 0.0);
+        for (form, rule) in [("three products", three(in_storage.clone())), ("shears", sheared(in_storage))] {
+            // What comes before the last products rounds by no more than these and their sum do.
+            let steps = term(&format!("steps of {form}, {storage}"), rule.clone(), storage, |a| a.steps);
+            all.push(AttainedTerm { least_share: 0.4, ..steps });
+            let products = term(&format!("products of {form}, {storage}"), rule, storage, |a| a.products);
+            all.push(AttainedTerm { least_share: 0.4, ..products });
+        }
+        if storage != DType::F32 {
+            let rule = sheared(class(Exact, Storage, Exact, 0.0));
+            all.push(term(&format!("table of shears, {storage}"), rule, storage, |a| a.table));
+        }
+    }
+    all.push(term("trig of shears, 2 ulps", sheared(class(Exact, F32, Exact, 2.0)), DType::F32, |a| a.trig));
+    all.push(term("tangent of shears", sheared(class(Exact, F32, Exact, 0.0)), DType::F32, |a| a.tangent));
     all
 }
 
@@ -201,7 +219,12 @@ impl<'a> Search<'a> {
         errors.extend((0..4).map(|seed| (LibraryErrors::Alternating, seed)));
         let kernel = |world: &'a World, turn: usize, library, seed| {
             let fused = [Fused::None, Fused::OfCos, Fused::OfSin][turn % 3];
-            let knobs = Knobs { library, seed, fused, through_f32: turn % 2 == 1, ..Knobs::default() };
+            let tangents = [HalfTangent::OfFactors, HalfTangent::Function, HalfTangent::OfTable];
+            let tangent = match contract.class.rotation {
+                Rotation::Shears => tangents[turn / 2 % 3],
+                _ => HalfTangent::default(),
+            };
+            let knobs = Knobs { library, seed, fused, tangent, through_f32: turn % 2 == 1, ..Knobs::default() };
             let exact =
                 ExactFrequencies { inv_freq: &world.inv_freq, base: Some(world.base), rotary_dim: world.rotary_dim };
             AttemptKernel {
@@ -297,7 +320,7 @@ impl<'a> Search<'a> {
             let AttemptKernel { world, knobs, .. } = kernel;
             let Attempt { pair, position, .. } = candidate;
             format!(
-                "base {} width {} pair {pair} position {:e}{:+e}, {} of ({a:e}, {b:e}), errors {:?} {}, {:?}{}",
+                "base {} width {} pair {pair} position {:e}{:+e}, {} of ({a:e}, {b:e}), errors {:?} {}, {:?}{}{}",
                 world.base,
                 world.rotary_dim,
                 position.hi,
@@ -307,6 +330,10 @@ impl<'a> Search<'a> {
                 knobs.seed,
                 knobs.fused,
                 if knobs.through_f32 { ", through f32" } else { "" },
+                match self.term.contract.class.rotation {
+                    Rotation::Shears => format!(", tangent {:?}", knobs.tangent),
+                    _ => String::new(),
+                },
             )
         };
         match bound.judge(&self.types, second, (a, b), observed) {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::inputs::{Inputs, position};
 use super::world::World;
-use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Factor, Fused, Knobs, LibraryErrors};
-use ropecheck::contract::Types;
-use ropecheck::contract::{Contract, ContractTable, Fma};
-use ropecheck::contract::{PairRow, RowBound, RowTally};
+use ropecheck::backend::emulated::LibraryErrors;
+use ropecheck::backend::emulated::{Angles, Arithmetic, ExactFrequencies, Factor, Fused, HalfTangent, Knobs};
+use ropecheck::contract::{Contract, ContractTable, Fma, Rotation};
+use ropecheck::contract::{PairRow, RowBound, RowTally, Types};
 use ropecheck::numeric::{DType, Dd, Rng};
 
 /// Heads of a token: they share its cosines and sines.
@@ -102,8 +102,14 @@ impl Variant {
             Fma::Always => [Fused::OfCos, Fused::OfSin][rng.below(2) as usize],
             Fma::Allowed => [Fused::None, Fused::OfCos, Fused::OfSin][rng.below(3) as usize],
         };
+        let tangents = [HalfTangent::OfTable, HalfTangent::OfFactors, HalfTangent::Function];
+        let tangent = match contract.class.rotation {
+            Rotation::Shears => tangents[rng.below(3) as usize],
+            _ => HalfTangent::default(),
+        };
         let knobs = Knobs {
             fused,
+            tangent,
             through_f32: rng.one_in(2),
             flush,
             library: errors[rng.below(5) as usize],

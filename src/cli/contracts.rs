@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::contract::Settings;
 use crate::contract::{ClassRule, Contract, ContractTable, Frequency, FrequencyRule};
-use crate::contract::{ContractKey, KEYS};
+use crate::contract::{ContractKey, KEYS, ROTATION as ROTATIONS, Rotation, Scaling};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd};
 
@@ -73,6 +73,26 @@ fn of_class(table: &ContractTable, class: &ClassRule) -> String {
     out
 }
 
+/// What each way to rotate a pair allows.
+fn of_rotations(out: &mut String, table: &ContractTable) {
+    let _ =
+        writeln!(out, "\nwhat fused and eager allow for a = 1, b = 0.5 in pair 2 of 64 at base 10,000, position 4:");
+    for class in ["fused", "eager"] {
+        for (name, rotation) in ROTATIONS {
+            let Some(mut contract) = table.contract(class, "table") else { continue };
+            contract.class.rotation = rotation;
+            if rotation == Rotation::Shears {
+                contract.class.scaling = Scaling::Outputs;
+            }
+            for dtype in [DType::F32, DType::BF16] {
+                let allowed = allowance(&contract, dtype, 4);
+                let _ = writeln!(out, "  {class} {name:14} {:4}  {allowed}", dtype.name());
+            }
+        }
+    }
+    let _ = writeln!(out, "steps: rounding sums of inputs and of factors, or the first shears; tangent: making it");
+}
+
 fn allowance(contract: &Contract, dtype: DType, position: u32) -> String {
     let frequency = Frequency::power(10_000f64.powf(-4.0 / 128.0), 10_000.0, 2, 128);
     let types = Types::new(contract, dtype);
@@ -127,6 +147,9 @@ fn of_key(table: &ContractTable, key: &ContractKey) -> String {
     for (name, contract) in names {
         let value = contract.and_then(|contract| Settings::of(&contract).get(key.name));
         let _ = writeln!(out, "{name:15} {}", value.map_or("none".to_owned(), |value| value.to_string()));
+    }
+    if key.name == "rotation" {
+        of_rotations(&mut out, table);
     }
     let _ = writeln!(out, "\n{DECLARED}");
     out

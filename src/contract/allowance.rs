@@ -18,9 +18,13 @@ pub enum AllowanceTerm {
     Trig,
     /// Keeping these in a narrow table.
     Table,
+    /// Making the tangent of half the angle from them, for shears.
+    Tangent,
     /// Scaling the inputs or the outputs.
     Scaling,
-    /// Rounding the two products.
+    /// Rounding what comes before the last products: sums of inputs and of factors, and shears.
+    Steps,
+    /// Rounding the last products.
     Products,
     /// Rounding their sum.
     Sum,
@@ -38,7 +42,9 @@ impl AllowanceTerm {
             AllowanceTerm::Angle => "angle",
             AllowanceTerm::Trig => "trig",
             AllowanceTerm::Table => "table",
+            AllowanceTerm::Tangent => "tangent",
             AllowanceTerm::Scaling => "scaling",
+            AllowanceTerm::Steps => "steps",
             AllowanceTerm::Products => "products",
             AllowanceTerm::Sum => "sum",
             AllowanceTerm::Store => "store",
@@ -56,9 +62,13 @@ pub struct Allowance {
     pub trig: f64,
     /// Keeping these in a narrow table.
     pub table: f64,
+    /// Making the tangent of half the angle from them, for shears.
+    pub tangent: f64,
     /// Scaling the inputs or the outputs.
     pub scaling: f64,
-    /// Rounding the two products.
+    /// Rounding what comes before the last products: sums of inputs and of factors, and shears.
+    pub steps: f64,
+    /// Rounding the last products.
     pub products: f64,
     /// Rounding their sum.
     pub sum: f64,
@@ -72,17 +82,26 @@ impl Allowance {
     /// The whole bound.
     #[must_use]
     pub fn total(&self) -> f64 {
-        self.angle + self.trig + self.table + self.scaling + self.products + self.sum + self.store + self.reference
+        let factors = self.angle + self.trig + self.table + self.tangent;
+        factors + self.scaling + self.steps + self.products + self.sum + self.store + self.reference
+    }
+
+    /// What is left for a kernel whose cosines and sines are known: the same where its inputs alone differ.
+    #[must_use]
+    pub fn beside_factors(&self) -> f64 {
+        self.scaling + self.steps + self.products + self.sum + self.store
     }
 
     /// The parts by name, largest first.
     #[must_use]
-    pub fn parts(&self) -> [(AllowanceTerm, f64); 8] {
+    pub fn parts(&self) -> [(AllowanceTerm, f64); 10] {
         let mut parts = [
             (AllowanceTerm::Angle, self.angle),
             (AllowanceTerm::Trig, self.trig),
             (AllowanceTerm::Table, self.table),
+            (AllowanceTerm::Tangent, self.tangent),
             (AllowanceTerm::Scaling, self.scaling),
+            (AllowanceTerm::Steps, self.steps),
             (AllowanceTerm::Products, self.products),
             (AllowanceTerm::Sum, self.sum),
             (AllowanceTerm::Store, self.store),
@@ -93,7 +112,7 @@ impl Allowance {
     }
 
     /// Roundings of two products of these sizes.
-    fn products(types: &Types, (first, second): (f64, f64)) -> f64 {
+    pub(super) fn products(types: &Types, (first, second): (f64, f64)) -> f64 {
         let (one, other) = (types.operation(first), types.operation(second));
         match types.arithmetic {
             None => F64_COST * (first + second),
@@ -103,17 +122,21 @@ impl Allowance {
         }
     }
 
-    /// Adds what products, sum and store cost; errors so far are inside.
-    pub(super) fn rounded(&mut self, types: &Types, terms: (f64, f64), value: f64) {
-        self.products = Self::products(types, terms);
+    /// Adds what products, sum and store cost; errors so far are inside. Where the outputs are `scaled`
+    /// afterwards `products` is what these cost before.
+    pub(super) fn finish(&mut self, types: &Types, scaled: Option<&ScaledValues>, products: f64, value: f64) {
+        if let Some(by) = scaled.filter(|by| by.outputs) {
+            return self.outputs_scaled(types, by, products, value);
+        }
+        self.products = products;
         self.sum = types.operation(value + self.total());
         self.store = if types.stores() { types.store(value + self.total()) } else { 0.0 };
     }
 
     /// The same where the outputs are multiplied by the scaling afterwards: everything before it at 1/m of its size.
-    pub(super) fn outputs_scaled(&mut self, types: &Types, by: &ScaledValues, (first, second): (f64, f64), value: f64) {
+    fn outputs_scaled(&mut self, types: &Types, by: &ScaledValues, products: f64, value: f64) {
         let down = |v: f64| v / by.by * UP;
-        self.products = by.by * Self::products(types, (down(first), down(second)));
+        self.products = by.by * products;
         self.sum = by.by * types.operation(down(value + self.total()));
         // In the storage type it is an operation on tensors, which were stored before it.
         let stored_before = types.scaled.is_some_and(|t| t != DType::F32) && types.stores();
@@ -125,8 +148,8 @@ impl Allowance {
 }
 
 /// By how much output y for (a, b) may differ from p1 + p2, the outputs for (a, 0) and (0, b) at the same position, whatever
-/// the angle, for every kernel that applies no scaling; all three finite. Nothing follows of a kernel that does not round
-/// to nearest ([`Types::truncates`]).
+/// the angle, for every kernel that rotates by four products and applies no scaling; all three finite.
+/// Nothing follows of a kernel that does not round to nearest ([`Types::truncates`]).
 #[must_use]
 pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
     // Rounding is monotone, so a result in a binade was in it, or at its upper end, before it was rounded: the roundings of
@@ -150,7 +173,12 @@ pub fn superposition_allowance(types: &Types, y: f64, p1: f64, p2: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Scaling;
+    use crate::contract::{Rotation, Scaling};
+
+    /// Of the products 1.5 and 0.75 times 1/3.
+    fn outputs_scaled(found: &mut Allowance, types: &Types, by: &ScaledValues, value: f64) {
+        found.finish(types, Some(by), Allowance::products(types, (0.5, 0.25)), value);
+    }
 
     /// f32 throughout, or everything in `narrow` type; outputs are scaled.
     fn types(storage: DType, operations: DType) -> Types {
@@ -159,6 +187,7 @@ mod tests {
             arithmetic: Some(operations),
             table: Some(operations),
             flushes: false,
+            rotation: Rotation::FourProducts,
             fma: Fma::Allowed,
             truncates: false,
             scaling: Scaling::Outputs,
@@ -182,8 +211,12 @@ mod tests {
             sum: 32.0,
             store: 64.0,
             reference: 128.0,
+            tangent: 256.0,
+            steps: 512.0,
         };
         let expected = [
+            (AllowanceTerm::Steps, 512.0),
+            (AllowanceTerm::Tangent, 256.0),
             (AllowanceTerm::Reference, 128.0),
             (AllowanceTerm::Store, 64.0),
             (AllowanceTerm::Sum, 32.0),
@@ -194,7 +227,7 @@ mod tests {
             (AllowanceTerm::Angle, 1.0),
         ];
         assert_eq!(all.parts(), expected);
-        assert_eq!(all.total(), 255.0);
+        assert_eq!((all.total(), all.beside_factors()), (1023.0, 632.0));
     }
 
     /// 3 (fl(p1) + fl(p2)) with |p1| <= 1/2, |p2| <= 1/4 and the sum 2/3, counted by hand. A half ulp of f32 is 2^-25 in [1/2, 1),
@@ -203,7 +236,7 @@ mod tests {
     fn what_scaled_outputs_cost_is_counted_by_hand() {
         let by = ScaledValues { outputs: true, by: 3.0, error: 0.0, power_of_two: false };
         let mut found = Allowance::default();
-        found.outputs_scaled(&types(DType::F32, DType::F32), &by, (1.5, 0.75), 2.0);
+        outputs_scaled(&mut found, &types(DType::F32, DType::F32), &by, 2.0);
         let expected = Allowance {
             products: 3.0 * (two(-25) + two(-26)),
             sum: 3.0 * two(-25),
@@ -215,14 +248,14 @@ mod tests {
         // The same kernel, storing bf16: the product by 3 is rounded to bf16, and not again.
         let mut found = Allowance::default();
         let wide = Types { scaled: Some(DType::F32), ..types(DType::BF16, DType::F32) };
-        found.outputs_scaled(&wide, &by, (1.5, 0.75), 2.0);
+        outputs_scaled(&mut found, &wide, &by, 2.0);
         assert_eq!(found, Allowance { store: two(-7), ..expected });
 
         // A tensor of bf16 multiplied by 3: the sum is stored before (half an ulp is 2^-9), and the product after (2^-7, f32's
         // own rounding included).
         let mut found = Allowance::default();
         let tensors = Types { scaled: Some(DType::BF16), ..types(DType::BF16, DType::F32) };
-        found.outputs_scaled(&tensors, &by, (1.5, 0.75), 2.0);
+        outputs_scaled(&mut found, &tensors, &by, 2.0);
         let scaling = 3.0 * two(-9) + two(-23) + two(-7);
         assert_eq!(found, Allowance { scaling, ..expected });
     }
@@ -233,7 +266,7 @@ mod tests {
         let by = ScaledValues { outputs: true, by: 3.0, error: 0.0, power_of_two: false };
         let of = |types: &Types, value: f64| {
             let mut found = Allowance { angle: 0.4, ..Allowance::default() };
-            found.outputs_scaled(types, &by, (1.5, 0.75), value);
+            outputs_scaled(&mut found, types, &by, value);
             found
         };
         let f32 = types(DType::F32, DType::F32);
@@ -248,7 +281,7 @@ mod tests {
         assert_eq!(of(&tensors, 2.5).scaling, 3.0 * two(-9) + two(-23) + two(-7));
         // 3.99 + 3 * 2^-8 is above 4: what is stored before counts as well.
         let mut found = Allowance::default();
-        found.outputs_scaled(&tensors, &by, (1.5, 0.75), 3.99);
+        outputs_scaled(&mut found, &tensors, &by, 3.99);
         assert_eq!(found.scaling, 3.0 * two(-8) + two(-22) + two(-6));
     }
 

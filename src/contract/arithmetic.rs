@@ -61,6 +61,18 @@ impl AngleUnit {
     }
 }
 
+/// How a pair is rotated by its cosine and sine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rotation {
+    /// a c - b s and b c + a s.
+    #[default]
+    FourProducts,
+    /// c (a + b) - b (c + s) and c (a + b) + a (s - c).
+    ThreeProducts,
+    /// a += t b, b += s a, a += t b with t = -s / (1 + c), after a half turn of both where c is negative.
+    Shears,
+}
+
 /// What is multiplied by the attention scaling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scaling {
@@ -94,7 +106,7 @@ pub struct ClassRule {
     pub angle_error: f64,
     /// How cos and sin are kept.
     pub table: Precision,
-    /// Type of the two products and the sum.
+    /// Type of products and sums.
     pub arithmetic: Precision,
     /// Ulps of f32 by which sin and cos of the kernel's angle may be wrong (tau), whatever type the angle has.
     pub trig_ulps: f64,
@@ -106,6 +118,8 @@ pub struct ClassRule {
     pub angle_limit: Option<f64>,
     /// Whether subnormals may be flushed to zero, on the way in and out of every operation.
     pub flushes: bool,
+    /// How a pair is rotated.
+    pub rotation: Rotation,
     /// Fused multiply-add.
     pub fma: Fma,
     /// Rounding to narrow storage.
@@ -121,6 +135,12 @@ impl ClassRule {
     #[must_use]
     pub fn scales_factors(&self) -> bool {
         matches!(self.scaling, Scaling::Factors | Scaling::Table)
+    }
+
+    /// The largest product of `trig_error_per_position` and a position at which anything is claimed. Shears
+    /// divide by 1 + c, so a cosine near 0 must not err by 1.
+    pub(super) fn most_spread(&self) -> f64 {
+        if self.rotation == Rotation::Shears { 0.4 } else { 1.0 }
     }
 
     /// The type of the attention scaling and of what has been scaled. Unless declared: exact where what is scaled is, else f32.
@@ -207,7 +227,8 @@ impl Contract {
         let steps = self.steps(frequency)?;
         let class = &self.class;
         // From there on nothing is judged at all.
-        let too_wide = if frequency.inv_freq == 0.0 { f64::INFINITY } else { 1.0 / class.trig_error_per_position };
+        let most = class.most_spread();
+        let too_wide = if frequency.inv_freq == 0.0 { f64::INFINITY } else { most / class.trig_error_per_position };
         let Some(dtype) = class.angles.angles() else { return Some(too_wide) };
         let left = 1.0 - class.angle_error;
         let from = |k: f64| left / (k * (1.0 + SECOND_ORDER) * unit(dtype) * frequency.inv_freq.abs());

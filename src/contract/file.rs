@@ -19,6 +19,7 @@ use super::keys::ANGLE_UNIT;
 use super::keys::ANGLES;
 use super::keys::FMA;
 use super::keys::KEPT;
+use super::keys::ROTATION;
 use super::keys::SCALING;
 use super::keys::STORE;
 use super::keys::TABLE;
@@ -99,6 +100,7 @@ fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
     let position_roundings = optional(&mut fields, "position_roundings", sink);
     let flushes = fields.optional("flushes").map_or(Ok(false), |node| node.truth("flushes"));
     let flushes = sink.take(flushes);
+    let rotation = word(&mut fields, "rotation", &ROTATION, sink);
     let fma = word(&mut fields, "fma", &FMA, sink);
     let store = word(&mut fields, "store", &STORE, sink);
     let scaling = word(&mut fields, "scaling", &SCALING, sink);
@@ -119,6 +121,7 @@ fn class(key: &Key, node: &Node, sink: &mut Sink) -> Option<ClassRule> {
         trig_error_per_position: trig_error_per_position.unwrap_or(0.0),
         angle_limit,
         flushes: flushes?,
+        rotation: rotation.unwrap_or_default(),
         fma: fma.unwrap_or_default(),
         store: store.unwrap_or_default(),
         scaling: scaling.unwrap_or_default(),

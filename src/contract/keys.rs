@@ -9,6 +9,7 @@ use crate::spec::suggest;
 use super::arithmetic::AngleUnit;
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
+use super::arithmetic::Rotation;
 use super::arithmetic::Scaling;
 use super::arithmetic::Store;
 use super::frequency_rule::LogBase;
@@ -85,6 +86,12 @@ pub const TABLE: [(&str, Precision); 5] = [
 /// Words of [`AngleUnit`].
 pub const ANGLE_UNIT: [(&str, AngleUnit); 3] =
     [("radians", AngleUnit::Radians), ("half-turns", AngleUnit::HalfTurns), ("turns", AngleUnit::Turns)];
+/// Words of [`Rotation`].
+pub const ROTATION: [(&str, Rotation); 3] = [
+    ("four-products", Rotation::FourProducts),
+    ("three-products", Rotation::ThreeProducts),
+    ("shears", Rotation::Shears),
+];
 /// Words of [`Fma`].
 pub const FMA: [(&str, Fma); 3] = [("allowed", Fma::Allowed), ("always", Fma::Always), ("never", Fma::Never)];
 /// Words of [`Store`].
@@ -144,7 +151,7 @@ macro_rules! words {
 }
 
 /// Everything that a contract may declare, in the order of reports.
-pub static KEYS: [ContractKey; 24] = [
+pub static KEYS: [ContractKey; 25] = [
     words!("angles", &["exact", "f64", "f32"], ANGLES, angles, "type of position, frequency and their product"),
     words!(
         "angle_unit",
@@ -175,7 +182,14 @@ pub static KEYS: [ContractKey; 24] = [
         table,
         "type that cos and sin are kept in; f16 and bf16 whatever the tensors are"
     ),
-    words!("arithmetic", KEPT_WORDS, KEPT, arithmetic, "type of the two products and their sum"),
+    words!("arithmetic", KEPT_WORDS, KEPT, arithmetic, "type of products and sums"),
+    words!(
+        "rotation",
+        &["four-products", "three-products", "shears"],
+        ROTATION,
+        rotation,
+        "how a pair is rotated: four products and two sums, three products (Gauss), or three shears (lifting)"
+    ),
     number!("trig_ulps", MOST_ULPS, true, class.trig_ulps, "ulps of f32 by which sin and cos of the angle may err"),
     number!("trig_error", 0.01, true, class.trig_error, "absolute error of sin and cos on top of trig_ulps"),
     number!(

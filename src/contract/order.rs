@@ -9,8 +9,8 @@ use crate::numeric::DType;
 impl Contract {
     /// Whether this contract claims all that `other` claims of tensors of a storage type, and allows no more: no
     /// part of it errs by more (but for what f64 costs where something is exact), and it claims something at every
-    /// angle at which the other does. The order is partial. Of two that scale different things, and of ways to
-    /// frequencies whose costs cross, neither is within the other.
+    /// angle at which the other does. The order is partial. Of two that rotate pairs in different ways or
+    /// scale different things, and of ways to frequencies whose costs cross, neither is within the other.
     #[must_use]
     pub fn is_within(&self, other: &Contract, storage: DType) -> bool {
         let (a, b) = (&self.class, &other.class);
@@ -36,6 +36,7 @@ impl Contract {
             && a.trig_error_per_position <= b.trig_error_per_position
             && limit(a.angle_limit) >= limit(b.angle_limit)
             && (b.flushes || !a.flushes)
+            && a.rotation == b.rotation
             && (a.fma == b.fma || b.fma == Fma::Allowed)
             && (theirs.truncates || !ours.truncates)
             && a.scaling == b.scaling
@@ -144,6 +145,8 @@ mod tests {
             ("store=toward-zero", "store=nearest"),
             ("fma=allowed", "fma=never"),
             ("fma=allowed", "fma=always"),
+            ("rotation=three-products,arithmetic=storage", "rotation=three-products,arithmetic=f32"),
+            ("rotation=shears,scaling=outputs,fma=allowed", "rotation=shears,scaling=outputs,fma=always"),
             ("angles=f32", "angles=f64"),
             ("arithmetic=storage", "arithmetic=f32"),
             ("table=storage", "table=f32"),
@@ -168,6 +171,9 @@ mod tests {
         assert!(same("cached/table", "fused/table,table=bf16"));
         for (one, other) in [
             ("fma=always", "fma=never"),
+            ("rotation=three-products", "rotation=four-products"),
+            ("rotation=shears,scaling=inputs", "rotation=four-products,scaling=inputs"),
+            ("rotation=shears,scaling=inputs", "rotation=three-products,scaling=inputs"),
             ("scaling=inputs", "scaling=factors"),
             ("scaling=table", "scaling=factors"),
             ("table=f16", "table=bf16"),

@@ -6,7 +6,9 @@ use super::allowance::Allowance;
 use super::arithmetic::AngleUnit;
 use super::arithmetic::Contract;
 use super::arithmetic::F32_ROUNDING;
+use super::arithmetic::Rotation;
 use super::arithmetic::Scaling;
+use super::forms::{FormBound, FormInputs, ShearSource, Shears, ThreeProducts};
 use super::precision::Precision;
 use super::types::F64_COST;
 use super::types::ScaledValues;
@@ -35,6 +37,8 @@ pub struct PairBound {
     pub most: [f64; 2],
     /// Errors of the reference's own factors.
     pub reference: [f64; 2],
+    /// What the way the pair is rotated adds.
+    pub form: FormBound,
     /// The scaling of inputs or outputs, if it is not 1 and not in the factors.
     pub scaled: Option<ScaledValues>,
     /// The angle may be beyond what the contract claims anything for.
@@ -62,7 +66,7 @@ impl PairBound {
         // As many turns as the kernel's position says, which may have been rounded up.
         let turns = position.hi.abs() * (1.0 + 2.0 * F32_ROUNDING * contract.class.position_roundings);
         let spread = contract.class.trig_error_per_position * turns;
-        let too_wide = !(g.is_finite() && spread <= 1.0);
+        let too_wide = !(g.is_finite() && spread <= contract.class.most_spread());
         let (shift, versine) = (g.min(1.0), (0.5 * g * g).min(2.0));
         let factors = [turn.cos, turn.sin];
         let mut pair = Self {
@@ -73,6 +77,7 @@ impl PairBound {
             table: [0.0; 2],
             most: factors.map(f64::abs),
             reference: factors.map(|factor| factor_error(factor, scaling, angle)),
+            form: FormBound::FourProducts,
             scaled: None,
             beyond_limit: contract.class.angle_limit.is_some_and(|limit| angle.is_nan() || angle.abs() + g > limit),
             too_wide,
@@ -135,7 +140,43 @@ impl PairBound {
             pair.table[i] = kept;
             pair.most[i] = m * size + trig + kept;
         }
+        pair.set_form(contract, types, m);
         pair
+    }
+
+    /// What the way the pair is rotated adds, once all else is known.
+    fn set_form(&mut self, contract: &Contract, types: &Types, m: f64) {
+        match types.rotation {
+            Rotation::FourProducts => {}
+            Rotation::ThreeProducts => self.form = self.three_products(m),
+            Rotation::Shears => {
+                let unscaled = |errors: [f64; 2]| if m == 1.0 { errors } else { errors.map(|v| v / m * UP) };
+                let [cos, sin] = [self.turn.cos, self.turn.sin].map(|v| if m == 1.0 { v.abs() } else { v.abs() / m });
+                let [of_cos, of_sin] = unscaled(self.reference);
+                let least = if types.flushes { DType::F32.min_normal() } else { 0.0 };
+                let source = ShearSource {
+                    exact: [(cos * UP + self.shift + of_cos).min(1.0), (sin * UP + self.shift + of_sin).min(1.0)],
+                    least_cos: (cos / UP - self.shift - of_cos).max(0.0),
+                    trig: unscaled(self.trig),
+                    table: unscaled(self.table),
+                    tangent: Some(ShearSource::of_library),
+                    library: (contract.class.trig_ulps, contract.class.trig_error, least),
+                };
+                match Shears::new(types, &source) {
+                    Some(shears) => self.form = FormBound::Shears(shears),
+                    None => (self.too_wide, self.most) = (true, [f64::INFINITY; 2]),
+                }
+            }
+        }
+    }
+
+    /// c + s and s - c: each of the two errs by no more than sin and cos of the angle's error, as far as both
+    /// may move.
+    fn three_products(&self, m: f64) -> FormBound {
+        let Turn { cos, sin } = self.turn;
+        let [trig, table, reference] = [self.trig, self.table, self.reference].map(|[cos, sin]| cos + sin);
+        let error = 2.0 * m * self.shift + trig + table + reference;
+        FormBound::ThreeProducts(ThreeProducts { most: [cos + sin, sin - cos].map(|v| v.abs() * UP + error) })
     }
 
     /// The bound where the suite supplied cos and sin (scaling included), as numbers of f32 or of the storage type.
@@ -146,7 +187,7 @@ impl PairBound {
             Some(narrow) if !narrow.holds(factor) => types.rounding(narrow, factor),
             _ => 0.0,
         });
-        Self {
+        let mut pair = Self {
             turn: Turn { cos, sin },
             shift: 0.0,
             versine: 0.0,
@@ -154,10 +195,20 @@ impl PairBound {
             table,
             most: [cos.abs() + table[0], sin.abs() + table[1]],
             reference: factors.map(|factor| factor_error(factor, 0.0, 0.0)),
+            form: FormBound::FourProducts,
             scaled: None,
             beyond_limit: false,
             too_wide: false,
+        };
+        match types.rotation {
+            Rotation::FourProducts => {}
+            Rotation::ThreeProducts => pair.form = pair.three_products(1.0),
+            Rotation::Shears => match Shears::given(types, cos, sin, table) {
+                Some(shears) => pair.form = FormBound::Shears(shears),
+                None => (pair.too_wide, pair.most) = (true, [f64::INFINITY; 2]),
+            },
         }
+        pair
     }
 
     /// Bound of the first output of (a, b), or of the second with `second`; `value` is the reference's value of it and
@@ -167,6 +218,15 @@ impl PairBound {
         // first = a cos - b sin, second = b cos + a sin: the input of cos, then that of sin.
         let (of_cos, of_sin) = if second { (inputs.1, inputs.0) } else { inputs };
         let (of_cos, of_sin, value, partner) = (of_cos.abs(), of_sin.abs(), value.abs(), partner.abs());
+        let form = FormInputs { types, scaled: self.scaled.as_ref(), inputs };
+        if let FormBound::Shears(shears) = &self.form {
+            let angle = |value: f64, partner: f64| self.shift * partner + self.versine * value;
+            let values = if second { [partner, value] } else { [value, partner] };
+            let angles = [angle(values[0], values[1]), angle(values[1], values[0])];
+            let mut part = form.shears(shears, angles, second, values);
+            part.reference = of_cos * self.reference[0] + of_sin * self.reference[1] + EVALUATION * part.total();
+            return part;
+        }
         let mut part = Allowance {
             angle: self.shift * partner + self.versine * value,
             trig: of_cos * self.trig[0] + of_sin * self.trig[1],
@@ -175,19 +235,25 @@ impl PairBound {
         };
         if types.flushes {
             // An input that is subnormal may count as 0.
-            part.trig += types.storage.min_normal() * (self.most[0] + self.most[1]);
+            let uses = match &self.form {
+                // In the sum and in its own product, which need not agree on that.
+                FormBound::ThreeProducts(three) => 2.0 * self.most[0] + three.most[usize::from(second)],
+                _ => self.most[0] + self.most[1],
+            };
+            part.trig += types.storage.min_normal() * uses;
         }
         let terms = (of_cos * self.most[0], of_sin * self.most[1]);
-        match self.scaled {
-            Some(by) if by.outputs => part.outputs_scaled(types, &by, terms, value),
-            Some(by) => {
-                // Each input is m x and an error; the kernel's factors are the unscaled ones.
-                let error = |input: f64, most: f64| by.cost(types, input) * most / by.by * UP;
-                let (first, second) = (error(of_cos, self.most[0]), error(of_sin, self.most[1]));
-                part.scaling = first + second;
-                part.rounded(types, (terms.0 + first, terms.1 + second), value);
+        let before = self.scaled.filter(|by| !by.outputs);
+        // Each input is m x and an error; the kernel's factors are the unscaled ones.
+        let error = |input: f64, most: f64| before.map_or(0.0, |by| by.cost(types, input) * most / by.by * UP);
+        let errors = (error(of_cos, self.most[0]), error(of_sin, self.most[1]));
+        part.scaling = errors.0 + errors.1;
+        match &self.form {
+            FormBound::ThreeProducts(three) => form.three_products(&mut part, three, self.most[0], second, value),
+            _ => {
+                let terms = (form.before(terms.0 + errors.0), form.before(terms.1 + errors.1));
+                part.finish(types, self.scaled.as_ref(), Allowance::products(types, terms), value);
             }
-            None => part.rounded(types, terms, value),
         }
         let evaluation = EVALUATION * part.total();
         part.reference = of_cos * self.reference[0] + of_sin * self.reference[1] + evaluation;

@@ -9,6 +9,7 @@ use super::allowance::Allowance;
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
 use super::bound::Judgement;
+use super::forms::FormBound;
 use super::pair_bound::PairBound;
 use super::types::Types;
 use crate::rotation::reference::position_of;
@@ -143,8 +144,15 @@ impl RowBound {
         self.sin.push(pair.turn.sin);
         self.shift.push(pair.shift);
         self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
-        self.per_cos.push(pair.trig[0] + pair.table[0] + pair.most[0] * product);
-        self.per_sin.push(pair.trig[1] + pair.table[1] + pair.most[1] * product);
+        // Of the other ways to rotate little more than the last rounding is counted: such pairs are judged in
+        // full.
+        let per_input = |i: usize| match pair.form {
+            FormBound::FourProducts => pair.trig[i] + pair.table[i] + pair.most[i] * product,
+            FormBound::ThreeProducts(_) => pair.trig[i] + pair.table[i],
+            FormBound::Shears(_) => 0.0,
+        };
+        self.per_cos.push(per_input(0));
+        self.per_sin.push(per_input(1));
         self.pairs.push(pair);
     }
 

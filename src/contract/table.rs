@@ -1,6 +1,6 @@
 //! The classes and ways to frequencies that there are, and what the user declares in the place of backends.
 
-use super::arithmetic::{AngleUnit, ClassRule, Contract, Scaling};
+use super::arithmetic::{AngleUnit, ClassRule, Contract, Rotation, Scaling};
 use super::declaration::Declaration;
 use super::frequency_rule::FrequencyRule;
 use super::precision::Precision;
@@ -121,6 +121,13 @@ fn does_apply(class: &ClassRule) -> Result<(), String> {
     if let Some((key, _)) = of_angles.iter().find(|(_, set)| *set && class.angles == Precision::Exact) {
         return Err(format!("{key} does not apply: with angles=exact no angle errs, whatever its unit"));
     }
+    if class.rotation == Rotation::Shears && class.scales_factors() {
+        let what = if class.scaling == Scaling::Table { "table" } else { "factors" };
+        return Err(format!(
+            "rotation=shears does not apply with scaling={what}: shears keep lengths, whatever their factors; did you mean \
+             scaling=inputs or scaling=outputs?"
+        ));
+    }
     if class.scaling == Scaling::Table && class.table == Precision::Exact {
         return Err("scaling=table does not apply: with table=exact nothing is rounded before it is scaled".to_owned());
     }
@@ -175,6 +182,10 @@ mod tests {
             ("fused/table,table=f8", "table: unknown value \"f8\", expected one of exact, f32, f16, bf16, storage"),
             ("fused/table,angle_unit=degrees", "expected one of radians, half-turns, turns"),
             ("fused/table,arithmetic=f64", "arithmetic: unknown value \"f64\", expected one of exact, f32, storage"),
+            (
+                "fused/table,rotation=two-products",
+                "unknown value \"two-products\", expected one of four-products, three-products",
+            ),
             ("fused/table,fma=never,fma=always", "fma is given twice"),
         ] {
             let error = Declaration::parse(text).expect_err(text);
@@ -185,6 +196,8 @@ mod tests {
             ("fused/table,angles=exact,angle_error=1e-7", "angle_error does not apply"),
             ("ideal/table,angle_roundings=1", "angle_roundings does not apply"),
             ("ideal/table,scaling=table", "scaling=table does not apply: with table=exact nothing is rounded before"),
+            ("fused/table,rotation=shears", "rotation=shears does not apply with scaling=factors: shears keep lengths"),
+            ("fused/table,scaling=table,rotation=shears", "did you mean scaling=inputs or scaling=outputs?"),
             ("fussed/table", "unknown class \"fussed\", expected one of ideal, fused"),
             ("fussed/table", "did you mean \"fused\"?"),
             ("fused/tables", "did you mean \"table\"?"),

@@ -4,6 +4,7 @@ use crate::numeric::DType;
 
 use super::arithmetic::Contract;
 use super::arithmetic::Fma;
+use super::arithmetic::Rotation;
 use super::arithmetic::Scaling;
 use super::arithmetic::Store;
 use super::precision::Precision;
@@ -25,6 +26,8 @@ pub struct Types {
     pub table: Option<DType>,
     /// Whether subnormals may become zero.
     pub flushes: bool,
+    /// How a pair is rotated.
+    pub rotation: Rotation,
     /// Fused multiply-add.
     pub fma: Fma,
     /// Whether rounding to the storage type drops the low bits, where it is narrower than the arithmetic.
@@ -45,6 +48,7 @@ impl Types {
             arithmetic: class.arithmetic.dtype(storage),
             table: class.table.dtype(storage),
             flushes: class.flushes,
+            rotation: class.rotation,
             fma: class.fma,
             // f32 kept in f32 is not rounded again.
             truncates: class.store == Store::TowardZero
@@ -81,6 +85,17 @@ impl Types {
 
     pub(super) fn operation(&self, v: f64) -> f64 {
         self.operation_in(self.arithmetic, v)
+    }
+
+    /// The same of an operation on the way to the last products, which costs something in exact arithmetic
+    /// too.
+    pub(super) fn step(&self, v: f64) -> f64 {
+        if self.arithmetic.is_none() { F64_COST * v } else { self.operation(v) }
+    }
+
+    /// Error of a product that is added to something: none where it always enters the sum unrounded.
+    pub(super) fn step_product(&self, v: f64) -> f64 {
+        if self.fma == Fma::Always && self.arithmetic.is_some() { 0.0 } else { self.step(v) }
     }
 
     /// Type of what was multiplied by the scaling: the narrower one of its type and the arithmetic's.

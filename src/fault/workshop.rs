@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::in_region::InRegion;
 use super::{EmulationChanges, Fault, Injection, SourceEdits, inject, source};
-use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, Knobs, LibraryErrors, Shared};
+use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, HalfTangent, Knobs, LibraryErrors, Shared};
 use crate::backend::library::{LibraryFactory, LibraryOptions};
 use crate::backend::{Backend, BackendFactory, StartError, Vocabulary};
 use crate::contract::{ContractTable, Declaration};
@@ -86,6 +86,7 @@ impl<'a> Workshop<'a> {
                     LibraryErrors::Down,
                     LibraryErrors::None,
                 ][pick(5, at)],
+                tangent: [HalfTangent::OfTable, HalfTangent::OfFactors, HalfTangent::Function][pick(3, at)],
                 seed,
                 ..Knobs::default()
             };

@@ -5,36 +5,28 @@
 //! changes nothing. Where three numbers meet, or a factor was not rounded, rounding goes by way of [`odd`].
 
 use super::angle::KernelAngle;
+use super::factor::Factor;
 use super::frequencies::flushed;
 use super::functions::{self, Functions, LibraryFunction};
 use super::ideal::odd;
 use super::knobs::{Fused, Knobs, Storing, Trig};
 use super::turned::turned;
 use crate::contract::Types;
-use crate::contract::{Contract, Fma, Scaling};
+use crate::contract::{Contract, Fma, Rotation, Scaling};
 use crate::numeric::{DType, Dd};
-
-/// How a kernel turns a pair: cos and sin as it keeps them, with the attention scaling in them if it is applied there.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Factor {
-    /// m cos(angle)
-    pub cos: Dd,
-    /// m sin(angle), negated for direction -1.
-    pub sin: Dd,
-}
 
 /// The arithmetic of one kernel for one storage type and one attention scaling.
 #[derive(Debug, Clone)]
 pub struct Arithmetic {
-    types: Types,
+    pub(super) types: Types,
     /// Contract's or fault's.
-    table: Option<DType>,
+    pub(super) table: Option<DType>,
     arithmetic: Option<DType>,
-    trig_ulps: f64,
-    trig_error: f64,
-    functions: Functions,
-    knobs: Knobs,
-    fused: Fused,
+    pub(super) trig_ulps: f64,
+    pub(super) trig_error: f64,
+    pub(super) functions: Functions,
+    pub(super) knobs: Knobs,
+    pub(super) fused: Fused,
     /// m where it is applied to inputs, to outputs, to factors; else 1.
     inputs: f64,
     outputs: f64,
@@ -81,23 +73,26 @@ impl Arithmetic {
         let exact = angle.times == 1 && self.table.is_none() && self.trig_ulps == 0.0 && self.trig_error == 0.0;
         let factor = if exact && self.types.scaled.is_none() && self.knobs.trig == Trig::Honest {
             let (cos, sin) = functions::exact(angle.radians, true);
-            Factor { cos: cos.times_f64(self.factors), sin: sin.times_f64(self.factors) }
+            Factor { cos: cos.times_f64(self.factors), sin: sin.times_f64(self.factors), tangent: None }
         } else {
             let one = self.trig(angle);
             let (cos, sin) = if angle.times == 1 { one } else { turned(one, angle.times) };
-            Factor { cos: self.kept(cos), sin: self.kept(sin) }
+            let once = angle.times == 1 && self.types.rotation == Rotation::Shears && self.knobs.trig == Trig::Honest;
+            let tangent = once.then(|| self.tangent((cos, sin), argument(angle), functions::exact_pair(angle.radians)));
+            Factor { cos: self.kept(cos), sin: self.kept(sin), tangent: tangent.flatten() }
         };
-        if forward { factor } else { Factor { sin: -factor.sin, ..factor } }
+        let back = |factor: Factor| Factor { sin: -factor.sin, tangent: factor.tangent.map(|t| -t), ..factor };
+        if forward { factor } else { back(factor) }
     }
 
     /// Cosine and sine as the library gives them.
     fn trig(&self, angle: KernelAngle) -> (f64, f64) {
+        let argument = argument(angle);
         let KernelAngle { radians: angle, of_turns, .. } = angle;
         if self.knobs.trig != Trig::Honest {
             return functions::faulty(self.knobs.trig, angle.to_f64());
         }
         let (cos, sin) = functions::exact(angle, false);
-        let argument = angle.hi.to_bits() ^ angle.lo.to_bits().rotate_left(17);
         let result = |function, exact: f64| {
             // Only 0 has a cosine of 1, even where the nearest f64 is 1; but quarter turns are floats.
             let exact = match (angle.hi == 0.0, of_turns) {
@@ -118,7 +113,7 @@ impl Arithmetic {
     }
 
     /// A factor, scaled and kept in the table's type.
-    fn kept(&self, v: f64) -> Dd {
+    pub(super) fn kept(&self, v: f64) -> Dd {
         let keeps = |v: f64| match self.table {
             None | Some(DType::F32) => v,
             Some(table) => self.rounded(table, v),
@@ -162,7 +157,7 @@ impl Arithmetic {
 
     /// The same for a result of two f64.
     #[inline]
-    fn wide_operation(&self, v: Dd) -> Dd {
+    pub(super) fn wide_operation(&self, v: Dd) -> Dd {
         if self.arithmetic.is_none() { v } else { Dd::from_f64(self.operation(odd(v))) }
     }
 
@@ -190,6 +185,11 @@ impl Arithmetic {
     #[must_use]
     pub fn turn(&self, a: f64, b: f64, factor: &Factor) -> (f64, f64) {
         let (a, b) = (self.loaded(a), self.loaded(b));
+        match self.types.rotation {
+            Rotation::FourProducts => {}
+            Rotation::ThreeProducts => return self.three_products(a, b, factor),
+            Rotation::Shears => return self.shears(a, b, factor),
+        }
         let (cos, sin) = (factor.cos, factor.sin);
         if self.wide || self.arithmetic.is_none() || self.knobs.storing == Storing::TowardZero || self.outputs != 1.0 {
             return (self.wide_sum(a, cos, b, -sin), self.wide_sum(b, cos, a, sin));
@@ -225,7 +225,11 @@ impl Arithmetic {
 
     /// x * of_cos + z * of_sin with nothing assumed about the factors, scaled and stored.
     fn wide_sum(&self, x: f64, of_cos: Dd, z: f64, of_sin: Dd) -> f64 {
-        let (p, q) = (of_cos.times_f64(x), of_sin.times_f64(z));
+        self.sum_of(of_cos.times_f64(x), of_sin.times_f64(z))
+    }
+
+    /// The sum of two products, scaled and stored.
+    pub(super) fn sum_of(&self, p: Dd, q: Dd) -> f64 {
         let sum = match self.fused {
             Fused::None => self.wide_operation(p).plus(self.wide_operation(q)),
             Fused::OfCos => p.plus(self.wide_operation(q)),
@@ -242,7 +246,7 @@ impl Arithmetic {
     }
 
     /// A rotated value, scaled if that is done last, and stored.
-    fn finished(&self, v: f64) -> f64 {
+    pub(super) fn finished(&self, v: f64) -> f64 {
         if self.outputs == 1.0 {
             return self.stored(v);
         }
@@ -274,6 +278,12 @@ impl Arithmetic {
             (*first, *second) = self.turn(*a, *b, factor);
         }
     }
+}
+
+/// What decides how a library function of an angle errs.
+fn argument(angle: KernelAngle) -> u64 {
+    let Dd { hi, lo } = angle.radians;
+    hi.to_bits() ^ lo.to_bits().rotate_left(17)
 }
 
 /// The number of a type that `v` is cut off to; infinity where its exponent is beyond the type.
@@ -309,7 +319,7 @@ mod tests {
             let kernel = of("fused", DType::F32, &Knobs { fused, ..Knobs::default() });
             for _ in 0..5000 {
                 let [a, b, cos, sin] = numbers(&mut rng, DType::F32);
-                let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin) };
+                let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin), tangent: None };
                 let (first, second) = kernel.turn(a, b, &factor);
                 let [a, b, c, s] = [a, b, cos, sin].map(|v| v as f32);
                 let expected = match fused {
@@ -329,7 +339,7 @@ mod tests {
         let narrow = |v: f64| half::bf16::from_f64(v);
         for _ in 0..5000 {
             let [a, b, cos, sin] = numbers(&mut rng, DType::BF16).map(|v| DType::BF16.round(v));
-            let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin) };
+            let factor = Factor { cos: Dd::from_f64(cos), sin: Dd::from_f64(sin), tangent: None };
             let (first, second) = kernel.turn(a, b, &factor);
             let [a, b, c, s] = [a, b, cos, sin].map(narrow);
             assert_eq!((first, second), ((a * c - b * s).to_f64(), (b * c + a * s).to_f64()));
@@ -371,7 +381,7 @@ mod tests {
         assert_eq!(toward_zero(DType::F16, -(2.0 - 1e-9)), -(2.0 - 1.0 / 1024.0));
         assert_eq!(toward_zero(DType::F16, 65_535.0), 65_504.0);
         assert_eq!(toward_zero(DType::F16, -65_536.0), f64::NEG_INFINITY);
-        let unit = Factor { cos: Dd::from_f64(1.0), sin: Dd::ZERO };
+        let unit = Factor { cos: Dd::from_f64(1.0), sin: Dd::ZERO, tangent: None };
         let through =
             |storage, dtype| of("fused", storage, &Knobs { storing: Storing::Through(dtype), ..Knobs::default() });
         // 1e5 is beyond f16; 1 + 2^-10 is no bf16.
@@ -379,7 +389,7 @@ mod tests {
         assert_eq!(through(DType::F16, DType::BF16).turn(1.0 + 1.0 / 1024.0, 0.0, &unit).0, 1.0);
         // f32 storage is cut off where the sum would be rounded.
         let cut = of("fused", DType::F32, &Knobs { storing: Storing::TowardZero, ..Knobs::default() });
-        let both = Factor { cos: Dd::from_f64(1.0), sin: Dd::from_f64(-1.0) };
+        let both = Factor { cos: Dd::from_f64(1.0), sin: Dd::from_f64(-1.0), tangent: None };
         assert_eq!(cut.turn(1.0, 1.9 / f64::from(1 << 24), &both).0, 1.0);
         let flushing = of("fused", DType::F16, &Knobs { flush: true, ..Knobs::default() });
         assert_eq!(flushing.turn(3e-5, 0.0, &unit), (0.0, 0.0));

@@ -14,6 +14,7 @@ pub(super) enum LibraryFunction {
     Logarithm,
     Cosine,
     Sine,
+    Tangent,
 }
 
 /// A library's functions.
@@ -104,6 +105,12 @@ pub(super) fn faulty(trig: Trig, angle: f64) -> (f64, f64) {
         }
     };
     (f32_of(cos), f32_of(sin))
+}
+
+/// Cosine and sine of an angle, exact to f64.
+pub(super) fn exact_pair(angle: Dd) -> (f64, f64) {
+    let (cos, sin) = exact(angle, false);
+    (cos.hi, sin.hi)
 }
 
 /// Cosine and sine of an angle, exact to f64, as two f64 each where `twofold`.

@@ -1,7 +1,8 @@
 //! The loops of an emulated kernel over rows, tokens, heads and pairs.
 
-use super::arithmetic::{Arithmetic, Factor};
+use super::arithmetic::Arithmetic;
 use super::elements::{get, put};
+use super::factor::Factor;
 use super::frequencies::Angles;
 use super::places::Places;
 use super::walk::{Action, Fetch, Operand, PairPlace, Scene, Walk};
@@ -85,7 +86,7 @@ impl<'a> Kernel<'a> {
             let Some(walk) = self.walk else { return factor };
             match walk.factors(place, &self.scene) {
                 (1.0, 1.0) => factor,
-                (cos, sin) => Factor { cos: factor.cos.times_f64(cos), sin: factor.sin.times_f64(sin) },
+                (cos, sin) => Factor { cos: factor.cos.times_f64(cos), sin: factor.sin.times_f64(sin), tangent: None },
             }
         };
         self.plan.axes(r).iter().enumerate().map(one).collect()

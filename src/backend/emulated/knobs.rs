@@ -46,6 +46,18 @@ pub enum Trig {
     Unreduced,
 }
 
+/// How kernels that shear come by the tangent of half the angle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HalfTangent {
+    /// From what is kept of cosine and sine, in the type of the arithmetic.
+    #[default]
+    OfTable,
+    /// From cosine and sine in f32, and kept itself.
+    OfFactors,
+    /// From a function of the library, and kept itself.
+    Function,
+}
+
 /// How a result becomes a number of the storage type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Storing {
@@ -71,6 +83,8 @@ pub struct Knobs {
     pub flush: bool,
     /// Honest: how library functions err.
     pub library: LibraryErrors,
+    /// Honest: where the tangent of half an angle comes from.
+    pub tangent: HalfTangent,
     /// Of random errors.
     pub seed: u64,
     /// Positions are rounded to this type; integer types cut off.

@@ -86,7 +86,7 @@ fn stays_normal(
     types: &Types,
     m: f64,
     bound: &PairBound,
-    (a, b): (f64, f64),
+    inputs: (f64, f64),
     totals: [(f64, f64); 2],
     factor: f64,
 ) -> bool {
@@ -112,9 +112,11 @@ fn stays_normal(
         let (low, high) = ((value.abs() - error) * scales[0], (value.abs() + error) * scales[1]);
         storage.holds(low, high, factor) && arithmetic_holds(low, high)
     };
-    let (a, b) = (a.abs(), b.abs());
+    let passed = bound.passed(types, inputs);
+    let passed = passed.into_iter().all(|(low, high)| arithmetic_holds(low * scales[0], high * scales[1]));
+    let (a, b) = (inputs.0.abs(), inputs.1.abs());
     let products = product(a, 0) && product(b, 1) && product(b, 0) && product(a, 1);
-    input(a) && input(b) && products && totals.into_iter().all(result)
+    input(a) && input(b) && products && passed && totals.into_iter().all(result)
 }
 
 fn same(one: &Outputs, other: &Outputs) -> bool {

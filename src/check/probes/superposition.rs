@@ -9,7 +9,7 @@ use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
-use crate::contract::{Types, superposition_allowance};
+use crate::contract::{Rotation, Types, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
 
@@ -76,15 +76,26 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let both = harness.run(&prepared, q.clone(), k.clone())?;
     let first = harness.run(&prepared, only(&judge, &q, false), only(&judge, &k, false))?;
     let second = harness.run(&prepared, only(&judge, &q, true), only(&judge, &k, true))?;
-    let allowance = |y, p1, p2| superposition_allowance(&types, y, p1, p2);
     let mut measure = Measure::default();
     let row = |o: &'_ Outputs, t: usize, h: usize| judge.output_row(o, 0, t, h).to_vec();
     for token in 0..judge.tokens() {
         for head in 0..judge.heads() {
             let (y, p1, p2) = (row(&both, token, head), row(&first, token, head), row(&second, token, head));
             for pair in 0..judge.truth().pairs {
-                for channel in <[usize; 2]>::from(judge.channels(pair)) {
+                // What other ways to rotate cost depends on what is rotated.
+                let bound = (types.rotation != Rotation::FourProducts).then(|| judge.bound(0, token, head, pair));
+                let channels = judge.channels(pair);
+                let inputs = judge.input_row(&both, 0, token, head);
+                let inputs = (inputs[channels.0], inputs[channels.1]);
+                if bound.as_ref().is_some_and(|bound| bound.beyond_limit || bound.too_wide) {
+                    continue;
+                }
+                for channel in <[usize; 2]>::from(channels) {
                     let (y, p1, p2) = (y[channel], p1[channel], p2[channel]);
+                    let allowance = |y: f64, p1: f64, p2: f64| match &bound {
+                        Some(bound) => bound.superposition(&types, channel == channels.1, inputs),
+                        None => superposition_allowance(&types, y, p1, p2),
+                    };
                     // The sum of two numbers of at most 24 bits is exact in f64 here or errs by 2^-53 of
                     // itself, which is below 2^-28 of the smallest allowance.
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
