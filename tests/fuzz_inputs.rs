@@ -23,7 +23,7 @@ fn committed_inputs_pass() {
     for (name, run, aims) in TARGETS {
         for aim in aims {
             let there = |end: &&str| root.join(format!("{aim}{end}")).exists();
-            assert!(["", ".rs", "_text.rs"].iter().any(|end| there(end)), "{name}: there is no {aim}");
+            assert!(["", ".rs", "_text.rs"].iter().any(there), "{name}: there is no {aim}");
         }
         let folder = root.join("fuzz/corpus").join(name);
         let mut inputs = 0;

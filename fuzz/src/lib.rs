@@ -14,8 +14,11 @@ pub mod tensors;
 pub mod token;
 pub mod world;
 
-/// Every target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
-pub const TARGETS: [(&str, fn(&[u8]), &[&str]); 10] = [
+/// A target: its name, what it does, and the sources it aims at (parts of paths; coverage is counted there).
+type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
+
+/// Every target.
+pub const TARGETS: [Target; 10] = [
     ("spec", spec::run, &["src/spec/", "src/positions/segment.rs", "src/positions/evaluate.rs"]),
     ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
     ("layout", layout::run, &["src/positions/layout"]),

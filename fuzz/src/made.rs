@@ -188,7 +188,7 @@ fn layout(u: &mut Unstructured, room: u64) -> Result<Layout> {
 /// Everything that is neither heads nor layouts.
 fn terms(u: &mut Unstructured, m: &Manifest, offer: &LevelManifest, g: &Generator, case: &mut Case) -> Result<()> {
     let level = case.level;
-    if let Some(dtype) = u.choose_iter(g.position_types().into_iter()).ok() {
+    if let Ok(dtype) = u.choose_iter(g.position_types()) {
         case.position_dtype = dtype;
     }
     if level == Level::Positions {

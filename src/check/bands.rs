@@ -122,7 +122,8 @@ impl Band {
                 let types = float_types(g)?;
                 let which = usize::try_from(index).unwrap_or(0) % types.len().max(1);
                 case.position_dtype = types.get(which).copied().unwrap_or(DType::F64);
-                let parts = if even { 3 } else { 1024 };
+                // Thirds and halves, which no type and every type holds.
+                let parts = if even { 6 } else { 1024 };
                 case.place = PositionSource::Fractions { low: self.low.max(least), high: self.high.min(most), parts };
                 return Ok(());
             }
