@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use ropecheck::backend::library::LibraryOptions;
+use ropecheck::backend::program::{self, ProgramOptions};
 use ropecheck::case::{Case, Level};
 use ropecheck::check::{CATALOGUE, Stop};
 use ropecheck::fault::{Workshop, read};
@@ -27,7 +27,8 @@ fn fails(region: &str, case: &str) -> bool {
     let contracts = ropecheck::contract::contracts().expect("the contracts load");
     let worker = env!("CARGO_BIN_EXE_ropecheck").into();
     let limit = Duration::from_secs(60);
-    let run = LibraryOptions { worker, start_timeout: limit, timeout: limit };
+    let run =
+        ProgramOptions { worker, start_timeout: limit, timeout: limit, memory: None, interrupted: &program::NEVER };
     let workshop = Workshop::new(&library, &contracts, run);
     let factory = workshop.faulty(&faults[0]).expect("the fault fits");
     let mut backend = factory.start().expect("it starts");

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ropecheck::backend::library::{LibraryFactory, LibraryOptions, WORKER_COMMAND, run_worker};
+use ropecheck::backend::library::{Work, run_worker};
+use ropecheck::backend::program::{NEVER, ProgramFactory, ProgramOptions, WORKER_COMMAND};
 use ropecheck::backend::{Backend, BackendFactory, StartError};
 
 use super::host::judge;
@@ -17,11 +18,11 @@ thread_local! {
 /// Becomes the worker that holds a library, if this program was started as one, as `ropecheck worker` does.
 pub fn work_if_asked() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, command, a, arena, b, library] = &arguments[..] else { return };
-    if command != WORKER_COMMAND || a != "--arena" || b != "--library" {
+    let [_, command, option, library] = &arguments[..] else { return };
+    if command != WORKER_COMMAND || option != "--library" {
         return;
     }
-    let ended = arena.parse().map_err(|_| ()).and_then(|arena| run_worker(Path::new(library), arena).map_err(|_| ()));
+    let ended = run_worker(&Work::Library(library.into()), None);
     std::process::exit(if ended.is_ok() { 0 } else { 70 });
 }
 
@@ -30,8 +31,9 @@ pub fn work_if_asked() {
 /// # Errors
 /// If it cannot be started.
 pub fn open(library: &Path, worker: PathBuf) -> Result<Box<dyn Backend>, StartError> {
-    let options = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(10) };
-    LibraryFactory::new(library, options, *NAMES).start()
+    let [start_timeout, timeout] = [60, 10].map(Duration::from_secs);
+    let options = ProgramOptions { worker, start_timeout, timeout, memory: None, interrupted: &NEVER };
+    ProgramFactory::library(library, options, *NAMES).start()
 }
 
 /// Opens the library that ROPECHECK_BACKEND names, or librope.so next to this program; or says why not and ends the program.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::start_error::StartError;
+
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -19,8 +21,47 @@ pub enum Answer {
     Internal(String),
     /// The backend died.
     Died(Death),
-    /// The backend did not answer within this time.
-    TimedOut(Duration),
+    /// The backend did not answer in time.
+    TimedOut(Hang),
+    /// The machine, ropecheck or the user kept the call from being made; nothing follows about the backend.
+    NotMade(StartError),
+}
+
+/// How long a backend was waited for, and what it did meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hang {
+    /// The time that it had.
+    pub limit: Duration,
+    /// What it was seen doing when that was over.
+    pub doing: Doing,
+    /// Whether it hung again in a fresh process, where that was tried.
+    pub again: Option<bool>,
+}
+
+/// What a process that does not answer is seen doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doing {
+    /// It computes.
+    Computing,
+    /// It sleeps: it waits for something.
+    Waiting,
+    /// It would compute, but the machine gives it no time.
+    Starved,
+    /// The system does not say.
+    #[default]
+    Unknown,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Doing::Computing => "it is computing",
+            Doing::Waiting => "it is waiting for something",
+            Doing::Starved => "the machine gives it no time",
+            Doing::Unknown => "what it does is not known",
+        })
+    }
 }
 
 /// How a backend's process ended, and the last that it printed.
@@ -34,8 +75,11 @@ pub struct Death {
 }
 
 impl Death {
-    /// A backend that answered something which is no answer.
-    pub const BROKE_PROTOCOL: Death = Death { end: End::BrokeProtocol, printed: String::new() };
+    /// Whether something outside of the backend may have ended it, such as a machine without memory.
+    #[must_use]
+    pub fn may_come_from_outside(&self) -> bool {
+        matches!(self.end, End::Signal { number: 9 | 15 })
+    }
 }
 
 /// How a process ended.
@@ -57,11 +101,9 @@ pub enum End {
         /// What the system says.
         why: String,
     },
-    /// It answered something that is no answer, and was ended.
-    BrokeProtocol,
-    /// It had ended before, and could not be started again.
-    NotRestarted {
-        /// Why not.
+    /// It said something that is no answer to what it was asked, and was ended.
+    BrokeProtocol {
+        /// What it said.
         why: String,
     },
 }
@@ -75,8 +117,7 @@ impl fmt::Display for End {
             },
             End::Exit { status } => write!(f, "exit status {status}"),
             End::Unknown { why } => write!(f, "an unknown end ({why})"),
-            End::BrokeProtocol => f.write_str("its worker broke the protocol"),
-            End::NotRestarted { why } => write!(f, "it could not be started again: {why}"),
+            End::BrokeProtocol { why } => write!(f, "it broke the protocol: {why}"),
         }
     }
 }
@@ -101,7 +142,8 @@ impl fmt::Display for Answer {
             Answer::BadArgument(text) => with(f, "returned BAD_ARGUMENT for a call inside its manifest", text),
             Answer::Internal(text) => with(f, "returned INTERNAL", text),
             Answer::Died(death) => write!(f, "the backend died: {death}"),
-            Answer::TimedOut(limit) => write!(f, "the backend hung: no answer within {limit:?}"),
+            Answer::TimedOut(hang) => write!(f, "the backend hung: no answer within {:?}; {}", hang.limit, hang.doing),
+            Answer::NotMade(why) => write!(f, "the call was not made: {why}"),
         }
     }
 }

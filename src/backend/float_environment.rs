@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A control word of this machine: MXCSR on x86-64, FPCR on aarch64, without its sticky flags. 0 elsewhere.
+/// A control word of this machine without its sticky flags: on x86-64 MXCSR, from bit 32 on the x87 control word, and bit 48
+/// for an x87 stack that is not empty; FPCR on aarch64; 0 elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FloatControl(pub u64);
 
@@ -18,22 +19,30 @@ pub enum FloatSetting {
     DenormalsAreZero,
     /// Which exceptions end the process.
     Traps,
+    /// To how many bits the x87 unit rounds.
+    Precision,
+    /// Whether the x87 stack holds anything.
+    Stack,
 }
 
 /// Which bits of the control word are which setting. On aarch64 FZ flushes inputs and results together.
-const BITS: [(FloatSetting, u64); 4] = if cfg!(target_arch = "aarch64") {
+const BITS: [(FloatSetting, u64); 6] = if cfg!(target_arch = "aarch64") {
     [
         (FloatSetting::Rounding, 3 << 22),
         (FloatSetting::FlushToZero, 1 << 24 | 1 << 19),
         (FloatSetting::DenormalsAreZero, 1),
         (FloatSetting::Traps, 0x9f << 8),
+        (FloatSetting::Precision, 0),
+        (FloatSetting::Stack, 0),
     ]
 } else {
     [
-        (FloatSetting::Rounding, 3 << 13),
+        (FloatSetting::Rounding, 3 << 13 | 3 << 42),
         (FloatSetting::FlushToZero, 1 << 15),
         (FloatSetting::DenormalsAreZero, 1 << 6),
-        (FloatSetting::Traps, 0x3f << 7),
+        (FloatSetting::Traps, 0x3f << 7 | 0x3f << 32),
+        (FloatSetting::Precision, 3 << 40),
+        (FloatSetting::Stack, 1 << 48),
     ]
 };
 
@@ -44,6 +53,8 @@ impl fmt::Display for FloatSetting {
             FloatSetting::FlushToZero => "flush to zero (FTZ)",
             FloatSetting::DenormalsAreZero => "denormals are zero (DAZ)",
             FloatSetting::Traps => "the exceptions that trap",
+            FloatSetting::Precision => "the precision of x87",
+            FloatSetting::Stack => "the x87 stack",
         })
     }
 }

@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::call_answer::Answer;
 use super::float_environment::FloatEnvironment;
 use super::manifest::Manifest;
+use super::start_error::{StartError, StartErrorKind};
 use super::timing::{Timed, Timing};
 use crate::case::call::Call;
 
@@ -17,14 +21,21 @@ pub struct BadAccess {
     pub write: Option<bool>,
 }
 
-/// Why a backend could not be started. Exit code 6.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {why}")]
-pub struct StartError {
-    /// What was to be started, as the user named it.
-    pub what: String,
-    /// Why it was not.
-    pub why: String,
+/// What keeps code under test from harming what is outside of its process, and from outliving its use. It is against
+/// accidents, not against attacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Cage {
+    /// It runs in a session of its own and is ended with this process.
+    pub own_session: bool,
+    /// What it starts and leaves behind comes to ropecheck and is ended.
+    pub orphans_ended: bool,
+    /// Most bytes of memory of its own, where there is a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Guards around buffers are pages that cannot be touched.
+    pub guard_pages: bool,
+    /// The library is loaded from a copy that was made when the run began.
+    pub library_copied: bool,
 }
 
 /// Something that can be called.
@@ -44,7 +55,8 @@ pub trait Backend: Send {
     /// # Errors
     /// If the backend has no such memory.
     fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
-        Err(StartError { what: "this backend".into(), why: format!("it has no sparse memory of {bytes} bytes") })
+        let why = format!("it has no sparse memory of {bytes} bytes");
+        Err(StartError::new(StartErrorKind::NotOffered, "this backend", why))
     }
 
     /// Whether [`Backend::guard`] does anything.
@@ -55,6 +67,26 @@ pub trait Backend: Send {
     /// Makes byte ranges of the arena, whole pages, inaccessible to the code under test from the next call
     /// on.
     fn guard(&mut self, _ranges: &[Range<usize>]) {}
+
+    /// SHA-256 of the file under test, in hexadecimal digits, where it is one.
+    fn digest(&self) -> Option<&str> {
+        None
+    }
+
+    /// What keeps the code under test from harm.
+    fn cage(&self) -> Option<Cage> {
+        None
+    }
+
+    /// Ends the process of the code under test, so that the next call meets a fresh one. `false` where there is none to end.
+    fn renew(&mut self) -> bool {
+        false
+    }
+
+    /// Ends the backend in good order. What went wrong then, in words.
+    fn end(&mut self) -> Option<String> {
+        None
+    }
 
     /// Where the last call touched memory that it must not, if it died of that.
     fn fault(&self) -> Option<BadAccess> {

@@ -14,13 +14,16 @@ mod manifest_json;
 mod manifest_mistakes;
 mod manifest_offers;
 pub mod parameter_offer;
+pub mod program;
 mod refusal;
+mod start_error;
 pub mod timing;
 
 pub use crate::case::call::Call;
-pub use call_answer::{Answer, Death, End};
+pub use call_answer::{Answer, Death, Doing, End, Hang};
 pub use float_environment::{FloatEnvironment, FloatSetting};
-pub use interface::{Backend, BackendFactory, BadAccess, StartError};
+pub use interface::{Backend, BackendFactory, BadAccess, Cage};
 pub use manifest::{Manifest, Vocabulary};
 pub use refusal::Refusal;
+pub use start_error::{StartError, StartErrorKind};
 pub use timing::{Timed, Timing};

@@ -31,26 +31,11 @@ impl Timing {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timed {
     /// Seconds of one call, a sample each.
-    #[serde(with = "bits")]
     pub calls: Vec<f64>,
     /// Seconds of one copy, a sample each; empty where the device has no way to be asked.
-    #[serde(with = "bits")]
     pub copies: Vec<f64>,
     /// Whether the device's own clock was used, and not that of the host around a wait.
     pub device_clock: bool,
-}
-
-/// Decimals may come back as a neighbour of what was written: floats travel as their bits.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(values.iter().map(|v| v.to_bits()))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
-        Ok(Vec::<u64>::deserialize(deserializer)?.into_iter().map(f64::from_bits).collect())
-    }
 }
 
 /// A batch takes at least this long, so that the clock's grain and the reading of it do not matter.

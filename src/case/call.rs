@@ -4,15 +4,13 @@
 
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
 use super::terms::Level;
 
 /// A four-dimensional tensor (batch, token, head, channel) in the arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TensorView {
     /// Storage type.
     pub dtype: DType,
@@ -50,7 +48,7 @@ impl TensorView {
 }
 
 /// Positions (or the `next` of level positions) in the arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PositionView {
     /// Storage type.
     pub dtype: DType,
@@ -76,7 +74,7 @@ impl PositionView {
 }
 
 /// A table with a row per head, or one shared row (head stride 0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableView {
     /// Byte offset of the first entry.
     pub offset: usize,
@@ -85,7 +83,7 @@ pub struct TableView {
 }
 
 /// Cosines and sines of the tokens of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CosSinView {
     /// Storage type of both tables.
     pub dtype: DType,
@@ -100,12 +98,11 @@ pub struct CosSinView {
 }
 
 /// A scheme parameter as a backend gets it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ParameterValue {
     /// Name.
     pub name: String,
     /// Nearest f64.
-    #[serde(with = "bits")]
     pub value: f64,
     /// Numerator of the exact value (0 with denominator 0 if it is not a fraction of 64-bit integers).
     pub num: i64,
@@ -114,7 +111,7 @@ pub struct ParameterValue {
 }
 
 /// Which scheme a call is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SchemeRef {
     /// Scheme name.
     pub scheme: String,
@@ -127,7 +124,7 @@ pub struct SchemeRef {
 }
 
 /// One segment as a backend gets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentRef {
     /// 0 text, 1 image, 2 video.
     pub kind: i32,
@@ -140,7 +137,7 @@ pub struct SegmentRef {
 }
 
 /// The rotation plan as a backend gets it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlanView {
     /// Which channels form a pair.
     pub pairing: Pairing,
@@ -153,14 +150,12 @@ pub struct PlanView {
     /// 1 or -1.
     pub direction: i32,
     /// Factor on cos and sin.
-    #[serde(with = "bits")]
     pub attention_scaling: f64,
     /// u8 per pair.
     pub axis_of_pair: TableView,
     /// f64 per pair.
     pub inv_freq: TableView,
     /// NaN where absent.
-    #[serde(with = "bits")]
     pub base: f64,
     /// i64 per axis: byte offset and count.
     pub sections: Option<(usize, usize)>,
@@ -168,22 +163,8 @@ pub struct PlanView {
     pub interleaved: bool,
 }
 
-/// JSON has no NaN, and serde_json may read a decimal as the neighbour of what was written: a float travels
-/// as its bits.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(value.to_bits())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        u64::deserialize(deserializer).map(f64::from_bits)
-    }
-}
-
 /// The tensors of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QkView {
     /// Rows.
     pub batch: usize,
@@ -214,8 +195,7 @@ impl QkView {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     /// Layout to positions.
     Positions {

@@ -1,6 +1,6 @@
 //! The backend under test, together with everything a check needs to call it and to know the truth.
 
-use crate::backend::{Answer, Backend};
+use crate::backend::{Answer, Backend, Doing, Hang};
 use crate::case::call::{QkView, TensorView};
 use crate::case::{Case, Consume, Data, Level, PrepareError, Prepared, TableDtype, Tensor, Truth, fill, prepare};
 use crate::contract::{Contract, ContractTable};
@@ -197,19 +197,37 @@ impl<'a> Harness<'a> {
         }
     }
 
-    /// Calls the backend, and gives its answer whatever it is.
+    /// Calls the backend, and gives its answer whatever it is. A hang, and a death that may come from outside, are tried
+    /// again in a fresh process before they count.
     ///
     /// # Errors
     /// If there is no memory for the call.
     pub fn answer(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Answer, Stop> {
+        let first = self.try_once(prepared, q, k)?;
+        match &first {
+            Answer::TimedOut(hang) => match (self.try_once(prepared, q, k)?, hang.doing) {
+                (Answer::TimedOut(second), _) => Ok(Answer::TimedOut(Hang { again: Some(true), ..second })),
+                // The machine was too busy to run it.
+                (answer, Doing::Starved) => Ok(answer),
+                _ => Ok(Answer::TimedOut(Hang { again: Some(false), ..*hang })),
+            },
+            Answer::Died(death) if death.may_come_from_outside() => self.try_once(prepared, q, k),
+            _ => Ok(first),
+        }
+    }
+
+    fn try_once(&mut self, prepared: &Prepared, q: &Tensor, k: &Tensor) -> Result<Answer, Stop> {
         let arena = if prepared.sparse {
             self.backend.sparse_arena(prepared.bytes)
         } else {
             self.backend.arena(prepared.bytes)
         };
-        prepared.write(arena.map_err(|e| Stop::not_judged(e.to_string()))?, q, k);
+        prepared.write(arena?, q, k);
         self.backend.guard(&prepared.guards);
-        Ok(self.backend.call(&prepared.call))
+        match self.backend.call(&prepared.call) {
+            Answer::NotMade(error) => Err(error.into()),
+            answer => Ok(answer),
+        }
     }
 
     /// The failure of an answer that is not OK: with the place in memory, if the backend died of touching one.
@@ -223,7 +241,10 @@ impl<'a> Harness<'a> {
                     .and_then(|fault| Some(MemoryAccess { write: fault.write, at: prepared.place(fault.offset)? }));
                 Cause::Crashed { death: death.clone(), access, nonsense: None }
             }
-            Answer::TimedOut(limit) => Cause::Hung { seconds: limit.as_secs_f64(), nonsense: None },
+            Answer::TimedOut(Hang { limit, doing, again }) => {
+                Cause::Hung { seconds: limit.as_secs_f64(), doing: *doing, again: *again, nonsense: None }
+            }
+            Answer::NotMade(error) => return error.clone().into(),
             Answer::Unsupported(message) => Cause::Refused { status: Status::Unsupported, message: message.clone() },
             Answer::BadArgument(message) => Cause::Refused { status: Status::BadArgument, message: message.clone() },
             Answer::Internal(message) => Cause::BackendError { message: message.clone(), nonsense: None },

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::backend::host::HostFactory;
-use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::program::{ProgramFactory, ProgramOptions, Target};
 use crate::backend::{BackendFactory, Vocabulary};
 use crate::contract::ContractTable;
 use crate::run::{ExitCode, Progress, ReplayCommand, RunError};
@@ -25,6 +25,12 @@ pub(super) struct BackendArguments {
     /// Seconds that loading and opening may take
     #[arg(long, default_value_t = START_TIMEOUT, value_name = "SECONDS")]
     start_timeout: f64,
+    /// Most bytes of memory of its own that the backend's process may have, such as 4G [default: what the machine has]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    memory: Option<u64>,
+    /// A program that speaks the protocol of docs/protocol.md, in the place of a shared library
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     pub(super) spec: Vec<PathBuf>,
@@ -40,6 +46,12 @@ impl BackendArguments {
             if value != default {
                 command = command.with(name, value);
             }
+        }
+        if let Some(memory) = self.memory {
+            command = command.with("--memory", memory);
+        }
+        if let Some(exec) = &self.exec {
+            command = command.with("--exec", exec);
         }
         command
     }
@@ -71,15 +83,49 @@ pub(super) fn factory<'a>(
 ) -> Result<Box<dyn BackendFactory + 'a>, RunError> {
     let (timeout, start_timeout) =
         (seconds("timeout", arguments.timeout)?, seconds("start-timeout", arguments.start_timeout)?);
+    let (memory, interrupted) = (arguments.memory, &INTERRUPTED);
+    let options = ProgramOptions { worker: own_program()?, start_timeout, timeout, memory, interrupted };
     match backend {
+        None if arguments.exec.is_some() => {
+            let text = arguments.exec.as_deref().unwrap_or_default();
+            let words = shlex::split(text).filter(|words| !words.is_empty());
+            let words = words.ok_or_else(|| RunError::usage(format!("--exec {text:?}: expected a command")))?;
+            Ok(Box::new(ProgramFactory::new(Target::Program(words.into_iter().map(Into::into).collect()), options, names)))
+        }
         None => Ok(Box::new(HostFactory)),
+        Some(path) if arguments.exec.is_some() => {
+            Err(RunError::usage(format!("--exec and {}: only one backend is judged at a time", path.display())))
+        }
         Some(path) if path.as_os_str() == "host" => Ok(Box::new(HostFactory)),
         Some(path) => {
-            let worker = std::env::current_exe()
-                .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
-            Ok(Box::new(LibraryFactory::new(path, LibraryOptions { worker, start_timeout, timeout }, names)))
+            Ok(Box::new(ProgramFactory::library(path, options, names)))
         }
     }
+}
+
+/// This program, as it is even after its file was replaced.
+pub(super) fn own_program() -> Result<PathBuf, RunError> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe()
+        .map_err(|e| RunError::new(ExitCode::NotRun, format!("the program's own path is unknown: {e}")))
+}
+
+/// A number of bytes, such as 4G, 512M or 1048576.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "" => Some(0),
+        "k" | "kib" => Some(10),
+        "m" | "mib" => Some(20),
+        "g" | "gib" => Some(30),
+        _ => None,
+    };
+    let least = 64 << 20;
+    let number = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(1 << unit));
+    number.filter(|n| *n >= least).ok_or_else(|| "expected a number of bytes from 64M on, such as 4G".to_owned())
 }
 
 pub(super) fn all_cores() -> usize {

@@ -14,11 +14,14 @@ mod replay;
 mod selftest;
 mod snapshot;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::backend::library::{Work, as_ropecheck, run_worker};
+use crate::backend::program::adopt_orphans;
 use crate::run::{ExitCode, RunError};
 
 /// Conformance and property tests for the rotary position embeddings of video language models.
@@ -54,12 +57,15 @@ enum Command {
     /// The process that holds a library under test
     #[command(hide = true)]
     Worker {
-        /// Inherited descriptor of the shared memory
+        /// Most bytes of memory of its own
         #[arg(long)]
-        arena: i32,
-        /// The library
-        #[arg(long)]
-        library: PathBuf,
+        memory: Option<u64>,
+        /// The library to hold
+        #[arg(long, conflicts_with = "program", required_unless_present = "program")]
+        library: Option<PathBuf>,
+        /// The program to become, and its arguments
+        #[arg(long, num_args = 1.., allow_hyphen_values = true)]
+        program: Vec<OsString>,
     },
 }
 
@@ -82,6 +88,11 @@ pub fn main() -> ProcessCode {
 }
 
 fn run(command: Command) -> ProcessCode {
+    if !matches!(command, Command::Worker { .. } | Command::Selftest(_)) {
+        // Programs under test are all that this process starts.
+        adopt_orphans();
+    }
+    as_ropecheck();
     let outcome = match command {
         Command::Check(a) => check::check(a),
         Command::Replay(a) => replay::replay(a),
@@ -93,7 +104,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
-        Command::Worker { arena, library } => crate::backend::library::run_worker(&library, arena)
+        Command::Worker { memory, library, program } => run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
             .map(|()| ExitCode::Conformant)
             .map_err(|e| RunError::new(ExitCode::Internal, e)),
     };

@@ -50,6 +50,11 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
             let lines = words::message(&failure).join("\n     ");
             (format!("FAIL {}: {lines}\n", case.check), ExitCode::Nonconformant)
         }
+        Err(Stop::Owed(owed)) => {
+            let lines = words::message(&owed.failure).join("\n     ");
+            (format!("FAIL {}: {lines}\n", case.check), ExitCode::Nonconformant)
+        }
+        Err(Stop::NotRun(error)) => return Err(error.into()),
         Err(Stop::NotJudged(why)) => (format!("not judged: {why}\n"), ExitCode::NothingRan),
         Err(Stop::Broken(why)) => return Err(RunError::new(ExitCode::Spec, why)),
     };

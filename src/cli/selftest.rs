@@ -2,15 +2,15 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::arguments::library;
+use super::backend::own_program;
 use super::output::{ReportSink, complain_of};
 use crate::backend::host::HostFactory;
-use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::program::{self, ProgramFactory, ProgramOptions};
 use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::Level;
 use crate::check::Depth;
@@ -82,7 +82,7 @@ enum SelfTestFormat {
     Markdown,
 }
 
-static NEVER: AtomicBool = AtomicBool::new(false);
+
 
 pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
     let sink = ReportSink::open(a.output.as_deref())?;
@@ -107,17 +107,21 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
         cover: a.cover,
         threads,
     };
-    let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &NEVER };
-    let worker = std::env::current_exe()
-        .map_err(|e| RunError::new(ExitCode::Internal, format!("the program's own path is unknown: {e}")))?;
-    // A fault that hangs costs this long.
-    let run = LibraryOptions { worker, start_timeout: Duration::from_secs(60), timeout: Duration::from_secs(5) };
+    let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &program::NEVER };
+    let run = ProgramOptions {
+        worker: own_program()?,
+        start_timeout: Duration::from_secs(60),
+        // A fault that hangs costs this long, twice.
+        timeout: Duration::from_secs(5),
+        memory: None,
+        interrupted: &program::NEVER,
+    };
     let workshop = fault::Workshop::new(&library, &contracts, run.clone());
     if a.regions {
         let names = Vocabulary { schemes: &library, contracts: &contracts };
         let kernel: Box<dyn BackendFactory> = match &a.kernel {
             Some(path) if path.as_os_str() == "host" => Box::new(HostFactory),
-            Some(path) => Box::new(LibraryFactory::new(path, run, names)),
+            Some(path) => Box::new(ProgramFactory::library(path, run, names)),
             None => workshop.example().map_err(|why| RunError::new(ExitCode::NotStarted, why))?,
         };
         let options = RegionOptions { depth: a.depth, seed: a.seed, sample: a.sample, threads };

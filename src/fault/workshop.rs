@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::in_region::InRegion;
 use super::{EmulationChanges, Fault, Injection, SourceEdits, inject, source};
 use crate::backend::emulated::{EmulatedFactory, Emulation, Fused, HalfTangent, Knobs, LibraryErrors, Shared};
-use crate::backend::library::{LibraryFactory, LibraryOptions};
+use crate::backend::program::{ProgramFactory, ProgramOptions};
 use crate::backend::{Backend, BackendFactory, StartError, Vocabulary};
 use crate::contract::{ContractTable, Declaration};
 use crate::spec::Library;
@@ -19,7 +19,7 @@ pub struct Workshop<'a> {
     contracts: &'a ContractTable,
     owned: Arc<Library>,
     shared: Arc<Shared>,
-    run: LibraryOptions,
+    run: ProgramOptions,
 }
 
 /// An honest kernel: what it is called, a scheme to try it on, and what makes it.
@@ -35,7 +35,7 @@ pub struct HonestKernel {
 impl<'a> Workshop<'a> {
     /// With these schemes and contracts; compiled kernels are run as `run` says.
     #[must_use]
-    pub fn new(library: &'a Library, contracts: &'a ContractTable, run: LibraryOptions) -> Self {
+    pub fn new(library: &'a Library, contracts: &'a ContractTable, run: ProgramOptions) -> Self {
         let owned = Arc::new(library.clone());
         let shared = Arc::new(Shared::new(Arc::clone(&owned)));
         Workshop { library, contracts, owned, shared, run }
@@ -118,13 +118,13 @@ impl<'a> Workshop<'a> {
         let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
         let library: PathBuf = source::build(edits, folder.path())?;
         let names = Vocabulary { schemes: self.library, contracts: self.contracts };
-        Ok(Compiled { inner: LibraryFactory::new(&library, self.run.clone(), names), _folder: folder })
+        Ok(Compiled { inner: ProgramFactory::library(&library, self.run.clone(), names), _folder: folder })
     }
 }
 
 /// A compiled kernel, whose files go when it does.
 struct Compiled<'a> {
-    inner: LibraryFactory<'a>,
+    inner: ProgramFactory<'a>,
     _folder: TempDir,
 }
 

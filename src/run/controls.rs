@@ -102,6 +102,8 @@ fn one(
             }
             Err(Stop::Failed(_)) => (judged, failed) = (judged + 1, failed + 1),
             Err(Stop::NotJudged(why) | Stop::Broken(why)) => return Err(nothing(&why)),
+            Err(Stop::Owed(owed)) => return Err(nothing(owed.why)),
+            Err(Stop::NotRun(error)) => return Err(nothing(&error.why)),
         }
     }
     match kind {

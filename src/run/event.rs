@@ -15,7 +15,7 @@ use super::reached::Reached;
 use super::requirement::Required;
 use super::result::{CheckResult, FailureReport};
 use super::supplied::Supplied;
-use crate::backend::Manifest;
+use crate::backend::{Cage, Manifest};
 use crate::case::Level;
 use crate::check::Depth;
 use crate::check::cover::Reach;
@@ -46,6 +46,8 @@ pub enum Event {
     Note(UnitNote),
     /// A check is through with a group. Its failures and notes came before.
     UnitDone(Box<CheckResult>),
+    /// A failure that another check was to show, and none did: it is one of its own check, which was told of as done.
+    Owed(Box<UnitFailure>),
     /// The run is over.
     Finished(Box<Finished>),
 }
@@ -65,6 +67,12 @@ pub struct Started {
     pub depth: Depth,
     /// The backend's name and version, from its manifest.
     pub backend: String,
+    /// SHA-256 of the library that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub library_sha256: Option<String>,
+    /// What keeps the code under test from harm: what of it was in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cage: Option<Cage>,
     /// The device whose memory the calls use, for people: a verdict in JSON is about no machine.
     #[serde(skip)]
     pub device: Option<String>,
@@ -163,6 +171,9 @@ pub struct Finished {
     /// What was left out because the time of the run was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<OutOfTime>,
+    /// What went wrong when the backend was asked to end, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<String>,
     /// Interrupted before the end.
     pub partial: bool,
     /// Why nothing was run, or why the run did not come to its end.

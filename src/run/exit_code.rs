@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use crate::backend::StartError;
+use crate::backend::{StartError, StartErrorKind};
 
 /// Exit codes of the program: documented, stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
@@ -22,6 +22,8 @@ pub enum ExitCode {
     ControlFailed = 5,
     /// The backend could not be started, or died in every case.
     NotStarted = 6,
+    /// Part of the run could not be run, and what was run did not fail: no memory, no process, a file that is gone.
+    NotRun = 71,
     /// A defect of ropecheck.
     #[default]
     Internal = 70,
@@ -36,7 +38,8 @@ impl serde::Serialize for ExitCode {
 }
 
 /// Why a run did not come to a verdict of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct RunError {
     /// The exit code that it calls for.
     pub code: ExitCode,
@@ -58,6 +61,11 @@ impl RunError {
 
 impl From<StartError> for RunError {
     fn from(error: StartError) -> RunError {
-        RunError::new(ExitCode::NotStarted, error)
+        let code = match error.kind {
+            StartErrorKind::Backend | StartErrorKind::Changed => ExitCode::NotStarted,
+            StartErrorKind::Machine | StartErrorKind::NotOffered => ExitCode::NotRun,
+            StartErrorKind::Interrupted => ExitCode::Interrupted,
+        };
+        RunError::new(code, error)
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
-use super::event::{Event, Finished, Started};
+use super::event::{Event, Finished, Started, UnitName};
 use super::result::{CheckResult, FailureReport};
 use crate::case::Level;
 use crate::check::cover::Met;
@@ -64,6 +64,12 @@ impl RunReport {
                     result.bands.entry(band).or_default().notes.push(note);
                 }
                 self.results.push(result);
+            }
+            Event::Owed(owed) => {
+                let result = self.results.iter_mut().find(|result| UnitName::of(result) == owed.unit);
+                if let Some((result, failure)) = result.and_then(|r| r.owed.take().map(|failure| (r, failure))) {
+                    result.fails_owed(*failure);
+                }
             }
             Event::Finished(finished) => self.finished = Some(finished.clone()),
         }

@@ -21,6 +21,9 @@ pub struct BandResult {
     pub failed: u64,
     /// Those in which nothing could be concluded.
     pub not_judged: u64,
+    /// Those that could not be run, which says nothing about the backend.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_run: u64,
     /// Elements judged.
     pub elements: u64,
     /// Elements where an honest kernel may overflow.
@@ -43,7 +46,7 @@ pub struct BandResult {
     /// Largest position judged, where the backend is given positions or finds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_position: Option<i64>,
-    /// Why nothing could be concluded, each reason once.
+    /// Why nothing could be concluded, or why a case could not be run, each reason once.
     pub reasons: Vec<String>,
     /// What else there is to say of cases in which it held, such as what could not be seen; each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -74,12 +77,37 @@ pub struct FailureReport {
     pub shrunk_from: Option<String>,
     /// The command that runs the shrunk case again.
     pub replay: String,
+    /// What came of it in a fresh process; none if the backend has no process of its own, or it was not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
     /// What is wrong with the shrunk case: cause with evidence, place, and what was being done.
     #[serde(flatten)]
     pub failure: Failure,
     /// The failure in words, the first line being a summary; filled by reports.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<String>,
+}
+
+/// What became of a failing case in a fresh process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Again {
+    /// It fails there, too.
+    Fails,
+    /// It holds there: it fails only after other calls.
+    AfterOtherCalls {
+        /// Cases before it in its check after which it fails in a fresh process; empty if none were found.
+        cases: Vec<String>,
+    },
+}
+
+/// A failure that another check is to show.
+#[derive(Debug, Clone)]
+pub struct OwedFailure {
+    /// The band of its case.
+    pub band: String,
+    /// The failure.
+    pub failure: FailureReport,
 }
 
 /// One check on one group.
@@ -109,6 +137,9 @@ pub struct CheckResult {
     pub gaps: Vec<Gap>,
     /// Why not all cases ran.
     pub stopped: Option<Stopped>,
+    /// The first failure that another check is to show.
+    #[serde(skip)]
+    pub owed: Option<Box<OwedFailure>>,
     /// Which classes of calls met in judged cases; taken when the result is folded into a report.
     #[serde(skip)]
     pub met: Option<Met>,
@@ -126,6 +157,8 @@ pub enum Stopped {
     Interrupted,
     /// The time of the run was over.
     OutOfTime,
+    /// The backend, started again, said something else of itself than at first.
+    Changed,
 }
 
 fn gaps<S: serde::Serializer>(gaps: &[Gap], serializer: S) -> Result<S::Ok, S::Error> {
@@ -150,6 +183,7 @@ impl CheckResult {
             internal: Vec::new(),
             gaps: Vec::new(),
             stopped: None,
+            owed: None,
             met: None,
         }
     }
@@ -167,6 +201,7 @@ impl CheckResult {
             broken: Vec::new(),
             internal: Vec::new(),
             stopped: Some(why),
+            owed: None,
             met: None,
             ..self
         }
@@ -219,11 +254,34 @@ impl CheckResult {
                 entry.not_judged += 1;
                 once(&mut entry.reasons, why);
             }
+            Err(Stop::Owed(owed)) => {
+                entry.not_judged += 1;
+                once(&mut entry.reasons, owed.why);
+            }
+            Err(Stop::NotRun(error)) => {
+                entry.not_run += 1;
+                once(&mut entry.reasons, &format!("not run: {}", error.why));
+            }
             Err(Stop::Broken(why)) => {
                 entry.not_judged += 1;
                 once(&mut self.broken, why);
             }
         }
+    }
+
+    /// Cases that could not be run.
+    #[must_use]
+    pub fn not_run_cases(&self) -> u64 {
+        self.bands.values().map(|band| band.not_run).sum()
+    }
+
+    /// Takes a failure of its own that no other check showed.
+    pub fn fails_owed(&mut self, owed: OwedFailure) {
+        if let Some(band) = self.bands.get_mut(&owed.band) {
+            band.not_judged = band.not_judged.saturating_sub(1);
+            band.failed += 1;
+        }
+        self.failures.push(owed.failure);
     }
 
     /// Sums over the bands: cases, passed, failed.
@@ -239,8 +297,14 @@ impl CheckResult {
     }
 }
 
-fn once(all: &mut Vec<String>, text: &String) {
-    if !all.contains(text) {
-        all.push(text.clone());
+fn once(all: &mut Vec<String>, text: &str) {
+    if !all.iter().any(|known| known == text) {
+        all.push(text.to_owned());
     }
+}
+
+/// Whether a count is 0.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -25,7 +25,7 @@ use super::supplied::supplied;
 use super::thinned::thinned;
 use super::unit::unit;
 use super::verdict::{exit_code, verdict};
-use crate::backend::{Backend, BackendFactory, Manifest, StartError};
+use crate::backend::{Backend, BackendFactory, Manifest, StartError, StartErrorKind};
 use crate::case::Level;
 use crate::check::cover::Covers;
 use crate::check::{CATALOGUE, Group};
@@ -72,7 +72,7 @@ impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
         let deadline = Deadline::new(self.options.time);
-        let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), observer };
+        let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
         let error = self.judge(deadline, &mut folded).err();
         folded.finish(self.context, self.options, error)
     }
@@ -81,6 +81,7 @@ impl Session<'_> {
         let Session { factory, context, options } = self;
         let backend = factory.start()?;
         let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
+        let (library_sha256, cage) = (backend.digest().map(str::to_owned), backend.cage());
         drop(backend);
         contracts_exist(&manifest, context.contracts)?;
         let units = groups(&manifest, context.library, options)?;
@@ -96,6 +97,8 @@ impl Session<'_> {
             cases: options.cases,
             depth: options.depth,
             backend: format!("{} {}", manifest.name, manifest.version),
+            library_sha256,
+            cage,
             device,
             embedded: factory.name() == "host",
             contracts: contracts_in_force(&manifest, context.contracts, &levels),
@@ -122,7 +125,8 @@ impl Session<'_> {
         }
         folded.event(Event::Anchor(anchors(context.library)));
         folded.event(Event::Statements(statements(context.library, &schemes)));
-        run_units(*factory, context, options, &units, deadline, folded).map_err(RunError::from)
+        run_units(*factory, context, options, &units, deadline, folded)?;
+        Ok(())
     }
 }
 
@@ -152,6 +156,8 @@ struct Folded<'o> {
     report: RunReport,
     /// What is to be reached of each level.
     covers: Covers,
+    /// What went wrong when backends were asked to end.
+    ends: BTreeSet<String>,
     observer: &'o mut dyn Observer,
 }
 
@@ -184,12 +190,26 @@ impl Folded<'_> {
         self.event(Event::UnitDone(Box::new(result)));
     }
 
+    /// What a check left to others to show, and no other check of its group did, is a failure of its own.
+    fn settle(&mut self) {
+        let group = |r: &CheckResult| (r.scheme.clone(), r.level, r.pairing.clone(), r.dtype.clone());
+        let failed = |r: &&CheckResult| !r.failures.is_empty();
+        let shown: BTreeSet<_> = self.report.results.iter().filter(failed).map(group).collect();
+        let owed = self.report.results.iter().filter(|r| !shown.contains(&group(r)));
+        let owed = owed.filter_map(|r| Some((UnitName::of(r), r.owed.as_ref()?.failure.clone())));
+        for (unit, failure) in owed.collect::<Vec<_>>() {
+            self.event(Event::Owed(Box::new(UnitFailure { unit, failure })));
+        }
+    }
+
     fn finish(mut self, context: &Context, options: &Options, error: Option<RunError>) -> RunReport {
+        self.settle();
         let results = &self.report.results;
         let mut finished = Finished {
             reach: self.covers.reach(&self.report.met),
             unproved: unproved(results),
             partial: context.is_interrupted(),
+            ends: self.ends.iter().cloned().collect(),
             ..Finished::default()
         };
         if let Some(started) = &self.report.started {
@@ -218,17 +238,18 @@ impl Observer for Silent {
 /// Runs units against a backend, without controls and anchors; with the calls that cover a manifest, where one is given.
 ///
 /// # Errors
-/// If the backend cannot be started.
+/// If the backend cannot be started, or the run does not come to its end.
 pub fn results(
     factory: &dyn BackendFactory,
     context: &Context,
     options: &Options,
     units: &[(Group, String)],
     covered: Option<&Manifest>,
-) -> Result<Vec<CheckResult>, StartError> {
+) -> Result<Vec<CheckResult>, RunError> {
     let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
-    let mut folded = Folded { report: RunReport::default(), covers, observer: &mut Silent };
+    let mut folded = Folded { report: RunReport::default(), covers, ends: BTreeSet::new(), observer: &mut Silent };
     run_units(factory, context, options, units, Deadline::new(options.time), &mut folded)?;
+    folded.settle();
     Ok(folded.report.results)
 }
 
@@ -239,7 +260,7 @@ fn run_units(
     units: &[(Group, String)],
     deadline: Deadline,
     folded: &mut Folded,
-) -> Result<(), StartError> {
+) -> Result<(), RunError> {
     let covers = std::mem::take(&mut folded.covers);
     // Hangs by unit: only units before a unit count, so that the report does not depend on the threads.
     let hung: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
@@ -266,13 +287,33 @@ fn run_units(
         }
         Some(result)
     };
+    // A backend that is not what it was at first: nothing of the run can be believed, and nothing more is run.
+    let changed: Mutex<Option<StartError>> = Mutex::new(None);
+    let ends = Mutex::new(BTreeSet::new());
+    let start = || {
+        let started = factory.start().map(|backend| Ending { backend, ends: &ends });
+        if let Err(error) = &started
+            && error.kind == StartErrorKind::Changed
+        {
+            lock(&changed).get_or_insert_with(|| error.clone());
+        }
+        started
+    };
+    let one = |ending: &mut Ending, index: usize| {
+        let result = if lock(&changed).is_some() { None } else { one(&mut ending.backend, index) };
+        if result.as_ref().and_then(Option::as_ref).is_some_and(|r| r.stopped == Some(Stopped::Changed)) {
+            let why = "its manifest changes: started again, it said something else of itself than at first";
+            lock(&changed).get_or_insert_with(|| StartError::new(StartErrorKind::Changed, factory.name(), why));
+        }
+        result
+    };
     let mut progress = Progress { units: units.len(), ..Progress::default() };
     let observer = std::cell::RefCell::new(&mut *folded);
     let order = if options.time.is_some() { breadth_first(units) } else { (0..units.len()).collect() };
     let run = in_order(
         options.threads,
         &order,
-        || factory.start(),
+        start,
         one,
         |result| {
             progress.done += 1;
@@ -287,8 +328,33 @@ fn run_units(
             }
         },
     );
+    let done = progress.done;
     folded.covers = covers;
-    run
+    folded.ends.extend(lock(&ends).iter().cloned());
+    if let Some(error) = lock(&changed).take() {
+        return Err(error.into());
+    }
+    run?;
+    if done != units.len() && !context.is_interrupted() {
+        let why = format!("{done} of {} checks on groups came to an end: ropecheck has a defect", units.len());
+        return Err(RunError::new(ExitCode::Internal, why));
+    }
+    Ok(())
+}
+
+/// A backend that is asked to end when it is not needed any more.
+struct Ending<'e> {
+    backend: Box<dyn Backend>,
+    /// What went wrong then.
+    ends: &'e Mutex<BTreeSet<String>>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if let Some(why) = self.backend.end() {
+            lock(self.ends).insert(why);
+        }
+    }
 }
 
 /// What the calls of a run are to reach, level by level.

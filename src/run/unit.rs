@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, Options};
 use super::item::Item;
-use super::result::{CheckResult, FailureReport, Stopped};
+use super::result::{Again, CheckResult, FailureReport, OwedFailure, Stopped};
 use super::shrink::shrink;
-use crate::backend::Backend;
+use crate::backend::{Backend, Manifest, StartErrorKind};
 use crate::case::Case;
 use crate::check::cover::{Covers, Met};
-use crate::check::{Generator, Group, Measure, Planned, Stop};
+use crate::check::{Failure, Generator, Group, Measure, Planned, Stop};
 
 /// Runs that shrinking may take; fewer where each one costs a worker.
 const SHRINKING: usize = 160;
@@ -38,7 +38,7 @@ pub(super) fn unit(
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    for Planned { band, case } in &schedule.cases {
+    for (at, Planned { band, case }) in schedule.cases.iter().enumerate() {
         result.stopped = stop();
         if result.stopped.is_some() {
             break;
@@ -49,23 +49,48 @@ pub(super) fn unit(
         let mut harness = context.harness(backend);
         harness.records = covered.is_some();
         let judged = item.judge(case, &mut harness);
+        result.stopped = match &judged {
+            // Whatever went wrong while the run was being ended says nothing about the backend.
+            Err(_) if context.is_interrupted() => Some(Stopped::Interrupted),
+            Err(Stop::NotRun(error)) if error.kind == StartErrorKind::Changed => Some(Stopped::Changed),
+            Err(Stop::NotRun(error)) if error.kind == StartErrorKind::Interrupted => Some(Stopped::Interrupted),
+            _ => None,
+        };
+        if result.stopped.is_some() {
+            break;
+        }
         if let (Some((classes, _)), Ok(Measure { calls, .. })) = (covered, &judged) {
             let met = result.met.get_or_insert_with(|| Met::none(classes.all().len()));
             calls.iter().for_each(|call| classes.meet(met, call));
         }
         result.count(band, &judged);
-        let Err(Stop::Failed(failure)) = judged else { continue };
-        let hung = failure.hung();
-        let (small, failure) = if result.failures.is_empty() && !hung && !options.first_failure_only {
-            let budget = if failure.lost_backend() { SHRINKING_CRASHES } else { SHRINKING };
-            shrink(case, failure, budget, &manifest, context, |c| item.judge(c, &mut context.harness(backend)))
-        } else {
-            (case.clone(), failure)
+        let report = |(small, failure, again): (Case, Box<Failure>, Option<Again>)| {
+            let shrunk_from = (small != *case).then(|| case.to_string());
+            let case = small.to_string();
+            let replay = options.command.replay(&case);
+            FailureReport { id, case, shrunk_from, replay, again, failure: *failure, message: Vec::new() }
         };
-        let shrunk_from = (small != *case).then(|| case.to_string());
-        let case = small.to_string();
-        let replay = options.command.replay(&case);
-        result.failures.push(FailureReport { id, case, shrunk_from, replay, failure: *failure, message: Vec::new() });
+        let failure = match judged {
+            Err(Stop::Failed(failure)) => failure,
+            Err(Stop::Owed(owed)) if result.owed.is_none() => {
+                let failure = report((case.clone(), owed.failure, None));
+                result.owed = Some(Box::new(OwedFailure { band: band.clone(), failure }));
+                continue;
+            }
+            _ => continue,
+        };
+        let hung = failure.hung();
+        let found = if result.failures.is_empty() && !hung && !options.first_failure_only {
+            let mut retrial = Retrial { item: &item, backend, context, manifest: &manifest };
+            retrial.tried(case, failure, &schedule.cases[..at])
+        } else {
+            (case.clone(), failure, None)
+        };
+        if context.is_interrupted() {
+            // What was tried again was cut short; the failure itself came before.
+            result.stopped = Some(Stopped::Interrupted);
+        }
+        result.failures.push(report(found));
         if hung {
             result.stopped = Some(Stopped::Hung);
             break;
@@ -75,6 +100,76 @@ pub(super) fn unit(
         }
     }
     result.has_content().then_some(result)
+}
+
+/// A failing case, tried again.
+struct Retrial<'r, 'a> {
+    item: &'r Item<'a>,
+    backend: &'r mut dyn Backend,
+    context: &'r Context<'r>,
+    manifest: &'r Manifest,
+}
+
+impl Retrial<'_, '_> {
+    fn judge(&mut self, case: &Case) -> Option<Box<Failure>> {
+        match self.item.judge(case, &mut self.context.harness(self.backend)) {
+            Err(Stop::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The smallest case found that fails in a fresh process, its failure, and what came of the case there. `before`: the
+    /// cases that were judged before it.
+    fn tried(
+        &mut self,
+        case: &Case,
+        failure: Box<Failure>,
+        before: &[Planned],
+    ) -> (Case, Box<Failure>, Option<Again>) {
+        if !self.backend.renew() {
+            let (small, failure) = self.shrunk(case, failure);
+            return (small, failure, None);
+        }
+        let failure = match self.item.judge(case, &mut self.context.harness(self.backend)) {
+            Err(Stop::Failed(again)) => again,
+            // Not tried: nothing is known.
+            Err(Stop::NotRun(_)) => return (case.clone(), failure, None),
+            _ => {
+                let cases = self.needed(case, before).iter().map(|planned| planned.case.to_string()).collect();
+                return (case.clone(), failure, Some(Again::AfterOtherCalls { cases }));
+            }
+        };
+        let (small, small_failure) = self.shrunk(case, failure.clone());
+        if small != *case {
+            // The many calls of shrinking may have been what made it fail.
+            self.backend.renew();
+            if self.judge(&small).is_none() {
+                return (case.clone(), failure, Some(Again::Fails));
+            }
+        }
+        (small, small_failure, Some(Again::Fails))
+    }
+
+    fn shrunk(&mut self, case: &Case, failure: Box<Failure>) -> (Case, Box<Failure>) {
+        let budget = if failure.lost_backend() { SHRINKING_CRASHES } else { SHRINKING };
+        let (item, backend, context) = (self.item, &mut *self.backend, self.context);
+        shrink(case, failure, budget, self.manifest, context, |c| item.judge(c, &mut context.harness(backend)))
+    }
+
+    /// The last cases before this one after which it fails in a fresh process, as few of them as were tried.
+    fn needed<'p>(&mut self, case: &Case, before: &'p [Planned]) -> &'p [Planned] {
+        for count in [1, 4, 16].into_iter().filter(|count| *count <= before.len()) {
+            let last = &before[before.len() - count..];
+            self.backend.renew();
+            for planned in last {
+                let _ = self.judge(&planned.case);
+            }
+            if self.judge(case).is_some() {
+                return last;
+            }
+        }
+        &[]
+    }
 }
 
 /// Judges one case: what `replay` does.

@@ -32,11 +32,17 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::NotStarted
     } else if failed > 0 {
         ExitCode::Nonconformant
+    } else if not_run(report) > 0 {
+        ExitCode::NotRun
     } else if passed == 0 || !observed(report) || !finished.unproved.is_empty() || unmet(finished).next().is_some() {
         ExitCode::NothingRan
     } else {
         ExitCode::Conformant
     }
+}
+
+fn not_run(report: &RunReport) -> u64 {
+    report.results.iter().map(CheckResult::not_run_cases).sum()
 }
 
 /// Whether an angle or a position was seen anywhere.
@@ -70,6 +76,12 @@ pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
         ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
         ExitCode::NotStarted if report.results.is_empty() => "THE BACKEND COULD NOT BE STARTED".to_owned(),
         ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
+        ExitCode::NotRun if report.results.is_empty() => "NOT RUN: the machine or ropecheck did not do its part".to_owned(),
+        ExitCode::NotRun => {
+            let reasons = report.results.iter().flat_map(|r| r.bands.values()).flat_map(|band| &band.reasons);
+            let why = reasons.filter_map(|why| why.strip_prefix("not run: ")).next().unwrap_or_default();
+            stopped(&format!("NOT RUN TO THE END: {} cases could not be run: {why}", not_run(report)))
+        }
         ExitCode::Interrupted => "INTERRUPTED: this report is partial".to_owned(),
         ExitCode::Internal => "INTERNAL ERROR: ropecheck has a defect, and this report is incomplete".to_owned(),
         ExitCode::Usage => "NOT RUN: the command line makes no sense".to_owned(),

@@ -10,7 +10,7 @@ use super::float_environment::{FloatControl, FloatEnvironment};
 use super::layout_limits::LayoutLimits;
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
-use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Timed, Timing};
+use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, StartErrorKind, Timed, Timing};
 use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
@@ -100,7 +100,7 @@ impl Backend for Host {
 
     fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
         let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon();
-        let why = |e| StartError { what: "host".into(), why: format!("no sparse memory of {bytes} bytes: {e}") };
+        let why = |e| StartError::new(StartErrorKind::NotOffered, "host", format!("no sparse memory of {bytes} bytes: {e}"));
         Ok(&mut self.sparse.insert(map.map_err(why)?)[..])
     }
 

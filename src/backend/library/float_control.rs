@@ -3,21 +3,41 @@
 
 use crate::backend::float_environment::FloatControl;
 
-/// The register as it is, sticky flags included; `None` where this machine's is not known.
+/// MXCSR as it is, sticky flags included, and above it what `x87` says; `None` where this machine's register is not known.
 #[cfg(target_arch = "x86_64")]
 fn register() -> Option<u64> {
     let mut word = 0u32;
     // SAFETY: stmxcsr writes four bytes to the address given, which is that of a live u32; SSE is part of x86-64.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut word, options(nostack, preserves_flags)) };
-    Some(u64::from(word))
+    Some(u64::from(word) | x87())
+}
+
+/// The control word of the x87 unit, which `long double` is computed with, from bit 32 on; and bit 48 where its stack is not
+/// empty, so that the next value pushed may become NaN.
+#[cfg(target_arch = "x86_64")]
+fn x87() -> u64 {
+    let mut environment = [0u32; 7];
+    // SAFETY: fnstenv writes 28 bytes to a live array of as many, and masks exceptions; fldenv puts back what was read.
+    unsafe {
+        std::arch::asm!("fnstenv [{0}]", "fldenv [{0}]", in(reg) environment.as_mut_ptr(), options(nostack));
+    }
+    let (control, tags) = (u64::from(environment[0] & 0xffff), environment[2] & 0xffff);
+    control << 32 | u64::from(tags != 0xffff) << 48
 }
 
 #[cfg(target_arch = "x86_64")]
 fn set_register(word: u64) {
-    // Only values that `register` returned come here, so the upper half is zero and no reserved bit is set.
-    let word = (word & 0xffff_ffff) as u32;
-    // SAFETY: ldmxcsr reads four bytes of a live u32 that was in this register before.
-    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const word, options(nostack, preserves_flags)) };
+    let (mxcsr, x87) = ((word & 0xffff_ffff) as u32, ((word >> 32) & 0xffff) as u16);
+    // SAFETY: ldmxcsr and fldcw read live words that were in these registers before, so that no reserved bit is set; fninit
+    // empties a stack that this code keeps nothing in.
+    unsafe {
+        std::arch::asm!(
+            "ldmxcsr [{}]", "fninit", "fldcw [{}]", in(reg) &raw const mxcsr, in(reg) &raw const x87,
+            out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+            out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+            options(nostack)
+        );
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -65,6 +85,15 @@ mod tests {
         let ((), seen) = watched(|| set_register(register().unwrap_or(0x1f80) ^ 0x8000));
         let [from, to] = seen.expect("x86-64 has this register");
         assert_eq!(to.changes(from), [FloatSetting::FlushToZero]);
+        assert_eq!(register().map(FloatControl::of_register), before.map(FloatControl::of_register));
+        // What _FPU_SINGLE does, and what a kernel does that leaves a value on the stack.
+        let ((), seen) = watched(|| set_register(register().unwrap_or(0x037f_0000_1f80) & !(3 << 40)));
+        let [from, to] = seen.expect("x86-64 has this register");
+        assert_eq!(to.changes(from), [FloatSetting::Precision]);
+        // SAFETY: pushes a constant, which `watched` takes away.
+        let ((), seen) = watched(|| unsafe { std::arch::asm!("fld1", options(nostack)) });
+        let [from, to] = seen.expect("x86-64 has this register");
+        assert_eq!(to.changes(from), [FloatSetting::Stack]);
         assert_eq!(register().map(FloatControl::of_register), before.map(FloatControl::of_register));
     }
 }

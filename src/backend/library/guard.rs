@@ -55,7 +55,7 @@ impl Drop for GuardPages<'_> {
     }
 }
 
-/// From now on a fault in or near the arena is told on `descriptor` as a frame `Reply::BadAccess` before the process dies of it.
+/// From now on a fault in or near the arena is told on `descriptor` as a line `Reply::Fault` before the process dies of it.
 /// A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
@@ -75,8 +75,8 @@ pub(super) fn report_faults(descriptor: c_int) {
     }
 }
 
-/// How a frame of `Reply::BadAccess` begins.
-const FRAME_START: &[u8] = b"{\"bad-access\":{\"offset\":";
+/// How a line of `Reply::Fault` begins.
+const LINE_START: &[u8] = b"{\"fault\":{\"offset\":";
 /// Bytes outside the arena at which a fault is still taken for a miss of it.
 const NEAR: usize = 1 << 20;
 
@@ -98,21 +98,21 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
         }
         return;
     }
-    let mut frame = Frame::new();
-    frame.text(FRAME_START);
+    let mut line = Line::new();
+    line.text(LINE_START);
     if address < base {
-        frame.text(b"-");
+        line.text(b"-");
     }
-    frame.number(address.abs_diff(base));
-    frame.text(b",\"write\":");
-    frame.text(match wrote(context) {
+    line.number(address.abs_diff(base));
+    line.text(b",\"write\":");
+    line.text(match wrote(context) {
         Some(true) => b"true",
         Some(false) => b"false",
         None => b"null",
     });
-    frame.text(b"}}");
-    let bytes = frame.finish();
-    // SAFETY: the pointer and the length are those of one slice on this stack. write is async-signal-safe; a frame this
+    line.text(b"}}\n");
+    let bytes = line.finish();
+    // SAFETY: the pointer and the length are those of one slice on this stack. write is async-signal-safe; a line this
     // short is written whole or not at all.
     unsafe {
         libc::write(DESCRIPTOR.load(Ordering::Relaxed), bytes.as_ptr().cast(), bytes.len());
@@ -133,15 +133,15 @@ fn wrote(_: *mut c_void) -> Option<bool> {
     None
 }
 
-/// A frame of the protocol, made without memory from anywhere: length, then JSON.
-struct Frame {
+/// A line of the protocol, made without memory from anywhere.
+struct Line {
     bytes: [u8; 128],
     used: usize,
 }
 
-impl Frame {
+impl Line {
     fn new() -> Self {
-        Frame { bytes: [0; 128], used: 4 }
+        Line { bytes: [0; 128], used: 0 }
     }
 
     fn text(&mut self, text: &[u8]) {
@@ -170,31 +170,27 @@ impl Frame {
         self.text(digits.get(first..).unwrap_or_default());
     }
 
-    fn finish(&mut self) -> &[u8] {
-        let length = self.used.saturating_sub(4) as u32;
-        for (slot, byte) in self.bytes.iter_mut().zip(length.to_le_bytes()) {
-            *slot = byte;
-        }
+    fn finish(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FRAME_START, Frame};
-    use crate::backend::library::protocol::{Reply, read_frame};
+    use super::{LINE_START, Line};
+    use crate::backend::program::protocol::{Reply, read_line};
 
     #[test]
-    fn a_frame_made_by_hand_is_read_as_any_other() {
+    fn a_line_made_by_hand_is_read_as_any_other() {
         for (number, negative) in [(0usize, false), (7, true), (usize::MAX / 2, false), (123_456_789_012, true)] {
-            let mut frame = Frame::new();
-            frame.text(FRAME_START);
-            frame.text(if negative { b"-" } else { b"" });
-            frame.number(number);
-            frame.text(b",\"write\":null}}");
-            let reply: Reply = read_frame(&mut frame.finish()).unwrap().unwrap();
+            let mut line = Line::new();
+            line.text(LINE_START);
+            line.text(if negative { b"-" } else { b"" });
+            line.number(number);
+            line.text(b",\"write\":null}}\n");
+            let reply: Reply = read_line(&mut line.finish()).unwrap().unwrap();
             let wanted = i64::try_from(number).unwrap() * if negative { -1 } else { 1 };
-            assert!(matches!(reply, Reply::BadAccess { offset, write: None } if offset == wanted), "{reply:?}");
+            assert!(matches!(reply, Reply::Fault { offset, write: None } if offset == wanted), "{reply:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::evidence::{
 use super::law::Law;
 use super::place::Place;
 use super::scalar::{Observed, Scalar};
-use crate::backend::{Death, FloatSetting};
+use crate::backend::{Death, Doing, FloatSetting};
 use crate::case::{MemoryPlace, Part};
 use crate::property::Violation;
 
@@ -217,6 +217,11 @@ pub enum Cause {
     Hung {
         /// The limit in seconds.
         seconds: f64,
+        /// What it was seen doing when that was over.
+        doing: Doing,
+        /// Whether it hung again in a fresh process, where that was tried.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        again: Option<bool>,
         /// What makes no sense in the call, where it was meant to be refused.
         #[serde(skip_serializing_if = "Option::is_none")]
         nonsense: Option<Nonsense>,

@@ -49,6 +49,8 @@ pub enum Circumstance {
         /// Which of the runs failed, from 1.
         run: u64,
     },
+    /// In plain memory, as the other checks call it.
+    PlainMemory,
     /// Before any other call.
     BeforeOtherCalls,
     /// The call between two equal ones failed.

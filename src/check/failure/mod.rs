@@ -20,6 +20,8 @@ pub use scalar::{Observed, Scalar, ValueState, is_poison};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::backend::{StartError, StartErrorKind};
+
 /// What is wrong: a cause, where it was seen, and what was being done then.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Failure {
@@ -66,6 +68,15 @@ impl Failure {
     }
 }
 
+/// A failure that another check is to show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// Why it is not this check's.
+    pub why: &'static str,
+    /// The failure.
+    pub failure: Box<Failure>,
+}
+
 /// Why a case has no measure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stop {
@@ -73,6 +84,10 @@ pub enum Stop {
     Failed(Box<Failure>),
     /// Nothing could be concluded, and why. Never counted as a pass.
     NotJudged(String),
+    /// Something does not hold that another check is to show. If none does, this check fails with it.
+    Owed(Box<Owed>),
+    /// The call was not made: the machine, ropecheck or the user stood in the way. Nothing follows about the backend.
+    NotRun(StartError),
     /// The case itself is wrong (spec, parameters, shapes): an error of the suite's input, not of the backend.
     Broken(String),
 }
@@ -100,6 +115,24 @@ impl Stop {
         match self {
             Stop::Failed(failure) => Stop::Failed(failure.during(what)),
             other => other,
+        }
+    }
+
+    /// The stop; what failed is another check's to show, and `why`.
+    #[must_use]
+    pub fn owed(self, why: &'static str) -> Stop {
+        match self {
+            Stop::Failed(failure) => Stop::Owed(Box::new(Owed { why, failure })),
+            other => other,
+        }
+    }
+}
+
+impl From<StartError> for Stop {
+    fn from(error: StartError) -> Stop {
+        match error.kind {
+            StartErrorKind::NotOffered => Stop::not_judged(error.to_string()),
+            _ => Stop::NotRun(error),
         }
     }
 }

@@ -285,7 +285,7 @@ impl Harness<'_> {
         let (Call::Rotate { positions: view, .. }, Some(truth)) = (&prepared.call, &prepared.truth) else {
             return Err(Stop::broken("only level rotate is handed positions"));
         };
-        let arena = self.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
+        let arena = self.backend.arena(prepared.bytes)?;
         prepared.write(arena, &q, &k);
         for (b, row) in truth.positions[axis].iter().enumerate() {
             for (t, position) in row.iter().enumerate() {

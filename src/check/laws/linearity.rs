@@ -3,7 +3,7 @@
 use super::pairs::small_cases;
 use crate::case::{Case, Data, Level, Tensor};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
-use crate::check::failure::{Cause, Failure, Law, Scalar, Stop};
+use crate::check::failure::{BitsOf, Cause, Circumstance, Failure, Law, Scalar, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::Judge;
@@ -134,7 +134,9 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let plain = harness.run(&prepared, q.clone(), k.clone())?;
     let again = harness.run(&prepared, q.clone(), k.clone())?;
     if !same(&plain, &again) {
-        return Err(Stop::not_judged("the same call gives other bits when it is repeated"));
+        let differ = Failure::of_call(Cause::BitsDiffer { than: Box::new(BitsOf::FirstRun), elements: None });
+        let differ = Stop::from(differ.during(Circumstance::Repeated { run: 2 }));
+        return Err(differ.owed("the same call gives other bits when it is repeated"));
     }
     let m = judge.truth().plan.attention_scaling;
     let mut measure = Measure::default();

@@ -102,7 +102,8 @@ pub(in crate::check) fn sound(harness: &mut Harness, case: &Case) -> Result<(), 
     let plain = Case { memory: Memory::Packed, alias, ..case.clone() };
     let (prepared, outputs) = harness.execute(&plain)?;
     let judged = Judge::new(harness, &plain, &prepared)?.all(&outputs).map(drop);
-    judged.map_err(|_| Stop::not_judged("the result is wrong in plain memory already; see the other checks"))
+    let judged = judged.during(Circumstance::PlainMemory);
+    judged.map_err(|stop| stop.owed("the result is wrong in plain memory already; see the other checks"))
 }
 
 /// The case with few tokens, at the positions of their layout.

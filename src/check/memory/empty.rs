@@ -60,7 +60,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         let before = prepared.image(&q, &k);
         let call = emptied(&prepared, without);
         let outcome = {
-            let arena = harness.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
+            let arena = harness.backend.arena(prepared.bytes)?;
             arena.copy_from_slice(&before);
             harness.backend.guard(&[]);
             harness.backend.call(&call)

@@ -93,8 +93,8 @@ fn compare(
     match [first, second].map(|run| blame(harness, case, prepared, &run.outputs, what)) {
         [Ok(measure), Ok(_)] => Ok(measure),
         // Equal and wrong is not about memory.
-        [Err(_), Err(_)] if first.bits == second.bits => {
-            Err(Stop::not_judged("the result is wrong whatever lies around the buffers; see the other checks"))
+        [Err(stop), Err(_)] if first.bits == second.bits => {
+            Err(stop.owed("the result is wrong whatever lies around the buffers; see the other checks"))
         }
         [Err(stop), Err(_)] => {
             sound(harness, case)?;

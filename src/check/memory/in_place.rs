@@ -66,7 +66,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         sound(harness, &apart)?;
         let (prepared, outputs) = harness.execute(&apart)?;
         blame(harness, &apart, &prepared, &outputs, Circumstance::OutOfPlace)
-            .map_err(|_| Stop::not_judged("the result is wrong out of place too; see the other checks"))?;
+            .map_err(|stop| stop.owed("the result is wrong out of place too; see the other checks"))?;
     } else if claims_bits(harness) {
         let mut prepared = harness.prepare(&apart)?;
         if watched(harness, &mut prepared, inputs, FLOAT_POISON)?.bits != here.bits {

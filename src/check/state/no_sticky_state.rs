@@ -231,6 +231,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             }
             // Outside what the scheme or these types can say: nothing was called.
             Err(Stop::NotJudged(_) | Stop::Broken(_)) => continue,
+            Err(stop @ (Stop::Owed(_) | Stop::NotRun(_))) => return Err(stop),
         }
         let after = Circumstance::AfterCall { difference };
         let (part, again) = right(case, harness).during(after)?;

@@ -137,7 +137,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             continue;
         }
         let mut call = prepared.call.clone();
-        let arena = harness.backend.arena(prepared.bytes).map_err(|e| Stop::not_judged(e.to_string()))?;
+        let arena = harness.backend.arena(prepared.bytes)?;
         prepared.write(arena, &q, &k);
         if !spoil(&mut call, arena) {
             continue;

@@ -174,9 +174,15 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             let died = format!("the backend died: {death}{}", touched.unwrap_or_default());
             meant_to_be_refused(died, *nonsense)
         }
-        Cause::Hung { seconds, nonsense } => {
+        Cause::Hung { seconds, doing, again, nonsense } => {
             let limit = std::time::Duration::try_from_secs_f64(*seconds).unwrap_or_default();
-            meant_to_be_refused(format!("the backend hung: no answer within {limit:?}"), *nonsense)
+            let tries = match again {
+                Some(true) => " in two tries",
+                Some(false) => "; asked again, it answered",
+                None => "",
+            };
+            let hung = format!("the backend hung: no answer within {limit:?}{tries} ({doing})");
+            meant_to_be_refused(hung, *nonsense)
         }
         Cause::EnvironmentChanged { by, settings, words } => environment(*by, settings, *words),
     }

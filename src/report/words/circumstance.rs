@@ -22,6 +22,7 @@ pub(super) fn phrase(what: Circumstance) -> String {
         Circumstance::NearLargest => "inputs near the largest number".into(),
         Circumstance::BesideNonFinite => "some pairs hold NaN and infinities".into(),
         Circumstance::InPlace => "in place".into(),
+        Circumstance::PlainMemory => "in plain memory".into(),
         Circumstance::OutOfPlace => "out of place".into(),
         Circumstance::Strided => "with these strides".into(),
         Circumstance::OtherSurroundings => "with other bytes around the buffers".into(),

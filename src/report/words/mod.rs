@@ -45,6 +45,7 @@ pub fn stopped(why: Stopped) -> &'static str {
         Stopped::Hung => "stopped after the backend hung",
         Stopped::GaveUp => "not run: the backend hung too often",
         Stopped::Interrupted => "interrupted",
+        Stopped::Changed => "not run: the backend said something else of itself when it was started again",
         Stopped::OutOfTime => "not run, or not to the end: the time of the run was over",
     }
 }

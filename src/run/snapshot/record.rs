@@ -150,6 +150,8 @@ pub fn outputs(case: &Case, backend: &mut dyn Backend, context: &Context) -> Rec
     match run() {
         Ok(all) => Recorded::StoredOutputs(all),
         Err(Stop::Failed(failure)) => Recorded::Failed(failure),
+        Err(Stop::Owed(owed)) => Recorded::Failed(owed.failure),
+        Err(Stop::NotRun(error)) => Recorded::NotAsked(format!("not run: {}", error.why)),
         Err(Stop::NotJudged(why) | Stop::Broken(why)) => Recorded::NotAsked(why),
     }
 }
