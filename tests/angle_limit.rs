@@ -110,7 +110,8 @@ fn outcome(id: &str, contract: &str, from: f64, garbage: f64) -> (usize, usize, 
                 all.1 += 1;
                 println!("{id}: {}", words::summary(&failure));
             }
-            Err(Stop::NotJudged(_)) => all.2 += 1,
+            Err(Stop::NotJudged(_) | Stop::Owed(_)) => all.2 += 1,
+            Err(Stop::NotRun(error)) => panic!("{id}: {error}"),
             Err(Stop::Broken(why)) => panic!("{id}: {why}"),
         }
     }

@@ -101,5 +101,5 @@ fn a_device_that_cannot_be_used_is_named() {
     };
     start("NO_DEVICE", "librope.so: no toy device: none was ever made");
     start("NO_FILL", "ropecheck_sync and not ropecheck_fill: device memory takes all of them or none");
-    one("MISALIGNED", "accuracy", "f32", 4, &["which is no multiple of 256"]);
+    one("MISALIGNED", "accuracy", "f32", 71, &["which is no multiple of 256"]);
 }

@@ -68,10 +68,10 @@ impl Backend for PortBackend {
             return Answer::Internal("no such level".into());
         };
         if let Some(layout) = layouts.iter().find(|layout| !layout.is_empty() && !(self.takes.layout)(layout)) {
-            return Answer::Unsupported(format!("a layout that is not taken: {layout:?}"));
+            return Answer::Unsupported(format!("a layout that is not taken: {layout:?}").into());
         }
         if let Some(one) = scheme.parameters.iter().find(|one| !(self.takes.parameter)(one)) {
-            return Answer::Unsupported(format!("a value that is not taken: {one:?}"));
+            return Answer::Unsupported(format!("a value that is not taken: {one:?}").into());
         }
         if let Bug::Ignores(name) = self.bug {
             scheme.parameters.retain(|one| one.name != name);

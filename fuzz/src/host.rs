@@ -39,6 +39,8 @@ fn judge_with(context: &Context, data: &[u8], manifest: &Manifest, backend: &mut
     match replay(&case, backend, context) {
         Ok(Ok(measure)) => assert!(measure.worst <= 1.0, "passed beyond the bound: {line}"),
         Ok(Err(Stop::NotJudged(_))) => {}
+        Ok(Err(Stop::NotRun(error))) => panic!("not run: {error}\n  {line}"),
+        Ok(Err(Stop::Owed(owed))) => panic!("nonconformant: {:?}\n  ropecheck replay '{line}'", owed.failure),
         Ok(Err(Stop::Failed(failure))) => {
             panic!(
                 "nonconformant: {}

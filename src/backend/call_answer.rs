@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::foreign_text::ForeignText;
 use super::start_error::StartError;
 
 /// How a call ended.
@@ -14,11 +15,11 @@ pub enum Answer {
     /// The backend says that it did the work.
     Ok,
     /// The backend says that it cannot do this.
-    Unsupported(String),
+    Unsupported(ForeignText),
     /// The backend says that the call makes no sense.
-    BadArgument(String),
+    BadArgument(ForeignText),
     /// The backend reports some other failure, or returned a status that the ABI does not have.
-    Internal(String),
+    Internal(ForeignText),
     /// The backend died.
     Died(Death),
     /// The backend did not answer in time.
@@ -70,8 +71,8 @@ pub struct Death {
     /// How it ended.
     pub end: End,
     /// The end of what it wrote to standard error.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub printed: String,
+    #[serde(skip_serializing_if = "ForeignText::is_empty")]
+    pub printed: ForeignText,
 }
 
 impl Death {
@@ -104,7 +105,7 @@ pub enum End {
     /// It said something that is no answer to what it was asked, and was ended.
     BrokeProtocol {
         /// What it said.
-        why: String,
+        why: ForeignText,
     },
 }
 
@@ -133,7 +134,7 @@ impl fmt::Display for Death {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &str| {
+        let with = |f: &mut fmt::Formatter<'_>, what: &str, text: &ForeignText| {
             if text.is_empty() { f.write_str(what) } else { write!(f, "{what}: {text}") }
         };
         match self {

@@ -83,7 +83,7 @@ impl Backend for Control {
     }
 
     fn call(&mut self, call: &Call) -> Answer {
-        let Some(qk) = call.qk().copied() else { return Answer::Unsupported(String::new()) };
+        let Some(qk) = call.qk().copied() else { return Answer::Unsupported("".into()) };
         let honest = |inner: &mut Host, memory: &mut Vec<u8>| {
             let Ok(arena) = inner.arena(memory.len()) else { return Answer::Internal("no memory".into()) };
             arena.copy_from_slice(memory);

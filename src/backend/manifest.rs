@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use super::integers::Integers;
+use super::foreign_text::ForeignText;
 use super::layout_limits::LayoutLimits;
 use super::parameter_offer::ParameterOffer;
 use crate::case::{Alias, Consume, Level, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
@@ -64,9 +65,9 @@ impl LevelManifest {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manifest {
     /// Name, for reports.
-    pub name: String,
+    pub name: ForeignText,
     /// Version, for reports.
-    pub version: String,
+    pub version: ForeignText,
     /// The levels it has.
     pub levels: Vec<(Level, LevelManifest)>,
     /// Storage types of q, k and the outputs.

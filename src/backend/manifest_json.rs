@@ -8,6 +8,7 @@ use super::manifest_offers::{layouts, parameters};
 use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
+use super::foreign_text::ForeignText;
 use crate::rotation::MAX_HEAD_DIM;
 use crate::spec::model::Pairing;
 
@@ -129,9 +130,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     manifest
 }
 
-fn text(json: &RawValue) -> Result<String, String> {
+fn text(json: &RawValue) -> Result<ForeignText, String> {
     let fits = |text: &String| (1..=200).contains(&text.len());
-    value(json).filter(fits).ok_or_else(|| expected("a text of 1 to 200 bytes", json))
+    value(json).filter(fits).map(ForeignText::from).ok_or_else(|| expected("a text of 1 to 200 bytes", json))
 }
 
 fn direction(json: &RawValue) -> Result<i64, String> {

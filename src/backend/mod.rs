@@ -4,6 +4,7 @@ mod call_answer;
 pub mod control;
 pub mod emulated;
 pub mod float_environment;
+mod foreign_text;
 pub mod host;
 mod integers;
 mod interface;
@@ -21,6 +22,7 @@ pub mod timing;
 
 pub use crate::case::call::Call;
 pub use call_answer::{Answer, Death, Doing, End, Hang};
+pub use foreign_text::{ForeignText, is_printable};
 pub use float_environment::{FloatEnvironment, FloatSetting};
 pub use interface::{Backend, BackendFactory, BadAccess, Cage};
 pub use manifest::{Manifest, Vocabulary};

@@ -79,8 +79,9 @@ pub(super) fn outcome(id: &str, scheme: &str, dtype: DType, backend: &mut dyn Ba
                     first = words::message(&failure).join(" ");
                 }
             }
-            Err(Stop::NotJudged(_)) => {}
+            Err(Stop::NotJudged(_) | Stop::Owed(_)) => {}
             Err(Stop::Broken(why)) => panic!("{id}: {why}"),
+            Err(Stop::NotRun(error)) => panic!("{id}: {error}"),
         }
     }
     (failed, passed, first)

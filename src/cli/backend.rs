@@ -97,10 +97,33 @@ pub(super) fn factory<'a>(
             Err(RunError::usage(format!("--exec and {}: only one backend is judged at a time", path.display())))
         }
         Some(path) if path.as_os_str() == "host" => Ok(Box::new(HostFactory)),
-        Some(path) => {
-            Ok(Box::new(ProgramFactory::library(path, options, names)))
-        }
+        Some(path) => Ok(Box::new(match python_port(path) {
+            Some(port) => ProgramFactory::new(python(port), options, names),
+            None => ProgramFactory::library(path, options, names),
+        })),
     }
+}
+
+/// The name of a Python port: `port.py`, `port.py:name` or `package.module:name`.
+fn python_port(path: &Path) -> Option<&str> {
+    let text = path.to_str()?;
+    let (file, name) = text.rsplit_once(':').unwrap_or((text, ""));
+    let word = |word: &str| {
+        let letters = |c: char| c.is_alphanumeric() || c == '_';
+        !word.is_empty() && word.chars().all(letters) && !word.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let script = Path::new(file).extension().is_some_and(|end| end == "py") && (name.is_empty() || word(name));
+    let module = word(name) && file.split('.').all(word) && !path.exists();
+    (script || module).then_some(text)
+}
+
+/// The Python that this program was installed into, or the one that is found first.
+fn python(port: &str) -> Target {
+    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join("python3")));
+    let found = std::env::var_os("ROPECHECK_PYTHON")
+        .or_else(|| beside.filter(|path| path.exists()).map(PathBuf::into_os_string))
+        .unwrap_or_else(|| "python3".into());
+    Target::Python { python: found, port: port.to_owned() }
 }
 
 /// This program, as it is even after its file was replaced.

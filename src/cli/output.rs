@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::backend::is_printable;
 use crate::run::{ExitCode, RunError};
 
 /// A place that a report goes to.
@@ -45,6 +46,7 @@ impl ReportSink {
     /// # Errors
     /// [`ExitCode::Internal`] if it cannot be written. A reader that has gone away is no error.
     pub(super) fn write(&mut self, text: &str) -> Result<(), RunError> {
+        let text = &harmless(text);
         let plain = || anstream::adapter::strip_str(text).to_string();
         match self {
             ReportSink::Standard => print(text),
@@ -89,6 +91,34 @@ impl ReportSink {
     }
 }
 
+/// The text with nothing in it that acts, but for new lines and colours: names, cases and arguments that people gave are
+/// shown as they are in many places, and pass here all together.
+fn harmless(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        let colour = || {
+            let after = rest.as_str().strip_prefix('[').filter(|_| character == '\u{1b}')?;
+            let end = after.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            after[end..].starts_with('m').then_some(end + 2)
+        };
+        match character {
+            '\n' => kept.push('\n'),
+            _ if is_printable(character) => kept.push(character),
+            _ => match colour() {
+                Some(bytes) => {
+                    kept.push(character);
+                    kept.push_str(&rest.as_str()[..bytes]);
+                    rest = rest.as_str()[bytes..].chars();
+                }
+                // As JSON has it, whose strings may be in the text.
+                None => kept.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+            },
+        }
+    }
+    kept
+}
+
 fn failed(path: &Path, error: &io::Error) -> RunError {
     RunError::new(ExitCode::Internal, format!("{} cannot be written: {error}", path.display()))
 }
@@ -98,7 +128,7 @@ fn failed(path: &Path, error: &io::Error) -> RunError {
 /// # Errors
 /// [`ExitCode::Internal`] if that fails. A reader that has gone away is no error.
 pub(super) fn print(text: &str) -> Result<(), RunError> {
-    let mut out = anstream::stdout();
+    let (mut out, text) = (anstream::stdout(), harmless(text));
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(RunError::new(ExitCode::Internal, format!("standard output cannot be written: {e}")))
@@ -109,7 +139,21 @@ pub(super) fn print(text: &str) -> Result<(), RunError> {
 
 /// Says on standard error what is wrong, as far as that can be done.
 pub(super) fn complain_of(message: &str) {
-    let text = message.trim_end();
+    let text = harmless(message.trim_end());
     let prefix = if text.starts_with("error") || text.starts_with('\u{1b}') { "" } else { "error: " };
     let _ = anstream::stderr().write_all(format!("{prefix}{text}\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn colours_stay_and_nothing_else_acts() {
+        let table = "\u{1b}[1;31mFAIL\u{1b}[0m in-place\n";
+        assert_eq!(harmless(table), table);
+        assert_eq!(harmless("\u{1b}[2J\u{1b}]0;title\u{7}\r\u{202e}"), "\\u001b[2J\\u001b]0;title\\u0007\\u000d\\u202e");
+        assert_eq!(harmless("\u{1b}"), "\\u001b");
+        assert_eq!(harmless("\u{1b}[31"), "\\u001b[31");
+    }
 }

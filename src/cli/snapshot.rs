@@ -15,6 +15,7 @@ use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
 use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
 use crate::rotation::PlanCache;
+use crate::spec::read_regular;
 use crate::run::snapshot::{Comparison, RecordError, Recorded, Selection, Snapshot, compare, read, record, write};
 use crate::run::{Context, ExitCode, Options, RunError, contracts_exist};
 use crate::spec::suggest::choose;
@@ -241,15 +242,11 @@ fn readable() -> std::fs::Permissions {
 fn load(files: &SnapshotFiles) -> Result<Snapshot, RunError> {
     let name = files.file.display();
     let stop = |why: &dyn std::fmt::Display| RunError::new(ExitCode::Spec, format!("{name}: {why}"));
-    let size = std::fs::metadata(&files.file).map_err(|e| {
+    let bytes = read_regular(&files.file, MAX_BYTES).map_err(|e| {
         let hint =
             if e.kind() == std::io::ErrorKind::NotFound { "; `ropecheck snapshot record` makes one" } else { "" };
         stop(&format!("{e}{hint}"))
     })?;
-    if size.len() > MAX_BYTES {
-        return Err(stop(&format!("it has {} bytes, more than {MAX_BYTES}", size.len())));
-    }
-    let bytes = std::fs::read(&files.file).map_err(|e| stop(&e))?;
     if bytes.starts_with(b"\x7fELF") {
         return Err(stop(&"it is a program or a library, and no snapshot (the order is: SNAPSHOT BACKEND)"));
     }

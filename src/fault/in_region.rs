@@ -58,7 +58,7 @@ impl Backend for Both {
         }
         match self.faulty.arena(self.bytes) {
             Ok(arena) => arena[..self.bytes].copy_from_slice(memory),
-            Err(error) => return Answer::Internal(error.to_string()),
+            Err(error) => return Answer::Internal(error.to_string().into()),
         }
         self.faulty.call(call)
     }

@@ -26,7 +26,7 @@ pub(super) fn emulated(
     let declared = Declaration::parse(&fault.contract)?;
     let honest = emulated::Emulation::honest(contracts, &declared.class, &declared.frequencies);
     let mut emulation = honest.ok_or_else(|| format!("there is no contract {}", fault.contract))?;
-    emulation.manifest.name = fault.id.clone();
+    emulation.manifest.name = fault.id.as_str().into();
     for (key, value) in &what.arithmetic {
         set(&mut emulation, key, value, contracts).map_err(|why| format!("{key}: {value}: {why}"))?;
     }
@@ -132,7 +132,7 @@ impl BackendFactory for Faulty {
     }
 
     fn name(&self) -> &str {
-        &self.emulation.manifest.name
+        self.emulation.manifest.name.as_str()
     }
 }
 

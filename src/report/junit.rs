@@ -4,6 +4,7 @@
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::words;
+use crate::backend::is_printable;
 use crate::run::{CheckResult, ExitCode, Finished, RunReport};
 
 /// Name of the suite about the run as a whole.
@@ -83,11 +84,16 @@ fn verdict(finished: &Finished) -> TestCaseStatus {
     }
 }
 
+/// The text without what XML cannot hold.
+fn xml(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' || is_printable(c) { c } else { '\u{fffd}' }).collect()
+}
+
 /// A status that is no success: a message, and more lines.
 fn not(kind: NonSuccessKind, lines: &[String]) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-    status.set_message(first.to_owned()).set_type("ropecheck").set_description(rest.join("\n"));
+    status.set_message(xml(first)).set_type("ropecheck").set_description(xml(&rest.join("\n")));
     status
 }
 
@@ -110,6 +116,6 @@ fn status(result: &CheckResult) -> TestCaseStatus {
     let reasons = result.bands.values().flat_map(|band| band.reasons.iter().cloned());
     let stopped = result.stopped.map(|why| words::stopped(why).to_owned());
     let why: Vec<String> = result.gaps.iter().map(|gap| gap.why.clone()).chain(reasons).chain(stopped).collect();
-    status.set_message(why.join("; "));
+    status.set_message(xml(&why.join("; ")));
     status
 }

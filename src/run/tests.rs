@@ -8,7 +8,7 @@ use super::session::MOST_HANGS;
 use super::verdict::{exit_code, verdict};
 use super::{CheckResult, Context, ExitCode, Finished, Options, RunReport, Stopped, groups, results as run};
 use crate::backend::host::Host;
-use crate::backend::{Answer, Backend, BackendFactory, Manifest, StartError};
+use crate::backend::{Answer, Backend, BackendFactory, Doing, Hang, Manifest, StartError};
 use crate::case::call::Call;
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
@@ -37,7 +37,7 @@ impl Backend for Hanging {
             std::thread::sleep(self.sleeps);
         }
         match call.qk() {
-            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut(Duration::from_secs(1)),
+            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut(Hang { limit: Duration::from_secs(1), doing: Doing::Waiting, again: None }),
             _ => self.host.call(call),
         }
     }

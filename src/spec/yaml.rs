@@ -14,6 +14,7 @@ mod tests;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::regular_file::read_regular;
 use super::diagnostic::{Location, SourceFile, SpecError};
 
 /// Largest file, in bytes.
@@ -147,14 +148,7 @@ pub fn read(path: &Path) -> Result<Arc<SourceFile>, SpecError> {
     let name = path.display().to_string();
     let fail = |message: String| SpecError::file(name.clone(), message);
     let cannot = |error: std::io::Error| fail(format!("cannot be read: {error}"));
-    let data = std::fs::metadata(path).map_err(cannot)?;
-    if !data.is_file() {
-        return Err(fail("expected a file, found a directory or a device".to_owned()));
-    }
-    if data.len() > MAX_BYTES as u64 {
-        return Err(fail(format!("a spec may have {MAX_BYTES} bytes, this one has {}", data.len())));
-    }
-    let bytes = std::fs::read(path).map_err(cannot)?;
+    let bytes = read_regular(path, MAX_BYTES as u64).map_err(cannot)?;
     let text = String::from_utf8(bytes)
         .map_err(|error| fail(format!("is not UTF-8: invalid byte at offset {}", error.utf8_error().valid_up_to())))?;
     Ok(Arc::new(SourceFile { name, text }))

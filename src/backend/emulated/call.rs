@@ -45,7 +45,7 @@ pub(super) fn run(emulation: &Emulation, shared: &Shared, number: u64, call: &Ca
     };
     match done {
         Ok(()) => Answer::Ok,
-        Err(text) => Answer::BadArgument(text),
+        Err(text) => Answer::BadArgument(text.into()),
     }
 }
 

@@ -40,7 +40,7 @@ impl Emulation {
         let contract = declaration.resolve(contracts)?;
         // The embedded kernel offers every shape and stride, and so does an emulation.
         let mut manifest = Host::new().manifest().clone();
-        manifest.name = format!("emulated {declaration}");
+        manifest.name = format!("emulated {declaration}").into();
         let dtypes = manifest.dtypes.clone();
         let level = |consumes: &[Consume], tensors: bool| {
             let declared: &[DType] = if tensors { &dtypes } else { &[] };

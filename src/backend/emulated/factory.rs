@@ -70,6 +70,6 @@ impl BackendFactory for EmulatedFactory {
     }
 
     fn name(&self) -> &str {
-        &self.emulation.manifest.name
+        self.emulation.manifest.name.as_str()
     }
 }

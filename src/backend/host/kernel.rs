@@ -14,14 +14,14 @@ pub(super) fn run(call: &Call, memory: &mut [u8]) -> Answer {
         Call::Rotate { plan, qk, positions, scheme, .. } => {
             let tables = match Tables::read(plan, qk, scheme.axes.len(), memory) {
                 Ok(tables) => tables,
-                Err(text) => return Answer::BadArgument(text),
+                Err(text) => return Answer::BadArgument(text.into()),
             };
             rotate_all(plan, qk, memory, |memory, b, t, head, cos, sin| {
                 tables.angles(plan, positions, memory, (b, t, head), cos, sin);
             })
         }
         Call::Apply { plan, qk, cos_sin } => match check_width(plan) {
-            Err(text) => Answer::BadArgument(text),
+            Err(text) => Answer::BadArgument(text.into()),
             Ok(()) => rotate_all(plan, qk, memory, |memory, b, t, _, cos, sin| {
                 given(cos_sin, plan, memory, (b, t), cos, sin);
             }),
@@ -164,7 +164,7 @@ fn rotate_all(
                     DType::F32 => row.rotate::<F32>(plan, memory, &cos, &sin),
                     DType::F16 => row.rotate::<F16>(plan, memory, &cos, &sin),
                     DType::BF16 => row.rotate::<Bf16>(plan, memory, &cos, &sin),
-                    other => return Answer::Unsupported(format!("dtype {}", other.name())),
+                    other => return Answer::Unsupported(format!("dtype {}", other.name()).into()),
                 }
             }
         }

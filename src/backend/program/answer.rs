@@ -58,6 +58,7 @@ impl Introduction {
 
 /// The status and the message of an answer.
 pub(super) fn outcome(status: Status, message: String) -> Answer {
+    let message = message.into();
     match status {
         Status::Ok => Answer::Ok,
         Status::Unsupported => Answer::Unsupported(message),

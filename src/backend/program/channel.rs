@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cage;
 use super::protocol::{ARENA_VARIABLE, MAX_LINE, Reply, line};
-use crate::backend::{Death, Doing, End, Hang};
+use crate::backend::{Death, Doing, End, ForeignText, Hang};
 
 /// How a program under test is run.
 #[derive(Debug, Clone)]
@@ -234,7 +234,7 @@ impl Channel {
     pub(super) fn broke(&mut self, why: &str) -> Silence {
         let _ = cage::end(&mut self.child);
         self.read_errors();
-        Silence::Died(Death { end: End::BrokeProtocol { why: why.to_owned() }, printed: self.last_words() })
+        Silence::Died(Death { end: End::BrokeProtocol { why: why.into() }, printed: self.last_words() })
     }
 
     /// How a program ended that ended, or reads or says nothing more.
@@ -275,9 +275,9 @@ impl Channel {
     }
 
     /// The last that it printed.
-    pub(super) fn last_words(&mut self) -> String {
+    pub(super) fn last_words(&mut self) -> ForeignText {
         self.read_errors();
-        String::from_utf8_lossy(&self.printed).trim().to_owned()
+        ForeignText::from(&*String::from_utf8_lossy(&self.printed))
     }
 }
 

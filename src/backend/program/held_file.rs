@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{MemfdFlags, SealFlags};
 use sha2::{Digest, Sha256};
 
+use crate::spec::open_regular;
+
 /// Largest library that is copied: larger ones are loaded from where they lie.
 const MOST_COPIED: u64 = 1 << 30;
 /// What a library contains that looks for something beside itself: it must be loaded from where it lies.
@@ -26,11 +28,8 @@ pub(super) struct HeldFile {
 impl HeldFile {
     /// Reads a regular file.
     pub(super) fn read(path: &Path) -> io::Result<HeldFile> {
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-        }
         let mut digest = Sha256::new();
         let mut copy = (about.len() <= MOST_COPIED).then(|| memory().ok()).flatten();
         let longest = LOOKS_BESIDE_ITSELF.iter().map(|needle| needle.len()).max().unwrap_or(1);

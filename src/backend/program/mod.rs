@@ -23,7 +23,7 @@ pub use channel::{NEVER, ProgramOptions};
 
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
-use super::{Answer, Backend, BackendFactory, BadAccess, Cage, Call, Manifest, StartError, StartErrorKind, Vocabulary};
+use super::{Answer, Backend, BackendFactory, BadAccess, Cage, Call, ForeignText, Manifest, StartError, StartErrorKind, Vocabulary};
 use answer::{Introduction, introduced};
 use arena_memory::ArenaMemory;
 use channel::{Channel, Silence};
@@ -43,6 +43,13 @@ pub enum Target {
     Library(PathBuf),
     /// A program and its arguments.
     Program(Vec<OsString>),
+    /// A function in Python, behind the package `ropecheck` of that Python.
+    Python {
+        /// The interpreter.
+        python: OsString,
+        /// `port.py`, `port.py:name` or `package.module:name`.
+        port: String,
+    },
 }
 
 /// Starts programs of one kind.
@@ -77,6 +84,7 @@ impl<'a> ProgramFactory<'a> {
                 let shown: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
                 (shown.join(" "), Target::Program(words))
             }
+            Target::Python { python, port } => (port.clone(), Target::Python { python, port }),
         };
         let (held, first, failed) = (OnceLock::new(), OnceLock::new(), AtomicUsize::new(0));
         ProgramFactory { launch: Arc::new(Launch { shown, target, options, held, first, failed }), names }
@@ -146,12 +154,16 @@ impl Launch {
                 vec!["--library".into(), held.path().map_err(machine)?.into_os_string()]
             }
             Target::Program(words) => std::iter::once("--program".into()).chain(words.iter().cloned()).collect(),
+            Target::Python { python, port } => {
+                let words = ["-u".into(), "-m".into(), "ropecheck".into(), "serve".into(), port.into()];
+                ["--program".into(), python.clone()].into_iter().chain(words).collect()
+            }
         };
         let channel = Channel::start(&self.options, &arguments, &memory.path());
         let mut channel = channel.map_err(|e| machine(format!("no process could be started: {e}")))?;
         let said = match channel.hello(self.options.start_timeout) {
             Ok(Reply::Hello(hello)) => introduced(*hello).map_err(|why| (why, StartErrorKind::Backend)),
-            Ok(Reply::Refused { why }) => Err((with_words(why, &mut channel), StartErrorKind::Backend)),
+            Ok(Reply::Refused { why }) => Err((with_words(ForeignText::from(why).to_string(), &mut channel), StartErrorKind::Backend)),
             Ok(_) => Err(("its first line is no hello".into(), StartErrorKind::Backend)),
             Err(Silence::Died(death)) => {
                 Err((format!("it died while it was loaded, described or opened: {death}"), StartErrorKind::Backend))
@@ -275,7 +287,9 @@ impl ProgramBackend {
             };
             if let Some(why) = why {
                 let why = format!("no device memory for an arena of {bytes} bytes: {why}");
-                return Err(self.launch.error(StartErrorKind::Machine, why));
+                // Distances far beyond a device's memory are no call that it has to take.
+                let kind = if sparse { StartErrorKind::NotOffered } else { StartErrorKind::Machine };
+                return Err(self.launch.error(kind, why));
             }
         }
         self.start()?;

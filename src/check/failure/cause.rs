@@ -10,7 +10,7 @@ use super::evidence::{
 use super::law::Law;
 use super::place::Place;
 use super::scalar::{Observed, Scalar};
-use crate::backend::{Death, Doing, FloatSetting};
+use crate::backend::{Death, Doing, FloatSetting, ForeignText};
 use crate::case::{MemoryPlace, Part};
 use crate::property::Violation;
 
@@ -192,12 +192,12 @@ pub enum Cause {
         /// The status: `unsupported` or `bad-argument`.
         status: Status,
         /// What the backend said.
-        message: String,
+        message: ForeignText,
     },
     /// The backend reported a failure of its own, or a status that the ABI does not have.
     BackendError {
         /// What the backend said.
-        message: String,
+        message: ForeignText,
         /// What makes no sense in the call, where it was meant to be refused.
         #[serde(skip_serializing_if = "Option::is_none")]
         nonsense: Option<Nonsense>,

@@ -185,7 +185,9 @@ pub(super) fn judged(id: &str, scheme: &str, level: Level, dtype: DType, backend
                 }
             }
             Err(Stop::NotJudged(why)) => found.not_judged.push(why),
+            Err(Stop::Owed(owed)) => found.not_judged.push(owed.why.into()),
             Err(Stop::Broken(why)) => panic!("{id}: {why}"),
+            Err(Stop::NotRun(error)) => panic!("{id}: {error}"),
         }
     }
     found

@@ -5,6 +5,7 @@ use super::element;
 use super::law;
 use super::number::number;
 use super::place::{memory, place, token};
+use crate::backend::ForeignText;
 use crate::backend::FloatSetting;
 use crate::case::Part;
 use crate::check::failure::{
@@ -188,7 +189,7 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
     }
 }
 
-fn with(what: String, message: &str) -> String {
+fn with(what: String, message: &ForeignText) -> String {
     if message.is_empty() { what } else { format!("{what}: {message}") }
 }
 

@@ -248,8 +248,8 @@ pub fn record(
     let mut about = About {
         format: FORMAT,
         ropecheck: env!("CARGO_PKG_VERSION").into(),
-        backend: manifest.name.clone(),
-        version: manifest.version.clone(),
+        backend: manifest.name.to_string(),
+        version: manifest.version.to_string(),
         manifest: About::of_manifest(&manifest),
         specs: BTreeMap::new(),
         selection: Selection {
