@@ -25,7 +25,11 @@ pub const TARGETS: [Target; 10] = [
     ("token", token::run, &["src/case/token.rs", "src/case/position_source.rs", "src/numeric/number_text.rs"]),
     ("manifest", manifest::run, &["src/backend/manifest", "src/contract/declaration.rs", "src/check/generator.rs"]),
     ("tensors", tensors::run, &["src/case/tensor_file.rs"]),
-    ("frames", frames::run, &["src/backend/library/protocol.rs", "src/backend/library/answer.rs", "src/case/call.rs"]),
+    (
+        "frames",
+        frames::run,
+        &["src/backend/program/protocol.rs", "src/backend/program/wire.rs", "src/backend/program/answer.rs"],
+    ),
     (
         "host",
         host::run,

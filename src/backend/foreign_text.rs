@@ -61,7 +61,8 @@ impl fmt::Display for ForeignText {
 /// the direction of writing, and what XML cannot hold are not.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
-    let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let hidden = matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}') || (character as u32 & 0xfffe) == 0xfffe;
     !character.is_control() && !turns && !hidden
 }

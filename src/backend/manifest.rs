@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use super::integers::Integers;
 use super::foreign_text::ForeignText;
+pub use super::integers::Integers;
 use super::layout_limits::LayoutLimits;
 use super::parameter_offer::ParameterOffer;
 use crate::case::{Alias, Consume, Level, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};

@@ -2,13 +2,13 @@
 
 use serde_json::value::RawValue;
 
+use super::foreign_text::ForeignText;
 use super::manifest::{Integers, LevelManifest, Manifest, ManifestError, Vocabulary};
 use super::manifest_mistakes::{Mistakes, Object, expected, integer, value, word};
 use super::manifest_offers::{layouts, parameters};
 use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting};
 use crate::numeric::{DType, Number};
-use super::foreign_text::ForeignText;
 use crate::rotation::MAX_HEAD_DIM;
 use crate::spec::model::Pairing;
 

@@ -22,8 +22,8 @@ pub mod timing;
 
 pub use crate::case::call::Call;
 pub use call_answer::{Answer, Death, Doing, End, Hang};
-pub use foreign_text::{ForeignText, is_printable};
 pub use float_environment::{FloatEnvironment, FloatSetting};
+pub use foreign_text::{ForeignText, is_printable};
 pub use interface::{Backend, BackendFactory, BadAccess, Cage};
 pub use manifest::{Manifest, Vocabulary};
 pub use refusal::Refusal;

@@ -90,7 +90,11 @@ pub(super) fn factory<'a>(
             let text = arguments.exec.as_deref().unwrap_or_default();
             let words = shlex::split(text).filter(|words| !words.is_empty());
             let words = words.ok_or_else(|| RunError::usage(format!("--exec {text:?}: expected a command")))?;
-            Ok(Box::new(ProgramFactory::new(Target::Program(words.into_iter().map(Into::into).collect()), options, names)))
+            Ok(Box::new(ProgramFactory::new(
+                Target::Program(words.into_iter().map(Into::into).collect()),
+                options,
+                names,
+            )))
         }
         None => Ok(Box::new(HostFactory)),
         Some(path) if arguments.exec.is_some() => {

@@ -104,9 +104,11 @@ fn run(command: Command) -> ProcessCode {
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
-        Command::Worker { memory, library, program } => run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
-            .map(|()| ExitCode::Conformant)
-            .map_err(|e| RunError::new(ExitCode::Internal, e)),
+        Command::Worker { memory, library, program } => {
+            run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
+                .map(|()| ExitCode::Conformant)
+                .map_err(|e| RunError::new(ExitCode::Internal, e))
+        }
     };
     match outcome {
         Ok(code) => ProcessCode::from(code as u8),

@@ -152,7 +152,10 @@ mod tests {
     fn colours_stay_and_nothing_else_acts() {
         let table = "\u{1b}[1;31mFAIL\u{1b}[0m in-place\n";
         assert_eq!(harmless(table), table);
-        assert_eq!(harmless("\u{1b}[2J\u{1b}]0;title\u{7}\r\u{202e}"), "\\u001b[2J\\u001b]0;title\\u0007\\u000d\\u202e");
+        assert_eq!(
+            harmless("\u{1b}[2J\u{1b}]0;title\u{7}\r\u{202e}"),
+            "\\u001b[2J\\u001b]0;title\\u0007\\u000d\\u202e"
+        );
         assert_eq!(harmless("\u{1b}"), "\\u001b");
         assert_eq!(harmless("\u{1b}[31"), "\\u001b[31");
     }

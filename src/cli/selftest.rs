@@ -82,8 +82,6 @@ enum SelfTestFormat {
     Markdown,
 }
 
-
-
 pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
     let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&[])?;
@@ -107,7 +105,8 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
         cover: a.cover,
         threads,
     };
-    let context = Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &program::NEVER };
+    let context =
+        Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &program::NEVER };
     let run = ProgramOptions {
         worker: own_program()?,
         start_timeout: Duration::from_secs(60),

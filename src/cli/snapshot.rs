@@ -15,9 +15,9 @@ use crate::case::{Case, Level};
 use crate::numeric::{DType, Number};
 use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
 use crate::rotation::PlanCache;
-use crate::spec::read_regular;
 use crate::run::snapshot::{Comparison, RecordError, Recorded, Selection, Snapshot, compare, read, record, write};
 use crate::run::{Context, ExitCode, Options, RunError, contracts_exist};
+use crate::spec::read_regular;
 use crate::spec::suggest::choose;
 
 /// Largest file that is read.

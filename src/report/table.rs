@@ -9,7 +9,7 @@ use super::coverage::coverage;
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
-use crate::run::{BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
+use crate::run::{Again, BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
 /// Most failures that are shown in full.
 const SHOWN: usize = 6;
@@ -38,6 +38,9 @@ fn whole(out: &mut String, report: &RunReport) -> std::fmt::Result {
 fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
     let own = if started.embedded { ": this run judges ropecheck's own embedded kernel" } else { "" };
     writeln!(out, "ropecheck {} on {}{own}", started.ropecheck, started.backend)?;
+    if let Some(sha256) = &started.library_sha256 {
+        writeln!(out, "library   SHA-256 {sha256}")?;
+    }
     if let Some(device) = &started.device {
         writeln!(out, "device    {device}: its memory, reads outside of buffers seen only if they change a result")?;
     }
@@ -182,6 +185,16 @@ fn failures(out: &mut String, report: &RunReport) -> std::fmt::Result {
         for line in details {
             writeln!(out, "     {line}")?;
         }
+        match &failure.again {
+            Some(Again::AfterOtherCalls { cases }) if cases.is_empty() => {
+                writeln!(out, "     again  it holds in a fresh process: it fails only after other calls")?;
+            }
+            Some(Again::AfterOtherCalls { cases }) => {
+                let many = if cases.len() == 1 { "the case".to_owned() } else { format!("the {} cases", cases.len()) };
+                writeln!(out, "     again  it holds in a fresh process, and fails there after {many} before it")?;
+            }
+            Some(Again::Fails) | None => {}
+        }
         writeln!(out, "     case   {}", failure.id)?;
         writeln!(out, "     replay {}", failure.replay)?;
     }
@@ -212,7 +225,7 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
         };
         result.gaps.iter().for_each(|g| add(&g.why, &g.band));
         result.stopped.iter().for_each(|why| add(words::stopped(*why), "-"));
-        for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged > 0) {
+        for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged + b.not_run > 0) {
             b.reasons.iter().for_each(|why| add(why, band));
         }
     }
@@ -228,7 +241,11 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
         writeln!(out, "{}", styled(DIM, &format!("note: {what}: {note}{}", times(count))))?;
     }
     for ((what, why), count) in reasons {
-        writeln!(out, "{}", styled(DIM, &format!("not judged: {what}: {why}{}", times(count))))?;
+        let not = if why.starts_with("not run: ") { "" } else { "not judged: " };
+        writeln!(out, "{}", styled(DIM, &format!("{not}{what}: {why}{}", times(count))))?;
+    }
+    for why in report.finished.iter().flat_map(|finished| &finished.ends) {
+        writeln!(out, "note: something went wrong when it was asked to end: {why}")?;
     }
     let unproved = report.finished.as_ref().map_or(&[][..], |finished| &finished.unproved);
     for one in unproved.iter().take(SHOWN) {

@@ -54,7 +54,7 @@ pub use reached::{Reached, reached};
 pub use replay_command::ReplayCommand;
 pub use report::RunReport;
 pub use requirement::{Asked, Required, Requirement};
-pub use result::{BandResult, CheckResult, FailureReport, Stopped};
+pub use result::{Again, BandResult, CheckResult, FailureReport, Stopped};
 pub use session::{Observer, Progress, Session, fail, results};
 pub use supplied::{Supplied, supplied};
 pub use unit::replay;

@@ -72,7 +72,8 @@ impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
         let deadline = Deadline::new(self.options.time);
-        let mut folded = Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
+        let mut folded =
+            Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
         let error = self.judge(deadline, &mut folded).err();
         folded.finish(self.context, self.options, error)
     }

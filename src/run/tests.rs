@@ -37,7 +37,9 @@ impl Backend for Hanging {
             std::thread::sleep(self.sleeps);
         }
         match call.qk() {
-            Some(qk) if Some(qk.q.dtype) == self.on => Answer::TimedOut(Hang { limit: Duration::from_secs(1), doing: Doing::Waiting, again: None }),
+            Some(qk) if Some(qk.q.dtype) == self.on => {
+                Answer::TimedOut(Hang { limit: Duration::from_secs(1), doing: Doing::Waiting, again: None })
+            }
             _ => self.host.call(call),
         }
     }

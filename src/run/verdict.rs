@@ -76,7 +76,9 @@ pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
         ExitCode::ControlFailed => "CONTROL FAILED: no verdict of this run can be believed".to_owned(),
         ExitCode::NotStarted if report.results.is_empty() => "THE BACKEND COULD NOT BE STARTED".to_owned(),
         ExitCode::NotStarted => "THE BACKEND DIED IN EVERY CASE".to_owned(),
-        ExitCode::NotRun if report.results.is_empty() => "NOT RUN: the machine or ropecheck did not do its part".to_owned(),
+        ExitCode::NotRun if report.results.is_empty() => {
+            "NOT RUN: the machine or ropecheck did not do its part".to_owned()
+        }
         ExitCode::NotRun => {
             let reasons = report.results.iter().flat_map(|r| r.bands.values()).flat_map(|band| &band.reasons);
             let why = reasons.filter_map(|why| why.strip_prefix("not run: ")).next().unwrap_or_default();

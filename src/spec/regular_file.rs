@@ -11,7 +11,8 @@ use std::path::Path;
 /// If it is missing, cannot be opened, or is no regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     // A pipe without a writer would be waited for.
-    let file = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    let file =
+        OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     if file.metadata()?.is_file() {
         return Ok(file);
     }
@@ -24,7 +25,8 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// As [`open_regular`], and if it has more.
 pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
-    let too_many = |size| io::Error::new(io::ErrorKind::FileTooLarge, format!("it may have {most} bytes, and has {size}"));
+    let too_many =
+        |size| io::Error::new(io::ErrorKind::FileTooLarge, format!("it may have {most} bytes, and has {size}"));
     let size = file.metadata()?.len();
     if size > most {
         return Err(too_many(size));
@@ -46,7 +48,9 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status();
         assert!(made.is_ok_and(|status| status.success()));
         std::fs::write(&file, b"12345").expect("written");
-        for (path, says) in [(fifo.as_path(), "a device"), ("/dev/zero".as_ref(), "a device"), (folder.path(), "a directory")] {
+        for (path, says) in
+            [(fifo.as_path(), "a device"), ("/dev/zero".as_ref(), "a device"), (folder.path(), "a directory")]
+        {
             let why = read_regular(path, 100).expect_err("refused").to_string();
             assert!(why.contains(says), "{why}");
         }

@@ -14,8 +14,8 @@ mod tests;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::regular_file::read_regular;
 use super::diagnostic::{Location, SourceFile, SpecError};
+use super::regular_file::read_regular;
 
 /// Largest file, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

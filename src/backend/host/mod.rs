@@ -100,7 +100,8 @@ impl Backend for Host {
 
     fn sparse_arena(&mut self, bytes: usize) -> Result<&mut [u8], StartError> {
         let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon();
-        let why = |e| StartError::new(StartErrorKind::NotOffered, "host", format!("no sparse memory of {bytes} bytes: {e}"));
+        let why =
+            |e| StartError::new(StartErrorKind::NotOffered, "host", format!("no sparse memory of {bytes} bytes: {e}"));
         Ok(&mut self.sparse.insert(map.map_err(why)?)[..])
     }
 

@@ -11,6 +11,8 @@ use crate::backend::{Answer, Call, Manifest, Vocabulary};
 pub(super) struct Introduction {
     /// The text of its manifest.
     text: String,
+    /// The manifest as it is compared: a library's text as it is, an object in whatever order its members come.
+    compared: String,
     /// Names of the level functions that a library exports.
     exports: Option<Vec<String>>,
     /// The device whose memory calls point to.
@@ -32,15 +34,21 @@ pub(super) fn introduced(hello: Hello) -> Result<Introduction, String> {
     }
     let text = manifest.get();
     // A library's text is kept as it is, so that errors name its lines.
-    let text = if text.starts_with('"') { serde_json::from_str(text).map_err(|e| e.to_string())? } else { text.into() };
-    Ok(Introduction { text, exports, device, float, guards })
+    let (text, compared) = if text.starts_with('"') {
+        let text: String = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        (text.clone(), text)
+    } else {
+        let object: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        (text.to_owned(), object.to_string())
+    };
+    Ok(Introduction { text, compared, exports, device, float, guards })
 }
 
 impl Introduction {
     /// Whether another start said the same, byte for byte. Control words are the machine's.
     pub(super) fn is_as(&self, first: &Introduction) -> bool {
-        let Introduction { text, exports, device, float: _, guards } = self;
-        (text, exports, device, guards) == (&first.text, &first.exports, &first.device, &first.guards)
+        let Introduction { text: _, compared, exports, device, float: _, guards } = self;
+        (compared, exports, device, guards) == (&first.compared, &first.exports, &first.device, &first.guards)
     }
 
     /// The manifest, if it can be used.

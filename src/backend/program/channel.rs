@@ -15,6 +15,9 @@ use super::cage;
 use super::protocol::{ARENA_VARIABLE, MAX_LINE, Reply, line};
 use crate::backend::{Death, Doing, End, ForeignText, Hang};
 
+/// The hidden command by which the `ropecheck` binary becomes what is started.
+pub const WORKER_COMMAND: &str = "worker";
+
 /// How a program under test is run.
 #[derive(Debug, Clone)]
 pub struct ProgramOptions {
@@ -71,7 +74,7 @@ impl Channel {
     /// Starts a program: `arguments` are those of the hidden command that becomes it.
     pub(super) fn start(options: &ProgramOptions, arguments: &[OsString], arena: &PathBuf) -> io::Result<Channel> {
         let mut command = Command::new(&options.worker);
-        command.arg(super::WORKER_COMMAND).env(ARENA_VARIABLE, arena);
+        command.arg(WORKER_COMMAND).env(ARENA_VARIABLE, arena);
         if let Some(memory) = options.memory {
             command.arg("--memory").arg(memory.to_string());
         }
@@ -269,7 +272,9 @@ impl Channel {
             Ok(_) => Some("it said something after it was asked to end".into()),
             Err(Silence::Died(Death { end: End::Exit { status: 0 }, .. })) => None,
             Err(Silence::Died(death)) => Some(death.to_string()),
-            Err(Silence::TimedOut(Hang { doing: Doing::Starved, .. }) | Silence::Interrupted | Silence::Machine(_)) => None,
+            Err(Silence::TimedOut(Hang { doing: Doing::Starved, .. }) | Silence::Interrupted | Silence::Machine(_)) => {
+                None
+            }
             Err(Silence::TimedOut(hang)) => Some(format!("no end within {:?}; {}", hang.limit, hang.doing)),
         }
     }

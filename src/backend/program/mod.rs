@@ -19,11 +19,14 @@ use std::time::Duration;
 #[doc(hidden)]
 pub use answer::{answers, requests, through_a_line};
 pub use cage::adopt_orphans;
-pub use channel::{NEVER, ProgramOptions};
+pub use channel::{NEVER, ProgramOptions, WORKER_COMMAND};
 
 use super::float_environment::{FloatControl, FloatEnvironment};
 use super::timing::{Timed, Timing};
-use super::{Answer, Backend, BackendFactory, BadAccess, Cage, Call, ForeignText, Manifest, StartError, StartErrorKind, Vocabulary};
+use super::{
+    Answer, Backend, BackendFactory, BadAccess, Cage, Call, ForeignText, Manifest, StartError, StartErrorKind,
+    Vocabulary,
+};
 use answer::{Introduction, introduced};
 use arena_memory::ArenaMemory;
 use channel::{Channel, Silence};
@@ -31,8 +34,6 @@ use held_file::HeldFile;
 use protocol::{CallRequest, Reply, Request};
 use wire::WireCall;
 
-/// The hidden command by which the `ropecheck` binary becomes what is started.
-pub const WORKER_COMMAND: &str = "worker";
 /// Starts that may fail in a run after one that did not.
 const MOST_FAILED_STARTS: usize = 4;
 
@@ -163,7 +164,9 @@ impl Launch {
         let mut channel = channel.map_err(|e| machine(format!("no process could be started: {e}")))?;
         let said = match channel.hello(self.options.start_timeout) {
             Ok(Reply::Hello(hello)) => introduced(*hello).map_err(|why| (why, StartErrorKind::Backend)),
-            Ok(Reply::Refused { why }) => Err((with_words(ForeignText::from(why).to_string(), &mut channel), StartErrorKind::Backend)),
+            Ok(Reply::Refused { why }) => {
+                Err((with_words(ForeignText::from(why).to_string(), &mut channel), StartErrorKind::Backend))
+            }
             Ok(_) => Err(("its first line is no hello".into(), StartErrorKind::Backend)),
             Err(Silence::Died(death)) => {
                 Err((format!("it died while it was loaded, described or opened: {death}"), StartErrorKind::Backend))

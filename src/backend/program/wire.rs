@@ -235,7 +235,8 @@ impl WirePlan {
     }
 
     fn read(self) -> Result<PlanView, Wrong> {
-        let table = |v: &View| v.exactly::<2>().map(|(_, [head_stride, _])| TableView { offset: v.offset, head_stride });
+        let table =
+            |v: &View| v.exactly::<2>().map(|(_, [head_stride, _])| TableView { offset: v.offset, head_stride });
         let list = |v: &View| v.exactly::<1>().map(|([count], _)| (v.offset, count));
         Ok(PlanView {
             pairing: self.pairing,
@@ -335,8 +336,9 @@ impl WireCall {
     fn given(&mut self, v: &CosSinView, qk: &QkView) {
         let pairs = self.plan.as_ref().map_or(0, |plan| plan.rotary_dim / 2);
         let width = if v.full { 2 * pairs } else { pairs };
-        let table =
-            |offset| view(Element::Number(v.dtype), offset, &[qk.batch, qk.tokens, width], &[v.stride[0], v.stride[1], 1]);
+        let table = |offset| {
+            view(Element::Number(v.dtype), offset, &[qk.batch, qk.tokens, width], &[v.stride[0], v.stride[1], 1])
+        };
         (self.cos, self.sin) = (Some(table(v.cos)), Some(table(v.sin)));
     }
 

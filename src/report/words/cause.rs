@@ -5,8 +5,8 @@ use super::element;
 use super::law;
 use super::number::number;
 use super::place::{memory, place, token};
-use crate::backend::ForeignText;
 use crate::backend::FloatSetting;
+use crate::backend::ForeignText;
 use crate::case::Part;
 use crate::check::failure::{
     Authority, BitsOf, Cause, EmptyOf, Fitting, Instant, Nonsense, Place, PositionRelation, StatedAxis, Status,
