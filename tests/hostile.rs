@@ -170,9 +170,10 @@ fn crashes_and_forks_lose_nothing() {
     for (place, counts) in &right {
         let found = mixed.get(place).unwrap_or_else(|| panic!("{place} is lost"));
         assert_eq!(number(counts, 0), number(found, 0), "{place}: cases are lost");
+        assert_eq!(number(counts, 1), number(found, 1) + number(found, 2), "{place}: a case neither crashed nor held");
         failed += number(found, 2);
     }
-    assert!(failed > 100, "{failed} cases crashed");
+    assert!(failed > 50, "{failed} cases crashed");
 }
 
 #[test]

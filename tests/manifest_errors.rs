@@ -477,7 +477,7 @@ fn what_fails_while_it_is_opened_says_why() {
             "refuses",
             "",
             r#"fprintf(stderr, "driver 1 is too old\n"); printf("need 2"); snprintf(err, err_len, "no driver"); return ROPECHECK_INTERNAL;"#,
-            "ropecheck_open returned INTERNAL: no driver; it printed: driver 1 is too old\nneed 2",
+            "ropecheck_open returned INTERNAL: no driver; it printed: driver 1 is too old\n       need 2",
         ),
         ("refuses-in-silence", "", "return ROPECHECK_INTERNAL;", "ropecheck_open returned INTERNAL and gave no reason"),
         (
@@ -503,5 +503,8 @@ fn what_fails_while_it_is_opened_says_why() {
     }
     let library = library("hangs", GOOD, "", r#"fprintf(stderr, "waiting for a device\n"); for (;;) {}"#);
     let run = ropecheck(&["describe", text(&library), "--start-timeout", "1"]);
-    run.expect(6, &["it did not load and open within 1s (--start-timeout); it printed: waiting for a device"]);
+    run.expect(
+        6,
+        &["it did not load and open within 1s (--start-timeout); it is computing; it printed: waiting for a device"],
+    );
 }

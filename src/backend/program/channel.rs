@@ -240,18 +240,22 @@ impl Channel {
         Silence::Died(Death { end: End::BrokeProtocol { why: why.into() }, printed: self.last_words() })
     }
 
+    /// Whether the program ends by itself within its last moments: what it kept in buffers is printed then.
+    pub(super) fn ends(&mut self) -> bool {
+        let limit = Instant::now() + LAST_MOMENTS;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < limit => std::thread::sleep(Duration::from_millis(1)),
+                Ok(None) => return false,
+                Ok(Some(_)) | Err(_) => return true,
+            }
+        }
+    }
+
     /// How a program ended that ended, or reads or says nothing more.
     fn dead(&mut self) -> Silence {
         use std::os::unix::process::ExitStatusExt as _;
-        let limit = Instant::now() + LAST_MOMENTS;
-        let ended = loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < limit => std::thread::sleep(Duration::from_millis(1)),
-                Ok(None) => break false,
-                Ok(Some(_)) | Err(_) => break true,
-            }
-        };
-        if !ended {
+        if !self.ends() {
             return self.broke("it closed its standard input or output");
         }
         let end = match cage::end(&mut self.child) {

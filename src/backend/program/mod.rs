@@ -165,6 +165,7 @@ impl Launch {
         let said = match channel.hello(self.options.start_timeout) {
             Ok(Reply::Hello(hello)) => introduced(*hello).map_err(|why| (why, StartErrorKind::Backend)),
             Ok(Reply::Refused { why }) => {
+                channel.ends();
                 Err((with_words(ForeignText::from(why).to_string(), &mut channel), StartErrorKind::Backend))
             }
             Ok(_) => Err(("its first line is no hello".into(), StartErrorKind::Backend)),
@@ -185,7 +186,11 @@ impl Launch {
                 let why = "its manifest changes: started again, it says something else of itself than at first";
                 return Err(self.error(StartErrorKind::Changed, why));
             }
-            (Err((why, kind)), None) => return Err(self.error(kind, why)),
+            (Err((why, kind)), None) => {
+                let missing = matches!(self.target, Target::Python { .. }) && why.contains("No module named ropecheck");
+                let hint = if missing { "; `pip install .` in a checkout of ropecheck puts it there" } else { "" };
+                return Err(self.error(kind, format!("{why}{hint}")));
+            }
             (Err((why, _)), Some(_)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 return Err(machine(format!("it started before, and now it does not: {why}")));
