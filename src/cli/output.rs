@@ -1,5 +1,6 @@
 //! Where reports go: files that are opened before the run, and standard output. Every error is one of an exit code.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Seek as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -93,7 +94,10 @@ impl ReportSink {
 
 /// The text with nothing in it that acts, but for new lines and colours: names, cases and arguments that people gave are
 /// shown as they are in many places, and pass here all together.
-fn harmless(text: &str) -> String {
+fn harmless(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(character) = rest.next() {
@@ -116,7 +120,7 @@ fn harmless(text: &str) -> String {
             },
         }
     }
-    kept
+    Cow::Owned(kept)
 }
 
 fn failed(path: &Path, error: &io::Error) -> RunError {

@@ -1,16 +1,18 @@
 //! `positions`.
 
+use std::fmt::Write as _;
+use std::io::{BufWriter, Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::arguments::{TableOrJson, library, parameter};
 use super::output::print;
 use crate::numeric::Number;
-use crate::positions::{Layout, Next, Positions};
+use crate::positions::{Column, Evaluation, Layout, MAX_MATERIALISED, Next, PositionError, Positions};
 use crate::run::{ExitCode, RunError};
-use crate::spec::Parameters;
+use crate::spec::{Parameters, Scheme};
 
 #[derive(Debug, Args)]
 pub(super) struct PositionsArguments {
@@ -36,27 +38,89 @@ pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, RunError> {
     let scheme = library.get(&a.scheme).map_err(RunError::usage)?;
     let layout = Layout::parse(&a.layout).map_err(RunError::usage)?;
     let parameters = Parameters::resolve(scheme, &a.param).map_err(RunError::usage)?;
-    let positions =
-        crate::positions::positions(scheme, &parameters, &layout).map_err(|e| RunError::new(ExitCode::Spec, e))?;
+    let parts = Parts { scheme, parameters: &parameters, layout: &layout };
     match a.format {
-        TableOrJson::Json => {
-            let rows: Vec<Vec<Value>> = positions.rows().iter().map(|row| row.iter().map(value).collect()).collect();
-            let next = match positions.next() {
-                Next::Shared(number) => value(number),
-                Next::PerAxis(numbers) => Value::Array(numbers.iter().map(value).collect()),
-            };
-            let mut object = Map::new();
-            object.insert("scheme".into(), json!(scheme.name));
-            object.insert("profile".into(), json!(scheme.profile));
-            object.insert("layout".into(), json!(layout.to_string()));
-            object.insert("axes".into(), json!(scheme.axes));
-            object.insert("positions".into(), json!(rows));
-            object.insert("next".into(), next);
-            print(&format!("{}\n", Value::Object(object)))?;
-        }
-        TableOrJson::Table => print(&table(&scheme.id(), &positions, &layout))?,
+        TableOrJson::Json => json(&parts)?,
+        TableOrJson::Table => table(&parts)?,
     }
     Ok(ExitCode::Conformant)
+}
+
+/// Tokens whose positions are in memory at a time.
+const TOKENS: u64 = 1 << 16;
+
+/// Positions of a layout, a part of them at a time.
+struct Parts<'a> {
+    scheme: &'a Scheme,
+    parameters: &'a Parameters,
+    layout: &'a Layout,
+}
+
+impl Parts<'_> {
+    /// Hands over the parts in order; the last one.
+    fn each(&self, mut take: impl FnMut(&Positions) -> Result<(), RunError>) -> Result<Positions, RunError> {
+        let tokens = self.layout.tokens();
+        if tokens > MAX_MATERIALISED {
+            return Err(RunError::new(ExitCode::Spec, PositionError::TooLarge { tokens }));
+        }
+        let mut start = 0;
+        loop {
+            let end = (start + TOKENS).min(tokens);
+            let evaluation = Evaluation::new(self.scheme, self.parameters, self.layout).window(start..end);
+            let part = evaluation.run().map_err(|e| RunError::new(ExitCode::Spec, e))?;
+            take(&part)?;
+            if end == tokens {
+                return Ok(part);
+            }
+            start = end;
+        }
+    }
+}
+
+/// Prints an object, keys in order. Positions are computed once, axis after axis they are printed: all but the first wait in
+/// files without names.
+fn json(parts: &Parts) -> Result<(), RunError> {
+    let Parts { scheme, layout, .. } = parts;
+    let spooled = |e: std::io::Error| RunError::new(ExitCode::NotRun, format!("positions cannot be kept: {e}"));
+    let files = (0..scheme.axes.len()).map(|_| tempfile::tempfile().map(BufWriter::new)).collect::<Result<Vec<_>, _>>();
+    let mut files = files.map_err(spooled)?;
+    let mut comma = "";
+    let last = parts.each(|part| {
+        for (file, column) in files.iter_mut().zip(part.columns()) {
+            let mut text = String::new();
+            for at in 0..column.len() {
+                text.push_str(if at == 0 { comma } else { "," });
+                let _ = match column {
+                    Column::Int(values) => write!(text, "{}", values[at]),
+                    Column::Exact(values) => write!(text, "{}", value(&values[at])),
+                };
+            }
+            file.write_all(text.as_bytes()).map_err(spooled)?;
+        }
+        comma = ",";
+        Ok(())
+    })?;
+    let next = match last.next() {
+        Next::Shared(number) => value(number),
+        Next::PerAxis(numbers) => Value::Array(numbers.iter().map(value).collect()),
+    };
+    let (axes, name) = (json!(scheme.axes), json!(layout.to_string()));
+    print(&format!("{{\"axes\":{axes},\"layout\":{name},\"next\":{next},\"positions\":["))?;
+    for (axis, file) in files.into_iter().enumerate() {
+        print(if axis > 0 { ",[" } else { "[" })?;
+        let mut file = file.into_inner().map_err(|e| spooled(e.into_error()))?;
+        file.rewind().map_err(spooled)?;
+        let mut chunk = vec![0u8; 1 << 20];
+        loop {
+            match file.read(&mut chunk).map_err(spooled)? {
+                0 => break,
+                // Numbers and commas are one byte a character.
+                n => print(&String::from_utf8_lossy(&chunk[..n]))?,
+            }
+        }
+        print("]")?;
+    }
+    print(&format!("],\"profile\":{},\"scheme\":{}}}\n", json!(scheme.profile), json!(scheme.name)))
 }
 
 /// Integers as integers, dyadic values as numbers, other rationals as strings like "10/3", irrational ones as numbers.
@@ -73,33 +137,46 @@ fn fraction(number: &Number) -> String {
     number.as_ratio().map_or_else(|| number.to_string(), |(num, den)| format!("{num}/{den}"))
 }
 
-fn table(id: &str, positions: &Positions, layout: &Layout) -> String {
+/// A row for a token: its number, segment, cell, and positions.
+fn row(positions: &Positions, layout: &Layout, token: u64) -> Option<Vec<String>> {
+    let (segment, inside) = layout.locate(token)?;
+    let kind = layout.segments()[segment].kind();
+    let cell = match layout.segments()[segment].grid() {
+        Some([_, h, w]) => {
+            let (h, w) = (u64::from(h), u64::from(w));
+            format!("{},{},{}", inside / (h * w), inside / w % h, inside % w)
+        }
+        None => inside.to_string(),
+    };
+    let mut row = vec![token.to_string(), format!("{segment} {kind}"), cell];
+    row.extend(positions.token(token).unwrap_or_default().iter().map(Number::to_string));
+    Some(row)
+}
+
+/// Prints a table: once through all tokens for its widths, and once more for its rows.
+fn table(parts: &Parts) -> Result<(), RunError> {
+    let Parts { scheme, layout, .. } = parts;
     let mut header = vec!["token".to_owned(), "segment".to_owned(), "cell".to_owned()];
-    header.extend(positions.axes().iter().cloned());
-    let mut rows = vec![header];
-    for token in positions.window() {
-        let Some((segment, inside)) = layout.locate(token) else { continue };
-        let kind = layout.segments()[segment].kind();
-        let cell = match layout.segments()[segment].grid() {
-            Some([_, h, w]) => {
-                let (h, w) = (u64::from(h), u64::from(w));
-                format!("{},{},{}", inside / (h * w), inside / w % h, inside % w)
-            }
-            None => inside.to_string(),
-        };
-        let mut row = vec![token.to_string(), format!("{segment} {kind}"), cell];
-        row.extend(positions.token(token).unwrap_or_default().iter().map(Number::to_string));
-        rows.push(row);
-    }
-    let mut last = vec!["next".to_owned(), String::new(), String::new()];
-    last.extend((0..positions.axes().len()).map(|a| positions.next().on(a).map_or(String::new(), Number::to_string)));
-    rows.push(last);
-    let mut out = format!("{id}  {layout}\n");
-    let widths: Vec<usize> = (0..rows[0].len()).map(|c| rows.iter().map(|r| r[c].len()).max().unwrap_or(0)).collect();
-    for row in &rows {
+    header.extend(scheme.axes.iter().cloned());
+    let mut widths: Vec<usize> = header.iter().map(String::len).collect();
+    let mut widen = |row: &[String]| {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width = (*width).max(text.len());
+        }
+    };
+    let rows = |part: &Positions| part.window().filter_map(|token| row(part, layout, token)).collect::<Vec<_>>();
+    let last = parts.each(|part| {
+        rows(part).iter().for_each(|row| widen(row));
+        Ok(())
+    })?;
+    let mut next = vec!["next".to_owned(), String::new(), String::new()];
+    next.extend((0..scheme.axes.len()).map(|a| last.next().on(a).map_or(String::new(), Number::to_string)));
+    widen(&next);
+    let line = |row: &[String]| {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(text, width)| format!("{text:>width$}")).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    print(&format!("{}  {layout}\n{}", scheme.id(), line(&header)))?;
+    parts.each(|part| print(&rows(part).iter().map(|row| line(row)).collect::<String>()))?;
+    print(&line(&next))
 }
