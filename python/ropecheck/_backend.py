@@ -106,7 +106,7 @@ def _contract(text: str) -> dict:
 
 
 class Backend:
-    """A function and its manifest. It can still be called as it was."""
+    """A function and its manifest."""
 
     def __init__(self, function: Callable[..., Any], level: str, manifest: dict, framework: str, device: Optional[str]):
         self.function = function
@@ -114,17 +114,12 @@ class Backend:
         self.manifest = manifest
         self.framework = framework
         self.device = device
-        self.__doc__ = function.__doc__
-        self.__name__ = getattr(function, "__name__", "backend")
         parameters = inspect.signature(function).parameters
         names = list(parameters)
         every = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
         #: Names that are handed over by keyword.
         self.extra = [name for name in EXTRA if (name in names or every) and name not in ARGUMENTS[level]]
         self.writes = "q_out" in names
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.function(*arguments, **named)
 
 
 def backend(
@@ -139,8 +134,8 @@ def backend(
     framework: str = "numpy",
     device: Optional[str] = None,
     **keys: Any,
-) -> Callable[[Callable[..., Any]], Backend]:
-    """Makes a function a backend.
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a function a backend. It stays the function that it is.
 
     level: "positions", "rotate", "fused" or "apply". schemes: names such as "vrope"; None: all. dtypes: of q and k, "f32",
     "f16", "bf16". contract: the text of `--contract`, or one for each dtype. consumes: what the function takes from the
@@ -157,7 +152,7 @@ def backend(
     if unknown:
         raise TypeError(f"unknown key {unknown[0]!r}; expected one of {', '.join(MANIFEST_KEYS)}")
 
-    def make(function: Callable[..., Any]) -> Backend:
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
         if schemes is None:
             names = ["*"]
         else:
@@ -181,6 +176,13 @@ def backend(
             # The adapter copies what the function returns, and would be judged in its place.
             manifest["copies"] = True
         manifest.update({key: list(value) if isinstance(value, tuple) else value for key, value in keys.items()})
-        return Backend(function, level, manifest, framework, device)
+        function.__ropecheck__ = Backend(function, level, manifest, framework, device)  # type: ignore[attr-defined]
+        return function
 
     return make
+
+
+def backends(module: Any) -> Mapping[str, Backend]:
+    """Backends of a module, by the names of their functions."""
+    found = {name: getattr(value, "__ropecheck__", None) for name, value in vars(module).items() if callable(value)}
+    return {name: value for name, value in found.items() if isinstance(value, Backend)}

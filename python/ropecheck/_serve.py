@@ -13,7 +13,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from ._backend import ARGUMENTS, Backend, Plan, Scheme, Segment
+from ._backend import ARGUMENTS, Backend, Plan, Scheme, Segment, backends
 from ._frameworks import Arena, framework
 
 #: The axis of a pair that does not turn.
@@ -47,7 +47,7 @@ def find(spec: str) -> Backend:
     else:
         sys.path.insert(0, os.getcwd())
         module = importlib.import_module(path)
-    found = {key: value for key, value in vars(module).items() if isinstance(value, Backend)}
+    found = backends(module)
     if name:
         if name not in found:
             known = f"; it has {', '.join(found)}" if found else ""

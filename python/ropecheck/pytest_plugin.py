@@ -52,32 +52,21 @@ class RopecheckFile(pytest.File):
     """A file that may have backends."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from ._backend import Backend
+        from ._backend import backends
         from ._serve import NotFound, find, last_frames
 
         try:
             find(str(self.path))
-            names = self.names()
         except NotFound:
-            names = self.names()
+            pass  # None, or several: all of them are judged.
         except Exception as error:
             raise self.CollectError(f"{self.path}: {last_frames(error)}") from error
-        for name in names:
-            backend = getattr(sys.modules[self.path.stem], name)
-            assert isinstance(backend, Backend)
+        for name, backend in backends(sys.modules[self.path.stem]).items():
             for check in checks(backend.level):
-                item = CheckItem.from_parent(self, name=f"{name}[{check}]", backend=name, check=check)
+                item = CheckItem.from_parent(self, name=f"{name}[{check}]", backend=name, level=backend.level, check=check)
                 for mark in getattr(backend.function, "pytestmark", []):
-                    item.add_marker(mark)
-                for mark in getattr(backend, "pytestmark", []):
-                    item.add_marker(mark)
+                    item.add_marker(getattr(pytest.mark, mark.name)(*mark.args, **mark.kwargs))
                 yield item
-
-    def names(self) -> List[str]:
-        from ._backend import Backend
-
-        module = sys.modules.get(self.path.stem)
-        return [name for name, value in vars(module).items() if isinstance(value, Backend)] if module else []
 
 
 _checks: List[Tuple[str, List[str]]] = []
@@ -105,9 +94,10 @@ class Failed(Exception):
 class CheckItem(pytest.Item):
     """A check of a backend."""
 
-    def __init__(self, *, backend: str, check: str, **more: object) -> None:
+    def __init__(self, *, backend: str, level: str, check: str, **more: object) -> None:
         super().__init__(**more)  # type: ignore[arg-type]
         self.backend = backend
+        self.level = level
         self.check = check
 
     def runtest(self) -> None:
@@ -151,8 +141,7 @@ def judged(item: CheckItem) -> dict:
         for scheme in option("--ropecheck-scheme"):
             command += ["--scheme", scheme]
         wanted = [i.check for i in item.session.items if isinstance(i, CheckItem) and (str(i.path), i.backend) == key]
-        level = getattr(sys.modules[item.path.stem], item.backend).level
-        if len(set(wanted)) < len(checks(level)):
+        if len(set(wanted)) < len(checks(item.level)):
             for check in dict.fromkeys(wanted):
                 command += ["--check", check]
         environment = {**os.environ, "ROPECHECK_PYTHON": sys.executable}

@@ -40,7 +40,7 @@ def test_a_bug_fails_with_the_check_that_names_it(bug, failing, example):
     right, wrong, check, says = BUGS[bug]
     assert example.count(right) == 1
     text = example.replace(right, wrong).replace("import ropecheck\n", "import ropecheck\n\nCACHE = {}\n")
-    found = failing(text, "--scheme", "m-rope@default")
+    found = failing(text, "--scheme", "m-rope@default", "--check", check)
     assert check in found, found
     assert says in found[check], found[check]
 
@@ -57,4 +57,4 @@ def test_the_same_with_torch(check, failing, example):
         .replace("np.concatenate(", "torch.cat(").replace("axis=-1", "dim=-1")
     )
     assert "CONFORMANT" in check(text, code=0).stdout
-    assert "pairing-probe" in failing(text.replace("b * cos + a * sin", "b * cos - a * sin"), "--scheme", "m-rope@default")
+    assert "pairing-probe" in failing(text.replace("b * cos + a * sin", "b * cos - a * sin"), "--check", "pairing-probe")

@@ -32,8 +32,8 @@ def test_what_does_not_start(check, example):
     ("turn(q), turn(undefined_name)", "NameError: name 'undefined_name' is not defined"),
 ])
 def test_what_an_answer_may_not_be(answer, says, failing, example):
-    found = failing(example.replace("return turn(q), turn(k)", f"return {answer}"), "--scheme", "m-rope", "--scheme", "vrope",
-                    "--check", "accuracy", "--check", "empty")
+    found = failing(example.replace("return turn(q), turn(k)", f"return {answer}"), "--scheme", "m-rope@default",
+                    "--check", "accuracy")
     assert says in found["accuracy"], found
 
 

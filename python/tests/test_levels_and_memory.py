@@ -26,12 +26,12 @@ def test_views_are_memory(check, failing):
     done = check(VIEWS, code=0)
     assert "guards: the library works on copies" not in done.stdout
     # Overlapping halves are read after they were written: wrong in place alone.
-    in_place = failing(VIEWS.replace("x[..., :half].copy()", "x[..., :half]"))
+    in_place = failing(VIEWS.replace("x[..., :half].copy()", "x[..., :half]"), "--check", "in-place")
     assert "in-place" in in_place, in_place
     last = failing(VIEWS.replace("out[..., half:] = b", "out[..., half:-1] = (b")
-                   .replace("* cos + a * sin\n", "* cos + a * sin)[..., :-1]\n"))
+                   .replace("* cos + a * sin\n", "* cos + a * sin)[..., :-1]\n"), "--check", "fully-written")
     assert "fully-written" in last, last
-    input_ = failing(VIEWS.replace("        cos, sin", "        x[..., 0] *= 1 if x is out else 2\n        cos, sin"))
+    input_ = failing(VIEWS.replace("        cos, sin", "        x[..., 0] *= 1 if x is out else 2\n        cos, sin"), "--check", "inputs-untouched")
     assert "inputs-untouched" in input_, input_
 
 
@@ -42,7 +42,7 @@ def positions(segments, scheme):
     return np.arange(n)[None], np.array([n])
 '''
     check(positions, code=0)
-    assert "positions-exact" in failing(positions.replace("np.arange(n)", "np.arange(n) + (n > 4)"))
+    assert "positions-exact" in failing(positions.replace("np.arange(n)", "np.arange(n) + (n > 4)"), "--check", "positions-exact")
     apply = HEAD + '''@ropecheck.backend(level="apply", dtypes=["f32"], table_widths=["full"])
 def apply(q, k, cos, sin, plan):
     def rotate_half(x):
@@ -52,7 +52,7 @@ def apply(q, k, cos, sin, plan):
     return tuple(x * cos[:, :, None] + rotate_half(x) * sin[:, :, None] for x in (q, k))
 '''
     check(apply, code=0)
-    assert "accuracy" in failing(apply.replace("* sin", "* -sin"))
+    assert "accuracy" in failing(apply.replace("* sin", "* -sin"), "--check", "accuracy")
     fused = HEAD + '''@ropecheck.backend(level="fused", schemes=["rope@default"], dtypes=["f32"])
 def fused(q, k, segments, scheme, plan):
     assert q.shape[0] == 1
@@ -66,7 +66,7 @@ def fused(q, k, segments, scheme, plan):
     return turn(q), turn(k)
 '''
     check(fused, code=0)
-    assert "accuracy" in failing(fused.replace("np.arange(q.shape[1]", "1 + np.arange(q.shape[1]"))
+    assert "accuracy" in failing(fused.replace("np.arange(q.shape[1]", "1 + np.arange(q.shape[1]"), "--check", "accuracy")
 
 
 def test_the_decorator_refuses_what_makes_no_sense():
