@@ -1,5 +1,6 @@
-//! A kernel that writes anything beyond the angle limit of its contract passes no check for it and fails none; the same
-//! kernel under a contract without a limit fails. Nothing that the limit leaves is let through.
+//! A kernel that writes anything beyond the angle limit of its contract passes no check for it and fails
+//! none; the same kernel under a contract without a limit fails. Nothing that the limit leaves is let
+//! through.
 
 use std::sync::atomic::AtomicBool;
 

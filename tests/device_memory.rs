@@ -1,5 +1,6 @@
-//! A library that lends device memory: ropecheck owns the buffers there, sees what is written around them, and believes the
-//! sync. The "device" here is plain memory behind the six functions; tests/kernels_cuda_shim.rs has CUDA's.
+//! A library that lends device memory: ropecheck owns the buffers there, sees what is written around them,
+//! and believes the sync. The "device" here is plain memory behind the six functions;
+//! tests/kernels_cuda_shim.rs has CUDA's.
 
 mod common;
 
@@ -39,7 +40,8 @@ fn an_honest_kernel_passes_in_device_memory() {
     ropecheck(&["describe", text(&library)]).expect(0, &["memory of calls: of a device: a toy"]);
 }
 
-/// What copies tensors to a device behind ropecheck's back is judged by its results, and not by the memory of the copies.
+/// What copies tensors to a device behind ropecheck's back is judged by its results, and not by the memory of
+/// the copies.
 #[test]
 fn the_memory_of_a_library_that_copies_is_not_judged() {
     let edit = |text: &str| text.replacen(r#"\"token_ranges\":true,"#, r#"\"token_ranges\":true,\"copies\":true,"#, 1);
@@ -67,7 +69,8 @@ fn what_is_written_around_and_left_out_on_the_device_is_seen() {
     one("SKIPS_LAST", "fully-written", "f32", 1, &["never written: row 0, token"]);
 }
 
-/// The case fails that the sync speaks of, and the next has a new process: the same library holds in another type.
+/// The case fails that the sync speaks of, and the next has a new process: the same library holds in another
+/// type.
 #[test]
 fn a_fault_that_only_the_sync_knows_fails_its_case_alone() {
     let library = library("LATE_FAULT");

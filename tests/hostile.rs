@@ -1,4 +1,5 @@
-//! Libraries and programs with bad habits: a true verdict, a documented exit code, an end, and nothing left behind.
+//! Libraries and programs with bad habits: a true verdict, a documented exit code, an end, and nothing left
+//! behind.
 
 mod common;
 
@@ -99,7 +100,8 @@ fn a_crash_and_a_start_that_hangs_have_an_end() {
     let start = Instant::now();
     let levels = ["--level", "rotate", "--level", "positions"];
     let run = of_library("crash-then-slow-start", &[&levels[..], &["--format", "json"]].concat());
-    // Four starts of two seconds each, and what the machine takes besides: not one start for each of hundreds of cases.
+    // Four starts of two seconds each, and what the machine takes besides: not one start for each of hundreds
+    // of cases.
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let run = run.expect(1, &["SIGSEGV", "could not be started again"]);
     let report = run.json().expect("a report");
@@ -120,7 +122,8 @@ fn answers_that_nobody_asked_for_fail_their_case_and_shift_no_other() {
     }
 }
 
-/// One wrong output in one process, which the check that saw it leaves to others: it is a failure all the same.
+/// One wrong output in one process, which the check that saw it leaves to others: it is a failure all the
+/// same.
 #[test]
 fn what_was_seen_once_is_a_failure() {
     let seen = (0..8).any(|seed| {
@@ -149,7 +152,8 @@ fn what_a_call_leaves_behind_is_ended_and_spoils_no_case() {
     assert_eq!(table(&right, &levels), table(&forked, &levels));
 }
 
-/// Hundreds of cases that crash or fork, at any number of threads: all other results are those of a run without them.
+/// Hundreds of cases that crash or fork, at any number of threads: all other results are those of a run
+/// without them.
 #[test]
 fn crashes_and_forks_lose_nothing() {
     let more = ["--format", "json"];

@@ -1,4 +1,5 @@
-//! Every mistake in a manifest is reported, all of them at once: its place, what was expected, what was found, what was meant.
+//! Every mistake in a manifest is reported, all of them at once: its place, what was expected, what was
+//! found, what was meant.
 
 mod common;
 

@@ -1,5 +1,6 @@
-//! Inputs that people and programs hand over, changed at random: no panic, a documented exit code, an end within 10 seconds, and
-//! no more than 2 GiB. `ROPECHECK_MUTATIONS=5000 cargo test --release --test mutated_inputs` tries more of each kind.
+//! Inputs that people and programs hand over, changed at random: no panic, a documented exit code, an end
+//! within 10 seconds, and no more than 2 GiB. `ROPECHECK_MUTATIONS=5000 cargo test --release --test
+//! mutated_inputs` tries more of each kind.
 
 mod common;
 
@@ -104,7 +105,7 @@ fn survives(what: &str, arguments: &[String]) {
 }
 
 fn mutations() -> u64 {
-    std::env::var("ROPECHECK_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+    std::env::var("ROPECHECK_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 /// Tries changed texts as an argument.

@@ -1,4 +1,5 @@
-//! The worked example of docs/protocol.md is what happens: its requests are sent to the example kernel, its answers come back.
+//! The worked example of docs/protocol.md is what happens: its requests are sent to the example kernel, its
+//! answers come back.
 
 mod common;
 

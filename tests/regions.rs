@@ -1,4 +1,5 @@
-//! Kernels that are wrong in one region alone: made from a fault's `where`, and worked out by `selftest --regions`.
+//! Kernels that are wrong in one region alone: made from a fault's `where`, and worked out by `selftest
+//! --regions`.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use ropecheck::spec::diagnostic::SourceFile;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// A kernel that leaves the first pair of queries unturned where `region` holds, judged by `accuracy` on a case.
+/// A kernel that leaves the first pair of queries unturned where `region` holds, judged by `accuracy` on a
+/// case.
 fn fails(region: &str, case: &str) -> bool {
     let yaml = format!(
         "class: regions\nabout: a test\nlevels: [rotate, fused]\nfaults:\n  one-region:\n    doc: A test.\n    bugs: []\n    \

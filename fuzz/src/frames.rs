@@ -11,8 +11,8 @@ use ropecheck::run::Context;
 use super::made;
 use super::world::{LIBRARY, NAMES, with_context};
 
-/// Bytes as a program may write them. After a first byte of 0x80 to 0xbf, bytes as ropecheck may write them; from 0xc0 on,
-/// choices that make a case, whose call goes through a line.
+/// Bytes as a program may write them. After a first byte of 0x80 to 0xbf, bytes as ropecheck may write them;
+/// from 0xc0 on, choices that make a case, whose call goes through a line.
 pub fn run(data: &[u8]) {
     match data {
         [0xc0..=0xff, choices @ ..] => call(choices),

@@ -26,8 +26,8 @@ pub fn run(data: &[u8]) {
     });
 }
 
-/// Makes a case inside `manifest`, and panics unless `backend` passes it; the message is the line that replays it. `None`
-/// where the bytes make no case.
+/// Makes a case inside `manifest`, and panics unless `backend` passes it; the message is the line that
+/// replays it. `None` where the bytes make no case.
 pub fn judge(data: &[u8], manifest: &Manifest, backend: &mut dyn Backend) -> Option<Case> {
     with_context(|context| judge_with(context, data, manifest, backend))
 }

@@ -1,5 +1,6 @@
-//! What the fuzz targets do, apart from the engine, so that `replay` and the tests can do it too. One module per target; each
-//! has `run`, which panics if what the target guards does not hold. docs/fuzzing.md says what that is.
+//! What the fuzz targets do, apart from the engine, so that `replay` and the tests can do it too. One module
+//! per target; each has `run`, which panics if what the target guards does not hold. docs/fuzzing.md says
+//! what that is.
 
 pub mod formula;
 pub mod frames;

@@ -1,4 +1,5 @@
-//! Any library backend: ROPECHECK_BACKEND=./libmine.so. A nonconformance, a crash or a hang of the library is a finding.
+//! Any library backend: ROPECHECK_BACKEND=./libmine.so. A nonconformance, a crash or a hang of the library is
+//! a finding.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,8 @@ pub fn open(library: &Path, worker: PathBuf) -> Result<Box<dyn Backend>, StartEr
     ProgramFactory::library(library, options, *NAMES).start()
 }
 
-/// Opens the library that ROPECHECK_BACKEND names, or librope.so next to this program; or says why not and ends the program.
+/// Opens the library that ROPECHECK_BACKEND names, or librope.so next to this program; or says why not and
+/// ends the program.
 pub fn backend_or_exit() {
     let wrong = |why: &str| -> ! {
         eprintln!("{why}");

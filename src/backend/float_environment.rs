@@ -1,9 +1,10 @@
-//! What a backend leaves of the floating-point environment: how results are rounded, what becomes of subnormals, what traps.
+//! What a backend leaves of the floating-point environment: how results are rounded, what becomes of
+//! subnormals, what traps.
 
 use std::fmt;
 
-/// A control word of this machine without its sticky flags: on x86-64 MXCSR, from bit 32 on the x87 control word, and bit 48
-/// for an x87 stack that is not empty; FPCR on aarch64; 0 elsewhere.
+/// A control word of this machine without its sticky flags: on x86-64 MXCSR, from bit 32 on the x87 control
+/// word, and bit 48 for an x87 stack that is not empty; FPCR on aarch64; 0 elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FloatControl(pub u64);
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 /// Most characters that are kept; of a longer text the last ones.
 const MOST_CHARACTERS: usize = 2000;
 
-/// Text of a backend: what it printed, its messages, its name. It cannot move a cursor, turn the direction of writing, make a
-/// document that is no XML, or begin a line of a report.
+/// Text of a backend: what it printed, its messages, its name. It cannot move a cursor, turn the direction of
+/// writing, make a document that is no XML, or begin a line of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ForeignText(String);
@@ -57,8 +57,8 @@ impl fmt::Display for ForeignText {
     }
 }
 
-/// Whether a character shows itself and does nothing else, anywhere: control characters, separators of lines, marks that turn
-/// the direction of writing, and what XML cannot hold are not.
+/// Whether a character shows itself and does nothing else, anywhere: control characters, separators of lines,
+/// marks that turn the direction of writing, and what XML cannot hold are not.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
     let turns =

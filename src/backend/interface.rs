@@ -21,8 +21,8 @@ pub struct BadAccess {
     pub write: Option<bool>,
 }
 
-/// What keeps code under test from harming what is outside of its process, and from outliving its use. It is against
-/// accidents, not against attacks.
+/// What keeps code under test from harming what is outside of its process, and from outliving its use. It is
+/// against accidents, not against attacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cage {
     /// It runs in a session of its own and is ended with this process.
@@ -78,7 +78,8 @@ pub trait Backend: Send {
         None
     }
 
-    /// Ends the process of the code under test, so that the next call meets a fresh one. `false` where there is none to end.
+    /// Ends the process of the code under test, so that the next call meets a fresh one. `false` where there
+    /// is none to end.
     fn renew(&mut self) -> bool {
         false
     }

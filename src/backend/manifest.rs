@@ -1,4 +1,5 @@
-//! What a backend says of itself: the JSON that `ropecheck_describe` returns (docs/abi.md). The generator stays inside it.
+//! What a backend says of itself: the JSON that `ropecheck_describe` returns (docs/abi.md). The generator
+//! stays inside it.
 
 use std::fmt;
 
@@ -104,7 +105,8 @@ pub struct Manifest {
     pub token_ranges: bool,
     /// Whether the rows of a batch may come packed one after another, with `cu_seqlens`, on tensor levels.
     pub varlen: bool,
-    /// Whether tensors are copied to memory of the backend's own, so that nothing follows from the memory of a call.
+    /// Whether tensors are copied to memory of the backend's own, so that nothing follows from the memory of
+    /// a call.
     pub copies: bool,
     /// What is claimed of bits: `Some(true)`, the bits of an output row depend on that row's inputs and position alone;
     /// `None`, identical calls give identical bits; `Some(false)`, nothing.
@@ -117,7 +119,8 @@ pub struct Manifest {
     pub per_head: bool,
     /// Whether rows of a batch may have different layouts or positions.
     pub batch_layouts: bool,
-    /// Values of the scheme's parameter `base` for which a level that makes its own frequencies has some; empty: any.
+    /// Values of the scheme's parameter `base` for which a level that makes its own frequencies has some;
+    /// empty: any.
     pub bases: Vec<String>,
     /// Types of cosines and sines that are handed over.
     pub table_dtypes: Vec<TableDtype>,
@@ -157,7 +160,8 @@ impl Manifest {
         }
     }
 
-    /// Types of cosines and sines beside tensors of a type, each once and at least one; that of the tensors as `Storage`.
+    /// Types of cosines and sines beside tensors of a type, each once and at least one; that of the tensors
+    /// as `Storage`.
     #[must_use]
     pub fn table_dtypes_beside(&self, dtype: DType) -> Vec<TableDtype> {
         let mut found = Vec::new();

@@ -1,4 +1,5 @@
-//! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and where it runs.
+//! Code under test: what it says of itself (manifest), how it is called (call, over one arena of bytes), and
+//! where it runs.
 
 mod call_answer;
 pub mod control;

@@ -17,7 +17,8 @@ pub struct StartError {
 pub enum StartErrorKind {
     /// The backend: it cannot be loaded, or what it says of itself makes no sense.
     Backend,
-    /// The backend: started again, it says something else of itself than at first. Nothing of the run can be believed.
+    /// The backend: started again, it says something else of itself than at first. Nothing of the run can be
+    /// believed.
     Changed,
     /// The machine or ropecheck: no memory, no process, or a backend that started before and now does not.
     Machine,

@@ -79,8 +79,8 @@ impl<'a> Harness<'a> {
         Ok(prepared)
     }
 
-    /// Makes a case concrete for positions beyond what the manifest allows, which only a check of that very thing
-    /// asks for.
+    /// Makes a case concrete for positions beyond what the manifest allows, which only a check of that very
+    /// thing asks for.
     ///
     /// # Errors
     /// As [`prepare`]; heads and frequencies that the manifest does not offer are not judged.
@@ -116,8 +116,8 @@ impl<'a> Harness<'a> {
         refused.map_or(Ok(prepared), |why| Err(Stop::not_judged(why)))
     }
 
-    /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens or larger distances
-    /// of elements than it allows.
+    /// Positions outside of what the manifest allows are never sent, nor asked for; nor are more tokens or
+    /// larger distances of elements than it allows.
     fn inside_limits(&self, case: &Case, prepared: &Prepared) -> Result<(), Stop> {
         let manifest = self.backend.manifest();
         if i64::try_from(case.tokens()).is_ok_and(|tokens| tokens > manifest.max_tokens) {
@@ -197,8 +197,8 @@ impl<'a> Harness<'a> {
         }
     }
 
-    /// Calls the backend, and gives its answer whatever it is. A hang, and a death that may come from outside, are tried
-    /// again in a fresh process before they count.
+    /// Calls the backend, and gives its answer whatever it is. A hang, and a death that may come from
+    /// outside, are tried again in a fresh process before they count.
     ///
     /// # Errors
     /// If there is no memory for the call.
@@ -230,7 +230,8 @@ impl<'a> Harness<'a> {
         }
     }
 
-    /// The failure of an answer that is not OK: with the place in memory, if the backend died of touching one.
+    /// The failure of an answer that is not OK: with the place in memory, if the backend died of touching
+    /// one.
     #[must_use]
     pub fn failed(&self, prepared: &Prepared, answer: &Answer) -> Stop {
         let cause = match answer {

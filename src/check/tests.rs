@@ -1,5 +1,5 @@
-//! Each check passes the embedded kernel and fails a kernel with the defect it is there for. The defects are made by
-//! changing the call before the embedded kernel sees it, so that they are exactly one thing each.
+//! Each check passes the embedded kernel and fails a kernel with the defect it is there for. The defects are
+//! made by changing the call before the embedded kernel sees it, so that they are exactly one thing each.
 
 mod bent;
 mod laws;
@@ -168,7 +168,8 @@ fn nans(call: &Call, memory: &mut [u8]) {
     filled(call, memory, [0xff, 0x7f]);
 }
 
-/// Keys one position later than queries cannot be said in one call; an angle that grows with the position can.
+/// Keys one position later than queries cannot be said in one call; an angle that grows with the position
+/// can.
 fn drifting(call: &mut Call, memory: &mut [u8]) {
     let Call::Rotate { positions, qk, scheme, .. } = call else { return };
     for axis in 0..scheme.axes.len() {

@@ -25,7 +25,8 @@ pub(super) struct BackendArguments {
     /// Seconds that loading and opening may take
     #[arg(long, default_value_t = START_TIMEOUT, value_name = "SECONDS")]
     start_timeout: f64,
-    /// Most bytes of memory of its own that the backend's process may have, such as 4G [default: what the machine has]
+    /// Most bytes of memory of its own that the backend's process may have, such as 4G [default: what the
+    /// machine has]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     memory: Option<u64>,
     /// A program that speaks the protocol of docs/protocol.md, in the place of a shared library
@@ -60,7 +61,8 @@ impl BackendArguments {
 /// The arithmetic that outputs are held to.
 #[derive(Debug, Args)]
 pub(super) struct ContractArguments {
-    /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1 (repeatable)
+    /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1
+    /// (repeatable)
     #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
     pub(super) contract: Vec<String>,
 }

@@ -77,7 +77,8 @@ pub fn main() -> ProcessCode {
         Err(error) => {
             // Help and version are not mistakes.
             let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Conformant };
-            // Standard output that cannot be written is an error of its own; on standard error nothing can be done about it.
+            // Standard output that cannot be written is an error of its own; on standard error nothing can be
+            // done about it.
             let unwritten = error.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
             let code = if unwritten && !error.use_stderr() { ExitCode::Internal } else { code };
             return ProcessCode::from(code as u8);

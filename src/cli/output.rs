@@ -1,4 +1,5 @@
-//! Where reports go: files that are opened before the run, and standard output. Every error is one of an exit code.
+//! Where reports go: files that are opened before the run, and standard output. Every error is one of an exit
+//! code.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, Permissions};
@@ -92,8 +93,8 @@ impl ReportSink {
     }
 }
 
-/// The text with nothing in it that acts, but for new lines and colours: names, cases and arguments that people gave are
-/// shown as they are in many places, and pass here all together.
+/// The text with nothing in it that acts, but for new lines and colours: names, cases and arguments that
+/// people gave are shown as they are in many places, and pass here all together.
 fn harmless(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);

@@ -19,13 +19,15 @@ pub(super) struct PositionsArguments {
     /// Scheme, with or without @profile
     #[arg(long)]
     scheme: String,
-    /// Segments, such as "text:3 video:4x2x3 image:3x5 video:6x3x2@0.5s text:5" (TxHxW, HxW, seconds per frame)
+    /// Segments, such as "text:3 video:4x2x3 image:3x5 video:6x3x2@0.5s text:5" (TxHxW, HxW, seconds per
+    /// frame)
     #[arg(long)]
     layout: String,
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
-    /// What to print: a row per token, or an object of scheme, profile, layout, axes, positions (by axis) and next
+    /// What to print: a row per token, or an object of scheme, profile, layout, axes, positions (by axis) and
+    /// next
     #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
     format: TableOrJson,
     /// A scheme file to add, or to put in the place of a built-in one
@@ -77,8 +79,8 @@ impl Parts<'_> {
     }
 }
 
-/// Prints an object, keys in order. Positions are computed once, axis after axis they are printed: all but the first wait in
-/// files without names.
+/// Prints an object, keys in order. Positions are computed once, axis after axis they are printed: all but
+/// the first wait in files without names.
 fn json(parts: &Parts) -> Result<(), RunError> {
     let Parts { scheme, layout, .. } = parts;
     let spooled = |e: std::io::Error| RunError::new(ExitCode::NotRun, format!("positions cannot be kept: {e}"));
@@ -123,7 +125,8 @@ fn json(parts: &Parts) -> Result<(), RunError> {
     print(&format!("],\"profile\":{},\"scheme\":{}}}\n", json!(scheme.profile), json!(scheme.name)))
 }
 
-/// Integers as integers, dyadic values as numbers, other rationals as strings like "10/3", irrational ones as numbers.
+/// Integers as integers, dyadic values as numbers, other rationals as strings like "10/3", irrational ones as
+/// numbers.
 fn value(number: &Number) -> Value {
     if let Some(integer) = number.to_i64() {
         return json!(integer);

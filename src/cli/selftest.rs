@@ -49,7 +49,8 @@ pub(super) struct SelfTestArguments {
     /// Honest kernels also get the calls that cover a manifest, as in `check` (slow)
     #[arg(long)]
     cover: bool,
-    /// Kernels that are wrong in one class of calls, or where two meet, in place of faults: how many a run kills
+    /// Kernels that are wrong in one class of calls, or where two meet, in place of faults: how many a run
+    /// kills
     #[arg(long, conflicts_with_all = ["fault", "no_faults", "check", "dtype", "cover", "honest", "cases"])]
     regions: bool,
     /// The right kernel that they are made from: `host` or a shared library [default: the example in C]
@@ -173,7 +174,8 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
     Ok(found.exit())
 }
 
-/// The honest kernels of one seed, in every storage type. They carry the levels and the pairing that they are tried on.
+/// The honest kernels of one seed, in every storage type. They carry the levels and the pairing that they are
+/// tried on.
 fn honest_kernels(workshop: &fault::Workshop, seed: u64, dtypes: &[DType]) -> Vec<Honest> {
     let pairing = if seed.is_multiple_of(2) { Pairing::Half } else { Pairing::Adjacent };
     let kernels = workshop.honest(seed);

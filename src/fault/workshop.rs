@@ -61,7 +61,8 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    /// Honest emulations, one of every class and two of the worked examples. Ways to frequencies, variants of the arithmetic and schemes go round with the seed.
+    /// Honest emulations, one of every class and two of the worked examples. Ways to frequencies, variants of
+    /// the arithmetic and schemes go round with the seed.
     #[must_use]
     pub fn honest(&self, seed: u64) -> Vec<HonestKernel> {
         let schemes: Vec<String> = self.library.schemes().filter(|s| s.is_default_profile).map(|s| s.id()).collect();

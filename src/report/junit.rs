@@ -1,5 +1,5 @@
-//! JUnit XML for CI systems: a suite per scheme and level, a test case per check, pairing and dtype. It is red whenever the
-//! exit code is not 0, and has no times, so that the same run gives the same bytes.
+//! JUnit XML for CI systems: a suite per scheme and level, a test case per check, pairing and dtype. It is
+//! red whenever the exit code is not 0, and has no times, so that the same run gives the same bytes.
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 

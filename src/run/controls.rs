@@ -54,7 +54,8 @@ pub enum ControlOutcome {
     },
 }
 
-/// Judges the control kernels with check `accuracy` in every dtype on one scheme: known-good must pass, the others fail.
+/// Judges the control kernels with check `accuracy` in every dtype on one scheme: known-good must pass, the
+/// others fail.
 #[must_use]
 pub fn controls(context: &Context, scheme: &str, seed: u64) -> Vec<ControlResult> {
     let Some(accuracy) = CATALOGUE.iter().find(|c| c.id() == "accuracy") else { return Vec::new() };

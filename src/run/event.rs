@@ -46,7 +46,8 @@ pub enum Event {
     Note(UnitNote),
     /// A check is through with a group. Its failures and notes came before.
     UnitDone(Box<CheckResult>),
-    /// A failure that another check was to show, and none did: it is one of its own check, which was told of as done.
+    /// A failure that another check was to show, and none did: it is one of its own check, which was told of
+    /// as done.
     Owed(Box<UnitFailure>),
     /// The run is over.
     Finished(Box<Finished>),

@@ -22,7 +22,8 @@ pub enum ExitCode {
     ControlFailed = 5,
     /// The backend could not be started, or died in every case.
     NotStarted = 6,
-    /// Part of the run could not be run, and what was run did not fail: no memory, no process, a file that is gone.
+    /// Part of the run could not be run, and what was run did not fail: no memory, no process, a file that is
+    /// gone.
     NotRun = 71,
     /// A defect of ropecheck.
     #[default]

@@ -32,7 +32,8 @@ pub struct BandResult {
     pub beyond_angle_limit: u64,
     /// Elements whose angle the contract bounds by nothing.
     pub contract_too_wide: u64,
-    /// Pairs that turn and whose angle was observed, over all cases; positions that were compared, where those are judged.
+    /// Pairs that turn and whose angle was observed, over all cases; positions that were compared, where
+    /// those are judged.
     pub observations: u64,
     /// Largest error / bound.
     pub worst: f64,
@@ -77,7 +78,8 @@ pub struct FailureReport {
     pub shrunk_from: Option<String>,
     /// The command that runs the shrunk case again.
     pub replay: String,
-    /// What came of it in a fresh process; none if the backend has no process of its own, or it was not tried.
+    /// What came of it in a fresh process; none if the backend has no process of its own, or it was not
+    /// tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
     /// What is wrong with the shrunk case: cause with evidence, place, and what was being done.

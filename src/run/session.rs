@@ -1,4 +1,5 @@
-//! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it happens.
+//! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it
+//! happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -140,8 +141,8 @@ impl From<SelectionError> for RunError {
     }
 }
 
-/// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not load, or whose
-/// report cannot be written.
+/// Ends a report in an error instead of a verdict, and tells the observer so: of a run whose specs do not
+/// load, or whose report cannot be written.
 pub fn fail(report: &mut RunReport, error: RunError, observer: &mut dyn Observer) {
     let mut finished = report.finished.take().map_or_else(Default::default, |finished| *finished);
     finished.unproved = unproved(&report.results);
@@ -236,7 +237,8 @@ impl Observer for Silent {
     fn event(&mut self, _: &Event) {}
 }
 
-/// Runs units against a backend, without controls and anchors; with the calls that cover a manifest, where one is given.
+/// Runs units against a backend, without controls and anchors; with the calls that cover a manifest, where
+/// one is given.
 ///
 /// # Errors
 /// If the backend cannot be started, or the run does not come to its end.
@@ -288,7 +290,8 @@ fn run_units(
         }
         Some(result)
     };
-    // A backend that is not what it was at first: nothing of the run can be believed, and nothing more is run.
+    // A backend that is not what it was at first: nothing of the run can be believed, and nothing more is
+    // run.
     let changed: Mutex<Option<StartError>> = Mutex::new(None);
     let ends = Mutex::new(BTreeSet::new());
     let start = || {
@@ -322,7 +325,8 @@ fn run_units(
             observer.borrow_mut().observer.progress(progress);
         },
         |index, result| {
-            // Another thread may have finished a unit after those that hung: with one thread it would not have run.
+            // Another thread may have finished a unit after those that hung: with one thread it would not
+            // have run.
             let result = result.map(|r| if gave_up(index) { r.not_run(Stopped::GaveUp) } else { r });
             if let Some(result) = result {
                 observer.borrow_mut().unit(result);

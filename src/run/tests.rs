@@ -1,4 +1,5 @@
-//! A run gives the same report at any number of threads, also with a backend that hangs, and ends with its time.
+//! A run gives the same report at any number of threads, also with a backend that hangs, and ends with its
+//! time.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -118,7 +119,8 @@ fn a_run_with_time_to_spare_is_the_same_bytes_as_one_without_a_limit() {
     }
 }
 
-/// The first call takes until the time is over: its case still counts, and none begins after it, of its check neither.
+/// The first call takes until the time is over: its case still counts, and none begins after it, of its check
+/// neither.
 #[test]
 fn nothing_begins_when_the_time_is_over_and_what_was_judged_counts() {
     let time = Duration::from_secs(3);

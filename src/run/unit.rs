@@ -118,8 +118,8 @@ impl Retrial<'_, '_> {
         }
     }
 
-    /// The smallest case found that fails in a fresh process, its failure, and what came of the case there. `before`: the
-    /// cases that were judged before it.
+    /// The smallest case found that fails in a fresh process, its failure, and what came of the case there.
+    /// `before`: the cases that were judged before it.
     fn tried(&mut self, case: &Case, failure: Box<Failure>, before: &[Planned]) -> (Case, Box<Failure>, Option<Again>) {
         if !self.backend.renew() {
             let (small, failure) = self.shrunk(case, failure);

@@ -90,7 +90,8 @@ pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
     }
 }
 
-/// Nothing is said of more than ran, of what the suite supplied, or by specs that the user wrote, as if it were not so.
+/// Nothing is said of more than ran, of what the suite supplied, or by specs that the user wrote, as if it
+/// were not so.
 fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<String>) -> String {
     let started = report.started.as_deref();
     let supplied = started.map_or(&[][..], |s| &s.not_judged);

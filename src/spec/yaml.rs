@@ -1,8 +1,8 @@
-//! YAML text to a tree with spans. Scalars stay text, so that 0.29 is exactly 29/100. This is the only module that
-//! knows the YAML parser.
+//! YAML text to a tree with spans. Scalars stay text, so that 0.29 is exactly 29/100. This is the only module
+//! that knows the YAML parser.
 //!
-//! Refused: anchors, aliases and tags (a file of a few lines can unfold to gigabytes), several documents, duplicate
-//! keys, keys that are not plain text, and whatever passes the limits below.
+//! Refused: anchors, aliases and tags (a file of a few lines can unfold to gigabytes), several documents,
+//! duplicate keys, keys that are not plain text, and whatever passes the limits below.
 
 use std::ops::Range;
 use std::path::Path;

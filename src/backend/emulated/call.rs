@@ -81,7 +81,8 @@ impl<'a> Maker<'a> {
         Ok(Self { emulation, shared, call, scheme, own_scaling, parameters })
     }
 
-    /// Level positions: every position rounded once to the type it is asked for in, after the faults of this kernel.
+    /// Level positions: every position rounded once to the type it is asked for in, after the faults of this
+    /// kernel.
     fn write_positions(
         &self,
         layouts: Layouts<'_>,
@@ -141,8 +142,8 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
-    /// The plan for the heads of a call. The width that the scheme is asked for is not part of a call: it is the head's, or the
-    /// rotary width itself, or something between.
+    /// The plan for the heads of a call. The width that the scheme is asked for is not part of a call: it is
+    /// the head's, or the rotary width itself, or something between.
     fn plan(
         &self,
         parameters: &Parameters,

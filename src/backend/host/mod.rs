@@ -1,5 +1,5 @@
-//! The embedded default: ropecheck's own kernel, in Rust. It shares no code with the reference: f32 arithmetic, the
-//! platform's sine and cosine, one rounding at the store (contract class `fused`).
+//! The embedded default: ropecheck's own kernel, in Rust. It shares no code with the reference: f32
+//! arithmetic, the platform's sine and cosine, one rounding at the store (contract class `fused`).
 
 mod kernel;
 mod storage;

@@ -3,21 +3,24 @@
 
 use crate::backend::float_environment::FloatControl;
 
-/// MXCSR as it is, sticky flags included, and above it what `x87` says; `None` where this machine's register is not known.
+/// MXCSR as it is, sticky flags included, and above it what `x87` says; `None` where this machine's register
+/// is not known.
 #[cfg(target_arch = "x86_64")]
 fn register() -> Option<u64> {
     let mut word = 0u32;
-    // SAFETY: stmxcsr writes four bytes to the address given, which is that of a live u32; SSE is part of x86-64.
+    // SAFETY: stmxcsr writes four bytes to the address given, which is that of a live u32; SSE is part of
+    // x86-64.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut word, options(nostack, preserves_flags)) };
     Some(u64::from(word) | x87())
 }
 
-/// The control word of the x87 unit, which `long double` is computed with, from bit 32 on; and bit 48 where its stack is not
-/// empty, so that the next value pushed may become NaN.
+/// The control word of the x87 unit, which `long double` is computed with, from bit 32 on; and bit 48 where
+/// its stack is not empty, so that the next value pushed may become NaN.
 #[cfg(target_arch = "x86_64")]
 fn x87() -> u64 {
     let mut environment = [0u32; 7];
-    // SAFETY: fnstenv writes 28 bytes to a live array of as many, and masks exceptions; fldenv puts back what was read.
+    // SAFETY: fnstenv writes 28 bytes to a live array of as many, and masks exceptions; fldenv puts back what
+    // was read.
     unsafe {
         std::arch::asm!("fnstenv [{0}]", "fldenv [{0}]", in(reg) environment.as_mut_ptr(), options(nostack));
     }
@@ -28,8 +31,8 @@ fn x87() -> u64 {
 #[cfg(target_arch = "x86_64")]
 fn set_register(word: u64) {
     let (mxcsr, x87) = ((word & 0xffff_ffff) as u32, ((word >> 32) & 0xffff) as u16);
-    // SAFETY: ldmxcsr and fldcw read live words that were in these registers before, so that no reserved bit is set; fninit
-    // empties a stack that this code keeps nothing in.
+    // SAFETY: ldmxcsr and fldcw read live words that were in these registers before, so that no reserved bit
+    // is set; fninit empties a stack that this code keeps nothing in.
     unsafe {
         std::arch::asm!(
             "ldmxcsr [{}]", "fninit", "fldcw [{}]", in(reg) &raw const mxcsr, in(reg) &raw const x87,
@@ -62,7 +65,8 @@ fn register() -> Option<u64> {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn set_register(_: u64) {}
 
-/// Runs `work` and puts the control word back to what it was. Also the words before and after, where they can be read.
+/// Runs `work` and puts the control word back to what it was. Also the words before and after, where they can
+/// be read.
 pub fn watched<T>(work: impl FnOnce() -> T) -> (T, Option<[FloatControl; 2]>) {
     let before = register();
     let result = work();

@@ -36,9 +36,9 @@ impl<'a> GuardPages<'a> {
             if start >= end || *end > self.map.len() {
                 return Err(io::Error::other("a guard lies outside the arena"));
             }
-            // SAFETY: [start, end) lies in the map, which outlives self. No reference into these pages exists in this
-            // process: the map is raw, and only the library gets pointers into it. mprotect itself refuses what are no
-            // whole pages.
+            // SAFETY: [start, end) lies in the map, which outlives self. No reference into these pages exists
+            // in this process: the map is raw, and only the library gets pointers into it. mprotect itself
+            // refuses what are no whole pages.
             let status = unsafe { libc::mprotect(self.map.as_mut_ptr().add(*start).cast(), end - start, rights) };
             if status != 0 {
                 return Err(io::Error::last_os_error());
@@ -55,14 +55,14 @@ impl Drop for GuardPages<'_> {
     }
 }
 
-/// From now on a fault in or near the arena is told on `descriptor` as a line `Reply::Fault` before the process dies of it.
-/// A library that installs a handler of its own replaces this one.
+/// From now on a fault in or near the arena is told on `descriptor` as a line `Reply::Fault` before the
+/// process dies of it. A library that installs a handler of its own replaces this one.
 pub(super) fn report_faults(descriptor: c_int) {
     DESCRIPTOR.store(descriptor, Ordering::Relaxed);
-    // SAFETY: a zeroed sigaction is a valid one, and both pointers are to such. The handler has the signature that
-    // SA_SIGINFO asks for and does only what is allowed in a signal handler (atomics, arithmetic on its stack, write,
-    // sigaction, raise). SA_RESETHAND: it runs once, returns, and the same instruction then kills the process by the default
-    // action.
+    // SAFETY: a zeroed sigaction is a valid one, and both pointers are to such. The handler has the signature
+    // that SA_SIGINFO asks for and does only what is allowed in a signal handler (atomics, arithmetic on its
+    // stack, write, sigaction, raise). SA_RESETHAND: it runs once, returns, and the same instruction then
+    // kills the process by the default action.
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         if libc::sigaction(libc::SIGSEGV, std::ptr::null(), &mut before) == 0 {
@@ -81,12 +81,12 @@ const LINE_START: &[u8] = b"{\"fault\":{\"offset\":";
 const NEAR: usize = 1 << 20;
 
 extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo_t; SIGSEGV fills in its address, unless a process
-    // sent it (a code of 0 or less): then the union is read as plain bytes and not used.
+    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo_t; SIGSEGV fills in its address,
+    // unless a process sent it (a code of 0 or less): then the union is read as plain bytes and not used.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     if code <= 0 {
-        // No instruction would fault again. Blocked while this handler runs, so it comes when the handler returns.
-        // SAFETY: raise is async-signal-safe.
+        // No instruction would fault again. Blocked while this handler runs, so it comes when the handler
+        // returns. SAFETY: raise is async-signal-safe.
         unsafe { libc::raise(libc::SIGSEGV) };
         return;
     }
@@ -112,8 +112,8 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     });
     line.text(b"}}\n");
     let bytes = line.finish();
-    // SAFETY: the pointer and the length are those of one slice on this stack. write is async-signal-safe; a line this
-    // short is written whole or not at all.
+    // SAFETY: the pointer and the length are those of one slice on this stack. write is async-signal-safe; a
+    // line this short is written whole or not at all.
     unsafe {
         libc::write(DESCRIPTOR.load(Ordering::Relaxed), bytes.as_ptr().cast(), bytes.len());
     }

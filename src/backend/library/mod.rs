@@ -1,4 +1,5 @@
-//! A shared library behind the C ABI (`include/ropecheck.h`), and the process that holds it and speaks the protocol for it.
+//! A shared library behind the C ABI (`include/ropecheck.h`), and the process that holds it and speaks the
+//! protocol for it.
 
 mod c_call;
 mod children;

@@ -132,7 +132,8 @@ fn mapped<'a>(map: &'a mut Option<MmapRaw>, memory: &File, bytes: usize) -> io::
     map.ok_or_else(|| io::Error::other("the shared memory is smaller than the call says"))
 }
 
-/// A call and everything that it left in the stream. A refusal that only the device could find is the call's answer.
+/// A call and everything that it left in the stream. A refusal that only the device could find is the call's
+/// answer.
 fn synced(
     loaded: &LoadedLibrary,
     device: &Device,

@@ -8,8 +8,8 @@ fn set(signal: c_int, how: libc::sighandler_t) {
     unsafe { libc::signal(signal, how) };
 }
 
-/// For ropecheck itself: a file that may not grow is an error that is reported, and children are waited for, whatever the
-/// caller ignores.
+/// For ropecheck itself: a file that may not grow is an error that is reported, and children are waited for,
+/// whatever the caller ignores.
 pub fn as_ropecheck() {
     set(libc::SIGXFSZ, libc::SIG_IGN);
     set(libc::SIGCHLD, libc::SIG_DFL);

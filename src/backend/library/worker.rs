@@ -1,4 +1,5 @@
-//! The other side: the same binary, started with a hidden command, holds a library or becomes a program, and nothing else.
+//! The other side: the same binary, started with a hidden command, holds a library or becomes a program, and
+//! nothing else.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -45,7 +46,8 @@ pub fn run(work: &Work, memory: Option<u64>) -> io::Result<()> {
     }
 }
 
-/// No core files, no life after the parent's, no more memory than allowed, and first to go where the machine has none left.
+/// No core files, no life after the parent's, no more memory than allowed, and first to go where the machine
+/// has none left.
 fn confine(memory: Option<u64>) {
     let limit = |resource, most| {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
@@ -55,7 +57,8 @@ fn confine(memory: Option<u64>) {
     if let Some(memory) = memory {
         limit(Resource::Data, memory);
     }
-    // Signals to the parent's group are not for this process, and everything that it starts can be ended with it.
+    // Signals to the parent's group are not for this process, and everything that it starts can be ended with
+    // it.
     let _ = rustix::process::setsid();
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
@@ -71,7 +74,8 @@ fn hold(path: &Path) -> io::Result<()> {
     let memory = OpenOptions::new().read(true).write(true).open(arena)?;
     guard::report_faults(output.as_raw_fd());
     let mut children = KnownChildren::here();
-    // Whatever the library does to the floating-point environment is reported, and undone before anything else runs.
+    // Whatever the library does to the floating-point environment is reported, and undone before anything
+    // else runs.
     let (loaded, load) = watched(|| LoadedLibrary::open(path));
     let loaded = match loaded {
         Ok(loaded) => loaded,

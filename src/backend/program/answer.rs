@@ -11,7 +11,8 @@ use crate::backend::{Answer, Call, Manifest, Vocabulary};
 pub(super) struct Introduction {
     /// The text of its manifest.
     text: String,
-    /// The manifest as it is compared: a library's text as it is, an object in whatever order its members come.
+    /// The manifest as it is compared: a library's text as it is, an object in whatever order its members
+    /// come.
     compared: String,
     /// Names of the level functions that a library exports.
     exports: Option<Vec<String>>,
@@ -75,8 +76,8 @@ pub(super) fn outcome(status: Status, message: String) -> Answer {
     }
 }
 
-/// Everything that can be made of bytes that a program wrote; for the fuzz target `frames` alone. A reply that is read must
-/// come back from a line of its own as it was.
+/// Everything that can be made of bytes that a program wrote; for the fuzz target `frames` alone. A reply
+/// that is read must come back from a line of its own as it was.
 #[doc(hidden)]
 #[must_use]
 pub fn answers(mut bytes: &[u8], names: Vocabulary) -> Vec<Result<Answer, String>> {
@@ -95,8 +96,8 @@ pub fn answers(mut bytes: &[u8], names: Vocabulary) -> Vec<Result<Answer, String
     all
 }
 
-/// Everything that a worker can make of bytes that it reads; for the fuzz target `frames` alone. What is read must come back
-/// from a line of its own as it was.
+/// Everything that a worker can make of bytes that it reads; for the fuzz target `frames` alone. What is read
+/// must come back from a line of its own as it was.
 #[doc(hidden)]
 #[must_use]
 pub fn requests(mut bytes: &[u8]) -> Vec<Result<(), String>> {

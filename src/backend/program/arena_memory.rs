@@ -1,4 +1,5 @@
-//! Memory that this process and a program both map. It holds inputs and outputs of one call, never expected values.
+//! Memory that this process and a program both map. It holds inputs and outputs of one call, never expected
+//! values.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -32,8 +33,8 @@ impl ArenaMemory {
         for capacity in sizes {
             match file.set_len(capacity) {
                 Ok(()) => {
-                    // A program that shrank the file would make this process fault on its own map; one that sealed it
-                    // against writing would keep this process from mapping more of it.
+                    // A program that shrank the file would make this process fault on its own map; one that
+                    // sealed it against writing would keep this process from mapping more of it.
                     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
                     return Ok(ArenaMemory { file, capacity, map: None, sparse: false });
                 }
@@ -70,9 +71,9 @@ impl ArenaMemory {
             let size = bytes.max(1 << 16).checked_next_power_of_two().filter(|size| *size as u64 <= self.capacity);
             let size = size.ok_or(io::ErrorKind::OutOfMemory)?;
             self.map = None;
-            // SAFETY: the file is ours alone apart from programs, which only see it between a call and its answer, and its
-            // size cannot change. A hostile program that writes later changes bytes that are only ever read as plain
-            // numbers.
+            // SAFETY: the file is ours alone apart from programs, which only see it between a call and its
+            // answer, and its size cannot change. A hostile program that writes later changes bytes that are
+            // only ever read as plain numbers.
             self.map = Some(unsafe { MmapOptions::new().len(size).map_mut(&self.file)? });
         }
         self.map.as_mut().map(|map| &mut map[..bytes]).ok_or_else(|| io::ErrorKind::OutOfMemory.into())

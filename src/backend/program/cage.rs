@@ -1,4 +1,5 @@
-//! What keeps a program from outliving its use: a session of its own, and an end for everything that it started.
+//! What keeps a program from outliving its use: a session of its own, and an end for everything that it
+//! started.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +17,8 @@ static ADOPTS: AtomicBool = AtomicBool::new(false);
 /// Programs that run. Held while one is started, so that none is taken for an orphan.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// From now on what programs leave behind comes to this process, which ends it. For processes alone that start nothing else.
-/// Whether the system allows it.
+/// From now on what programs leave behind comes to this process, which ends it. For processes alone that
+/// start nothing else. Whether the system allows it.
 pub fn adopt_orphans() -> bool {
     let allowed = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
     ADOPTS.store(allowed, Ordering::Relaxed);

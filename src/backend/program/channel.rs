@@ -1,4 +1,5 @@
-//! A running program: started, asked by numbers with one deadline for writing, waiting and reading, and buried.
+//! A running program: started, asked by numbers with one deadline for writing, waiting and reading, and
+//! buried.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};

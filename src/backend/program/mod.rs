@@ -1,5 +1,5 @@
-//! A program that speaks the protocol of docs/protocol.md, or a worker that holds a shared library and speaks it too: a crash
-//! or a hang is a failing case, and expected values never lie in memory that it can map.
+//! A program that speaks the protocol of docs/protocol.md, or a worker that holds a shared library and speaks
+//! it too: a crash or a hang is a failing case, and expected values never lie in memory that it can map.
 
 mod answer;
 mod arena_memory;
@@ -391,8 +391,8 @@ impl Backend for ProgramBackend {
     fn time(&mut self, call: &Call, timing: &Timing) -> Result<Timed, Answer> {
         let (arena_bytes, call) = (self.bytes, Box::new(WireCall::from(call)));
         let request = |id| Request::Time { id, arena_bytes, call, timing: timing.clone() };
-        // Two calls, three samples and as many copies at least, each of at most the time of a call; and what the samples may
-        // take together.
+        // Two calls, three samples and as many copies at least, each of at most the time of a call; and what
+        // the samples may take together.
         let limit = self.launch.options.timeout.saturating_mul(16);
         let limit = limit.saturating_add(Duration::try_from_secs_f64(4.0 * timing.seconds).unwrap_or_default());
         match self.ask(request, limit)? {

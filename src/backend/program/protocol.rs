@@ -1,5 +1,6 @@
-//! What ropecheck and a program that it judges say to each other: a JSON value a line, on the program's standard input and
-//! output (docs/protocol.md). The worker that holds a library speaks it too, and says some things that only workers say.
+//! What ropecheck and a program that it judges say to each other: a JSON value a line, on the program's
+//! standard input and output (docs/protocol.md). The worker that holds a library speaks it too, and says some
+//! things that only workers say.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -53,7 +54,8 @@ pub(in crate::backend) struct CallRequest {
     pub(in crate::backend) id: u64,
     /// Arena size.
     pub(in crate::backend) arena_bytes: usize,
-    /// Byte ranges that the code under test must not touch, first and last plus one; whole pages. For workers.
+    /// Byte ranges that the code under test must not touch, first and last plus one; whole pages. For
+    /// workers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::backend) guards: Vec<(usize, usize)>,
     /// Whether only touched pages of the arena exist. For workers.
@@ -74,7 +76,8 @@ pub(in crate::backend) enum Reply {
         /// Why.
         why: String,
     },
-    /// The code under test touched memory that it must not. The process dies of it after this. Written by a signal handler.
+    /// The code under test touched memory that it must not. The process dies of it after this. Written by a
+    /// signal handler.
     Fault {
         /// Bytes from the start of the arena.
         offset: i64,

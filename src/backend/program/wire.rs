@@ -1,5 +1,5 @@
-//! The one form in which a call is written for another process: docs/protocol.md. Offsets are bytes in the arena, strides are
-//! elements.
+//! The one form in which a call is written for another process: docs/protocol.md. Offsets are bytes in the
+//! arena, strides are elements.
 
 use serde::{Deserialize, Serialize};
 
@@ -332,7 +332,8 @@ impl From<&Call> for WireCall {
 }
 
 impl WireCall {
-    /// Cosines and sines of each token, [batch, tokens, pairs], or a number for each rotated channel where they are full.
+    /// Cosines and sines of each token, [batch, tokens, pairs], or a number for each rotated channel where
+    /// they are full.
     fn given(&mut self, v: &CosSinView, qk: &QkView) {
         let pairs = self.plan.as_ref().map_or(0, |plan| plan.rotary_dim / 2);
         let width = if v.full { 2 * pairs } else { pairs };

@@ -1,5 +1,5 @@
-//! Classes of calls: sets of values that a kernel may treat alike, for every dimension of a level, as far as a manifest
-//! offers them.
+//! Classes of calls: sets of values that a kernel may treat alike, for every dimension of a level, as far as
+//! a manifest offers them.
 
 use std::collections::BTreeSet;
 
@@ -230,7 +230,8 @@ impl Classes {
         u16::try_from(after - 1).ok().filter(|_| inside)
     }
 
-    /// Lets the classes of a call meet: those of one token or one grid where one has both, all others in the call.
+    /// Lets the classes of a call meet: those of one token or one grid where one has both, all others in the
+    /// call.
     pub fn meet(&self, met: &mut Met, call: &CallDimensions) {
         let number = |(dimension, value)| Some((dimension, self.number(dimension, value)?));
         let all: Vec<(Dimension, u16)> = call.iter().filter_map(number).collect();
@@ -243,8 +244,8 @@ impl Classes {
         }
     }
 
-    /// Whether pairs of the classes of two dimensions are offered. Where positions follow from layouts, which octave goes
-    /// with what is the scheme's affair: there they are counted alone.
+    /// Whether pairs of the classes of two dimensions are offered. Where positions follow from layouts, which
+    /// octave goes with what is the scheme's affair: there they are counted alone.
     #[must_use]
     pub fn pairs_are_offered(&self, one: Dimension, other: Dimension) -> bool {
         let derived = |dimension: Dimension| self.derived_positions && dimension.of_one_thing(Dimension::Position0);
@@ -294,13 +295,14 @@ pub(super) fn ends(integers: &Integers) -> (i64, i64) {
         Integers::List(values) => {
             (values.iter().min().copied().unwrap_or(0), values.iter().max().copied().unwrap_or(0))
         }
-        // No model has more, and exact frequencies of far wider heads take minutes. The verdict says what more is offered.
+        // No model has more, and exact frequencies of far wider heads take minutes. The verdict says what
+        // more is offered.
         Integers::Range { min, max, .. } => (*min, (*max).min(MOST_SIZE).max(*min)),
     }
 }
 
-/// low..=high cut at its ends and their neighbours, at powers of two and both of their neighbours, and at `extra`: each of
-/// these is a class, and what lies between two of them is one.
+/// low..=high cut at its ends and their neighbours, at powers of two and both of their neighbours, and at
+/// `extra`: each of these is a class, and what lies between two of them is one.
 fn between(low: i64, high: i64, extra: &[i64]) -> Vec<(i64, i64)> {
     let powers = (0..62).map(|power| 1i64 << power).flat_map(|power| [power - 1, power, power + 1]);
     let mut points: Vec<i64> = powers.chain([low, low + 1, high - 1, high]).chain(extra.iter().copied()).collect();

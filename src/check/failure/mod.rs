@@ -86,9 +86,11 @@ pub enum Stop {
     NotJudged(String),
     /// Something does not hold that another check is to show. If none does, this check fails with it.
     Owed(Box<Owed>),
-    /// The call was not made: the machine, ropecheck or the user stood in the way. Nothing follows about the backend.
+    /// The call was not made: the machine, ropecheck or the user stood in the way. Nothing follows about the
+    /// backend.
     NotRun(StartError),
-    /// The case itself is wrong (spec, parameters, shapes): an error of the suite's input, not of the backend.
+    /// The case itself is wrong (spec, parameters, shapes): an error of the suite's input, not of the
+    /// backend.
     Broken(String),
 }
 

@@ -16,8 +16,8 @@ pub(in crate::check) const CALLS: [(&str, usize); 4] =
 const WIDE_CALLS: [(&str, usize); 4] =
     [("text:1 image:1x2", 2), ("text:2", 3), ("text:1 image:2x2", 1), ("image:1x2", 4)];
 
-/// Cases of a check in these kinds of memory, each with every aliasing that is both offered and asked for, on small heads
-/// and on groups of wide ones.
+/// Cases of a check in these kinds of memory, each with every aliasing that is both offered and asked for, on
+/// small heads and on groups of wide ones.
 pub(in crate::check) fn schedule(mut s: Scheduler, memories: &[Memory], aliases: &[Alias]) -> Schedule {
     let g = s.generator;
     let offered: Vec<Alias> = match g.group.level {

@@ -68,8 +68,8 @@ const FAR: [i64; 4] = [300, 2100, 9000, 1_100_000];
 /// Where the first call is that is followed by calls near the start.
 const FAR_FIRST: i64 = 9000;
 
-/// Moves a call that far from the start: its positions where they are handed over; else a text is put in front, of which only
-/// the end is asked for. False where the manifest offers no such call.
+/// Moves a call that far from the start: its positions where they are handed over; else a text is put in
+/// front, of which only the end is asked for. False where the manifest offers no such call.
 fn far(case: &mut Case, by: i64, manifest: &Manifest) -> bool {
     // Longer than that is no layout for a backend that has to be asked for all of it.
     const WHOLE: i64 = 2500;

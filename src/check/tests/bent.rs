@@ -1,4 +1,5 @@
-//! The embedded kernel with level fused as well, and with one thing bent: the call before it, or the memory after it.
+//! The embedded kernel with level fused as well, and with one thing bent: the call before it, or the memory
+//! after it.
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;

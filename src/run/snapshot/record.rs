@@ -29,8 +29,8 @@ pub struct PlannedSnapshot {
     pub left_out: BTreeMap<String, usize>,
 }
 
-/// The cases that a selection has for this manifest: those of check `accuracy`, and of `positions-exact` on level positions,
-/// as far as they are small.
+/// The cases that a selection has for this manifest: those of check `accuracy`, and of `positions-exact` on
+/// level positions, as far as they are small.
 ///
 /// # Errors
 /// [`SelectionError`]
@@ -156,7 +156,8 @@ pub fn outputs(case: &Case, backend: &mut dyn Backend, context: &Context) -> Rec
     }
 }
 
-/// Runs cases, `threads` at a time; what became of them, in their order. Stops early if the run is interrupted.
+/// Runs cases, `threads` at a time; what became of them, in their order. Stops early if the run is
+/// interrupted.
 ///
 /// # Errors
 /// If the backend cannot be started.
@@ -221,8 +222,8 @@ impl From<SelectionError> for RecordError {
     }
 }
 
-/// Runs a selection twice, each time on fresh backends, and keeps the outputs if the bits are the same. The second part says
-/// what was left out.
+/// Runs a selection twice, each time on fresh backends, and keeps the outputs if the bits are the same. The
+/// second part says what was left out.
 ///
 /// # Errors
 /// [`RecordError`]
