@@ -50,7 +50,7 @@ fn the_memory_of_a_library_that_copies_is_not_judged() {
     let edited = scratch("copies").join("rope.c");
     fs::write(&edited, edit(&kernel)).expect("the copy can be written");
     let library = compile(&edited, "copies").expect("it compiles");
-    let run = check(&library, &[&QUICK[..], &["--dtype", "f32"]].concat()).expect(0, &[]);
+    let run = check(&library, &[&QUICK[..], &["--dtype", "f32", "-v"]].concat()).expect(0, &[]);
     for id in ["in-place", "inputs-untouched", "fully-written", "guards", "strides", "far-strides"] {
         assert!(run.out.contains(&format!("not judged: {id}: the library works on copies")), "{id}: {run}");
     }

@@ -217,7 +217,7 @@ fn a_run_whose_time_was_over_is_in_part() {
     // Each of them is a skipped test of JUnit, and has a line in the table.
     let junit = ropecheck(&["check", "host", "--time", "1ms", "--format", "junit"]);
     assert!(junit.out.matches("<skipped message=\"not run, or not to the end: the time of the run").count() > 1000);
-    let table = ropecheck(&["check", "host", "--time", "1ms"]);
+    let table = ropecheck(&["check", "host", "--time", "1ms", "-v"]);
     let line = "not judged: guards: not run, or not to the end: the time of the run was over (";
     assert!(table.out.contains(line), "{table}");
 }

@@ -94,9 +94,11 @@ fn run(kind: ControlKind, checks: &[&str], calls: usize) -> (RunReport, String) 
     let mut kept = Kept::default();
     let report = Session { factory: &kernel, context: &context, options: &options }.run(&mut kept);
     // Reports are folds over events: those of the lines are those of the run.
-    for form in
-        [report::table, |r: &RunReport| report::json(r).expect("JSON"), |r: &RunReport| report::junit(r).expect("XML")]
-    {
+    for form in [
+        |r: &RunReport| report::table(r, true),
+        |r: &RunReport| report::json(r).expect("JSON"),
+        |r: &RunReport| report::junit(r).expect("XML"),
+    ] {
         assert_eq!(form(&kept.folded), form(&report));
     }
     (report, stable(&kept.lines))
@@ -112,7 +114,7 @@ fn stable(text: &str) -> String {
 }
 
 fn kept(name: &str, (report, lines): &(RunReport, String)) {
-    let plain = anstream::adapter::strip_str(&report::table(report)).to_string();
+    let plain = anstream::adapter::strip_str(&report::table(report, false)).to_string();
     insta::assert_snapshot!(format!("{name}_table"), stable(&plain));
     insta::assert_snapshot!(format!("{name}_json"), stable(&report::json(report).expect("JSON")));
     insta::assert_snapshot!(format!("{name}_ndjson"), lines);
@@ -133,7 +135,7 @@ fn a_run_that_fails() {
 #[test]
 fn a_run_that_finds_nan() {
     let (report, lines) = run(ControlKind::Nan, &["superposition", "linearity"], NEVER);
-    let table = report::table(&report);
+    let table = report::table(&report, true);
     assert!(table.contains("found NaN, expected"), "{table}");
     assert!(lines.contains("\"observed\":\"NaN\""), "{lines}");
     assert!(!table.contains("by NaN") && !lines.contains("null,\"error\""), "{table}{lines}");

@@ -67,6 +67,9 @@ pub(super) struct CheckArguments {
     /// Write another report to a file, such as junit=report.xml (repeatable)
     #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
     report: Vec<(ReportFormat, PathBuf)>,
+    /// Show every failure, scheme and reason in the table, and not about a screen of them
+    #[arg(long, short)]
+    verbose: bool,
     #[command(flatten)]
     contract: ContractArguments,
     #[command(flatten)]
@@ -99,6 +102,8 @@ fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
 struct Reports {
     all: Vec<(ReportFormat, ReportSink)>,
     bar: indicatif::ProgressBar,
+    /// Whether tables say everything.
+    verbose: bool,
     /// The first error of a report that is written as events happen.
     failed: Option<RunError>,
 }
@@ -109,7 +114,7 @@ impl Reports {
         for (format, file) in &a.report {
             all.push((*format, ReportSink::open(Some(file))?));
         }
-        Ok(Reports { all, bar: progress_bar("checks"), failed: None })
+        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, failed: None })
     }
 
     /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
@@ -118,13 +123,13 @@ impl Reports {
         self.bar.finish_and_clear();
         let mut failed = self.failed.take();
         for (format, sink) in &mut self.all {
-            failed = failed.or(write(*format, sink, &report).err());
+            failed = failed.or(write(*format, self.verbose, sink, &report).err());
         }
         if let Some(error) = failed {
             run::fail(&mut report, error, &mut self);
             for (format, sink) in self.all.iter_mut().filter(|(format, _)| *format != ReportFormat::Ndjson) {
                 // Whatever fails now is said already.
-                let _ = sink.clear().and_then(|()| write(*format, sink, &report));
+                let _ = sink.clear().and_then(|()| write(*format, self.verbose, sink, &report));
             }
         }
         for (_, sink) in self.all {
@@ -137,12 +142,12 @@ impl Reports {
 }
 
 /// Writes a report that is only known at the end.
-fn write(format: ReportFormat, sink: &mut ReportSink, report: &RunReport) -> Result<(), RunError> {
+fn write(format: ReportFormat, all: bool, sink: &mut ReportSink, report: &RunReport) -> Result<(), RunError> {
     let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
     let text = match format {
         // A table on standard output would only repeat what is said on standard error.
         ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
-        ReportFormat::Table => report::table(report),
+        ReportFormat::Table => report::table(report, all),
         ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
         ReportFormat::Ndjson => return Ok(()),
         ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,

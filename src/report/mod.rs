@@ -2,6 +2,7 @@
 
 mod bench;
 mod coverage;
+mod findings;
 mod grade;
 mod json;
 mod junit;

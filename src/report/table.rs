@@ -1,36 +1,50 @@
 //! The report for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anstyle::Style;
 
 use super::coverage::coverage;
+use super::findings::{Finding, Group, findings};
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
 use crate::run::{Again, BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
-/// Most failures that are shown in full.
-const SHOWN: usize = 6;
+/// Most findings that are shown, and groups of which nothing was proved.
+const SHOWN: usize = 3;
+/// Most lines below the first one: of the first finding, and of those after it.
+const DETAILS: [usize; 2] = [5, 1];
+/// Most reasons why something was not judged, where something failed.
+const REASONS: usize = 3;
+/// Most rows of the table of schemes, before those are put together that have the same to say.
+const ROWS: usize = 12;
+/// Characters of a finding's line before the verdict, colours included.
+const WIDTH: usize = 110;
 
-/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted).
+/// The report for people, with colours as ANSI escapes (the caller strips them where they are not wanted): about a screen of
+/// it, or if `verbose` all that there is to say.
 #[must_use]
-pub fn table(report: &RunReport) -> String {
+pub fn table(report: &RunReport, verbose: bool) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = whole(&mut out, report);
+    let _ = whole(&mut out, report, verbose);
     out
 }
 
-fn whole(out: &mut String, report: &RunReport) -> std::fmt::Result {
+fn whole(out: &mut String, report: &RunReport, verbose: bool) -> std::fmt::Result {
     if let Some(started) = &report.started {
         head(out, report, started)?;
-        rows(out, report)?;
-        grades(out, report)?;
-        coverage(out, report)?;
-        failures(out, report)?;
-        gaps(out, report, started)?;
+        rows(out, report, verbose)?;
+        // What was right matters less than what was not.
+        let all = verbose || report.results.iter().all(|r| r.failures.is_empty());
+        if all {
+            grades(out, report)?;
+            coverage(out, report)?;
+        }
+        failures(out, report, verbose)?;
+        gaps(out, report, started, [all, verbose])?;
     }
     verdict(out, report)
 }
@@ -123,7 +137,7 @@ fn row_name<'a>(report: &RunReport, result: &'a CheckResult) -> &'a str {
     if given { "(given cos/sin)" } else { &result.scheme }
 }
 
-fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
+fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let mut dtypes: Vec<&str> = Vec::new();
     let mut lines: Vec<(String, String)> = Vec::new();
     for result in &report.results {
@@ -138,22 +152,40 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     let order = ["-", "f32", "f16", "bf16"];
     dtypes.sort_by_key(|d| order.iter().position(|o| o == d));
     let shown = |d: &str| if d == "-" { "exact".to_owned() } else { d.to_owned() };
-    let width = lines.iter().map(|(s, _)| s.len()).max().unwrap_or(6).max(6);
+    // Each row is about one scheme or several.
+    let results = |(scheme, level): &(String, String)| {
+        let here = |r: &&CheckResult| row_name(report, r) == scheme && r.level.name() == level;
+        report.results.iter().filter(here).collect::<Vec<_>>()
+    };
+    let mut table: Vec<(String, String, Vec<&CheckResult>)> = Vec::new();
+    for line in &lines {
+        let here = results(line);
+        let fails = |all: &[&CheckResult]| all.iter().any(|r| r.totals().2 > 0);
+        let same = |(_, level, others): &(String, String, Vec<&CheckResult>)| {
+            *level == line.1 && fails(others) == fails(&here)
+        };
+        match table.iter_mut().find(|row| !all && lines.len() > ROWS && same(row)) {
+            Some((_, _, others)) => others.extend(here),
+            None => table.push((line.0.clone(), line.1.clone(), here)),
+        }
+    }
+    for (name, _, here) in &mut table {
+        let schemes: BTreeSet<&str> = here.iter().map(|r| r.scheme.as_str()).collect();
+        if schemes.len() > 1 && schemes.contains(name.as_str()) {
+            *name = format!("{} schemes", schemes.len());
+        }
+    }
+    let width = table.iter().map(|(s, ..)| s.len()).max().unwrap_or(6).max(6);
     write!(out, "{:width$}  {:9}", "scheme", "level")?;
     for dtype in &dtypes {
         write!(out, "  {:>14}", shown(dtype))?;
     }
     writeln!(out, "   cases held, largest error/bound")?;
-    for (scheme, level) in &lines {
-        let name = scheme.as_str();
+    for (name, level, here) in &table {
         write!(out, "{name:width$}  {level:9}")?;
         for dtype in &dtypes {
-            let here: Vec<&CheckResult> = report
-                .results
-                .iter()
-                .filter(|r| row_name(report, r) == scheme && r.level.name() == level && r.dtype == **dtype)
-                .collect();
-            let (text, style) = cell(&here);
+            let of: Vec<&CheckResult> = here.iter().copied().filter(|r| r.dtype == **dtype).collect();
+            let (text, style) = cell(&of);
             write!(out, "  {}", styled(style, &format!("{text:>14}")))?;
         }
         writeln!(out)?;
@@ -161,46 +193,93 @@ fn rows(out: &mut String, report: &RunReport) -> std::fmt::Result {
     writeln!(out)
 }
 
-fn failures(out: &mut String, report: &RunReport) -> std::fmt::Result {
-    let all: Vec<(&CheckResult, usize)> =
-        report.results.iter().filter(|r| !r.failures.is_empty()).map(|r| (r, r.failures.len())).collect();
-    // One of each check first: the same defect shows in every dtype and scheme.
-    let mut seen: Vec<&str> = Vec::new();
-    let (mut first, mut rest) = (Vec::new(), Vec::new());
-    for (result, _) in &all {
-        if seen.contains(&result.check.as_str()) {
-            rest.push(*result);
-        } else {
-            seen.push(&result.check);
-            first.push(*result);
-        }
+/// One finding: what fails, in its most telling case, and what else.
+fn finding(out: &mut String, finding: &Finding, details_shown: usize, all_lines: bool) -> std::fmt::Result {
+    let (result, failure) = finding.example;
+    let message = words::message(&failure.failure);
+    let (summary, details) = message.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    writeln!(out, "{} {}: {summary}", styled(BAD, "FAIL"), result.check)?;
+    for line in details.iter().take(if all_lines { details.len() } else { details_shown }) {
+        writeln!(out, "     {line}")?;
     }
-    let total = all.len();
-    let shown: Vec<&CheckResult> = first.into_iter().chain(rest).take(SHOWN.max(seen.len())).collect();
-    for result in &shown {
-        let failure = &result.failures[0];
-        let message = words::message(&failure.failure);
-        let (summary, details) = message.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-        writeln!(out, "{} {}: {summary}", styled(BAD, "FAIL"), result.check)?;
-        for line in details {
-            writeln!(out, "     {line}")?;
+    let more = finding.groups.len();
+    if more > 1 {
+        writeln!(out, "     in     {}", shared(finding))?;
+    }
+    let others: Vec<&str> = finding.checks.iter().copied().filter(|check| *check != result.check).collect();
+    if !others.is_empty() {
+        writeln!(out, "     also   {}", listed(&others, all_lines))?;
+    }
+    if !finding.follow.is_empty() {
+        writeln!(out, "     follow {}", listed(&finding.follow, all_lines))?;
+    }
+    match &failure.again {
+        Some(Again::AfterOtherCalls { cases }) if cases.is_empty() => {
+            writeln!(out, "     again  it holds in a fresh process: it fails only after other calls")?;
         }
-        match &failure.again {
-            Some(Again::AfterOtherCalls { cases }) if cases.is_empty() => {
-                writeln!(out, "     again  it holds in a fresh process: it fails only after other calls")?;
-            }
-            Some(Again::AfterOtherCalls { cases }) => {
-                let many = if cases.len() == 1 { "the case".to_owned() } else { format!("the {} cases", cases.len()) };
-                writeln!(out, "     again  it holds in a fresh process, and fails there after {many} before it")?;
-            }
-            Some(Again::Fails) | None => {}
+        Some(Again::AfterOtherCalls { cases }) => {
+            let many = if cases.len() == 1 { "the case".to_owned() } else { format!("the {} cases", cases.len()) };
+            writeln!(out, "     again  it holds in a fresh process, and fails there after {many} before it")?;
         }
+        Some(Again::Fails) | None => {}
+    }
+    if let Some(common) = common(finding) {
+        writeln!(out, "     all    {common}")?;
+    }
+    if all_lines {
         writeln!(out, "     case   {}", failure.id)?;
-        writeln!(out, "     replay {}", failure.replay)?;
     }
-    if total > shown.len() {
-        writeln!(out, "     and {} more failing checks (--format json has all)", total - shown.len())?;
+    writeln!(out, "     replay {}", failure.replay)
+}
+
+/// What all groups of a finding share, and how many there are.
+fn shared(finding: &Finding) -> String {
+    let each = |of: fn(&Group) -> String| finding.groups.iter().map(of).collect::<BTreeSet<String>>();
+    let (schemes, levels) = (each(|g| g.0.to_owned()), each(|g| g.1.to_owned()));
+    let (pairings, dtypes) = (each(|g| g.2.to_owned()), each(|g| g.3.to_owned()));
+    let some = |all: &BTreeSet<String>, what: &str| match all.len() {
+        1..=3 => all.iter().cloned().collect::<Vec<_>>().join(", "),
+        many => format!("{many} {what}"),
+    };
+    let parts =
+        [some(&schemes, "schemes"), some(&levels, "levels"), some(&pairings, "pairings"), some(&dtypes, "types")];
+    format!("{} groups: {}", finding.groups.len(), parts.join("; "))
+}
+
+/// What the smallest cases of a finding all need: an option of the call that shrinking could not take away.
+fn common(finding: &Finding) -> Option<String> {
+    let options = |case: &str| -> BTreeSet<String> {
+        let needed = ["alias=in", "packed=true", "direction=-1", "pairing=adjacent"];
+        let is_option = |part: &&str| needed.contains(part) || part.starts_with("memory=") && *part != "memory=packed";
+        case.split(',').filter(is_option).map(str::to_owned).collect()
+    };
+    let mut cases = finding.shrunk.iter().map(|case| options(case));
+    let first = cases.next()?;
+    let all = cases.fold(first, |all, other| all.intersection(&other).cloned().collect());
+    (finding.shrunk.len() > 1 && !all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// Names, few of them unless all are wanted.
+fn listed(names: &[&str], all: bool) -> String {
+    const FEW: usize = 5;
+    if all || names.len() <= FEW + 1 {
+        return names.join(", ");
     }
+    format!("{} and {} more checks", names[..FEW].join(", "), names.len() - FEW)
+}
+
+fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
+    let found = findings(report);
+    let shown = if all { found.len() } else { SHOWN };
+    for (at, one) in found.iter().take(shown).enumerate() {
+        finding(out, one, DETAILS[at.min(1)], all)?;
+    }
+    if found.len() > shown {
+        let more: BTreeSet<&str> = found[shown..].iter().map(|finding| finding.example.0.check.as_str()).collect();
+        let more: Vec<&str> = more.into_iter().collect();
+        writeln!(out, "     and other failures of {} (-v shows them)", more.join(", "))?;
+    }
+    let total = found.len();
     for result in report.results.iter().filter(|r| !r.broken.is_empty()) {
         writeln!(out, "{} {} {}: {}", styled(BAD, "SPEC"), result.scheme, result.check, result.broken[0])?;
     }
@@ -210,7 +289,7 @@ fn failures(out: &mut String, report: &RunReport) -> std::fmt::Result {
     if total > 0 { writeln!(out) } else { Ok(()) }
 }
 
-fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
+fn gaps(out: &mut String, report: &RunReport, started: &Started, [all, verbose]: [bool; 2]) -> std::fmt::Result {
     for text in angle_limits(&started.contracts, &report.results) {
         writeln!(out, "{text}")?;
     }
@@ -237,12 +316,30 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
         said.into_iter().for_each(|note| *notes.entry((&result.check, note)).or_default() += 1);
     }
     let times = |count: usize| if count > 1 { format!(" ({count} groups)") } else { String::new() };
-    for ((what, note), count) in notes {
+    for ((what, note), count) in notes.into_iter().filter(|_| all) {
         writeln!(out, "{}", styled(DIM, &format!("note: {what}: {note}{}", times(count))))?;
     }
+    // One line for each reason, with the checks that it holds for.
+    let mut by_reason: Vec<(String, Vec<String>, usize)> = Vec::new();
     for ((what, why), count) in reasons {
+        match by_reason.iter_mut().find(|(known, ..)| !verbose && *known == why) {
+            Some((_, whats, sum)) => {
+                whats.push(what);
+                *sum += count;
+            }
+            None => by_reason.push((why, vec![what], count)),
+        }
+    }
+    let lines = if all { by_reason.len() } else { REASONS };
+    let more = by_reason.len().saturating_sub(lines);
+    for (why, whats, count) in by_reason.into_iter().take(lines) {
+        let whats: Vec<&str> = whats.iter().map(String::as_str).collect();
         let not = if why.starts_with("not run: ") { "" } else { "not judged: " };
-        writeln!(out, "{}", styled(DIM, &format!("{not}{what}: {why}{}", times(count))))?;
+        let line = format!("{not}{}: {why}{}", listed(&whats, verbose), times(count));
+        writeln!(out, "{}", styled(DIM, &line))?;
+    }
+    if more > 0 {
+        writeln!(out, "{}", styled(DIM, &format!("not judged: and for {more} more reasons (-v shows them)")))?;
     }
     for why in report.finished.iter().flat_map(|finished| &finished.ends) {
         writeln!(out, "note: something went wrong when it was asked to end: {why}")?;
@@ -279,6 +376,14 @@ fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
         writeln!(out, "{error}")?;
     }
     let Some(started) = &report.started else { return writeln!(out, "{verdict} (exit code {code})") };
+    let found = findings(report);
+    if found.len() > 1 {
+        for one in &found {
+            let summary = words::summary(&one.example.1.failure);
+            let line = format!("{} {}: {summary}", styled(BAD, "FAIL"), one.example.0.check);
+            writeln!(out, "{}", line.chars().take(WIDTH).collect::<String>())?;
+        }
+    }
     let elements: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.elements).sum();
     let (cases, ..) = report.totals();
     writeln!(out, "{verdict} ({cases} cases, {elements} elements, seed {}, exit code {code})", started.seed)

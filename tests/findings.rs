@@ -1,0 +1,42 @@
+//! One bug in all schemes and types is told in a screen; what was seen and left to others is a failure if they do not show it.
+
+mod common;
+
+use common::{broken, check};
+
+/// Lines of a terminal of 100 columns.
+fn lines(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum()
+}
+
+#[test]
+fn one_bug_is_told_in_a_screen() {
+    for (defect, first) in [
+        ("wrong-sign", "FAIL axis-map-probe: pair 0 turns with no axis' position"),
+        ("h-w-swapped", "FAIL axis-map-probe: pair 2 turns with w, the scheme says h"),
+        ("k-heads-collapse", "FAIL "),
+        ("bf16-angles", "FAIL "),
+        ("in-place-hazard", "     all    alias=in"),
+    ] {
+        let library = broken(defect).expect("it compiles");
+        let run = check(&library, &["--depth", "quick"]).expect(1, &[first]);
+        assert!(lines(&run.out) <= 60, "{defect}: {} lines:\n{}", lines(&run.out), run.out);
+        let told = |text: &str| run.out.contains(text);
+        assert!(told("\n     in     ") && told("\n     replay ropecheck replay '") && told("-v shows them"), "{run}");
+        // Everything that is left out is there for the asking.
+        let whole = check(&library, &["--depth", "quick", "-v"]).expect(1, &[first, "\n     case   ", "\nreach     "]);
+        assert!(lines(&whole.out) > lines(&run.out) && !whole.out.contains("-v shows"), "{whole}");
+    }
+}
+
+/// Alone, a check that leaves what it sees to others has nobody to leave it to.
+#[test]
+fn a_debt_that_nobody_pays_is_a_failure() {
+    let library = broken("last-pair-skipped").expect("it compiles");
+    let alone = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--check", "many-rows"];
+    let run = check(&library, &alone).expect(1, &["NONCONFORMANT", "in plain memory"]);
+    assert!(run.out.contains("FAIL many-rows"), "{run}");
+    let both = [&alone[..], &["--check", "accuracy"]].concat();
+    let run = check(&library, &both).expect(1, &["FAIL accuracy", "see the other checks"]);
+    assert!(!run.out.contains("FAIL many-rows"), "{run}");
+}
