@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Run, compile, scratch, source, text};
 use serde_json::Value;
@@ -35,7 +35,7 @@ fn library() -> &'static Path {
 
 /// Runs `check` with a habit. Whatever carries the mark of the run afterwards was left behind.
 fn run(habit: &str, backend: &[&str], options: &[&str]) -> Run {
-    let count = scratch("loads").join(format!("{habit}-{}", options.join("").replace('/', "")));
+    let count = loads(habit);
     let _ = fs::remove_file(&count);
     let mark = format!("{habit}-{}-{:?}", std::process::id(), std::thread::current().id());
     let output = Command::new(env!("CARGO_BIN_EXE_ropecheck"))
@@ -57,6 +57,11 @@ fn run(habit: &str, backend: &[&str], options: &[&str]) -> Run {
     let left = left_behind(&mark);
     assert!(left.is_empty(), "processes {left:?} were left behind by {run}");
     run
+}
+
+/// A byte for each time that the library was loaded with a habit.
+fn loads(habit: &str) -> PathBuf {
+    scratch("loads").join(habit)
 }
 
 fn left_behind(mark: &str) -> Vec<String> {
@@ -97,12 +102,8 @@ fn a_manifest_that_changes_ends_the_run() {
 
 #[test]
 fn a_crash_and_a_start_that_hangs_have_an_end() {
-    let start = Instant::now();
     let levels = ["--level", "rotate", "--level", "positions"];
     let run = of_library("crash-then-slow-start", &[&levels[..], &["--format", "json"]].concat());
-    // Four starts of two seconds each, and what the machine takes besides: not one start for each of hundreds
-    // of cases.
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let run = run.expect(1, &["SIGSEGV", "could not be started again"]);
     let report = run.json().expect("a report");
     let not_run = |r: &Value| {
@@ -111,6 +112,10 @@ fn a_crash_and_a_start_that_hangs_have_an_end() {
         bands.iter().sum::<u64>()
     };
     assert!(report["results"].as_array().expect("results").iter().map(not_run).sum::<u64>() > 100);
+    // One that says what it is, one for each of two threads, and from the fourth on starts that fail: four, and one more where
+    // both threads wait for theirs. Not one for each of hundreds of cases.
+    let started = fs::read(loads("crash-then-slow-start")).expect("it was loaded").len();
+    assert!(started <= 3 + 5, "{started} starts");
 }
 
 #[test]
@@ -156,7 +161,8 @@ fn what_a_call_leaves_behind_is_ended_and_spoils_no_case() {
 /// without them.
 #[test]
 fn crashes_and_forks_lose_nothing() {
-    let more = ["--format", "json"];
+    let checks = ["--level", "rotate", "--level", "positions", "--check", "accuracy", "--check", "positions-exact"];
+    let more = [&checks[..], &["--check", "guards", "--check", "strides", "--format", "json"]].concat();
     let right = of_library("none", &more).expect(0, &[]).json().expect("a report");
     let all: Vec<Value> = ["1", "3"]
         .iter()
@@ -166,7 +172,7 @@ fn crashes_and_forks_lose_nothing() {
         })
         .collect();
     assert_eq!(all[0], all[1], "the report depends on the threads");
-    let levels = ["positions", "fused"];
+    let levels = ["positions"];
     assert_eq!(table(&right, &levels), table(&all[0], &levels));
     let (right, mixed) = (table(&right, &["rotate"]), table(&all[0], &["rotate"]));
     let number = |counts: &str, at: usize| counts.split(' ').nth(at).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
@@ -177,7 +183,7 @@ fn crashes_and_forks_lose_nothing() {
         assert_eq!(number(counts, 1), number(found, 1) + number(found, 2), "{place}: a case neither crashed nor held");
         failed += number(found, 2);
     }
-    assert!(failed > 50, "{failed} cases crashed");
+    assert!(failed > 20, "{failed} cases crashed");
 }
 
 #[test]
