@@ -1,8 +1,8 @@
 //! Whether a call left processes behind. They would keep the arena and may write into the next cases.
 
-use std::fs;
-
 use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use crate::backend::program::children;
 
 /// The children that this process had before any call.
 pub(super) struct KnownChildren(Vec<u32>);
@@ -32,7 +32,5 @@ fn any() -> bool {
 }
 
 fn list() -> Vec<u32> {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    children("self").collect()
 }

@@ -18,7 +18,9 @@ use super::guard;
 use super::loaded::LoadedLibrary;
 use super::served::{ServedLibrary, words};
 use super::signals::as_a_process_of_its_own;
-use crate::backend::program::protocol::{ARENA_VARIABLE, DeviceName, Hello, Reply, Request, read_line, write_line};
+use crate::backend::program::protocol::{
+    ARENA_VARIABLE, DeviceName, Hello, Reply, Request, VERSION, read_line, write_line,
+};
 use crate::case::Level;
 
 /// What a worker is to do.
@@ -84,7 +86,7 @@ fn hold(path: &Path) -> io::Result<()> {
     children.know();
     let exports = Level::ALL.iter().filter(|l| loaded.exports(**l)).map(|l| l.name().to_owned()).collect();
     let hello = Reply::Hello(Box::new(Hello {
-        protocol: vec![1],
+        protocol: vec![VERSION],
         manifest: RawValue::from_string(serde_json::to_string(&loaded.manifest)?)?,
         exports: Some(exports),
         float: words(load),

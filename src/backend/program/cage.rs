@@ -81,7 +81,7 @@ fn pid_of(pid: u32) -> Option<Pid> {
 }
 
 /// Children of a process, by whichever of its threads.
-fn children(process: &str) -> impl Iterator<Item = u32> {
+pub(in crate::backend) fn children(process: &str) -> impl Iterator<Item = u32> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())

@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 #[doc(hidden)]
 pub use answer::{answers, requests, through_a_line};
 pub use cage::adopt_orphans;
+pub(super) use cage::children;
 pub use channel::{NEVER, ProgramOptions, WORKER_COMMAND};
 pub use launch::Target;
 

@@ -11,7 +11,7 @@ use super::wire::WireCall;
 use crate::backend::timing::{Timed, Timing};
 
 /// The version of the protocol that this ropecheck speaks.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::backend) const VERSION: u32 = 1;
 /// The environment variable that names the arena, a file that the program maps.
 pub(in crate::backend) const ARENA_VARIABLE: &str = "ROPECHECK_ARENA";
 /// Most bytes of a line.
