@@ -69,6 +69,7 @@ pub fn case(u: &mut Unstructured, manifest: &Manifest, library: &Library, plans:
         seed: 1,
         parameters: &[],
         cover: &[],
+        whole: std::sync::OnceLock::new(),
     };
     let Some(heads) = heads(u, manifest, &g)? else { return Ok(None) };
     let Some(rows) = rows(u, manifest, &heads, *level)? else { return Ok(None) };

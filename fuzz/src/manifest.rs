@@ -58,6 +58,7 @@ fn planned(manifest: &Manifest, text: &str, plans: &PlanCache) {
             seed: 1,
             parameters: &[],
             cover: &[],
+            whole: std::sync::OnceLock::new(),
         };
         for turn in 0..3 {
             let check = CATALOGUE[(pick / 7 + 11 * turn) % CATALOGUE.len()];

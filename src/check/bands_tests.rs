@@ -37,6 +37,7 @@ impl BandWorld {
             seed: 1,
             parameters: &[],
             cover: &[],
+            whole: std::sync::OnceLock::new(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Deterministic cases that stay inside a manifest: shapes, layouts, positions.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::cover::CoverRow;
 use super::heads::HeadPreset;
@@ -51,6 +52,8 @@ pub struct Generator<'a> {
     pub parameters: &'a [(String, Number)],
     /// Calls that cover what the level offers; none where that is not asked for.
     pub cover: &'a [CoverRow],
+    /// Whether the scheme's positions are integers, once it was asked.
+    pub whole: OnceLock<bool>,
 }
 
 impl Generator<'_> {
@@ -138,11 +141,13 @@ impl Generator<'_> {
     /// Whether the scheme's positions are integers, on a layout that shows it.
     #[must_use]
     pub fn integer_positions(&self) -> bool {
-        let probe = Layout::parse("text:2 video:3x2x3 image:4x3 text:2");
-        let parameters = Parameters::resolve(self.scheme, &self.own_parameters());
-        let (Ok(layout), Ok(parameters)) = (probe, parameters) else { return true };
-        crate::positions::positions(self.scheme, &parameters, &layout)
-            .is_ok_and(|p| p.columns().iter().all(|c| c.is_integral()))
+        *self.whole.get_or_init(|| {
+            let probe = Layout::parse("text:2 video:3x2x3 image:4x3 text:2");
+            let parameters = Parameters::resolve(self.scheme, &self.own_parameters());
+            let (Ok(layout), Ok(parameters)) = (probe, parameters) else { return true };
+            crate::positions::positions(self.scheme, &parameters, &layout)
+                .is_ok_and(|p| p.columns().iter().all(|c| c.is_integral()))
+        })
     }
 
     /// Whether this backend can be handed cases of these heads.

@@ -24,6 +24,8 @@ pub struct Harness<'a> {
     pub contracts: &'a ContractTable,
     /// Whether what judged calls had is recorded.
     pub records: bool,
+    /// Largest error / bound that is known already: only above it are errors measured exactly.
+    pub worst: f64,
 }
 
 /// What went in and came out, as values.

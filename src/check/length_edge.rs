@@ -46,10 +46,19 @@ fn packed(s: &mut Scheduler, g: &Generator, heads: &[HeadPreset], edge: i64) -> 
     let tokens = edge + i64::from(SHORT);
     let offered = g.manifest.varlen && g.text_step() == 1 && tokens <= MOST_PACKED.min(g.manifest.max_tokens);
     let long = u32::try_from(edge).ok().filter(|_| offered)?;
-    let mut case = s.case(vec![text(SHORT), text(long)], heads.first()?);
+    // Thousands of tokens: with as few heads as there may be.
+    let heads = few_heads(g, heads.first()?).or_else(|| heads.first().cloned())?;
+    let mut case = s.case(vec![text(SHORT), text(long)], &heads);
     (case.packed, case.data) = (true, Data::Mixed);
     case.place = PositionSource::Layout { shift: 0 };
     Some(case)
+}
+
+/// As wide heads, of the least number that fits.
+fn few_heads(g: &Generator, heads: &HeadPreset) -> Option<HeadPreset> {
+    let q_heads = u32::try_from(g.manifest.q_heads.at_least(1)?).ok()?;
+    let few = HeadPreset { q_heads, k_heads: g.key_heads(q_heads)?, ..heads.clone() };
+    g.fits(&few).then_some(few)
 }
 
 /// The least length whose plan is another than that of the shortest sequence. Plans are taken to change once at least

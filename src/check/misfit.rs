@@ -198,6 +198,7 @@ mod tests {
             seed: 1,
             parameters: &[],
             cover: &[],
+            whole: std::sync::OnceLock::new(),
         };
         let check = CATALOGUE.iter().find(|c| c.id() == check).expect("a check");
         let gaps = check.schedule(&generator).gaps;

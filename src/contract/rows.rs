@@ -3,6 +3,8 @@
 //! Nearly all elements are settled by a lower estimate of their bound that costs a few multiplications and can be computed
 //! for several elements at once; what it cannot settle is judged in full, so that the result is the same.
 
+use std::ops::Range;
+
 use crate::numeric::Dd;
 
 use super::allowance::Allowance;
@@ -22,14 +24,21 @@ const STEP: usize = 8;
 pub struct RowBound {
     types: Types,
     pairs: Vec<PairBound>,
-    cos: Vec<f64>,
-    sin: Vec<f64>,
-    shift: Vec<f64>,
+    /// The same, what settles alone.
+    blocks: Vec<Block>,
+}
+
+/// Of STEP pairs what settles nearly all elements; 0 for pairs that are not there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    cos: [f64; STEP],
+    sin: [f64; STEP],
+    shift: [f64; STEP],
     /// Part of the lower estimate per |value|.
-    per_value: Vec<f64>,
+    per_value: [f64; STEP],
     /// Part of the lower estimate per |input| of cos and of sin.
-    per_cos: Vec<f64>,
-    per_sin: Vec<f64>,
+    per_cos: [f64; STEP],
+    per_sin: [f64; STEP],
 }
 
 /// What a head of a token took and wrote: as many elements as there are pairs.
@@ -97,17 +106,7 @@ impl RowBound {
     /// Without pairs yet.
     #[must_use]
     pub fn new(types: Types) -> Self {
-        let none = Vec::new;
-        Self {
-            types,
-            pairs: Vec::new(),
-            cos: none(),
-            sin: none(),
-            shift: none(),
-            per_value: none(),
-            per_cos: none(),
-            per_sin: none(),
-        }
+        Self { types, pairs: Vec::new(), blocks: Vec::new() }
     }
 
     /// The types that it judges with.
@@ -125,11 +124,7 @@ impl RowBound {
     /// Forgets the pairs and keeps the memory.
     pub fn clear(&mut self) {
         self.pairs.clear();
-        for part in
-            [&mut self.cos, &mut self.sin, &mut self.shift, &mut self.per_value, &mut self.per_cos, &mut self.per_sin]
-        {
-            part.clear();
-        }
+        self.blocks.clear();
     }
 
     /// Adds the next pair.
@@ -140,10 +135,6 @@ impl RowBound {
         let product = if self.types.fma == Fma::Always { 0.5 * operation } else { operation };
         // Nothing compares with a NaN: where nothing is claimed, nothing is settled.
         let claimed = !(pair.beyond_limit || pair.too_wide) && pair.most.iter().all(|most| most.is_finite());
-        self.cos.push(if claimed { pair.turn.cos } else { f64::NAN });
-        self.sin.push(pair.turn.sin);
-        self.shift.push(pair.shift);
-        self.per_value.push(pair.versine + if self.types.stores() { operation } else { 0.0 });
         // Of the other ways to rotate little more than the last rounding is counted: such pairs are judged in
         // full.
         let per_input = |i: usize| match pair.form {
@@ -151,8 +142,18 @@ impl RowBound {
             FormBound::ThreeProducts(_) => pair.trig[i] + pair.table[i],
             FormBound::Shears(_) => 0.0,
         };
-        self.per_cos.push(per_input(0));
-        self.per_sin.push(per_input(1));
+        let at = self.pairs.len() % STEP;
+        if at == 0 {
+            self.blocks.push(Block::default());
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.cos[at] = if claimed { pair.turn.cos } else { f64::NAN };
+            block.sin[at] = pair.turn.sin;
+            block.shift[at] = pair.shift;
+            block.per_value[at] = pair.versine + if self.types.stores() { operation } else { 0.0 };
+            block.per_cos[at] = per_input(0);
+            block.per_sin[at] = per_input(1);
+        }
         self.pairs.push(pair);
     }
 
@@ -185,52 +186,22 @@ impl RowBound {
         let count = lengths.into_iter().min().unwrap_or(0);
         // The last rounding is to the storage type: the store, or else the sum.
         let (scale, least) = self.types.storage.half_ulp_parts();
-        let mut start = 0;
-        while start < count {
+        for (block, start) in self.blocks.iter().zip((0..count).step_by(STEP)) {
             let end = (start + STEP).min(count);
-            if end - start == STEP && self.settles(row, start, tally.ratio.min(1.0), scale, least) {
-                tally.judged += 2 * STEP as u64;
-            } else {
-                for pair in start..end {
+            let settled = block.settles(row, start..end, tally.ratio.min(1.0), scale, least);
+            if settled == u8::MAX {
+                tally.judged += 2 * (end - start) as u64;
+                continue;
+            }
+            for (at, pair) in (start..end).enumerate() {
+                if settled >> at & 1 == 1 {
+                    tally.judged += 2;
+                } else {
                     self.judge_pair(row, pair, label, tally)?;
                 }
             }
-            start = end;
         }
         Ok(())
-    }
-
-    /// Whether the errors of STEP pairs are all below `ratio` times a lower estimate of their bounds. False for NaN.
-    #[inline]
-    fn settles(&self, row: PairRow<'_>, start: usize, ratio: f64, scale: f64, least: f64) -> bool {
-        // Slices of one length that is known: no bounds checks inside.
-        let part = |slice: &[f64]| -> Option<[f64; STEP]> { slice.get(start..start + STEP)?.try_into().ok() };
-        let inputs = (part(row.a), part(row.b), part(row.first), part(row.second));
-        let (Some(a), Some(b), Some(first), Some(second)) = inputs else { return false };
-        let (Some(cos), Some(sin), Some(shift)) = (part(&self.cos), part(&self.sin), part(&self.shift)) else {
-            return false;
-        };
-        let tables = (part(&self.per_value), part(&self.per_cos), part(&self.per_sin));
-        let (Some(per_value), Some(per_cos), Some(per_sin)) = tables else { return false };
-        let rounding = |v: f64| {
-            let half_ulp = f64::from_bits(v.to_bits() & (0x7ff << 52)) * scale;
-            // Not f64::max, which is slower for the sake of NaN.
-            if half_ulp > least { half_ulp } else { least }
-        };
-        let mut settled = 0u64;
-        for i in 0..STEP {
-            let y = a[i] * cos[i] - b[i] * sin[i];
-            let z = b[i] * cos[i] + a[i] * sin[i];
-            let (size_a, size_b, size_y, size_z) = (a[i].abs(), b[i].abs(), y.abs(), z.abs());
-            let bound_y =
-                rounding(y) + per_value[i] * size_y + shift[i] * size_z + (size_a * per_cos[i] + size_b * per_sin[i]);
-            let bound_z =
-                rounding(z) + per_value[i] * size_z + shift[i] * size_y + (size_b * per_cos[i] + size_a * per_sin[i]);
-            // Strict, so that an infinite estimate settles nothing that is infinite.
-            let both = ((first[i] - y).abs() < ratio * bound_y) & ((second[i] - z).abs() < ratio * bound_z);
-            settled += u64::from(both);
-        }
-        settled == STEP as u64
     }
 
     fn judge_pair(&self, row: PairRow<'_>, pair: usize, label: u64, tally: &mut RowTally) -> Result<(), Box<Miss>> {
@@ -257,6 +228,52 @@ impl RowBound {
             }
         }
         Ok(())
+    }
+}
+
+impl Block {
+    /// Which of up to STEP pairs of a row have errors below `ratio` times a lower estimate of their bounds, the first in the
+    /// lowest bit. No bit with a NaN.
+    #[inline]
+    fn settles(&self, row: PairRow<'_>, pairs: Range<usize>, ratio: f64, scale: f64, least: f64) -> u8 {
+        let columns = [row.a, row.b, row.first, row.second];
+        let whole = |at: usize| columns[at].get(pairs.clone())?.first_chunk::<STEP>();
+        if let (Some(a), Some(b), Some(first), Some(second)) = (whole(0), whole(1), whole(2), whole(3)) {
+            return self.settles_whole([a, b, first, second], ratio, scale, least);
+        }
+        // What is not there is 0 everywhere.
+        let mut padded = [[0.0; STEP]; 4];
+        for (to, from) in padded.iter_mut().zip(columns) {
+            to.iter_mut().zip(from.get(pairs.clone()).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        }
+        let [a, b, first, second] = &padded;
+        self.settles_whole([a, b, first, second], ratio, scale, least)
+    }
+
+    #[inline]
+    fn settles_whole(&self, [a, b, first, second]: [&[f64; STEP]; 4], ratio: f64, scale: f64, least: f64) -> u8 {
+        let Block { cos, sin, shift, per_value, per_cos, per_sin } = self;
+        let rounding = |v: f64| {
+            let half_ulp = f64::from_bits(v.to_bits() & (0x7ff << 52)) * scale;
+            // Not f64::max, which is slower for the sake of NaN.
+            if half_ulp > least { half_ulp } else { least }
+        };
+        let one = |i: usize| {
+            let y = a[i] * cos[i] - b[i] * sin[i];
+            let z = b[i] * cos[i] + a[i] * sin[i];
+            let (size_a, size_b, size_y, size_z) = (a[i].abs(), b[i].abs(), y.abs(), z.abs());
+            let bound_y =
+                rounding(y) + per_value[i] * size_y + shift[i] * size_z + (size_a * per_cos[i] + size_b * per_sin[i]);
+            let bound_z =
+                rounding(z) + per_value[i] * size_z + shift[i] * size_y + (size_b * per_cos[i] + size_a * per_sin[i]);
+            // Strict, so that an infinite estimate settles nothing that is infinite.
+            ((first[i] - y).abs() < ratio * bound_y) & ((second[i] - z).abs() < ratio * bound_z)
+        };
+        // Mostly all of them, which several at once are asked.
+        if (0..STEP).map(|i| u64::from(one(i))).sum::<u64>() == STEP as u64 {
+            return u8::MAX;
+        }
+        (0..STEP).fold(0, |all, i| all | u8::from(one(i)) << i)
     }
 }
 

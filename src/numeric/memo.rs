@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most results that one memo keeps.
-const MOST: usize = 1 << 14;
+const MOST: usize = 1 << 16;
 
 /// Remembers what a function gave. The function must give the same every time: then nobody can tell, except by the clock.
 pub(super) struct Memo<K, V>(Mutex<BTreeMap<K, V>>);

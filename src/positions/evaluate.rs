@@ -166,7 +166,7 @@ impl<'a> Evaluation<'a> {
         for (axis, column) in columns.iter_mut().enumerate() {
             // Mostly all axes have the same formula: computing it once is enough.
             let value = match &first {
-                Some(value) if same_formula(&formulas[axis], &formulas[0]) => value.clone(),
+                Some(value) if formulas[axis].is_same(&formulas[0]) => value.clone(),
                 _ => formulas[axis].number(&scope).map_err(|error| {
                     self.error(context, &format!("text token i = {i}"), axis, &formulas[axis], error)
                 })?,
@@ -271,10 +271,6 @@ impl Positions {
         }
         Ok(positions)
     }
-}
-
-fn same_formula(a: &Expr, b: &Expr) -> bool {
-    a.text() == b.text() && a.names() == b.names()
 }
 
 /// The context of whatever follows a segment; its kind is yet to be said.

@@ -65,6 +65,23 @@ impl SegmentContext {
     }
 }
 
+impl SegmentContext {
+    /// The same, of those that are i64.
+    fn integer(&self, name: Name, parameters: &Parameters) -> Option<i64> {
+        let known = |value: u64| i64::try_from(value).ok();
+        let grid = |at: usize| self.segment.grid().map(|grid| i64::from(grid[at]));
+        match name {
+            Name::P if self.running.len() == 1 => self.running[0].to_i64(),
+            Name::N => known(self.segment.tokens()),
+            Name::T => grid(0),
+            Name::H => grid(1),
+            Name::W => grid(2),
+            Name::Token0 => known(self.token0),
+            _ => self.value(name, parameters).ok()?.to_i64(),
+        }
+    }
+}
+
 /// Values computed at most once, on demand.
 struct OnDemand(RefCell<Vec<Slot>>);
 
@@ -78,6 +95,11 @@ enum Slot {
 impl OnDemand {
     fn new(length: usize) -> Self {
         OnDemand(RefCell::new(vec![Slot::Empty; length]))
+    }
+
+    /// Forgets the values and keeps the memory.
+    fn clear(&mut self) {
+        self.0.get_mut().fill(Slot::Empty);
     }
 
     fn get(
@@ -116,6 +138,14 @@ impl Env for TextScope<'_> {
         }
     }
 
+    fn integer(&self, name: NameId) -> Option<i64> {
+        match (name, self.i) {
+            (Name::I, Some(i)) => i64::try_from(i).ok(),
+            (Name::Token, Some(i)) => i64::try_from(self.context.token0 + i).ok(),
+            _ => self.context.integer(name, self.parameters),
+        }
+    }
+
     fn over_cells(&self, _fold: Fold, _inner: &Expr) -> Result<Number, EvalError> {
         Err(EvalError::NoCells)
     }
@@ -138,6 +168,8 @@ pub(crate) struct VisualScope<'a> {
     source: CellSource<'a>,
     grid: [u32; 3],
     lets: OnDemand,
+    /// Of cells that are not needed any more, to be used again.
+    spare: RefCell<Vec<(OnDemand, OnDemand)>>,
     /// Folds over all cells, by the address of their formula, which lives as long as the rule.
     folds: RefCell<Vec<(Fold, *const Expr, Number)>>,
 }
@@ -153,7 +185,8 @@ impl<'a> VisualScope<'a> {
         let grid = context.segment.grid()?;
         let rule = rule(scheme, &context.segment);
         let lets = OnDemand::new(rule.lets.len());
-        Some(VisualScope { context, parameters, rule, source, grid, lets, folds: RefCell::new(Vec::new()) })
+        let (spare, folds) = (RefCell::default(), RefCell::default());
+        Some(VisualScope { context, parameters, rule, source, grid, lets, spare, folds })
     }
 
     /// The scope of the segment as a whole.
@@ -170,9 +203,9 @@ impl<'a> VisualScope<'a> {
     }
 
     pub(crate) fn cell<'b>(&'b self, frame: &'b FrameScope, h: u32, w: u32) -> CellScope<'b> {
-        let cell =
-            CellValues { h, w, lets: OnDemand::new(self.rule.lets.len()), axes: OnDemand::new(self.rule.axes.len()) };
-        CellScope { visual: self, frame: Some(frame), cell: Some(cell) }
+        let new = || (OnDemand::new(self.rule.lets.len()), OnDemand::new(self.rule.axes.len()));
+        let (lets, axes) = self.spare.borrow_mut().pop().unwrap_or_else(new);
+        CellScope { visual: self, frame: Some(frame), cell: Some(CellValues { h, w, lets, axes }) }
     }
 
     pub(crate) fn fold_frame(
@@ -242,6 +275,16 @@ pub(crate) struct CellScope<'a> {
     visual: &'a VisualScope<'a>,
     frame: Option<&'a FrameScope>,
     cell: Option<CellValues>,
+}
+
+impl Drop for CellScope<'_> {
+    fn drop(&mut self) {
+        if let Some(CellValues { mut lets, mut axes, .. }) = self.cell.take() {
+            lets.clear();
+            axes.clear();
+            self.visual.spare.borrow_mut().push((lets, axes));
+        }
+    }
 }
 
 impl CellScope<'_> {
@@ -331,6 +374,18 @@ impl Env for CellScope<'_> {
             Name::Axis(axis) => self.axis(axis),
             Name::MinAxis | Name::MaxAxis | Name::SumAxis => self.over_axes(name),
             _ => self.visual.context.value(name, self.visual.parameters),
+        }
+    }
+
+    fn integer(&self, name: NameId) -> Option<i64> {
+        match name {
+            Name::CellT => Some(i64::from(self.frame?.t)),
+            Name::CellH => Some(i64::from(self.cell.as_ref()?.h)),
+            Name::CellW => Some(i64::from(self.cell.as_ref()?.w)),
+            Name::Let(index) => self.let_value(index, name).ok()?.to_i64(),
+            Name::Axis(axis) => self.axis(axis).ok()?.to_i64(),
+            Name::K | Name::Token | Name::MinAxis | Name::MaxAxis | Name::SumAxis => self.value(name).ok()?.to_i64(),
+            _ => self.visual.context.integer(name, self.visual.parameters),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rotation plans that were made before: 64 powers in high precision take milliseconds, and runs use the same few plans.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::spec::model::Scheme;
@@ -12,7 +12,7 @@ use super::plan::RotationPlan;
 /// Plans by scheme text, profile, parameters and heads. Shared between threads.
 #[derive(Debug, Default)]
 pub struct PlanCache {
-    plans: Mutex<BTreeMap<PlanKey, Arc<RotationPlan>>>,
+    plans: Mutex<HashMap<PlanKey, Arc<RotationPlan>>>,
 }
 
 /// Scheme id, digest of its text, what was set, layer, length where the scheme depends on it, heads.

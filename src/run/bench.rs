@@ -272,6 +272,7 @@ impl TimedShape<'_> {
             seed: 1,
             parameters: &parameters,
             cover: &[],
+            whole: std::sync::OnceLock::new(),
         };
         let case = self.case(&generator, manifest)?;
         let alignment = usize::try_from(manifest.alignment).unwrap_or(1);

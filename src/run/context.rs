@@ -64,7 +64,8 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// What a check needs to judge a backend.
     pub fn harness<'s>(&'s self, backend: &'s mut dyn Backend) -> Harness<'s> {
-        Harness { backend, library: self.library, plans: &self.plans, contracts: self.contracts, records: false }
+        let Context { library, contracts, plans, .. } = self;
+        Harness { backend, library, plans, contracts, records: false, worst: 0.0 }
     }
 
     /// What makes the cases of a group; `None` if there is no such scheme, or the backend has no such level.
@@ -85,6 +86,7 @@ impl<'a> Context<'a> {
             seed: options.seed,
             parameters: &options.parameters,
             cover: &[],
+            whole: std::sync::OnceLock::new(),
         })
     }
 

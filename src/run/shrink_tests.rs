@@ -247,6 +247,7 @@ proptest! {
             cases: 2,
             seed,
             parameters: &[],
+            whole: std::sync::OnceLock::new(),
             cover,
         };
         let covers = Covers::new(&[(vec![maker(&[])], true)], Depth::Default);

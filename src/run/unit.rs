@@ -48,6 +48,7 @@ pub(super) fn unit(
         *number += 1;
         let mut harness = context.harness(backend);
         harness.records = covered.is_some();
+        harness.worst = result.bands.get(band).map_or(0.0, |band| band.worst);
         let judged = item.judge(case, &mut harness);
         result.stopped = match &judged {
             // Whatever went wrong while the run was being ended says nothing about the backend.

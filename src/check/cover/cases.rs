@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::layouts::divided;
-use super::row::{CoverRow, Division};
+use super::row::{CoverRow, Division, Laid};
 use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype};
 use crate::check::generator::{Generator, text};
 use crate::numeric::{DType, Rng};
-use crate::positions::Layout;
+use crate::positions::{Layout, Segment};
 use crate::spec::model::Pairing;
 
 /// The band of cases from the covering array.
@@ -65,7 +65,7 @@ pub(super) fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     case.packed = matches!(row.rows, Division::Packed { .. });
     let turn = usize::try_from(row.seed % (1 << 16)).unwrap_or(0);
     if matches!(g.group.level, Level::Positions | Level::Fused) {
-        let mut case = with_layouts(row, g, case)?;
+        (case.layouts, case.window) = row.laid.get_or_init(|| laid(row, g)).clone()?;
         g.vary_parameters(&mut case, turn);
         return Some(case);
     }
@@ -92,25 +92,20 @@ pub(super) fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
 }
 
 /// Layouts that have what the row wishes, or text where the scheme has none such.
-fn with_layouts(row: &CoverRow, g: &Generator, mut case: Case) -> Option<Case> {
+fn laid(row: &CoverRow, g: &Generator) -> Option<Laid> {
     let (layouts, window) = row.layouts(g.manifest)?;
-    let dtype = (g.group.level == Level::Positions).then_some(case.position_dtype);
+    let dtype = (g.group.level == Level::Positions).then_some(row.position_dtype);
     let places = |layout: &Layout| {
         let (start, count) = window.unwrap_or((0, layout.tokens()));
         g.places(layout, start..start + count, dtype)
     };
-    (case.layouts, case.window) = if layouts.iter().all(places) {
-        (layouts, window)
-    } else {
-        let plain = |layout: &Layout| {
-            Layout::new(vec![crate::positions::Segment::Text(u32::try_from(layout.tokens()).ok()?)]).ok()
-        };
-        let plain = |layout: &Layout| if layout.tokens() == 0 { Some(Layout::default()) } else { plain(layout) };
-        let layouts: Vec<Layout> = layouts.iter().map(plain).collect::<Option<_>>()?;
-        if !layouts.iter().all(places) {
-            return None;
-        }
-        (layouts, window)
+    if layouts.iter().all(places) {
+        return Some((layouts, window));
+    }
+    let plain = |layout: &Layout| match layout.tokens() {
+        0 => Some(Layout::default()),
+        tokens => Layout::new(vec![Segment::Text(u32::try_from(tokens).ok()?)]).ok(),
     };
-    Some(case)
+    let layouts: Vec<Layout> = layouts.iter().map(plain).collect::<Option<_>>()?;
+    layouts.iter().all(places).then_some((layouts, window))
 }

@@ -51,7 +51,13 @@ impl Covers {
             let (rows, impossible) = if *planned { rows::rows(schemes, &classes, depth) } else { none() };
             Some((first.group.level, LevelCover { classes, rows, impossible }))
         };
-        Covers(levels.iter().filter_map(one).collect())
+        // Each of them takes a second or so where much is offered.
+        let made = std::thread::scope(|scope| {
+            let running: Vec<_> = levels.iter().map(|level| scope.spawn(|| one(level))).collect();
+            let ended = running.into_iter().map(|level| level.join());
+            ended.map(|level| level.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+        });
+        Covers(made.into_iter().flatten().collect())
     }
 
     /// The classes of a level and its calls.

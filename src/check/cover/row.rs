@@ -1,8 +1,11 @@
 //! One call to be made, as the covering array has it.
 
+use std::sync::OnceLock;
+
 use crate::case::{Alias, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
 use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
+use crate::positions::Layout;
 use crate::spec::model::Pairing;
 
 /// How the tokens of a row are divided.
@@ -62,7 +65,13 @@ pub struct CoverRow {
     /// Its layout, on levels that have one.
     pub(super) wish: Wish,
     pub(super) seed: u64,
+    /// The layouts that were found for the wish and the tokens of them that are asked for, once they were looked for; `None`
+    /// where the scheme has no such layout.
+    pub(super) laid: OnceLock<Option<Laid>>,
 }
+
+/// Layouts of the rows, and the first token and the number of tokens that are asked for where these are not all.
+pub(super) type Laid = (Vec<Layout>, Option<(u64, u64)>);
 
 impl CoverRow {
     pub(super) fn batch(&self) -> u32 {

@@ -1,5 +1,8 @@
 //! The rows of the covering array of a level, each given to a scheme that has such heads.
 
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
 use super::array::{Array, Row, classes_of};
 use super::cases::case;
 use super::classes::Classes;
@@ -40,11 +43,14 @@ pub(super) fn rows(schemes: &[Generator], classes: &Classes, depth: Depth) -> (V
     let feasible = |row: &[Option<usize>], round| options.feasible(first, row, most_elements(level, depth, round));
     let apart = |a, b| classes.need_not_meet(a, b);
     let seeds = rng.fork(3);
-    let call = |row: &[usize], number: usize| options.row(schemes, row, number, seeds.fork(number as u64).next_u64());
+    // The rows of the array as calls.
+    let calls: RefCell<Vec<CoverRow>> = RefCell::default();
     let meet = |met: &mut Met, row: &Row, number: usize| {
-        let Some(call) = call(row, number) else { return false };
+        let seed = seeds.fork(number as u64).next_u64();
+        let Some(call) = options.row(schemes, row, number, seed) else { return false };
         let Some(g) = schemes.iter().find(|g| g.group.scheme == call.scheme) else { return false };
         let Some(case) = case(&call, g, "") else { return false };
+        calls.borrow_mut().push(call);
         if !options.layouts {
             met.add_all(&classes_of(&factors, row));
             return true;
@@ -67,8 +73,7 @@ pub(super) fn rows(schemes: &[Generator], classes: &Classes, depth: Depth) -> (V
     }
     let (mut rows, mut spent) = (Vec::new(), 0);
     let mut walks = Walks::new(classes, array.met.clone(), rng.fork(2));
-    for (number, chosen) in array.rows.iter().enumerate() {
-        let Some(mut row) = call(chosen, number) else { continue };
+    for (chosen, mut row) in array.rows.iter().zip(calls.take()) {
         // Of the rows that take more than is left, the others are still made.
         if spent + row.elements() <= budget(level) * deeper as u64 {
             spent += row.elements();
@@ -106,7 +111,8 @@ fn at_octaves(schemes: &[Generator], rows: &[CoverRow]) -> Vec<CoverRow> {
         let like = *like.get(octave as usize % like.len().max(1))?;
         let start = (1u32 << octave).checked_sub(TOKENS / 2)?;
         let wish = Wish { start, sides: [1; 3], text: 1, neighbours: None, segments: 2, ..like.wish.clone() };
-        let row = CoverRow { rows: Division::Batch(1), tokens: TOKENS, wish, ..like.clone() };
+        let laid = OnceLock::new();
+        let row = CoverRow { rows: Division::Batch(1), tokens: TOKENS, wish, laid, ..like.clone() };
         let g = schemes.iter().find(|g| g.group.scheme == row.scheme)?;
         case(&row, g, "").is_some().then_some(row)
     };
@@ -167,6 +173,7 @@ impl Factors {
                 segments: self.segments[row[SEGMENTS]],
             },
             seed,
+            laid: OnceLock::new(),
         })
     }
 }

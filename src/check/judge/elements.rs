@@ -42,6 +42,8 @@ pub struct Judge<'a> {
     prepared: &'a Prepared,
     /// Whether what calls had is recorded.
     records: bool,
+    /// Largest error / bound that is known already.
+    pub(super) worst: f64,
     pub(in crate::check) contract: Contract,
     pub(in crate::check) types: Types,
     /// Error of each frequency in units of 2^-24, per row of the plan.
@@ -105,8 +107,8 @@ impl<'a> Judge<'a> {
         // Only the check that looks everywhere gives grades.
         let candidates = if case.check == "accuracy" { candidates(harness, &contract, &types) } else { Vec::new() };
         let scheme = harness.scheme(case)?;
-        let records = harness.records;
-        Ok(Judge { case, prepared, records, truth, axes: scheme.axes.clone(), contract, types, steps, candidates })
+        let (records, worst, axes) = (harness.records, harness.worst, scheme.axes.clone());
+        Ok(Judge { case, prepared, records, worst, truth, axes, contract, types, steps, candidates })
     }
 
     /// Records what the call had, of which all was judged that its contract does not leave open.

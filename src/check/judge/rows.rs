@@ -4,8 +4,21 @@ use super::elements::{Element, Judge};
 use crate::check::failure::Stop;
 use crate::check::harness::Outputs;
 use crate::check::measure::Measure;
-use crate::contract::{PairRow, RowBound, RowTally};
+use crate::contract::{PairRow, RowBound, RowTally, Types};
 use crate::spec::model::Pairing;
+
+/// Memory that is used again for every token.
+struct Scratch {
+    bounds: RowBound,
+    /// Of adjacent pairs the channels, taken apart.
+    gathered: [Vec<f64>; 4],
+}
+
+impl Scratch {
+    fn new(types: Types) -> Scratch {
+        Scratch { bounds: RowBound::new(types), gathered: Default::default() }
+    }
+}
 
 impl Judge<'_> {
     /// Judges everything.
@@ -13,11 +26,12 @@ impl Judge<'_> {
     /// # Errors
     /// [`Stop::Failed`] at the first element that is out of its bound.
     pub fn all(&self, outputs: &Outputs) -> Result<Measure, Stop> {
-        let mut measure = Measure::default();
+        let mut measure = Measure { worst: self.worst, ..Measure::default() };
         let mut seen = vec![false; self.truth.pairs];
+        let mut scratch = Scratch::new(self.types);
         for row in 0..self.case.batch() {
             for token in 0..self.tokens() {
-                self.token(outputs, row, token, 0..self.heads(), &mut measure, Some(&mut seen))?;
+                self.token(outputs, (row, token), 0..self.heads(), &mut measure, &mut seen, &mut scratch)?;
             }
         }
         measure.largest = self.largest_position();
@@ -38,7 +52,8 @@ impl Judge<'_> {
         measure: &mut Measure,
     ) -> Result<(), Stop> {
         let mut seen = vec![false; self.truth.pairs];
-        self.token(outputs, row, token, head..head + 1, measure, Some(&mut seen))?;
+        let mut scratch = Scratch::new(self.types);
+        self.token(outputs, (row, token), head..head + 1, measure, &mut seen, &mut scratch)?;
         measure.observations += self.observations(&seen);
         Ok(())
     }
@@ -47,16 +62,15 @@ impl Judge<'_> {
     fn token(
         &self,
         outputs: &Outputs,
-        row: usize,
-        token: usize,
+        (row, token): (usize, usize),
         heads: std::ops::Range<usize>,
         measure: &mut Measure,
-        mut seen: Option<&mut [bool]>,
+        seen: &mut [bool],
+        Scratch { bounds, gathered }: &mut Scratch,
     ) -> Result<(), Stop> {
         let pairs = self.truth.pairs;
-        let mut bounds = RowBound::new(self.types);
         let mut made_for = None;
-        let mut gathered: [Vec<f64>; 4] = Default::default();
+        let first_head = heads.start;
         for head in heads {
             let plan_row = self.plan_row(head);
             if made_for != Some(plan_row) {
@@ -82,7 +96,7 @@ impl Judge<'_> {
                         column.clear();
                         column.extend((0..pairs).map(|i| source[offset + 2 * i + shift]));
                     }
-                    let [a, b, first, second] = &gathered;
+                    let [a, b, first, second] = &*gathered;
                     PairRow { a, b, first, second }
                 }
             };
@@ -97,7 +111,7 @@ impl Judge<'_> {
                 let values = (miss.expected, miss.observed);
                 return Err(self.out_of_bound(element, miss.pair, values, &miss.allowance).into());
             }
-            if let Some(seen) = seen.take() {
+            if head == first_head {
                 if !self.candidates.is_empty() {
                     self.grade((row, token, head), columns, bounds.pairs(), &mut measure.grade);
                 }

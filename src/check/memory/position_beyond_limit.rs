@@ -162,6 +162,7 @@ mod tests {
                 seed: 1,
                 parameters: &[],
                 cover: &[],
+                whole: std::sync::OnceLock::new(),
             };
             let schedule = PositionBeyondLimit.schedule(&generator);
             assert_eq!(

@@ -232,7 +232,8 @@ fn one_unit(
 ) -> Result<Vec<(Judged, Met)>, String> {
     let level = generator.group.level;
     let Some((classes, rows)) = covers.level(level) else { return Ok(Vec::new()) };
-    let generator = Generator { group: generator.group.clone(), cover: rows, ..*generator };
+    let generator =
+        Generator { group: generator.group.clone(), cover: rows, whole: generator.whole.clone(), ..*generator };
     let Some(item) = Item::find(id, level, generator.scheme) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for planned in item.schedule(&generator).cases {

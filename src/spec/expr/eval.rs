@@ -1,4 +1,4 @@
-//! Evaluation of a formula's tree. Integers stay on the short path inside [`Number`]; nothing is allocated for them.
+//! Evaluation of a formula's tree: in i64 where all of it are such integers, else in exact numbers.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,8 @@ impl Expr {
     /// # Errors
     /// [`EvalError`] if arithmetic fails or the environment has no value for a name.
     pub fn number(&self, env: &dyn Env) -> Result<Number, EvalError> {
-        number(&self.root, &self.source, env)
+        let short = if self.real { None } else { integer(&self.root, env) };
+        short.map_or_else(|| number(&self.root, &self.source, env), |value| Ok(Number::Integer(value)))
     }
 
     /// Value of a formula of type [`Type::Boolean`](super::Type).
@@ -54,6 +55,63 @@ fn failed(error: NumberError, node: &ExprNode, text: &str) -> EvalError {
     EvalError::Number { error, part: node.part(text).to_owned() }
 }
 
+/// Value of a node that yields a number, if that and all of its parts are i64; `None` says nothing.
+fn integer(node: &ExprNode, env: &dyn Env) -> Option<i64> {
+    match &node.op {
+        Op::Number(value) => value.to_i64(),
+        Op::Name(name) => env.integer(*name),
+        Op::Negate(part) => integer(part, env)?.checked_neg(),
+        Op::Operator(operator, parts) => {
+            let (a, b) = (integer(&parts[0], env)?, integer(&parts[1], env)?);
+            match operator {
+                Operator::Add => a.checked_add(b),
+                Operator::Subtract => a.checked_sub(b),
+                Operator::Multiply => a.checked_mul(b),
+                Operator::Divide => (b > 0 && a % b == 0).then(|| a / b),
+                Operator::Remainder => (b > 0).then(|| a.rem_euclid(b)),
+                Operator::Power => None,
+            }
+        }
+        Op::Call(function, parts) => {
+            let mut values = parts.iter().map(|part| integer(part, env));
+            let first = values.next()??;
+            match function {
+                Function::Min => values.try_fold(first, |least, value| Some(least.min(value?))),
+                Function::Max => values.try_fold(first, |most, value| Some(most.max(value?))),
+                Function::Floor | Function::Ceil => Some(first),
+                Function::Abs => first.checked_abs(),
+                _ => None,
+            }
+        }
+        Op::If(parts) => integer(&parts[if holds(&parts[0], env)? { 1 } else { 2 }], env),
+        _ => None,
+    }
+}
+
+/// Value of a node that yields a condition, if all of its parts are i64; `None` says nothing.
+fn holds(node: &ExprNode, env: &dyn Env) -> Option<bool> {
+    match &node.op {
+        Op::Not(part) => Some(!holds(part, env)?),
+        Op::And(parts) => Some(holds(&parts[0], env)? && holds(&parts[1], env)?),
+        Op::Or(parts) => Some(holds(&parts[0], env)? || holds(&parts[1], env)?),
+        Op::Compare(operator, parts) => Some(operator.holds(integer(&parts[0], env)?.cmp(&integer(&parts[1], env)?))),
+        _ => None,
+    }
+}
+
+impl Compare {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Compare::Equal => order == Ordering::Equal,
+            Compare::NotEqual => order != Ordering::Equal,
+            Compare::Less => order == Ordering::Less,
+            Compare::LessEqual => order != Ordering::Greater,
+            Compare::Greater => order == Ordering::Greater,
+            Compare::GreaterEqual => order != Ordering::Less,
+        }
+    }
+}
+
 /// Value of a node that yields a number. `text` is the text that the node's span counts in.
 pub(super) fn number(node: &ExprNode, text: &str, env: &dyn Env) -> Result<Number, EvalError> {
     match &node.op {
@@ -86,14 +144,7 @@ pub(super) fn truth(node: &ExprNode, text: &str, env: &dyn Env) -> Result<bool, 
         Op::Or(parts) => Ok(truth(&parts[0], text, env)? || truth(&parts[1], text, env)?),
         Op::Compare(operator, parts) => {
             let order = number(&parts[0], text, env)?.compare(&number(&parts[1], text, env)?);
-            Ok(match operator {
-                Compare::Equal => order == Ordering::Equal,
-                Compare::NotEqual => order != Ordering::Equal,
-                Compare::Less => order == Ordering::Less,
-                Compare::LessEqual => order != Ordering::Greater,
-                Compare::Greater => order == Ordering::Greater,
-                Compare::GreaterEqual => order != Ordering::Less,
-            })
+            Ok(operator.holds(order))
         }
         _ => Err(EvalError::Type(node.part(text).to_owned())),
     }

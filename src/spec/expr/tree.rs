@@ -49,6 +49,11 @@ pub trait Env {
     /// If the name has no value here ([`EvalError::NoValue`]) or computing it fails.
     fn value(&self, name: NameId) -> Result<Number, EvalError>;
 
+    /// The value of a name if it has one here that is an i64.
+    fn integer(&self, name: NameId) -> Option<i64> {
+        self.value(name).ok()?.to_i64()
+    }
+
     /// Smallest or largest value of `inner` over all cells of the segment (in scope `frame`: of the frame).
     ///
     /// # Errors
@@ -61,6 +66,12 @@ impl Expr {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.source[self.part.clone()]
+    }
+
+    /// Whether this is the same formula, word for word, of the same names.
+    #[must_use]
+    pub fn is_same(&self, other: &Expr) -> bool {
+        Arc::ptr_eq(&self.root, &other.root) || self.text() == other.text() && self.names == other.names
     }
 
     /// Every name used, folds over cells included, sorted and each once.
