@@ -124,6 +124,10 @@ impl Channel {
 
     fn exchange(&mut self, mut unsent: &[u8], limit: Duration) -> Result<Reply, Silence> {
         let deadline = Instant::now() + limit;
+        // Mostly there is room for all of it.
+        if let Some(Ok(n)) = self.input.as_mut().filter(|_| !unsent.is_empty()).map(|input| input.write(unsent)) {
+            unsent = unsent.get(n..).unwrap_or_default();
+        }
         loop {
             if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
                 let rest = self.unread.split_off(end + 1);
@@ -207,7 +211,13 @@ impl Channel {
         while self.unread.len() <= MAX_LINE {
             match self.output.read(&mut chunk) {
                 Ok(0) => return true,
-                Ok(n) => self.unread.extend_from_slice(&chunk[..n]),
+                Ok(n) => {
+                    self.unread.extend_from_slice(&chunk[..n]);
+                    // A short read left nothing behind.
+                    if n < chunk.len() {
+                        return false;
+                    }
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(_) => return true,

@@ -235,20 +235,19 @@ impl<'a> Array<'a> {
         for factor in open {
             let options = &self.factors[factor];
             let start = usize::try_from(self.rng.below(options.len().max(1) as u64)).unwrap_or(0);
-            let mut ranked: Vec<(u32, usize)> = (0..options.len())
-                .map(|i| ((start + i) % options.len(), i))
-                .map(|(option, i)| {
-                    // Of many options some are enough to find a good one.
-                    if i >= RANKED {
-                        return (0, option);
-                    }
+            let mut from_start = (0..options.len()).map(|i| (start + i) % options.len());
+            // Of many options some are enough to find a good one.
+            let mut ranked: Vec<(u32, usize)> = from_start
+                .by_ref()
+                .take(RANKED)
+                .map(|option| {
                     let fresh = |class: &u16| self.met.fresh(*class, &so_far);
                     (options[option].classes.iter().map(fresh).sum::<u32>(), option)
                 })
                 .collect();
             // Stable: of equals the random start decides.
             ranked.sort_by_key(|(fresh, _)| std::cmp::Reverse(*fresh));
-            let chosen = ranked.into_iter().map(|(_, option)| option).find(|option| {
+            let chosen = ranked.into_iter().map(|(_, option)| option).chain(from_start).find(|option| {
                 row[factor] = Some(*option);
                 (self.feasible)(&row, round)
             });

@@ -38,10 +38,18 @@ impl Judge<'_> {
     /// Whether a pair's output is that of this position.
     #[must_use]
     pub fn fits(&self, outputs: &Outputs, row: usize, token: usize, head: usize, pair: usize, position: Dd) -> Fit {
-        if !self.claims(row, token, head, pair) {
-            return Fit::NothingClaimed;
-        }
-        self.fits_bound(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
+        self.fits_at(outputs, (row, token, head, pair), &self.bound_at(head, pair, position))
+    }
+
+    /// As [`Self::fits`], with the bound at the position; `at`: row, token, head and pair.
+    pub(in crate::check) fn fits_at(
+        &self,
+        outputs: &Outputs,
+        at: (usize, usize, usize, usize),
+        bound: &PairBound,
+    ) -> Fit {
+        let (row, token, head, pair) = at;
+        if self.claims(row, token, head, pair) { self.fits_bound(outputs, at, bound) } else { Fit::NothingClaimed }
     }
 
     /// Whether a pair's outputs on all tokens are those of one axis (the plan's, if `None`). One token can refute it. Tokens

@@ -1,10 +1,13 @@
 //! Positions of a backend: asked for on level positions, read off the output on level fused.
 
+use std::collections::HashMap;
+
 use crate::case::call::{Call, PositionView};
 use crate::case::{Case, Data, Level, Tensor};
 use crate::check::failure::{AxisAt, Cause, Failure, Place, PositionRelation, Scalar, Stop};
 use crate::check::harness::Harness;
 use crate::check::judge::{Fit, Judge};
+use crate::contract::PairBound;
 use crate::numeric::{DType, Dd, Number};
 use crate::positions::{Column, Positions};
 use crate::rotation::NO_AXIS;
@@ -151,11 +154,19 @@ fn decoded(case: &Case, harness: &mut Harness) -> Result<(Vec<Measured>, Vec<Pos
             let pairs: Vec<usize> =
                 (0..judge.truth().pairs).filter(|i| usize::from(judge.axis(0, *i)) == axis).collect();
             let mut column = Column::with_capacity(judge.tokens());
+            // Bounds by pair and candidate, the same for every token.
+            let mut bounds: HashMap<(usize, usize), PairBound> = HashMap::new();
             for token in 0..judge.tokens() {
                 // Where nothing is claimed, no number is refuted.
-                let fits = |p: &Dd| pairs.iter().all(|i| judge.fits(&outputs, row, token, 0, *i, *p) != Fit::No);
+                let mut fits = |at: usize, position: Dd| {
+                    pairs.iter().all(|pair| {
+                        let bound = bounds.entry((*pair, at)).or_insert_with(|| judge.bound_at(0, *pair, position));
+                        judge.fits_at(&outputs, (row, token, 0, *pair), bound) != Fit::No
+                    })
+                };
                 let stated = expected.get(axis, expected.window().start + token as u64).unwrap_or(Number::ZERO);
-                let mut found: Vec<&(Number, Dd)> = candidates.iter().filter(|(_, p)| fits(p)).collect();
+                let mut found: Vec<&(Number, Dd)> = Vec::new();
+                found.extend(candidates.iter().enumerate().filter(|(at, (_, p))| fits(*at, *p)).map(|(_, one)| one));
                 if found.is_empty() {
                     let place = Place { axis: Some(AxisAt::named(name)), ..judge.token_place(row, token) };
                     return Err(Failure::at(place, Cause::NoPositionFits { expected: stated.to_string() }).into());
