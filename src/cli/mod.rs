@@ -3,6 +3,7 @@
 mod arguments;
 mod backend;
 mod bench;
+pub mod cargo_test;
 mod check;
 mod contracts;
 mod describe;

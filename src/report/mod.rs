@@ -1,6 +1,7 @@
 //! What people and programs see of a run: functions of its events.
 
 mod bench;
+mod check_failures;
 mod coverage;
 mod findings;
 mod grade;
@@ -14,6 +15,7 @@ mod table;
 pub mod words;
 
 pub use bench::bench;
+pub use check_failures::check_failures;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
 pub use regions::regions;

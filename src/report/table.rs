@@ -268,7 +268,7 @@ fn listed(names: &[&str], all: bool) -> String {
     format!("{} and {} more checks", names[..FEW].join(", "), names.len() - FEW)
 }
 
-fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
+pub(super) fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let found = findings(report);
     let shown = if all { found.len() } else { SHOWN };
     for (at, one) in found.iter().take(shown).enumerate() {
