@@ -13,7 +13,7 @@ use serde_json::Value;
 
 mod common;
 
-use common::{scratch, source, text};
+use common::{check, compile, ropecheck, scratch, source, text};
 
 /// Builds the test target of examples/rust with what is built already. The artefacts as cargo tells of them.
 fn example() -> Vec<Value> {
@@ -24,34 +24,37 @@ fn example() -> Vec<Value> {
     String::from_utf8_lossy(&built.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// The test target with one line of the example's source changed, linked with what cargo built.
-fn changed(artefacts: &[Value], name: &str, from: &str, to: &str) -> PathBuf {
-    let folder = scratch(name);
-    let library = |name: &str| {
-        let one = |artefact: &&Value| artefact["target"]["name"] == name && artefact["target"]["kind"][0] == "lib";
-        let files = &artefacts.iter().find(one).unwrap_or_else(|| panic!("no library {name}"))["filenames"];
-        let is_rlib = |file: &&Value| file.as_str().is_some_and(|file| file.ends_with(".rlib"));
-        PathBuf::from(files.as_array().and_then(|all| all.iter().find(is_rlib)?.as_str()).expect("an rlib"))
-    };
-    let text_of = std::fs::read_to_string(source("examples/rust/src/lib.rs")).expect("the example");
-    assert_eq!(text_of.matches(from).count(), 1, "{from} in the example");
-    let own = folder.join("lib.rs");
-    std::fs::write(&own, text_of.replace(from, to)).expect("the copy is written");
-    let rustc = |arguments: &[&str]| {
-        let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let done = Command::new(program).args(["--edition", "2024"]).args(arguments).output().expect("rustc starts");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    let (rlib, target) = (folder.join("librope_example.rlib"), folder.join("rope-0123456789abcdef"));
-    rustc(&["--crate-type", "rlib", "--crate-name", "rope_example", "-o", text(&rlib), text(&own)]);
-    let suite = library("ropecheck");
-    let externs = [format!("ropecheck={}", text(&suite)), format!("rope_example={}", text(&rlib))];
-    let dependencies = format!("dependency={}", text(&suite.parent().expect("a folder").join("deps")));
-    let beside = format!("dependency={}", text(suite.parent().expect("a folder")));
-    let (test, [one, other]) = (source("examples/rust/tests/rope.rs"), &externs);
-    let out = ["-o", text(&target), text(&test)];
-    rustc(&[&["--extern", one, "--extern", other, "-L", &dependencies, "-L", &beside][..], &out].concat());
-    target
+/// The file of a library that cargo built.
+fn rlib(artefacts: &[Value], name: &str) -> PathBuf {
+    let one = |artefact: &&Value| artefact["target"]["name"] == name && artefact["target"]["kind"][0] == "lib";
+    let files = &artefacts.iter().find(one).unwrap_or_else(|| panic!("no library {name}"))["filenames"];
+    let is_rlib = |file: &&Value| file.as_str().is_some_and(|file| file.ends_with(".rlib"));
+    PathBuf::from(files.as_array().and_then(|all| all.iter().find(is_rlib)?.as_str()).expect("an rlib"))
+}
+
+fn rustc(arguments: &[&str]) {
+    let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = Command::new(program).args(["--edition", "2024"]).args(arguments).output().expect("rustc starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A test target, linked with what cargo built and with the example's library.
+fn linked(artefacts: &[Value], test: &Path, example: &Path, target: &Path) {
+    let suite = rlib(artefacts, "ropecheck");
+    let externs = [format!("ropecheck={}", text(&suite)), format!("rope_example={}", text(example))];
+    let folder = suite.parent().expect("a folder");
+    let folders = [folder.join("deps"), folder.to_owned()].map(|folder| format!("dependency={}", text(&folder)));
+    let ([one, other], [deps, beside]) = (&externs, &folders);
+    rustc(&["--extern", one, "--extern", other, "-L", deps, "-L", beside, "-o", text(target), text(test)]);
+}
+
+/// A file of the project with one place changed.
+fn changed(file: &Path, name: &str, from: &str, to: &str) -> PathBuf {
+    let text = std::fs::read_to_string(file).expect("the file");
+    assert_eq!(text.matches(from).count(), 1, "{from} in {}", file.display());
+    let own = scratch(name).join(file.file_name().expect("a name"));
+    std::fs::write(&own, text.replace(from, to)).expect("the copy is written");
+    own
 }
 
 fn run(target: &Path, arguments: &[&str], case: Option<&str>) -> (Option<i32>, String) {
@@ -92,7 +95,10 @@ fn each_check_is_a_test_of_cargo_which_a_bug_turns_red() {
         ["axis-map-probe: test", "frequency-probe: test", "pairing-probe: test"]
     );
 
-    let bad = changed(&artefacts, "sign", "*b * cos + *a * sin", "*b * cos - *a * sin");
+    let own = changed(&source("examples/rust/src/lib.rs"), "sign", "*b * cos + *a * sin", "*b * cos - *a * sin");
+    let (example, bad) = (own.with_file_name("librope_example.rlib"), own.with_file_name("rope-0123456789abcdef"));
+    rustc(&["--crate-type", "rlib", "--crate-name", "rope_example", "-o", text(&example), text(&own)]);
+    linked(&artefacts, &source("examples/rust/tests/rope.rs"), &example, &bad);
     let (code, out) = run(&bad, &["probe"], None);
     assert_eq!(code, Some(101), "{out}");
     assert!(out.contains("\nFAIL pairing-probe: "), "{out}");
@@ -105,6 +111,50 @@ fn each_check_is_a_test_of_cargo_which_a_bug_turns_red() {
     assert!(code == Some(0) && out.starts_with("holds: "), "{out}");
     let (code, out) = run(good, &[], Some("nonsense"));
     assert!(code == Some(2) && out.contains("ROPECHECK_CASE: "), "{out}");
+}
+
+/// A fresh folder.
+fn empty(name: &str) -> PathBuf {
+    let folder = scratch(name);
+    std::fs::remove_dir_all(&folder).and_then(|()| std::fs::create_dir(&folder)).expect("a fresh folder");
+    folder
+}
+
+#[test]
+fn a_port_in_rust_to_begin_with_passes_until_a_line_is_changed() {
+    let folder = empty("init-rust");
+    let written = folder.join("tests/rope.rs");
+    ropecheck(&["init", "rust", "--output", text(&folder)]).expect(0, &["wrote", text(&written), "harness = false"]);
+    let artefacts = example();
+    let examples = rlib(&artefacts, "rope_example");
+    let good = folder.join("good");
+    linked(&artefacts, &written, &examples, &good);
+    let (code, out) = run(&good, &[], None);
+    assert_eq!(code, Some(0), "{out}");
+    let bad = changed(&written, "init-rust-bad", "x[first] * cos - x[second]", "x[first] * cos + x[second]");
+    linked(&artefacts, &bad, &examples, &bad.with_extension("out"));
+    let (code, out) = run(&bad.with_extension("out"), &["accuracy"], None);
+    assert!(code == Some(101) && out.contains("FAIL accuracy"), "{out}");
+}
+
+#[test]
+fn a_port_in_c_to_begin_with_passes_until_a_line_is_changed() {
+    let folder = empty("init-c");
+    ropecheck(&["init", "c", "--output", text(&folder)]).expect(0, &["rope.c", "ropecheck.h", "ropecheck check"]);
+    let written = folder.join("rope.c");
+    check(&compile(&written, "init-good").expect("it compiles"), &["--depth", "quick"]).expect(0, &["CONFORMANT"]);
+    let bad = changed(&written, "init-c-bad", "a * c - b * s", "a * c + b * s");
+    let bad = compile(&bad, "init-bad").expect("it compiles");
+    check(&bad, &["--depth", "quick", "--check", "pairing-probe"]).expect(1, &["FAIL pairing-probe"]);
+    // What is there stays as it is, and nothing is written beside it.
+    std::fs::write(&written, "mine").expect("written");
+    std::fs::remove_file(folder.join("ropecheck.h")).expect("removed");
+    ropecheck(&["init", "c", "--output", text(&folder)]).expect(2, &["rope.c exists already: nothing was written"]);
+    assert_eq!(std::fs::read_to_string(&written).expect("it is there"), "mine");
+    assert!(!folder.join("ropecheck.h").exists());
+    let file = folder.join("mine.c");
+    ropecheck(&["init", "c", "--output", text(&file)]).expect(2, &["expected a folder for the 2 files of c"]);
+    ropecheck(&["init", "cobol"]).expect(2, &["possible values: c, python, rust"]);
 }
 
 const MANIFEST: &str = r#"{

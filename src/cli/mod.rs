@@ -7,6 +7,7 @@ pub mod cargo_test;
 mod check;
 mod contracts;
 mod describe;
+mod init;
 mod list;
 mod output;
 mod positions;
@@ -55,6 +56,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
+    /// Write a port to begin with, which passes as it is
+    Init(init::InitArguments),
     /// The process that holds a library under test
     #[command(hide = true)]
     Worker {
@@ -106,6 +109,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
+        Command::Init(a) => init::init(&a),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
                 .map(|()| ExitCode::Conformant)
