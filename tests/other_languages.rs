@@ -45,7 +45,7 @@ fn linked(artefacts: &[Value], test: &Path, example: &Path, target: &Path) {
     let folder = suite.parent().expect("a folder");
     let folders = [folder.join("deps"), folder.to_owned()].map(|folder| format!("dependency={}", text(&folder)));
     let ([one, other], [deps, beside]) = (&externs, &folders);
-    rustc(&["--extern", one, "--extern", other, "-L", deps, "-L", beside, "-o", text(target), text(test)]);
+    rustc(&["-O", "--extern", one, "--extern", other, "-L", deps, "-L", beside, "-o", text(target), text(test)]);
 }
 
 /// A file of the project with one place changed.
