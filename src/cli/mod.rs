@@ -15,6 +15,7 @@ mod properties;
 mod replay;
 mod selftest;
 mod snapshot;
+mod vectors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ enum Command {
     Properties(properties::PropertiesArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
+    /// Judge a kernel on a machine that cannot run ropecheck: inputs as files, and the outputs that come back
+    Vectors(vectors::VectorsArguments),
     /// The process that holds a library under test
     #[command(hide = true)]
     Worker {
@@ -109,6 +112,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
+        Command::Vectors(a) => vectors::vectors(a),
         Command::Init(a) => init::init(&a),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)

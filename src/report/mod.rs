@@ -12,6 +12,7 @@ mod selftest;
 mod snapshot;
 mod style;
 mod table;
+mod vectors;
 pub mod words;
 
 pub use bench::bench;
@@ -22,3 +23,4 @@ pub use regions::regions;
 pub use selftest::{selftest, selftest_markdown};
 pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};
 pub use table::table;
+pub use vectors::{vectors_json, vectors_table};

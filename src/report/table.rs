@@ -137,7 +137,7 @@ fn row_name<'a>(report: &RunReport, result: &'a CheckResult) -> &'a str {
     if given { "(given cos/sin)" } else { &result.scheme }
 }
 
-fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
+pub(super) fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let mut dtypes: Vec<&str> = Vec::new();
     let mut lines: Vec<(String, String)> = Vec::new();
     for result in &report.results {
