@@ -1,8 +1,11 @@
 """The example of the README passes, and each of twelve bugs in it fails with the check that names it."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from ropecheck.pytest_plugin import program
 
 BUGS = {
     "sine-sign": ("b * cos + a * sin", "b * cos - a * sin", "pairing-probe", "0.999950"),
@@ -58,3 +61,14 @@ def test_the_same_with_torch(check, failing, example):
     )
     assert "CONFORMANT" in check(text, code=0).stdout
     assert "pairing-probe" in failing(text.replace("b * cos + a * sin", "b * cos - a * sin"), "--check", "pairing-probe")
+
+
+def test_a_port_to_begin_with_passes_until_a_line_is_changed(check, failing, tmp_path):
+    written = tmp_path / "new" / "mine.py"
+    init = [*program(), "init", "python", "--output", str(written)]
+    assert str(written) in subprocess.run(init, capture_output=True, text=True, check=True).stdout
+    text = written.read_text()
+    assert "CONFORMANT" in check(text, code=0).stdout
+    assert "pairing-probe" in failing(text.replace("a * cos - b * sin", "a * cos + b * sin"), "--check", "pairing-probe")
+    again = subprocess.run(init, capture_output=True, text=True)
+    assert again.returncode == 2 and "exists already" in again.stderr and written.read_text() == text

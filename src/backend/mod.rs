@@ -6,6 +6,7 @@ pub mod control;
 pub mod emulated;
 pub mod float_environment;
 mod foreign_text;
+pub mod function;
 pub mod host;
 mod integers;
 mod interface;

@@ -3,9 +3,11 @@
 mod arguments;
 mod backend;
 mod bench;
+pub mod cargo_test;
 mod check;
 mod contracts;
 mod describe;
+mod init;
 mod list;
 mod output;
 mod positions;
@@ -13,6 +15,7 @@ mod properties;
 mod replay;
 mod selftest;
 mod snapshot;
+mod vectors;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,6 +57,10 @@ enum Command {
     Snapshot(snapshot::SnapshotArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
+    /// Write a port to begin with, which passes as it is
+    Init(init::InitArguments),
+    /// Judge a kernel on a machine that cannot run ropecheck: inputs as files, and the outputs that come back
+    Vectors(vectors::VectorsArguments),
     /// The process that holds a library under test
     #[command(hide = true)]
     Worker {
@@ -105,6 +112,8 @@ fn run(command: Command) -> ProcessCode {
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
+        Command::Vectors(a) => vectors::vectors(a),
+        Command::Init(a) => init::init(&a),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
                 .map(|()| ExitCode::Conformant)

@@ -95,7 +95,7 @@ impl ReportSink {
 
 /// The text with nothing in it that acts, but for new lines and colours: names, cases and arguments that
 /// people gave are shown as they are in many places, and pass here all together.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::arguments::library;
 use super::backend::{BackendArguments, ContractArguments, INTERRUPTED, contracts, factory};
 use super::output::print;
-use crate::backend::Vocabulary;
+use crate::backend::{Backend, Vocabulary};
 use crate::case::Case;
 use crate::check::Stop;
 use crate::report::words;
@@ -36,7 +36,18 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
     contracts_exist(backend.manifest(), &contracts)?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let (text, code) = match run::replay(&case, &mut *backend, &context).map_err(RunError::usage)? {
+    let (text, code) = judged(&case, &mut *backend, &context)?;
+    print(&text)?;
+    Ok(code)
+}
+
+/// What comes of a case, in words, and the exit code that it calls for.
+pub(super) fn judged(
+    case: &Case,
+    backend: &mut dyn Backend,
+    context: &Context,
+) -> Result<(String, ExitCode), RunError> {
+    Ok(match run::replay(case, backend, context).map_err(RunError::usage)? {
         Ok(m) if m.elements == 0 => {
             let why = if m.notes.is_empty() { "no element could be judged".to_owned() } else { m.notes.join("; ") };
             (format!("not judged: {why}\n"), ExitCode::NothingRan)
@@ -57,7 +68,5 @@ pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
         Err(Stop::NotRun(error)) => return Err(error.into()),
         Err(Stop::NotJudged(why)) => (format!("not judged: {why}\n"), ExitCode::NothingRan),
         Err(Stop::Broken(why)) => return Err(RunError::new(ExitCode::Spec, why)),
-    };
-    print(&text)?;
-    Ok(code)
+    })
 }

@@ -1,6 +1,7 @@
 //! What people and programs see of a run: functions of its events.
 
 mod bench;
+mod check_failures;
 mod coverage;
 mod findings;
 mod grade;
@@ -11,12 +12,15 @@ mod selftest;
 mod snapshot;
 mod style;
 mod table;
+mod vectors;
 pub mod words;
 
 pub use bench::bench;
+pub use check_failures::check_failures;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
 pub use regions::regions;
 pub use selftest::{selftest, selftest_markdown};
 pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};
 pub use table::table;
+pub use vectors::{vectors_json, vectors_table};

@@ -137,7 +137,7 @@ fn row_name<'a>(report: &RunReport, result: &'a CheckResult) -> &'a str {
     if given { "(given cos/sin)" } else { &result.scheme }
 }
 
-fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
+pub(super) fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let mut dtypes: Vec<&str> = Vec::new();
     let mut lines: Vec<(String, String)> = Vec::new();
     for result in &report.results {
@@ -268,7 +268,7 @@ fn listed(names: &[&str], all: bool) -> String {
     format!("{} and {} more checks", names[..FEW].join(", "), names.len() - FEW)
 }
 
-fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
+pub(super) fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let found = findings(report);
     let shown = if all { found.len() } else { SHOWN };
     for (at, one) in found.iter().take(shown).enumerate() {

@@ -32,6 +32,7 @@ mod supplied;
 mod tests;
 mod thinned;
 mod unit;
+pub mod vectors;
 mod verdict;
 mod within;
 

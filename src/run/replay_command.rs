@@ -11,6 +11,8 @@ pub struct ReplayCommand {
     contracts: Vec<String>,
     /// Other options, each a name and a value.
     options: Vec<(String, String)>,
+    /// The command that takes a case in an environment variable, of a backend that has no name.
+    test: Option<String>,
 }
 
 impl ReplayCommand {
@@ -22,8 +24,18 @@ impl ReplayCommand {
             specs: specs.iter().map(|path| path.display().to_string()).collect(),
             contracts: contracts.to_vec(),
             options: Vec::new(),
+            test: None,
         }
     }
+
+    /// `test` runs the case that it finds in the environment variable [`ReplayCommand::CASE`].
+    #[must_use]
+    pub fn of_test(test: String) -> Self {
+        ReplayCommand { test: Some(test), ..ReplayCommand::default() }
+    }
+
+    /// The environment variable in which tests find the case that they are to run again.
+    pub const CASE: &str = "ROPECHECK_CASE";
 
     /// The same with an option such as `--timeout 60`.
     #[must_use]
@@ -35,6 +47,9 @@ impl ReplayCommand {
     /// The command that runs `case` again.
     #[must_use]
     pub fn replay(&self, case: &str) -> String {
+        if let Some(test) = &self.test {
+            return format!("{}='{case}' {test}", Self::CASE);
+        }
         let contracts = self.contracts.iter().flat_map(|text| ["--contract", text]);
         // A case is quoted even where a shell would not ask for it: it is easier to see where it ends.
         format!("ropecheck replay '{case}'{}", words(self.rest().into_iter().chain(contracts)))

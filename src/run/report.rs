@@ -75,6 +75,13 @@ impl RunReport {
         }
     }
 
+    /// The results of one check alone.
+    #[must_use]
+    pub fn of_check(&self, check: &str) -> RunReport {
+        let results = self.results.iter().filter(|result| result.check == check).cloned().collect();
+        RunReport { results, ..RunReport::default() }
+    }
+
     /// Cases that ran, that held, and that failed.
     #[must_use]
     pub fn totals(&self) -> (u64, u64, u64) {

@@ -75,7 +75,7 @@ fn fewer_heads(mut case: Case, manifest: &Manifest) -> Case {
     case
 }
 
-fn elements(case: &Case, axes: usize) -> usize {
+pub(in crate::run) fn elements(case: &Case, axes: usize) -> usize {
     let tokens = usize::try_from(case.tokens()).unwrap_or(usize::MAX).saturating_mul(case.batch());
     match case.level {
         Level::Positions => tokens.saturating_mul(axes),
@@ -97,7 +97,7 @@ pub enum Recorded {
 }
 
 /// The bytes of a tensor as they lie in memory, packed.
-fn bits(memory: &[u8], view: &TensorView) -> Stored {
+pub(in crate::run) fn bits(memory: &[u8], view: &TensorView) -> Stored {
     let [batch, tokens, heads, channels] = view.shape;
     let size = view.dtype.size();
     let mut bytes = Vec::with_capacity(size * batch * tokens * heads * channels);
@@ -110,7 +110,7 @@ fn bits(memory: &[u8], view: &TensorView) -> Stored {
     Stored { kind: ElementType::Number(view.dtype), shape: view.shape.to_vec(), bytes }
 }
 
-fn position_bits(memory: &[u8], view: &PositionView, shape: [usize; 3]) -> Stored {
+pub(in crate::run) fn position_bits(memory: &[u8], view: &PositionView, shape: [usize; 3]) -> Stored {
     let (size, [axes, batch, tokens]) = (view.dtype.size(), shape);
     let mut bytes = Vec::with_capacity(size * axes * batch * tokens);
     for (a, b) in (0..axes).flat_map(|a| (0..batch).map(move |b| (a, b))) {
