@@ -2,6 +2,7 @@
 
 mod bench;
 mod coverage;
+mod description;
 mod findings;
 mod grade;
 mod json;
@@ -14,6 +15,7 @@ mod table;
 pub mod words;
 
 pub use bench::bench;
+pub use description::description;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
 pub use regions::regions;
