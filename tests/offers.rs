@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::json_schema::agrees;
 use common::{Run, check, scratch, source, text};
 
 const SEEDS: [&str; 1] = ["1"];
@@ -42,6 +43,9 @@ fn judged(kind: &str, bug: u8, says: &str, more: &[&str]) -> Vec<Run> {
 
 #[track_caller]
 fn holds(kind: &str, says: &str, more: &[&str]) {
+    let common = r#""name":"m","version":"1","dtypes":["f32","bf16"],"head_dims":2,"q_heads":1,"k_heads":0"#;
+    let manifest = if says.starts_with('{') { says.to_owned() } else { format!("{{{common},{says}}}") };
+    agrees(&manifest, &[]);
     judged(kind, 0, says, more).into_iter().for_each(|run| drop(run.expect(0, &["CONFORMANT"])));
 }
 

@@ -119,7 +119,11 @@ fn each_likely_slip_is_named_with_its_key_and_nothing_else_is() {
             "the positions of every scheme by its name",
         ),
         (
-            vec![("levels/rotate/schemes", json!(["rope", "m-rope"])), ("head_dims", json!([3, 5])), ("partial_rotary", json!(false))],
+            vec![
+                ("levels/rotate/schemes", json!(["rope", "m-rope"])),
+                ("head_dims", json!([3, 5])),
+                ("partial_rotary", json!(false)),
+            ],
             "levels.rotate.schemes",
             "no check has a case of any of them",
         ),
