@@ -263,6 +263,13 @@ fn kinds_and_limits() {
         ("\"min_position\": 1", &["min_position: expected an integer of at most 0, found 1"]),
         ("\"max_tokens\": 1.5", &["max_tokens: expected an integer of at least 1, found 1.5"]),
         ("\"max_offset\": -1", &["max_offset: expected an integer of at least 1, found -1"]),
+        (
+            "\"negative_strides\": true, \"rotary_dims\": 8",
+            &[
+                "negative_strides: has a meaning with \"strides\": \"rows\" or \"any\" alone",
+                "rotary_dims: has a meaning with \"partial_rotary\": true alone",
+            ],
+        ),
         ("\"strides\": {\"rows\": true}", &["strides: expected one of packed, rows, any, found {\"rows\": true}"]),
     ] {
         refused(&with(key), mistakes);

@@ -1,7 +1,7 @@
 //! One line about each key of a manifest, for editors. docs/abi.md says more.
 
 /// Keys of the whole.
-pub(super) const DOCS: [(&str, &str); 33] = [
+pub(super) const DOCS: [(&str, &str); 34] = [
     ("name", "Name of the backend, for reports."),
     ("version", "Version of the backend, for reports."),
     ("levels", "What the backend computes; at least one level."),
@@ -18,6 +18,7 @@ pub(super) const DOCS: [(&str, &str); 33] = [
     ("table_widths", "One number for each pair (half, the default) or for each rotated channel (full)."),
     ("alias", "Outputs in memory of their own (out, the default), on the inputs (in), or both."),
     ("strides", "packed (default), rows: channels contiguous, or any."),
+    ("negative_strides", "Whether strides of q, k and outputs may be below 0 (default false)."),
     ("position_strides", "rows (default): the tokens of a row and axis one after another; or any."),
     ("max_position", "Largest position (default 2147483647)."),
     ("min_position", "Smallest position, at most 0 (default: 0 with a cache, else -max_position)."),

@@ -103,6 +103,12 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
             top.mistakes.note(key, "has a meaning with \"partial_rotary\": true alone");
         }
     }
+    let strides = [("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)];
+    let strides = top.read("strides", word(&strides)).unwrap_or(Strides::Packed);
+    let negative_strides = top.truth("negative_strides").unwrap_or(false);
+    if negative_strides && strides == Strides::Packed {
+        top.mistakes.note("negative_strides", "has a meaning with \"strides\": \"rows\" or \"any\" alone");
+    }
     let even = Integers::Range { min: 2, max: i64::from(MAX_HEAD_DIM), multiple: 2 };
     let part = |read: Option<Integers>, otherwise: Integers| read.unwrap_or(otherwise);
     let parameters = parameters(&mut top, levels.iter().map(|(_, level)| level), names);
@@ -124,9 +130,8 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         alias: top
             .list("alias", 1, word(&[("out", Alias::Out), ("in", Alias::In)]))
             .unwrap_or_else(|| vec![Alias::Out]),
-        strides: top
-            .read("strides", word(&[("packed", Strides::Packed), ("rows", Strides::Rows), ("any", Strides::Any)]))
-            .unwrap_or(Strides::Packed),
+        strides,
+        negative_strides,
         position_strides: top
             .read("position_strides", word(&[("rows", PositionStrides::Rows), ("any", PositionStrides::Any)]))
             .unwrap_or(PositionStrides::Rows),

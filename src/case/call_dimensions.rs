@@ -15,19 +15,26 @@ use crate::spec::model::Pairing;
 /// How a tensor lies, as a place in the names of orders. The stride of a dimension of one says nothing.
 fn order(view: &TensorView) -> i64 {
     let ([batch, tokens, heads, channels], [row, token, head, channel]) = (view.shape, view.stride);
+    let along = usize::cast_signed;
+    let backwards = |size: usize, stride: isize| size > 1 && stride < 0;
     let order = if row.max(token) >= 1 << 31 {
-        return 6;
+        return 8;
+    } else if channel < 0 {
+        Order::Mirrored
+    } else if backwards(batch, row) || backwards(tokens, token) || backwards(heads, head) {
+        Order::Reversed
     } else if channel != 1 {
         Order::Spread
     } else if batch > 1 && tokens > 1 && row < token {
         Order::TokensFirst
     } else if heads > 1 && tokens > 1 && token < head {
-        let dense = token == channels && head == tokens * channels && (batch < 2 || row == heads * head);
+        let dense =
+            token == along(channels) && head == along(tokens) * token && (batch < 2 || row == along(heads) * head);
         if dense { Order::HeadsFirst } else { Order::HeadsFirstPadded }
     } else {
-        let dense = (heads < 2 || head == channels)
-            && (tokens < 2 || token == heads * channels)
-            && (batch < 2 || row == tokens * heads * channels);
+        let dense = (heads < 2 || head == along(channels))
+            && (tokens < 2 || token == along(heads * channels))
+            && (batch < 2 || row == along(tokens * heads * channels));
         if dense { Order::Packed } else { Order::Padded }
     };
     order as i64
@@ -240,7 +247,7 @@ mod tests {
         for (place, (name, order)) in Order::ALL.into_iter().enumerate() {
             assert_eq!((ORDERS[place], order as usize), (name, place));
         }
-        let kind = |shape: [usize; 4], stride: [usize; 4]| {
+        let kind = |shape: [usize; 4], stride: [isize; 4]| {
             ORDERS[order(&TensorView { dtype: DType::F32, offset: 0, shape, stride }) as usize]
         };
         assert_eq!(kind([2, 3, 4, 8], [96, 32, 8, 1]), "packed");
@@ -249,7 +256,10 @@ mod tests {
         assert_eq!(kind([2, 3, 4, 8], [128, 8, 32, 1]), "heads-first-padded");
         assert_eq!(kind([2, 3, 4, 8], [32, 64, 8, 1]), "tokens-first");
         assert_eq!(kind([2, 3, 4, 8], [192, 64, 16, 2]), "spread");
+        assert_eq!(kind([2, 3, 4, 8], [-192, -64, -16, 1]), "reversed");
+        assert_eq!(kind([2, 3, 4, 8], [192, 64, 16, -1]), "mirrored");
         // A stride of a dimension of one says nothing.
+        assert_eq!(kind([1, 1, 4, 8], [-7, -7, 8, 1]), "packed");
         assert_eq!(kind([1, 1, 4, 8], [7, 7, 8, 1]), "packed");
     }
 }

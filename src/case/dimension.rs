@@ -91,8 +91,8 @@ pub enum Dimension {
 }
 
 /// Names of how a tensor lies in memory: the orders, and rows or tokens 2^31 elements apart.
-pub(super) const ORDERS: [&str; 7] =
-    ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "far"];
+pub(super) const ORDERS: [&str; 9] =
+    ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "reversed", "mirrored", "far"];
 
 impl Dimension {
     /// Every dimension, in the order of reports.

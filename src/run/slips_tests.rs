@@ -176,6 +176,7 @@ fn every_key_says_what_it_leaves_out() {
         ("levels/fused", fused),
         ("copies", json!(true)),
         ("alignment", json!(16)),
+        ("strides", json!("rows")),
         ("max_offset", json!(2_147_483_647)),
         ("batch_layouts", json!(false)),
         ("bases", json!([10000])),

@@ -153,6 +153,11 @@ fn of_tensors(notes: &mut Notes, m: &Manifest) {
         Strides::Rows => notes.note("strides", "channels that are not contiguous"),
         Strides::Any => {}
     }
+    notes.given(
+        m.strides != Strides::Packed && !m.negative_strides,
+        "negative_strides",
+        "tensors of which a dimension runs backwards",
+    );
     notes.given(!m.varlen, "varlen", "sequences of different lengths packed in one row");
     if m.copies {
         let checks: Vec<&str> = CATALOGUE.iter().filter(|one| one.is_about_memory()).map(|one| one.id()).collect();

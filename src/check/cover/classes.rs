@@ -11,7 +11,7 @@ use crate::backend::Manifest;
 use crate::backend::layout_limits::LayoutLimits;
 use crate::backend::manifest::Integers;
 use crate::case::{
-    Alias, CallDimensions, Consume, Dimension, Level, Strides, TableDtype, TableWidth, octave, tables_are_read,
+    Alias, CallDimensions, Consume, Dimension, Level, Order, TableDtype, TableWidth, octave, tables_are_read,
 };
 use crate::numeric::DType;
 use crate::positions::SegmentKind;
@@ -128,11 +128,8 @@ impl Classes {
                 let widths = manifest.table_widths.iter().map(|width| i64::from(*width == TableWidth::Full));
                 add(Dimension::TableWidth, &widths.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
             }
-            let strides: &[i64] = match manifest.strides {
-                Strides::Packed => &[0],
-                Strides::Rows => &[0, 1, 2, 3, 4],
-                Strides::Any => &[0, 1, 2, 3, 4, 5],
-            };
+            let strides = Order::ALL.into_iter().filter(|(_, order)| manifest.takes_order(*order));
+            let strides: &[i64] = &strides.map(|(_, order)| order as i64).collect::<Vec<_>>();
             add(Dimension::QStrides, strides);
             add(Dimension::OutStrides, strides);
             if manifest.k_heads.at_least(1).is_some() {
