@@ -290,3 +290,29 @@ fn strides_of_positions_are_judged_where_they_are_offered() {
     let edit = (read, wrong("positions", "positions", token) + ";");
     judged("positions-unsaid", rows, &[edit], "rotate").expect(0, &[]);
 }
+
+/// Values of a scheme parameter that is offered as a range are a dimension of reach: both ends and what lies between.
+#[test]
+fn a_range_of_a_parameter_is_swept_and_said_in_reach() {
+    let strides = r#"\"strides\":\"any\","#;
+    let says = strides.to_owned() + r#"\"parameters\":{\"factor\":{\"min\":2,\"max\":8}},"#;
+    let read = "const ropecheck_position_tensor *positions = &call->positions;";
+    let judged = |name: &str, bug: &str| {
+        let edits = [(strides, &*says), (read, &*format!("{bug} {read}"))];
+        let selection = ["--scheme", "rope@yarn", "--level", "rotate", "--dtype", "f32", "--depth", "quick"];
+        let run =
+            check(&example(name, &edits), &[&selection[..], &["--check", "accuracy", "--format", "json"]].concat());
+        let report = run.json().expect("a report");
+        let reach = report["reach"][0]["dimensions"].as_array().expect("dimensions");
+        let swept = reach.iter().find(|one| one["parameter"] == "factor").expect("the parameter");
+        assert_eq!((&swept["dimension"], &swept["offered"]), (&"parameter_0".into(), &3.into()));
+        (run.code, swept["reached"].clone())
+    };
+    assert_eq!(judged("swept", ""), (Some(0), 3.into()));
+    // A kernel that has only the ends is wrong between them.
+    let bug = "for (int64_t i = 0; i < call->scheme.n_parameters; i++) { \
+               const double value = call->scheme.parameters[i].value; \
+               if (!strcmp(call->scheme.parameters[i].name, \"factor\") && value > 4.5 && value < 7.9) \
+               return ROPECHECK_INTERNAL; }";
+    assert_eq!(judged("swept-wrong", bug).0, Some(1));
+}

@@ -57,6 +57,8 @@ pub struct CallDimensions {
     all: Vec<(Dimension, i64)>,
     /// Of each token its octaves, of each grid its sizes: what one token or one grid has together.
     together: BTreeSet<[Option<(Dimension, i64)>; 4]>,
+    /// Names of scheme parameters, and their values as numbers are written.
+    parameters: Vec<(String, String)>,
 }
 
 impl CallDimensions {
@@ -78,6 +80,10 @@ impl CallDimensions {
     #[must_use]
     pub fn new(call: &Call, sequences: &[i64], positions: &[Vec<Vec<f64>>]) -> CallDimensions {
         let mut all = CallDimensions::default();
+        if let Call::Positions { scheme, .. } | Call::Rotate { scheme, .. } | Call::Fused { scheme, .. } = call {
+            let exact = scheme.parameters.iter().filter(|one| one.den != 0);
+            all.parameters = exact.map(|one| (one.name.clone(), format!("{}/{}", one.num, one.den))).collect();
+        }
         match call {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
                 all.add(Dimension::PositionOrder, position_order(out.stride, layouts.len(), *token_count));
@@ -109,7 +115,8 @@ impl CallDimensions {
     /// Of a call of level positions for a case, whose positions these are.
     #[must_use]
     pub fn of_positions(case: &Case, rows: &[Positions]) -> CallDimensions {
-        let mut all = CallDimensions::default();
+        let parameters = case.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let mut all = CallDimensions { parameters, ..CallDimensions::default() };
         let layouts: Vec<_> = case.layouts.iter().map(segments).collect();
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let start = case.window.map_or(0, |(start, _)| size(start));
@@ -158,6 +165,11 @@ impl CallDimensions {
                 self.together.insert(one);
             }
         }
+    }
+
+    /// Names and values of the scheme parameters that are known.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// Each dimension with a value.
