@@ -33,8 +33,8 @@ impl Manifest {
     }
 }
 
-/// The JSON Schema of a manifest, for editors: what [`Manifest::parse`] asks for, by the same code. What hangs on names
-/// of schemes, and on what stands beside a key, is in it in part.
+/// The JSON Schema of a manifest, for editors: what [`Manifest::parse`] asks for, by the same code. What hangs
+/// on names of schemes, and on what stands beside a key, is in it in part.
 #[must_use]
 pub fn manifest_schema(names: Vocabulary) -> Value {
     let mut schema = Mistakes::schema(|top| drop(manifest(top, names)));

@@ -18,8 +18,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MOST_MISTAKES: usize = 100;
 const MOST_CHARACTERS: usize = 800;
 
-/// The mistakes that were found so far; or, where there is no manifest and only the way in which one is read, its
-/// JSON Schema as far as it was asked for.
+/// The mistakes that were found so far; or, where there is no manifest and only the way in which one is read,
+/// its JSON Schema as far as it was asked for.
 #[derive(Default)]
 pub(super) struct Mistakes {
     found: RefCell<BTreeSet<ManifestMistake>>,
@@ -140,7 +140,8 @@ impl<'a> Object<'a> {
         self.record(|here| here["properties"][key] = schema());
     }
 
-    /// Something else that must hold of the object, as JSON Schema: a reader asks for what it can, and notes the rest.
+    /// Something else that must hold of the object, as JSON Schema: a reader asks for what it can, and notes
+    /// the rest.
     pub(super) fn rule(&self, schema: impl FnOnce() -> Value) {
         self.record(|here| match &mut here["allOf"] {
             Value::Array(rules) => rules.push(schema()),

@@ -50,8 +50,8 @@ impl Notes {
     }
 }
 
-/// What no run judges, by the key that says so, in the order of docs/abi.md. Keys that no level of the backend
-/// uses leave nothing out.
+/// What no run judges, by the key that says so, in the order of docs/abi.md. Keys that no level of the
+/// backend uses leave nothing out.
 #[must_use]
 pub fn unjudged(m: &Manifest) -> Vec<Unjudged> {
     let mut notes = Notes::default();

@@ -1,4 +1,5 @@
-//! Scheme parameters of which a manifest offers values: of each the least, the most, and what lies between is a class.
+//! Scheme parameters of which a manifest offers values: of each the least, the most, and what lies between is
+//! a class.
 
 use std::sync::Arc;
 
