@@ -104,7 +104,7 @@ typedef struct {
   uint32_t struct_size;
   ropecheck_dtype dtype;
   void *data;
-  int64_t stride[4];                       /* b, t, h, d */
+  int64_t stride[4];                       /* b, t, h, d; below 0 only if the manifest says "negative_strides": true */
 } ropecheck_tensor;
 
 /* Positions. dtype is one that the manifest lists (I32, I64, F32 or F64). stride_token is 1, and stride_batch not 0, unless

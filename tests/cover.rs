@@ -26,7 +26,7 @@ fn had(call: &Call) -> Had {
     };
     let number = |n: usize| i64::try_from(n).expect("small");
     let heads_before_tokens = |view: &TensorView| view.shape[1] > 1 && view.stride[1] < view.stride[2];
-    let channel_stride = |view: &TensorView| number(view.stride[3]);
+    let channel_stride = |view: &TensorView| view.stride[3] as i64;
     let mut all = Had::from([
         ("q_heads", number(qk.q_heads)),
         ("k_heads", number(qk.k_heads)),

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use common::json_schema::{against_schema, agrees};
 use common::{compile, kernel, ropecheck, scratch, source, text};
 use ropecheck::backend::{Manifest, Vocabulary};
 use ropecheck::case::Level;
@@ -26,7 +27,10 @@ const GOOD: &str = r#"{
 
 fn parse(json: &str) -> Result<Manifest, Vec<String>> {
     let names = Vocabulary { schemes: &SCHEMES, contracts: &CONTRACTS };
-    Manifest::parse(json, names).map_err(|error| error.0.iter().map(ToString::to_string).collect())
+    let read = Manifest::parse(json, names);
+    let read = read.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>());
+    agrees(json, read.as_ref().map_or_else(|mistakes| &mistakes[..], |_| &[]));
+    read
 }
 
 /// The good manifest with edits, each of which must apply.
@@ -259,6 +263,13 @@ fn kinds_and_limits() {
         ("\"min_position\": 1", &["min_position: expected an integer of at most 0, found 1"]),
         ("\"max_tokens\": 1.5", &["max_tokens: expected an integer of at least 1, found 1.5"]),
         ("\"max_offset\": -1", &["max_offset: expected an integer of at least 1, found -1"]),
+        (
+            "\"negative_strides\": true, \"rotary_dims\": 8",
+            &[
+                "negative_strides: has a meaning with \"strides\": \"rows\" or \"any\" alone",
+                "rotary_dims: has a meaning with \"partial_rotary\": true alone",
+            ],
+        ),
         ("\"strides\": {\"rows\": true}", &["strides: expected one of packed, rows, any, found {\"rows\": true}"]),
     ] {
         refused(&with(key), mistakes);
@@ -508,4 +519,72 @@ fn what_fails_while_it_is_opened_says_why() {
         6,
         &["it did not load and open within 1s (--start-timeout); it is computing; it printed: waiting for a device"],
     );
+}
+
+/// Objects with the keys of a manifest, wherever they stand in a text: as JSON, or in the literals of a program in C.
+fn manifests(text: &str) -> Vec<String> {
+    let literals = text.contains("\\\"levels\\\"");
+    let joined: String = if literals {
+        let pieces: Vec<&str> = text.split("\"\n").collect();
+        let glued = pieces.iter().map(|piece| piece.trim_start().trim_start_matches('"'));
+        glued.collect::<String>().replace("\\\"", "\"")
+    } else {
+        text.to_owned()
+    };
+    let starts = joined.match_indices('{').map(|(at, _)| &joined[at..]);
+    let read = |from: &str| serde_json::Deserializer::from_str(from).into_iter::<serde_json::Value>().next()?.ok();
+    let whole = starts.filter_map(read).filter(|one| one.get("levels").is_some() && one.get("version").is_some());
+    whole.map(|one| one.to_string()).collect()
+}
+
+#[test]
+fn every_manifest_of_the_project_is_as_the_schema_says() {
+    for (file, count) in [
+        ("docs/abi.md", 4),
+        ("docs/cuda.md", 1),
+        ("docs/protocol.md", 1),
+        ("kernels/c/rope.c", 1),
+        ("kernels/cuda/adapter.cu", 1),
+        ("kernels/cuda/rope.cu", 1),
+        ("tests/kernels/long.c", 1),
+        ("tests/kernels/minimal_apply.c", 1),
+        ("tests/kernels/vllm_like.cpp", 1),
+    ] {
+        let found = manifests(&fs::read_to_string(source(file)).expect(file));
+        assert_eq!(found.len(), count, "{file}: {found:?}");
+        for manifest in &found {
+            assert_eq!(against_schema(manifest), [""; 0], "{file}: {manifest}");
+            // Some are about schemes of files beside them.
+            let mistakes = parse(manifest).err().into_iter().flatten();
+            let others: Vec<String> = mistakes.filter(|one| !one.contains("there is no scheme")).collect();
+            assert_eq!(others, [""; 0], "{file}");
+        }
+    }
+}
+
+/// What an editor shows of a key is there for each.
+#[test]
+fn every_key_of_the_schema_is_described() {
+    fn undescribed(schema: &serde_json::Value, place: &str, found: &mut Vec<String>) {
+        for (key, value) in schema.as_object().into_iter().flatten() {
+            let below = format!("{place}/{key}");
+            if key == "properties" && !place.contains("allOf") {
+                for (name, property) in value.as_object().into_iter().flatten() {
+                    if !property["description"].is_string() {
+                        found.push(format!("{below}/{name}"));
+                    }
+                }
+            }
+            undescribed(value, &below, found);
+        }
+        for value in schema.as_array().into_iter().flatten() {
+            undescribed(value, place, found);
+        }
+    }
+    let names = Vocabulary { schemes: &SCHEMES, contracts: &CONTRACTS };
+    let mut found = Vec::new();
+    undescribed(&ropecheck::backend::manifest_schema(names), "", &mut found);
+    // The types of `contracts` say what they are.
+    found.retain(|place| !place.contains("/contracts/"));
+    assert_eq!(found, [""; 0]);
 }

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 
+use common::json_schema::agrees;
 use common::{check, compile, ropecheck, scratch, source, text};
 use ropecheck::backend::{Manifest, Vocabulary};
 use ropecheck::contract::contracts;
@@ -13,7 +14,10 @@ fn parse(json: &str) -> Result<Manifest, Vec<String>> {
     let schemes = Library::embedded().unwrap_or_else(|e| panic!("{e}"));
     let contracts = contracts().unwrap_or_else(|e| panic!("{e}"));
     let names = Vocabulary { schemes: &schemes, contracts: &contracts };
-    Manifest::parse(json, names).map_err(|error| error.0.iter().map(ToString::to_string).collect())
+    let read = Manifest::parse(json, names);
+    let read = read.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>());
+    agrees(json, read.as_ref().map_or_else(|mistakes| &mistakes[..], |_| &[]));
+    read
 }
 
 /// A good manifest of level fused on these schemes, with a key more.

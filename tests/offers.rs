@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::json_schema::agrees;
 use common::{Run, check, scratch, source, text};
 
 const SEEDS: [&str; 1] = ["1"];
@@ -42,6 +44,9 @@ fn judged(kind: &str, bug: u8, says: &str, more: &[&str]) -> Vec<Run> {
 
 #[track_caller]
 fn holds(kind: &str, says: &str, more: &[&str]) {
+    let common = r#""name":"m","version":"1","dtypes":["f32","bf16"],"head_dims":2,"q_heads":1,"k_heads":0"#;
+    let manifest = if says.starts_with('{') { says.to_owned() } else { format!("{{{common},{says}}}") };
+    agrees(&manifest, &[]);
     judged(kind, 0, says, more).into_iter().for_each(|run| drop(run.expect(0, &["CONFORMANT"])));
 }
 
@@ -190,4 +195,125 @@ fn a_kernel_like_those_of_vllm_takes_a_short_adapter() {
     let relative = Path::new("../..").join(copy.strip_prefix(source("")).expect("below the repository"));
     compile("c++", text(&relative), &library, &[]);
     check(&library, &["--depth", "quick"]).expect(1, &["NONCONFORMANT"]);
+}
+
+/// The example kernel with these edits, each of which must apply once.
+fn example(name: &str, edits: &[(&str, &str)]) -> PathBuf {
+    let mut code = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c");
+    for (replace, with) in edits {
+        assert_eq!(code.matches(replace).count(), 1, "{replace}");
+        code = code.replace(replace, with);
+    }
+    let file = scratch(name).join("rope.c");
+    fs::write(&file, code).expect("the scratch folder takes files");
+    common::compile(&file, name).expect("it compiles")
+}
+
+/// Tensors that run backwards are asked for where they are offered, and a kernel that takes the size of a stride for the
+/// stride is seen in each of them.
+#[test]
+fn strides_below_zero_are_judged_where_they_are_offered() {
+    let said = |strides: &str| format!(r#"\"strides\":\"{strides}\",\"negative_strides\":true,"#);
+    let judged = |name: &str, strides: &str, bug: Option<(&str, &str)>| {
+        let says = said(strides);
+        let mut edits = vec![(r#"\"strides\":\"any\","#, &*says)];
+        edits.extend(bug);
+        let selection = ["--scheme", "rope@default", "--level", "rotate", "--dtype", "f32", "--depth", "quick"];
+        let selection = [&selection[..], &["--check", "accuracy", "--check", "strides"]].concat();
+        check(&example(name, &edits), &[&selection[..], &["--format", "json"]].concat())
+    };
+    for (strides, orders) in [("any", 8), ("rows", 6)] {
+        let report = judged(&format!("backwards-{strides}"), strides, None).expect(0, &[]).json().expect("a report");
+        let reach = report["reach"][0]["dimensions"].as_array().expect("dimensions");
+        for name in ["q_strides", "k_strides", "out_strides"] {
+            let one = reach.iter().find(|one| one["dimension"] == name).expect("a dimension");
+            assert_eq!((&one["offered"], &one["reached"]), (&orders.into(), &orders.into()), "{strides} {name}");
+        }
+    }
+    let size = |stride: &str| format!("({stride} < 0 ? -{stride} : {stride})");
+    for (name, stride, checks) in [
+        ("tokens", "i_stride[1]", ["accuracy", "strides"]),
+        ("heads", "o_stride[2]", ["accuracy", "strides"]),
+        ("channels", "i_stride[3]", ["accuracy", "strides"]),
+    ] {
+        let run = judged(&format!("backwards-{name}"), "any", Some((stride, &size(stride)))).expect(1, &[]);
+        let failed = failing(&run);
+        assert!(checks.iter().all(|check| failed.contains(*check)), "{name}: {failed:?}");
+    }
+}
+
+/// Checks with failures in a report.
+fn failing(run: &Run) -> BTreeSet<String> {
+    let report = run.json().expect("a report");
+    let results = report["results"].as_array().expect("results").iter();
+    let failed = results.filter(|one| one["failures"].as_array().is_some_and(|all| !all.is_empty()));
+    failed.map(|one| one["check"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Positions lie in every order that is offered, and a kernel that overlooks one of their strides is seen where they do.
+#[test]
+fn strides_of_positions_are_judged_where_they_are_offered() {
+    let any = r#"\"position_strides\":\"any\","#;
+    let rows = r#"\"position_strides\":\"rows\","#;
+    let judged = |name: &str, says: &str, edits: &[(&str, String)], level: &str| {
+        let edits = edits.iter().map(|(replace, with)| (*replace, &**with));
+        let edits: Vec<(&str, &str)> = edits.chain([(any, says)]).collect();
+        let of_level = if level == "rotate" { "accuracy" } else { "positions-exact" };
+        let selection = ["--scheme", "m-rope@default", "--level", level, "--dtype", "f32", "--depth", "quick"];
+        let selection = [&selection[..], &["--check", of_level]].concat();
+        check(&example(name, &edits), &[&selection[..], &["--format", "json"]].concat())
+    };
+    let read = "const ropecheck_position_tensor *positions = &call->positions;";
+    let written = "const ropecheck_position_tensor *out = &call->out, *next = &call->next;";
+    let wrong = |of: &str, name: &str, bug: &str| {
+        format!(
+            "ropecheck_position_tensor changed = call->{of}; {bug} const ropecheck_position_tensor *{name} = &changed"
+        )
+    };
+    let token = "changed.stride_token = 1;";
+    for (name, level, edit) in [
+        ("token", "rotate", (read, wrong("positions", "positions", token) + ";")),
+        ("shared", "rotate", {
+            let bug = "if (!changed.stride_batch) changed.stride_batch = changed.stride_axis / 2;";
+            (read, wrong("positions", "positions", bug) + ";")
+        }),
+        ("axis", "rotate", {
+            let bug = "if (changed.stride_axis == 1) changed.stride_axis = changed.stride_batch * call->qk.batch;";
+            (read, wrong("positions", "positions", bug) + ";")
+        }),
+        ("written", "positions", (written, wrong("out", "out", token) + ", *next = &call->next;")),
+    ] {
+        let run = judged(&format!("positions-{name}"), any, &[edit], level).expect(1, &[]);
+        let check = if level == "rotate" { "accuracy" } else { "positions-exact" };
+        assert!(failing(&run).contains(check), "{name}: {:?}", failing(&run));
+    }
+    // Nobody asks for what is not offered.
+    let edit = (read, wrong("positions", "positions", token) + ";");
+    judged("positions-unsaid", rows, &[edit], "rotate").expect(0, &[]);
+}
+
+/// Values of a scheme parameter that is offered as a range are a dimension of reach: both ends and what lies between.
+#[test]
+fn a_range_of_a_parameter_is_swept_and_said_in_reach() {
+    let strides = r#"\"strides\":\"any\","#;
+    let says = strides.to_owned() + r#"\"parameters\":{\"factor\":{\"min\":2,\"max\":8}},"#;
+    let read = "const ropecheck_position_tensor *positions = &call->positions;";
+    let judged = |name: &str, bug: &str| {
+        let edits = [(strides, &*says), (read, &*format!("{bug} {read}"))];
+        let selection = ["--scheme", "rope@yarn", "--level", "rotate", "--dtype", "f32", "--depth", "quick"];
+        let run =
+            check(&example(name, &edits), &[&selection[..], &["--check", "accuracy", "--format", "json"]].concat());
+        let report = run.json().expect("a report");
+        let reach = report["reach"][0]["dimensions"].as_array().expect("dimensions");
+        let swept = reach.iter().find(|one| one["parameter"] == "factor").expect("the parameter");
+        assert_eq!((&swept["dimension"], &swept["offered"]), (&"parameter_0".into(), &3.into()));
+        (run.code, swept["reached"].clone())
+    };
+    assert_eq!(judged("swept", ""), (Some(0), 3.into()));
+    // A kernel that has only the ends is wrong between them.
+    let bug = "for (int64_t i = 0; i < call->scheme.n_parameters; i++) { \
+               const double value = call->scheme.parameters[i].value; \
+               if (!strcmp(call->scheme.parameters[i].name, \"factor\") && value > 4.5 && value < 7.9) \
+               return ROPECHECK_INTERNAL; }";
+    assert_eq!(judged("swept-wrong", bug).0, Some(1));
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ropecheck::backend::control::{Control, ControlKind};
-use ropecheck::backend::{Answer, Backend, BackendFactory, Call, Manifest, StartError};
+use ropecheck::backend::{Answer, Backend, BackendFactory, Call, Manifest, StartError, Vocabulary, manifest_schema};
 use ropecheck::case::Level;
 use ropecheck::numeric::DType;
 use ropecheck::report;
@@ -154,11 +154,21 @@ fn a_run_that_cannot_begin() {
     kept("not_begun", &(report, lines.lines));
 }
 
+fn pretty(schema: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(schema).expect("JSON") + "\n"
+}
+
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    for (name, schema) in [("report", report::report_schema()), ("event", report::event_schema())] {
+    let (schemes, contracts) =
+        (Library::embedded().expect("specs"), ropecheck::contract::contracts().expect("contracts"));
+    let manifest = manifest_schema(Vocabulary { schemes: &schemes, contracts: &contracts });
+    for (name, text) in [
+        ("report", pretty(&report::report_schema())),
+        ("event", pretty(&report::event_schema())),
+        ("manifest", pretty(&manifest)),
+    ] {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
-        let text = serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
         if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
             std::fs::create_dir_all(file.parent().expect("a folder")).expect("the folder can be made");
             std::fs::write(&file, &text).expect("the schema can be written");

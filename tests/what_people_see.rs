@@ -112,3 +112,16 @@ fn the_help_of_every_command_is_printed() {
         insta::assert_snapshot!(format!("help_{command}"), ropecheck(&[command, "--help"]));
     }
 }
+
+/// A manifest that has a slip, described for people and for programs.
+#[test]
+fn a_manifest_is_described_with_what_it_leaves_out_and_what_is_probably_a_slip() {
+    let hello = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("described");
+    let manifest = serde_json::json!({"hello": {"protocol": [1], "manifest": {
+        "name": "one-width", "version": "1", "dtypes": ["f32"], "head_dims": 64, "q_heads": [1, 4], "k_heads": [0, 1],
+        "levels": {"rotate": {"consumes": ["positions", "inv_freq", "base"], "schemes": ["rope"]}}}}});
+    std::fs::write(&hello, format!("{manifest}\n")).expect("written");
+    let program = format!("cat {}", hello.display());
+    insta::assert_snapshot!("describe_table", ropecheck(&["describe", "--exec", &program]));
+    insta::assert_snapshot!("describe_json", ropecheck(&["describe", "--format", "json", "--exec", &program]));
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
 use ropecheck::backend::manifest::ManifestError;
-use ropecheck::case::{Case, Consume, Level, Memory, Order, PositionSource, Strides};
+use ropecheck::case::{Case, Consume, Level, Memory, PositionSource, Strides};
 use ropecheck::check::{CATALOGUE, Generator, Group};
 use ropecheck::rotation::PlanCache;
 
@@ -105,10 +105,10 @@ fn inside(m: &Manifest, case: &Case, g: &Generator, beyond: bool) {
         Memory::Packed | Memory::GuardEnd | Memory::GuardStart => Strides::Packed,
         Memory::Padded | Memory::HeadsFirst | Memory::Sliced | Memory::FarRows | Memory::FarTokens => Strides::Rows,
         Memory::Spread => Strides::Any,
-        Memory::Each { q, k, out } if [q, k, out].contains(&Order::Spread) => Strides::Any,
-        Memory::Each { .. } => Strides::Rows,
+        Memory::Each { .. } => Strides::Packed,
     };
-    assert!(strides <= m.strides, "memory of {}", at());
+    let orders = case.memory.orders().into_iter().flatten().all(|order| m.takes_order(order));
+    assert!(strides <= m.strides && orders, "memory of {}", at());
     if let (
         PositionSource::Span { low, high }
         | PositionSource::Random { low, high }

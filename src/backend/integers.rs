@@ -1,5 +1,7 @@
 //! Sets of integers that a manifest allows.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Which integers a manifest allows.
@@ -59,6 +61,22 @@ impl Integers {
                 let up = low.checked_add(multiple - 1)?.div_euclid(*multiple) * multiple;
                 (up <= *max).then_some(up)
             }
+        }
+    }
+}
+
+impl fmt::Display for Integers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Integers::List(values) => {
+                f.write_str(&values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))?;
+            }
+            Integers::Range { min, max: i64::MAX, .. } => write!(f, "from {min} on")?,
+            Integers::Range { min, max, .. } => write!(f, "{min} to {max}")?,
+        }
+        match self {
+            Integers::Range { multiple, .. } if *multiple > 1 => write!(f, " that are multiples of {multiple}"),
+            _ => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::foreign_text::ForeignText;
 pub use super::integers::Integers;
 use super::layout_limits::LayoutLimits;
 use super::parameter_offer::ParameterOffer;
-use crate::case::{Alias, Consume, Level, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, Consume, Level, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
 use crate::spec::Library;
@@ -95,6 +95,8 @@ pub struct Manifest {
     pub alias: Vec<Alias>,
     /// How tensors may lie.
     pub strides: Strides,
+    /// Whether strides may be below 0.
+    pub negative_strides: bool,
     /// Largest position.
     pub max_position: i64,
     /// Smallest position, 0 or less.
@@ -142,6 +144,20 @@ impl Manifest {
     #[must_use]
     pub fn level(&self, level: Level) -> Option<&LevelManifest> {
         self.levels.iter().find(|(l, _)| *l == level).map(|(_, m)| m)
+    }
+
+    /// Whether a tensor may lie in this order.
+    #[must_use]
+    pub fn takes_order(&self, order: Order) -> bool {
+        match order {
+            Order::Packed => true,
+            Order::Spread => self.strides == Strides::Any,
+            Order::Mirrored => self.strides == Strides::Any && self.negative_strides,
+            Order::Reversed => self.strides != Strides::Packed && self.negative_strides,
+            Order::Padded | Order::HeadsFirst | Order::HeadsFirstPadded | Order::TokensFirst => {
+                self.strides != Strides::Packed
+            }
+        }
     }
 
     /// How positions of so many axes may lie on a level: what it reads or writes.

@@ -1,10 +1,13 @@
 //! Reads what a manifest says of layouts and of the parameters of schemes.
 
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::layout_limits::LayoutLimits;
 use super::manifest::{LevelManifest, Vocabulary};
-use super::manifest_mistakes::{Object, expected, integer, value, word};
+use super::manifest_docs::LAYOUT_DOCS;
+use super::manifest_kinds::{Kind, expected, integer, value, word};
+use super::manifest_mistakes::Object;
 use super::parameter_offer::{OfferedValues, ParameterOffer};
 use crate::numeric::Number;
 use crate::positions::SegmentKind;
@@ -27,7 +30,7 @@ pub(super) fn layouts(top: &mut Object) -> LayoutLimits {
             object.mistakes.note(&object.at(key), "expected \"text\" among layouts.kinds where text must stand");
         }
     }
-    object.finish();
+    object.finish(&LAYOUT_DOCS);
     limits
 }
 
@@ -42,6 +45,11 @@ pub(super) fn parameters<'n>(
     let offered = |scheme: &&Scheme| levels.clone().any(|level| level.offers(scheme));
     let schemes: Vec<&Scheme> = names.schemes.schemes().map(|scheme| &**scheme).filter(offered).collect();
     let known = || schemes.iter().flat_map(|scheme| &scheme.parameters);
+    let any = |schema: Value, list: Value| json!({"anyOf": [schema, list, {"type": "object"}]});
+    object.others(|| any(number(&[]).schema, number(&[]).list(1)));
+    if let Some(range) = object.recorded("additionalProperties/anyOf/2") {
+        read_range(range, &[]);
+    }
     let mut all = Vec::new();
     for (name, json, place) in object.entries() {
         let here: Vec<&Parameter> = known().filter(|parameter| parameter.name == *name).collect();
@@ -62,37 +70,42 @@ pub(super) fn parameters<'n>(
 
 /// A number, a list of numbers, or their smallest and largest.
 fn values(object: &Object, place: &str, json: &RawValue, here: &[&Parameter]) -> Option<OfferedValues> {
-    let one = |json: &RawValue| number(json, here);
+    let one = number(here);
     match json.get().as_bytes() {
         [b'[', ..] => {
-            let mut list = object.list_at(place, json, 1, one)?;
+            let mut list = object.list_at(place, json, 1, &one)?;
             list.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
             Some(OfferedValues::List(list))
         }
         [b'{', ..] => {
-            let mut range = object.mistakes.object(place.to_owned(), json)?;
-            range.need(&["min", "max"]);
-            let (min, max) = (range.read("min", one), range.read("max", one));
-            range.finish();
-            let (min, max) = (min?, max?);
+            let (min, max) = read_range(object.mistakes.object(place.to_owned(), json)?, here)?;
             if min > max {
                 object.mistakes.note(place, expected("a range that holds a number", json));
                 return None;
             }
             Some(OfferedValues::Range(min, max))
         }
-        _ => object.mistakes.take(place, one(json)).map(|value| OfferedValues::List(vec![value])),
+        _ => object.mistakes.take(place, one.read(json)).map(|value| OfferedValues::List(vec![value])),
     }
 }
 
+fn read_range(mut range: Object, here: &[&Parameter]) -> Option<(Number, Number)> {
+    range.need(&["min", "max"]);
+    let (min, max) = (range.read("min", number(here)), range.read("max", number(here)));
+    range.finish(&[("min", "The smallest value."), ("max", "The largest value.")]);
+    Some((min?, max?))
+}
+
 /// A number that one of these parameters may have; fractions as text.
-fn number(json: &RawValue, here: &[&Parameter]) -> Result<Number, String> {
-    let text = value::<serde_json::Number>(json).map(|number| number.to_string()).or_else(|| value::<String>(json));
-    let number = text.and_then(|text| Number::parse(&text).ok()).filter(Number::is_exact);
-    let number = number.ok_or_else(|| expected("a number, or a text such as \"1/2\"", json))?;
-    let refused: Vec<String> = here.iter().map_while(|parameter| parameter.check(&number).err()).collect();
-    match refused.first() {
-        Some(why) if refused.len() == here.len() => Err(format!("the parameter {why}")),
-        _ => Ok(number),
-    }
+fn number<'k>(here: &'k [&Parameter]) -> Kind<'k, Number> {
+    Kind::new(json!({"type": ["number", "string"]}), move |json| {
+        let text = value::<serde_json::Number>(json).map(|number| number.to_string()).or_else(|| value::<String>(json));
+        let number = text.and_then(|text| Number::parse(&text).ok()).filter(Number::is_exact);
+        let number = number.ok_or_else(|| expected("a number, or a text such as \"1/2\"", json))?;
+        let refused: Vec<String> = here.iter().map_while(|parameter| parameter.check(&number).err()).collect();
+        match refused.first() {
+            Some(why) if refused.len() == here.len() => Err(format!("the parameter {why}")),
+            _ => Ok(number),
+        }
+    })
 }

@@ -113,33 +113,39 @@ impl Arena {
         let size = dtype.size();
         // Strides that are free keep rows aligned as the manifest asks for.
         let up = |elements: usize| elements.next_multiple_of((self.alignment / size).max(1));
-        let packed = [tokens * heads * channels, heads * channels, channels, 1];
+        let packed: [usize; 4] = [tokens * heads * channels, heads * channels, channels, 1];
+        let signed = |strides: [usize; 4]| strides.map(usize::cast_signed);
+        let row = packed[0];
+        let packed = signed(packed);
+        // Odd paddings, so that nothing stays aligned by accident.
+        let padded = || {
+            let head = up(channels + 3);
+            let token = up(heads * head + 5);
+            signed([up(tokens * token + 7), token, head, 1])
+        };
         let ordered = |order: Order| match order {
             Order::Packed => (0, 0, packed),
-            // Odd paddings, so that nothing stays aligned by accident.
-            Order::Padded => {
-                let head = up(channels + 3);
-                let token = up(heads * head + 5);
-                (0, 8, [up(tokens * token + 7), token, head, 1])
-            }
+            Order::Padded => (0, 8, padded()),
+            Order::Reversed => (0, 8, padded().map(|stride| if stride == 1 { 1 } else { -stride })),
+            Order::Mirrored => (0, 8, padded().map(|stride| -stride)),
             // Free strides, so rows keep to the alignment; without one there are no gaps.
             Order::HeadsFirst => {
                 let token = up(channels);
-                (0, 0, [heads * tokens * token, token, tokens * token, 1])
+                (0, 0, signed([heads * tokens * token, token, tokens * token, 1]))
             }
             Order::HeadsFirstPadded => {
                 let token = up(channels + 1);
                 let head = up(tokens * token + 3);
-                (0, 4, [up(heads * head + 5), token, head, 1])
+                (0, 4, signed([up(heads * head + 5), token, head, 1]))
             }
             Order::TokensFirst => {
                 let head = up(channels);
-                (0, 0, [heads * head, batch * heads * head, head, 1])
+                (0, 0, signed([heads * head, batch * heads * head, head, 1]))
             }
             Order::Spread => {
                 let head = up(2 * channels + 1);
                 let token = up(heads * head + 3);
-                (0, 4, [up(tokens * token + 9), token, head, 2])
+                (0, 4, signed([up(tokens * token + 9), token, head, 2]))
             }
         };
         let (lead, pad, stride) = match self.memory {
@@ -155,18 +161,22 @@ impl Arena {
             Memory::Sliced => {
                 let lead = up(channels);
                 let token = up(lead + (heads + 1) * channels);
-                (lead, token, [tokens * token, token, channels, 1])
+                (lead, token, signed([tokens * token, token, channels, 1]))
             }
             // Apart by more than 2^31, and by something more: a truncated index then lands in a gap, not on another row.
-            Memory::FarRows => (0, 0, [up(FAR + packed[0] + 4096), packed[1], channels, 1]),
+            Memory::FarRows => (0, 0, signed([up(FAR + row + 4096), heads * channels, channels, 1])),
             Memory::FarTokens => {
-                let token = up(FAR + packed[1] + 4096);
-                (0, 0, [tokens * token, token, channels, 1])
+                let token = up(FAR + heads * channels + 4096);
+                (0, 0, signed([tokens * token, token, channels, 1]))
             }
         };
-        let elements: usize = shape.iter().zip(stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>() + 1;
-        let offset = self.reserve(name, size * (lead + elements + pad), size) + size * lead;
-        TensorView { dtype, offset, shape, stride }
+        let mut view = TensorView { dtype, offset: 0, shape, stride };
+        // What runs backwards begins at its end.
+        let back = TensorView { stride: stride.map(|stride| stride.min(0)), ..view }.span();
+        let lead = lead + up(back);
+        let elements = lead + view.span() - back + 1 + pad;
+        view.offset = self.reserve(name, size * elements, size) + size * lead;
+        view
     }
 }
 
@@ -201,12 +211,18 @@ mod tests {
     #[test]
     fn alignment_is_kept_with_as_little_slack_as_can_be() {
         for alignment in [1, 2, 16, 64, 4096] {
-            for memory in [Memory::GuardEnd, Memory::GuardStart, Memory::Packed, Memory::Padded, Memory::Sliced] {
+            let mirrored = Memory::Each { q: Order::Mirrored, k: Order::Mirrored, out: Order::Mirrored };
+            let others = [Memory::Packed, Memory::Padded, Memory::Sliced, mirrored];
+            for memory in [Memory::GuardEnd, Memory::GuardStart].into_iter().chain(others) {
                 let (arena, view) = place(memory, alignment);
                 assert_eq!(view.offset % alignment, 0, "{memory:?} {alignment}");
                 assert!(arena.buffers.iter().all(|b| b.offset % alignment == 0 && b.end() <= arena.bytes));
                 if memory == Memory::Padded {
-                    assert!(view.stride[..3].iter().all(|s| s * 2 % alignment == 0), "{alignment}: {:?}", view.stride);
+                    assert!(
+                        view.stride[..3].iter().all(|s| s * 2 % alignment.cast_signed() == 0),
+                        "{alignment}: {:?}",
+                        view.stride
+                    );
                 }
                 if memory == Memory::GuardEnd {
                     let slack =
@@ -219,7 +235,8 @@ mod tests {
 
     #[test]
     fn elements_lie_where_strides_say_and_nothing_else_is_touched() {
-        for memory in [Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Spread, Memory::Sliced] {
+        let each = Order::ALL.map(|(_, order)| Memory::Each { q: order, k: order, out: order });
+        for memory in each.into_iter().chain([Memory::Sliced]) {
             let (arena, view) = place(memory, 1);
             let mut tensor = Tensor::zeros(view.shape);
             tensor.values_mut().iter_mut().zip(1u8..).for_each(|(value, n)| *value = f64::from(n));
@@ -240,7 +257,7 @@ mod tests {
         for (memory, dimension) in [(Memory::FarRows, 0), (Memory::FarTokens, 1)] {
             let mut arena = Arena::new(memory, 1);
             let view = arena.tensor("q", DType::F32, [3, 3, 1, 2], false);
-            let step = view.stride[dimension];
+            let step = view.stride[dimension].unsigned_abs();
             assert!(step > i32::MAX as usize && 2 * step > u32::MAX as usize, "{step}");
             // Cut to 32 bits, an offset lands on no other row.
             assert!((2 * step) as u32 as usize > 64 && (2 * step) as u32 as usize <= 1 << 20);

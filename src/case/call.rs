@@ -18,16 +18,24 @@ pub struct TensorView {
     pub offset: usize,
     /// Elements per dimension.
     pub shape: [usize; 4],
-    /// Strides in elements.
-    pub stride: [usize; 4],
+    /// Strides in elements; below 0 where a dimension runs backwards.
+    pub stride: [isize; 4],
 }
 
 impl TensorView {
     /// Byte offset of an element.
     #[must_use]
     pub fn at(&self, b: usize, t: usize, h: usize, d: usize) -> usize {
+        let along = |index: usize, stride: isize| index.cast_signed() * stride;
         let s = self.stride;
-        self.offset + self.dtype.size() * (b * s[0] + t * s[1] + h * s[2] + d * s[3])
+        let elements = along(b, s[0]) + along(t, s[1]) + along(h, s[2]) + along(d, s[3]);
+        self.offset.wrapping_add_signed(self.dtype.size().cast_signed() * elements)
+    }
+
+    /// Largest distance of two elements, in elements.
+    #[must_use]
+    pub fn span(&self) -> usize {
+        self.shape.iter().zip(self.stride).map(|(n, stride)| (n.max(&1) - 1) * stride.unsigned_abs()).sum()
     }
 
     /// Batch row, token and head of every row of channels, the head fastest, and the byte offset of its first
@@ -41,8 +49,10 @@ impl TensorView {
     /// are contiguous.
     pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let ([.., channels], [.., stride], size) = (self.shape, self.stride, self.dtype.size());
-        let (ranges, bytes) = if stride == 1 { (1, size * channels) } else { (channels, size) };
-        let starts = self.rows().flat_map(move |(_, start)| (0..ranges).map(move |d| start + size * stride * d));
+        let (ranges, bytes) = if stride == 1 { (1, size * channels) } else { (channels.cast_signed(), size) };
+        let step = stride * size.cast_signed();
+        let starts = self.rows();
+        let starts = starts.flat_map(move |(_, at)| (0..ranges).map(move |d| at.wrapping_add_signed(step * d)));
         starts.map(move |start| start..start + bytes)
     }
 }

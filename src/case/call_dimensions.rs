@@ -15,19 +15,26 @@ use crate::spec::model::Pairing;
 /// How a tensor lies, as a place in the names of orders. The stride of a dimension of one says nothing.
 fn order(view: &TensorView) -> i64 {
     let ([batch, tokens, heads, channels], [row, token, head, channel]) = (view.shape, view.stride);
+    let along = usize::cast_signed;
+    let backwards = |size: usize, stride: isize| size > 1 && stride < 0;
     let order = if row.max(token) >= 1 << 31 {
-        return 6;
+        return 8;
+    } else if channel < 0 {
+        Order::Mirrored
+    } else if backwards(batch, row) || backwards(tokens, token) || backwards(heads, head) {
+        Order::Reversed
     } else if channel != 1 {
         Order::Spread
     } else if batch > 1 && tokens > 1 && row < token {
         Order::TokensFirst
     } else if heads > 1 && tokens > 1 && token < head {
-        let dense = token == channels && head == tokens * channels && (batch < 2 || row == heads * head);
+        let dense =
+            token == along(channels) && head == along(tokens) * token && (batch < 2 || row == along(heads) * head);
         if dense { Order::HeadsFirst } else { Order::HeadsFirstPadded }
     } else {
-        let dense = (heads < 2 || head == channels)
-            && (tokens < 2 || token == heads * channels)
-            && (batch < 2 || row == tokens * heads * channels);
+        let dense = (heads < 2 || head == along(channels))
+            && (tokens < 2 || token == along(heads * channels))
+            && (batch < 2 || row == along(tokens * heads * channels));
         if dense { Order::Packed } else { Order::Padded }
     };
     order as i64
@@ -50,6 +57,8 @@ pub struct CallDimensions {
     all: Vec<(Dimension, i64)>,
     /// Of each token its octaves, of each grid its sizes: what one token or one grid has together.
     together: BTreeSet<[Option<(Dimension, i64)>; 4]>,
+    /// Names of scheme parameters, and their values as numbers are written.
+    parameters: Vec<(String, String)>,
 }
 
 impl CallDimensions {
@@ -71,6 +80,10 @@ impl CallDimensions {
     #[must_use]
     pub fn new(call: &Call, sequences: &[i64], positions: &[Vec<Vec<f64>>]) -> CallDimensions {
         let mut all = CallDimensions::default();
+        if let Call::Positions { scheme, .. } | Call::Rotate { scheme, .. } | Call::Fused { scheme, .. } = call {
+            let exact = scheme.parameters.iter().filter(|one| one.den != 0);
+            all.parameters = exact.map(|one| (one.name.clone(), format!("{}/{}", one.num, one.den))).collect();
+        }
         match call {
             Call::Positions { layouts, token_start, token_count, out, .. } => {
                 all.add(Dimension::PositionOrder, position_order(out.stride, layouts.len(), *token_count));
@@ -102,7 +115,8 @@ impl CallDimensions {
     /// Of a call of level positions for a case, whose positions these are.
     #[must_use]
     pub fn of_positions(case: &Case, rows: &[Positions]) -> CallDimensions {
-        let mut all = CallDimensions::default();
+        let parameters = case.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let mut all = CallDimensions { parameters, ..CallDimensions::default() };
         let layouts: Vec<_> = case.layouts.iter().map(segments).collect();
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let start = case.window.map_or(0, |(start, _)| size(start));
@@ -151,6 +165,11 @@ impl CallDimensions {
                 self.together.insert(one);
             }
         }
+    }
+
+    /// Names and values of the scheme parameters that are known.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// Each dimension with a value.
@@ -240,7 +259,7 @@ mod tests {
         for (place, (name, order)) in Order::ALL.into_iter().enumerate() {
             assert_eq!((ORDERS[place], order as usize), (name, place));
         }
-        let kind = |shape: [usize; 4], stride: [usize; 4]| {
+        let kind = |shape: [usize; 4], stride: [isize; 4]| {
             ORDERS[order(&TensorView { dtype: DType::F32, offset: 0, shape, stride }) as usize]
         };
         assert_eq!(kind([2, 3, 4, 8], [96, 32, 8, 1]), "packed");
@@ -249,7 +268,10 @@ mod tests {
         assert_eq!(kind([2, 3, 4, 8], [128, 8, 32, 1]), "heads-first-padded");
         assert_eq!(kind([2, 3, 4, 8], [32, 64, 8, 1]), "tokens-first");
         assert_eq!(kind([2, 3, 4, 8], [192, 64, 16, 2]), "spread");
+        assert_eq!(kind([2, 3, 4, 8], [-192, -64, -16, 1]), "reversed");
+        assert_eq!(kind([2, 3, 4, 8], [192, 64, 16, -1]), "mirrored");
         // A stride of a dimension of one says nothing.
+        assert_eq!(kind([1, 1, 4, 8], [-7, -7, 8, 1]), "packed");
         assert_eq!(kind([1, 1, 4, 8], [7, 7, 8, 1]), "packed");
     }
 }

@@ -88,15 +88,27 @@ pub enum Dimension {
     /// Octave and sign of a position on the fourth axis, and those after it.
     #[serde(rename = "position_3")]
     Position3,
+    /// A scheme parameter of which the manifest offers values: the first of these.
+    #[serde(rename = "parameter_0")]
+    Parameter0,
+    /// A scheme parameter of which the manifest offers values: the second of these.
+    #[serde(rename = "parameter_1")]
+    Parameter1,
+    /// A scheme parameter of which the manifest offers values: the third of these.
+    #[serde(rename = "parameter_2")]
+    Parameter2,
+    /// A scheme parameter of which the manifest offers values: the fourth of these, and those after it.
+    #[serde(rename = "parameter_3")]
+    Parameter3,
 }
 
 /// Names of how a tensor lies in memory: the orders, and rows or tokens 2^31 elements apart.
-pub(super) const ORDERS: [&str; 7] =
-    ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "far"];
+pub(super) const ORDERS: [&str; 9] =
+    ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "reversed", "mirrored", "far"];
 
 impl Dimension {
     /// Every dimension, in the order of reports.
-    pub const ALL: [Dimension; 36] = [
+    pub const ALL: [Dimension; 40] = [
         Dimension::Dtype,
         Dimension::PositionDtype,
         Dimension::PositionOrder,
@@ -133,6 +145,10 @@ impl Dimension {
         Dimension::Position1,
         Dimension::Position2,
         Dimension::Position3,
+        Dimension::Parameter0,
+        Dimension::Parameter1,
+        Dimension::Parameter2,
+        Dimension::Parameter3,
     ];
 
     /// The name in reports and in conditions of faults.
@@ -175,6 +191,10 @@ impl Dimension {
             Dimension::Position1 => "position_1",
             Dimension::Position2 => "position_2",
             Dimension::Position3 => "position_3",
+            Dimension::Parameter0 => "parameter_0",
+            Dimension::Parameter1 => "parameter_1",
+            Dimension::Parameter2 => "parameter_2",
+            Dimension::Parameter3 => "parameter_3",
         }
     }
 
@@ -196,6 +216,7 @@ impl Dimension {
             Dimension::TableWidth => &["half", "full"],
             Dimension::Neighbours => &NEIGHBOURS,
             Dimension::Seconds => &["1", "dyadic", "other"],
+            _ if self.is_of_a_parameter() => &["least", "between", "most"],
             _ => &[],
         }
     }
@@ -246,6 +267,18 @@ impl Dimension {
             (false, _, false) => 2,
             (false, _, true) => 3,
         }
+    }
+
+    /// Whether it is about a scheme parameter.
+    #[must_use]
+    pub fn is_of_a_parameter(self) -> bool {
+        self >= Dimension::Parameter0
+    }
+
+    /// The dimension of an offered scheme parameter, by its place among those.
+    #[must_use]
+    pub fn of_parameter(place: usize) -> Dimension {
+        [Dimension::Parameter0, Dimension::Parameter1, Dimension::Parameter2, Dimension::Parameter3][place.min(3)]
     }
 
     /// The dimension of positions on an axis.

@@ -249,17 +249,23 @@ pub enum Order {
     TokensFirst,
     /// As padded, and channels two apart.
     Spread,
+    /// As padded, and rows, tokens and heads from the end of the memory to its beginning.
+    Reversed,
+    /// The same, and channels too.
+    Mirrored,
 }
 
 impl Order {
     /// Every order with its name, in the order of reports.
-    pub const ALL: [(&'static str, Order); 6] = [
+    pub const ALL: [(&'static str, Order); 8] = [
         ("packed", Order::Packed),
         ("padded", Order::Padded),
         ("heads-first", Order::HeadsFirst),
         ("heads-first-padded", Order::HeadsFirstPadded),
         ("tokens-first", Order::TokensFirst),
         ("spread", Order::Spread),
+        ("reversed", Order::Reversed),
+        ("mirrored", Order::Mirrored),
     ];
 }
 

@@ -128,9 +128,7 @@ impl<'a> Harness<'a> {
                 manifest.max_tokens
             )));
         }
-        let span =
-            |view: &TensorView| view.shape.iter().zip(view.stride).map(|(n, s)| (n.max(&1) - 1) * s).sum::<usize>();
-        let longest = prepared.call.qk().into_iter().flat_map(QkView::tensors).map(span).max();
+        let longest = prepared.call.qk().into_iter().flat_map(QkView::tensors).map(TensorView::span).max();
         if longest.is_some_and(|span| i64::try_from(span).is_ok_and(|span| span > manifest.max_offset)) {
             let most = manifest.max_offset;
             return Err(Stop::not_judged(format!("elements further apart than the manifest's max_offset, {most}")));

@@ -194,7 +194,8 @@ impl FrequencyRule {
     }
 
     /// Whether its error depends on the base, so that a frequency must be a power of one.
-    pub(super) fn needs_base(&self) -> bool {
+    #[must_use]
+    pub fn needs_base(&self) -> bool {
         self.once.exponent + self.per_index.exponent > 0.0 || self.logarithm.is_some()
     }
 

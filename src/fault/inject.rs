@@ -245,10 +245,10 @@ impl Backend for Stateful {
             && let Some(old) = self.seen.get(at).filter(|e| e.after.len() == arena.len())
         {
             for view in [Some(qk.q_out), qk.k_out].into_iter().flatten() {
-                let [b, t, h, d] = view.shape.map(|n| n.saturating_sub(1));
-                let range = view.offset..view.at(b, t, h, d) + view.dtype.size();
-                if let (Some(to), Some(from)) = (arena.get_mut(range.clone()), old.after.get(range)) {
-                    to.copy_from_slice(from);
+                for range in view.ranges() {
+                    if let (Some(to), Some(from)) = (arena.get_mut(range.clone()), old.after.get(range)) {
+                        to.copy_from_slice(from);
+                    }
                 }
             }
         }

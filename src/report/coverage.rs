@@ -47,12 +47,17 @@ pub(super) fn coverage(out: &mut String, report: &RunReport) -> std::fmt::Result
     for reach in report.finished.as_ref().map_or(&[][..], |f| &f.reach) {
         let ((classes, of), (pairs, of_pairs)) = (reach.classes(), reach.pairs());
         let missed = reach.dimensions.iter().filter(|d| d.reached < d.offered);
-        let missed: Vec<String> = missed.map(|d| format!("{} {}", d.dimension.name(), d.offered - d.reached)).collect();
+        let missed: Vec<String> = missed.map(|d| format!("{} {}", d.name(), d.offered - d.reached)).collect();
         let shown = missed.iter().take(MOST_MISSED).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if missed.len() > MOST_MISSED { ", ..." } else { "" };
         let missed = if missed.is_empty() { String::new() } else { format!("; missed: {shown}{more}") };
         let share = 100 * pairs / of_pairs.max(1);
         writeln!(out, "reach     {}: {classes} of {of} classes, {share} % of {of_pairs} pairs{missed}", reach.level)?;
+        for swept in reach.dimensions.iter().filter(|d| d.parameter.is_some()) {
+            let ends = swept.ends.map_or_else(|| "nothing".into(), |(a, b)| format!("{} to {}", a.label(), b.label()));
+            let (name, reached, of) = (swept.name(), swept.reached, swept.offered);
+            writeln!(out, "          swept {name}: {ends} of what is offered, {reached} of {of} classes")?;
+        }
     }
     if groups.is_empty() && reached.is_empty() { Ok(()) } else { writeln!(out) }
 }

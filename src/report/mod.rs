@@ -3,6 +3,7 @@
 mod bench;
 mod check_failures;
 mod coverage;
+mod description;
 mod findings;
 mod grade;
 mod json;
@@ -17,6 +18,7 @@ pub mod words;
 
 pub use bench::bench;
 pub use check_failures::check_failures;
+pub use description::description;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
 pub use regions::regions;

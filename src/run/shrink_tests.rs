@@ -140,10 +140,8 @@ fn outside(manifest: &Manifest, case: &Case) -> Option<&'static str> {
         let may_share = |k| shares(k) && manifest.k_heads.allows(i64::from(k));
         let strides = match case.memory {
             Memory::GuardEnd | Memory::GuardStart => true,
-            memory => memory.orders().map_or(manifest.strides != Strides::Packed, |orders| match manifest.strides {
-                Strides::Packed => orders == [Order::Packed; 3],
-                Strides::Rows => !orders.contains(&Order::Spread),
-                Strides::Any => true,
+            memory => memory.orders().map_or(manifest.strides != Strides::Packed, |orders| {
+                orders.into_iter().all(|order| manifest.takes_order(order))
             }),
         };
         let widths = &manifest.table_widths;

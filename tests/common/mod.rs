@@ -10,6 +10,8 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
+pub mod json_schema;
+
 /// One entry of broken.json.
 #[derive(Debug, Clone)]
 pub struct Defect {

@@ -185,22 +185,26 @@ impl HeadRow {
     fn rotate<S: Storage>(&self, plan: &PlanView, memory: &mut [u8], cos: &[f32], sin: &[f32]) {
         let pairs = cos.len();
         let (source, target) = (self.input.at(self.b, self.t, self.h, 0), self.output.at(self.b, self.t, self.h, 0));
-        let (from, to) = (self.input.stride[3] * S::SIZE, self.output.stride[3] * S::SIZE);
+        let size = S::SIZE.cast_signed();
+        let along =
+            |row: usize, stride: isize, channel: usize| row.wrapping_add_signed(stride * size * channel.cast_signed());
+        let from = |channel| along(source, self.input.stride[3], channel);
+        let to = |channel| along(target, self.output.stride[3], channel);
         for pair in 0..pairs {
             let (first, second) = match plan.pairing {
                 Pairing::Half => (plan.rotary_offset + pair, plan.rotary_offset + pair + pairs),
                 Pairing::Adjacent => (plan.rotary_offset + 2 * pair, plan.rotary_offset + 2 * pair + 1),
             };
-            let a = S::load(&memory[source + from * first..]);
-            let b = S::load(&memory[source + from * second..]);
-            S::store(&mut memory[target + to * first..], a * cos[pair] - b * sin[pair]);
-            S::store(&mut memory[target + to * second..], b * cos[pair] + a * sin[pair]);
+            let a = S::load(&memory[from(first)..]);
+            let b = S::load(&memory[from(second)..]);
+            S::store(&mut memory[to(first)..], a * cos[pair] - b * sin[pair]);
+            S::store(&mut memory[to(second)..], b * cos[pair] + a * sin[pair]);
         }
         if source != target {
             let rotated = plan.rotary_offset..plan.rotary_offset + plan.rotary_dim;
             for channel in (0..plan.head_dim).filter(|c| !rotated.contains(c)) {
-                let at = source + from * channel;
-                memory.copy_within(at..at + S::SIZE, target + to * channel);
+                let at = from(channel);
+                memory.copy_within(at..at + S::SIZE, to(channel));
             }
         }
     }

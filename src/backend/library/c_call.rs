@@ -71,7 +71,7 @@ impl MappedArena {
                 struct_size: size::<CTensor>(),
                 dtype: dtype_code(v.dtype),
                 data: self.at(v.offset),
-                stride: v.stride.map(long),
+                stride: v.stride.map(|stride| i64::try_from(stride).unwrap_or(i64::MAX)),
             },
             None => CTensor { struct_size: size::<CTensor>(), dtype: 0, data: ptr::null_mut(), stride: [0; 4] },
         }

@@ -21,7 +21,7 @@ pub(super) struct View {
     /// Elements along each dimension.
     shape: Vec<usize>,
     /// Elements from one to the next along each dimension.
-    strides: Vec<usize>,
+    strides: Vec<isize>,
 }
 
 /// What an element of a view is: a number of a storage type, or a byte.
@@ -141,12 +141,13 @@ enum Kind {
 type Wrong = String;
 
 fn view(dtype: Element, offset: usize, shape: &[usize], strides: &[usize]) -> View {
-    View { dtype, offset, shape: shape.to_vec(), strides: strides.to_vec() }
+    View { dtype, offset, shape: shape.to_vec(), strides: strides.iter().map(|one| one.cast_signed()).collect() }
 }
 
 impl View {
     fn tensor(v: &TensorView) -> View {
-        view(Element::Number(v.dtype), v.offset, &v.shape, &v.stride)
+        let dtype = Element::Number(v.dtype);
+        View { dtype, offset: v.offset, shape: v.shape.to_vec(), strides: v.stride.to_vec() }
     }
 
     fn dtype(&self) -> Result<DType, Wrong> {
@@ -157,12 +158,13 @@ impl View {
     }
 
     fn exactly<const N: usize>(&self) -> Result<([usize; N], [usize; N]), Wrong> {
-        let array = |list: &[usize]| <[usize; N]>::try_from(list).map_err(|_| format!("a view of {N} dimensions"));
-        Ok((array(&self.shape)?, array(&self.strides)?))
+        let forward = |stride: &isize| usize::try_from(*stride).map_err(|_| format!("a stride of {stride}"));
+        let strides = self.strides.iter().map(forward).collect::<Result<Vec<_>, _>>()?;
+        Ok((array(&self.shape)?, array(&strides)?))
     }
 
     fn as_tensor(&self) -> Result<TensorView, Wrong> {
-        let (shape, stride) = self.exactly()?;
+        let (shape, stride) = (array(&self.shape)?, array(&self.strides)?);
         Ok(TensorView { dtype: self.dtype()?, offset: self.offset, shape, stride })
     }
 
@@ -170,6 +172,10 @@ impl View {
         let (_, stride) = self.exactly::<3>()?;
         Ok(PositionView { dtype: self.dtype()?, offset: self.offset, stride })
     }
+}
+
+fn array<T: Copy, const N: usize>(list: &[T]) -> Result<[T; N], Wrong> {
+    list.try_into().map_err(|_| format!("a view of {N} dimensions"))
 }
 
 fn wanted<T>(part: Option<T>, name: &str) -> Result<T, Wrong> {

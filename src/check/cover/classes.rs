@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::met::Met;
+use super::parameters::Swept;
 use crate::backend::Manifest;
 use crate::backend::layout_limits::LayoutLimits;
 use crate::backend::manifest::Integers;
 use crate::case::{
-    Alias, CallDimensions, Consume, Dimension, Level, Strides, TableDtype, TableWidth, octave, tables_are_read,
+    Alias, CallDimensions, Consume, Dimension, Level, Order, TableDtype, TableWidth, octave, tables_are_read,
 };
 use crate::numeric::DType;
 use crate::positions::SegmentKind;
@@ -73,9 +74,11 @@ impl Class {
 }
 
 /// The classes that a manifest offers on a level.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Classes {
     all: Vec<Class>,
+    /// Scheme parameters that the manifest offers values of.
+    pub(super) swept: Swept,
     /// Whether positions follow from layouts, and are not handed over.
     derived_positions: bool,
 }
@@ -128,11 +131,8 @@ impl Classes {
                 let widths = manifest.table_widths.iter().map(|width| i64::from(*width == TableWidth::Full));
                 add(Dimension::TableWidth, &widths.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
             }
-            let strides: &[i64] = match manifest.strides {
-                Strides::Packed => &[0],
-                Strides::Rows => &[0, 1, 2, 3, 4],
-                Strides::Any => &[0, 1, 2, 3, 4, 5],
-            };
+            let strides = Order::ALL.into_iter().filter(|(_, order)| manifest.takes_order(*order));
+            let strides: &[i64] = &strides.map(|(_, order)| order as i64).collect::<Vec<_>>();
             add(Dimension::QStrides, strides);
             add(Dimension::OutStrides, strides);
             if manifest.k_heads.at_least(1).is_some() {
@@ -177,11 +177,8 @@ impl Classes {
             // A start is a position as much as a size: its classes are octaves.
             let most = manifest.max_position.min(1 << 30);
             let lows = [0].into_iter().chain((0..=30).map(|power| 1 << power)).filter(|low| *low <= most);
-            all.extend(lows.map(|low| Class {
-                dimension: Dimension::Start,
-                low,
-                high: (2 * low - 1).max(low).min(most),
-            }));
+            let high = |low: i64| (2 * low - 1).max(low).min(most);
+            all.extend(lows.map(|low| Class { dimension: Dimension::Start, low, high: high(low) }));
         }
         if tensors {
             let integers = |dimension, allowed: &Integers, extra: &[i64]| {
@@ -210,9 +207,11 @@ impl Classes {
                 all.extend((least..=most).map(|value| Class { dimension, low: value, high: value }));
             }
         }
+        let (swept, classes) = Swept::new(manifest, level, &schemes);
+        all.extend(classes.into_iter().map(|(dimension, low)| Class { dimension, low, high: low }));
         all.sort_unstable();
         all.dedup();
-        Classes { all, derived_positions: layouts }
+        Classes { all, swept, derived_positions: layouts }
     }
 
     /// Every class, in order; their places are their numbers.
@@ -234,7 +233,7 @@ impl Classes {
     /// call.
     pub fn meet(&self, met: &mut Met, call: &CallDimensions) {
         let number = |(dimension, value)| Some((dimension, self.number(dimension, value)?));
-        let all: Vec<(Dimension, u16)> = call.iter().filter_map(number).collect();
+        let all: Vec<(Dimension, u16)> = call.iter().chain(self.swept.of(call)).filter_map(number).collect();
         for (i, (one, a)) in all.iter().enumerate() {
             met.add(*a, *a);
             all[i + 1..].iter().filter(|(other, _)| !one.of_one_thing(*other)).for_each(|(_, b)| met.add(*a, *b));
@@ -245,11 +244,12 @@ impl Classes {
     }
 
     /// Whether pairs of the classes of two dimensions are offered. Where positions follow from layouts, which
-    /// octave goes with what is the scheme's affair: there they are counted alone.
+    /// octave goes with what is the scheme's affair: there they are counted alone. Values of parameters always are.
     #[must_use]
     pub fn pairs_are_offered(&self, one: Dimension, other: Dimension) -> bool {
         let derived = |dimension: Dimension| self.derived_positions && dimension.of_one_thing(Dimension::Position0);
-        one != other && !derived(one) && !derived(other)
+        let alone = |dimension: Dimension| derived(dimension) || dimension.is_of_a_parameter();
+        one != other && !alone(one) && !alone(other)
     }
 
     /// Whether no call has to have two classes together.

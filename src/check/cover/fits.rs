@@ -85,8 +85,8 @@ impl Factors {
     /// Whether every tensor shows its order: one of one token, head or row cannot. Outputs on the inputs have theirs.
     fn orders_show(&self, row: &[Option<usize>], batch: u32, tokens: u32, any_batch: bool) -> bool {
         let shows = |order: Order, heads: u32| match order {
-            Order::Packed | Order::Spread => true,
-            Order::Padded => batch > 1 || tokens > 1 || heads > 1,
+            Order::Packed | Order::Spread | Order::Mirrored => true,
+            Order::Padded | Order::Reversed => batch > 1 || tokens > 1 || heads > 1,
             Order::HeadsFirst | Order::HeadsFirstPadded => tokens > 1 && heads > 1,
             Order::TokensFirst => (any_batch || batch > 1) && tokens > 1,
         };

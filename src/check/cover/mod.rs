@@ -8,6 +8,7 @@ mod factors;
 mod fits;
 mod layouts;
 mod met;
+mod parameters;
 mod reach;
 mod row;
 mod rows;

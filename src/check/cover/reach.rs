@@ -12,6 +12,9 @@ use crate::case::{Dimension, Level};
 pub struct DimensionReach {
     /// The dimension.
     pub dimension: Dimension,
+    /// The scheme parameter that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
     /// Its classes.
     pub offered: usize,
     /// Those of them that a judged call had.
@@ -21,6 +24,14 @@ pub struct DimensionReach {
     /// The others, as words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_reached: Vec<String>,
+}
+
+impl DimensionReach {
+    /// The name in reports for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parameter.as_deref().unwrap_or(self.dimension.name())
+    }
 }
 
 /// What was reached of one pair of dimensions.
@@ -69,6 +80,7 @@ impl Reach {
             let ends = there.first().zip(there.last()).map(|((_, low), (_, high))| (**low, **high));
             DimensionReach {
                 dimension: group[0].1.dimension,
+                parameter: classes.swept.named(group[0].1.dimension),
                 offered: group.len(),
                 reached: there.len(),
                 ends,

@@ -208,8 +208,8 @@ mod tests {
                 "strides",
                 |c, m| {
                     let view = c.qk().unwrap().q_out;
-                    if view.stride[2] > view.shape[3] {
-                        m[view.at(0, 0, 0, 0) + view.stride[2] * 4 - 1] ^= 1;
+                    if view.stride[2] > view.shape[3].cast_signed() {
+                        m[view.at(0, 0, 0, 0) + view.stride[2].unsigned_abs() * 4 - 1] ^= 1;
                     }
                 },
                 "a gap between elements was written: the gap after row 0, token 0, head 0, channel",

@@ -43,7 +43,7 @@ impl Check for InPlace {
         if !g.manifest.alias.contains(&Alias::Out) {
             return Schedule::nothing("the manifest offers calls in place only: every other check judges them");
         }
-        schedule(Scheduler::new(g, self.id()), offered(g.manifest.strides), &[Alias::In])
+        schedule(Scheduler::new(g, self.id()), &offered(g.manifest), &[Alias::In])
     }
 
     fn judge(&self, case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {

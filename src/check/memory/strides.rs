@@ -1,7 +1,8 @@
 //! `strides`: tensors with gaps, in another order, cut out of larger ones.
 
 use super::common::{blame, schedule, sound, watched};
-use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Part, Strides};
+use crate::backend::Manifest;
+use crate::case::{Alias, Case, FLOAT_POISON, HUGE_POISON, Level, Memory, Order, Part, Strides};
 use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Circumstance, Stop};
 use crate::check::generator::Generator;
@@ -12,12 +13,15 @@ use crate::check::schedule::{Schedule, Scheduler};
 pub(in crate::check) struct FreeStrides;
 
 /// The kinds of memory that a manifest's strides allow.
-pub(in crate::check) fn offered(strides: Strides) -> &'static [Memory] {
-    match strides {
-        Strides::Packed => &[Memory::Packed],
-        Strides::Rows => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced],
-        Strides::Any => &[Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced, Memory::Spread],
-    }
+pub(in crate::check) fn offered(manifest: &Manifest) -> Vec<Memory> {
+    let mut all = match manifest.strides {
+        Strides::Packed => vec![Memory::Packed],
+        Strides::Rows => vec![Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced],
+        Strides::Any => vec![Memory::Packed, Memory::Padded, Memory::HeadsFirst, Memory::Sliced, Memory::Spread],
+    };
+    let backwards = [Order::Reversed, Order::Mirrored].into_iter().filter(|order| manifest.takes_order(*order));
+    all.extend(backwards.map(|order| Memory::Each { q: order, k: order, out: order }));
+    all
 }
 
 impl Check for FreeStrides {
@@ -29,13 +33,13 @@ impl Check for FreeStrides {
         Docs {
             statement: "Whatever the strides, the result is right, and the gaps between elements are neither \
                         used nor written.",
-            formula: "|y' - y| <= E with padded, permuted, sliced and spread tensors, gaps of NaN and of \
+            formula: "|y' - y| <= E with padded, permuted, sliced, spread and reversed tensors, gaps of NaN and of \
                       huge numbers; gaps: bytes before = bytes after",
             source: "ggml-org/llama.cpp PR 14580 and four more, vllm-project/vllm 16658",
             catches: "strides that are assumed, mixed up, or taken from the other tensor; vector stores \
                       across a row's end",
-            cannot_catch: "negative strides and strides of 0, which no case has; reads of gaps that change \
-                           nothing",
+            cannot_catch: "strides of 0, which no case has, and those below 0 where the manifest does not offer \
+                           them; reads of gaps that change nothing",
         }
     }
 
@@ -48,7 +52,7 @@ impl Check for FreeStrides {
     }
 
     fn schedule(&self, g: &Generator) -> Schedule {
-        match offered(g.manifest.strides) {
+        match &offered(g.manifest)[..] {
             [] | [_] => Schedule::nothing("the manifest offers packed tensors only"),
             [_, free @ ..] => schedule(Scheduler::new(g, self.id()), free, &[Alias::Out, Alias::In]),
         }

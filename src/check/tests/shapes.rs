@@ -107,8 +107,8 @@ const DEFECTS: [(&str, &[Region], Defect); 18] = [
         &[GROUPED, WIDE],
         After(|call, memory| {
             let Some(q) = call.qk().map(|qk| qk.q_out) else { return };
-            if q.stride[2] > q.shape[3] {
-                memory[q.at(0, 0, 0, 0) + q.stride[2] * q.dtype.size() - 1] ^= 1;
+            if q.stride[2] > q.shape[3].cast_signed() {
+                memory[q.at(0, 0, 0, 0) + q.stride[2].unsigned_abs() * q.dtype.size() - 1] ^= 1;
             }
         }),
     ),

@@ -48,7 +48,7 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
         (manifest.attention_scaling || !scaled, "attention scaling".to_owned()),
         (manifest.directions.contains(&i64::from(case.direction)), format!("direction {}", case.direction)),
         (manifest.alias.contains(&case.alias), alias(case.alias).to_owned()),
-        (strides(manifest.strides, case.memory), "tensors with such strides".to_owned()),
+        (strides(manifest, case.memory), "tensors with such strides".to_owned()),
         (
             !matches!(case.place, PositionSource::Layout { shift } if shift > manifest.max_position),
             "such positions".to_owned(),
@@ -65,13 +65,8 @@ fn alias(alias: Alias) -> &'static str {
     if alias == Alias::In { "outputs on the inputs" } else { "outputs in memory of their own" }
 }
 
-fn strides(offered: Strides, memory: Memory) -> bool {
-    if matches!(memory, Memory::GuardEnd | Memory::GuardStart) {
-        return true;
-    }
-    match memory.orders() {
-        Some([Order::Packed, Order::Packed, Order::Packed]) => true,
-        Some(orders) if orders.contains(&Order::Spread) => offered == Strides::Any,
-        _ => offered != Strides::Packed,
-    }
+fn strides(manifest: &Manifest, memory: Memory) -> bool {
+    let guarded = matches!(memory, Memory::GuardEnd | Memory::GuardStart);
+    let all = |orders: [Order; 3]| orders.into_iter().all(|order| manifest.takes_order(order));
+    guarded || memory.orders().map_or(manifest.strides != Strides::Packed, all)
 }
