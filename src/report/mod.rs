@@ -2,7 +2,6 @@
 
 mod bench;
 mod coverage;
-mod findings;
 mod grade;
 mod json;
 mod junit;

@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::coverage::coverage;
-use super::findings::{Finding, Group, findings};
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
-use crate::run::{Again, BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
+use crate::run::findings::{Finding, Group, findings};
+use crate::run::{
+    Again, BandResult, CheckResult, ContractInForce, Diagnosis, ExitCode, RunReport, Started, angle_limits,
+};
 
 /// Most findings that are shown, and groups of which nothing was proved.
 const SHOWN: usize = 3;
@@ -194,13 +196,22 @@ fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
 }
 
 /// One finding: what fails, in its most telling case, and what else.
-fn finding(out: &mut String, finding: &Finding, details_shown: usize, all_lines: bool) -> std::fmt::Result {
+fn finding(
+    out: &mut String,
+    finding: &Finding,
+    diagnosis: Option<&Diagnosis>,
+    details_shown: usize,
+    all_lines: bool,
+) -> std::fmt::Result {
     let (result, failure) = finding.example;
     let message = words::message(&failure.failure);
     let (summary, details) = message.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     writeln!(out, "{} {}: {summary}", styled(BAD, "FAIL"), result.check)?;
     for line in details.iter().take(if all_lines { details.len() } else { details_shown }) {
         writeln!(out, "     {line}")?;
+    }
+    for (word, line) in diagnosis.into_iter().flat_map(words::diagnosis) {
+        writeln!(out, "     {word:6} {line}")?;
     }
     let more = finding.groups.len();
     if more > 1 {
@@ -253,7 +264,7 @@ fn common(finding: &Finding) -> Option<String> {
         let is_option = |part: &&str| needed.contains(part) || part.starts_with("memory=") && *part != "memory=packed";
         case.split(',').filter(is_option).map(str::to_owned).collect()
     };
-    let mut cases = finding.shrunk.iter().map(|case| options(case));
+    let mut cases = finding.shrunk.iter().map(|(_, failure)| options(&failure.case));
     let first = cases.next()?;
     let all = cases.fold(first, |all, other| all.intersection(&other).cloned().collect());
     (finding.shrunk.len() > 1 && !all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(", "))
@@ -272,7 +283,7 @@ fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result
     let found = findings(report);
     let shown = if all { found.len() } else { SHOWN };
     for (at, one) in found.iter().take(shown).enumerate() {
-        finding(out, one, DETAILS[at.min(1)], all)?;
+        finding(out, one, report.diagnosis_of(&one.example.1.id), DETAILS[at.min(1)], all)?;
     }
     if found.len() > shown {
         let more: BTreeSet<&str> = found[shown..].iter().map(|finding| finding.example.0.check.as_str()).collect();

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
+use super::diagnosis::Diagnosis;
 use super::event::{Event, Finished, Started, UnitName};
 use super::result::{CheckResult, FailureReport};
 use crate::case::Level;
@@ -26,6 +27,9 @@ pub struct RunReport {
     pub spec_statements: SpecStatements,
     /// Check by check.
     pub results: Vec<CheckResult>,
+    /// What explains the failures, finding by finding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<Diagnosis>,
     /// How it ended; none while it runs.
     #[serde(flatten)]
     pub finished: Option<Box<Finished>>,
@@ -71,8 +75,15 @@ impl RunReport {
                     result.fails_owed(*failure);
                 }
             }
+            Event::Diagnosed(diagnosis) => self.diagnoses.push((**diagnosis).clone()),
             Event::Finished(finished) => self.finished = Some(finished.clone()),
         }
+    }
+
+    /// What explains the finding that is told by the failure of this id.
+    #[must_use]
+    pub fn diagnosis_of(&self, id: &str) -> Option<&Diagnosis> {
+        self.diagnoses.iter().find(|diagnosis| diagnosis.finding == id)
     }
 
     /// Cases that ran, that held, and that failed.

@@ -2,11 +2,13 @@
 
 mod cause;
 mod circumstance;
+mod diagnosis;
 mod element;
 mod law;
 mod number;
 mod place;
 
+pub(super) use diagnosis::diagnosis;
 pub use place::place;
 
 use crate::check::Failure;

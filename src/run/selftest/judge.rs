@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
 use crate::run::groups::groups;
-use crate::run::in_order::in_order;
+use crate::run::in_order::in_parallel;
 use crate::run::session::results;
 use crate::spec::model::Pairing;
 
@@ -213,25 +213,4 @@ fn judge(
     found.kills = killed.into_iter().map(|check| Kill { cases: cases[&check], check }).collect();
     found.spared = spared;
     Ok(found)
-}
-
-/// Results of `one(0..count)` in order, made by several threads. `progress` gets (done, all).
-fn in_parallel<T: Send>(
-    threads: usize,
-    count: usize,
-    progress: &dyn Fn(usize, usize),
-    one: impl Fn(usize) -> T + Sync,
-) -> Vec<T> {
-    let (mut results, mut done) = (Vec::with_capacity(count), 0);
-    let finished = |_: &T| {
-        done += 1;
-        progress(done, count);
-    };
-    let order: Vec<usize> = (0..count).collect();
-    let started: Result<(), std::convert::Infallible> =
-        in_order(threads, &order, || Ok(()), |(), job| Some(one(job)), finished, |_, result| results.push(result));
-    match started {
-        Ok(()) => results,
-        Err(never) => match never {},
-    }
 }
