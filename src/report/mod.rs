@@ -2,6 +2,8 @@
 
 mod bench;
 mod coverage;
+mod diagnosed;
+mod finding;
 mod grade;
 mod json;
 mod junit;
@@ -13,6 +15,7 @@ mod table;
 pub mod words;
 
 pub use bench::bench;
+pub use diagnosed::diagnosed;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
 pub use regions::regions;

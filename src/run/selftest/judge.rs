@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::result::{DtypeResult, FaultResult, HonestResult, Kill, Rejection, SelfTestOptions};
-use crate::backend::BackendFactory;
+use crate::backend::{BackendFactory, Manifest};
 use crate::case::Level;
-use crate::check::Failure;
+use crate::check::{Failure, Group};
 use crate::fault::Fault;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
@@ -131,13 +131,13 @@ pub fn honest(
 }
 
 /// What one run of one kernel covers.
-struct Selected {
-    schemes: Vec<String>,
-    levels: Vec<Level>,
-    pairing: Pairing,
-    seed: u64,
-    cases: u32,
-    cover: bool,
+pub(super) struct Selected {
+    pub(super) schemes: Vec<String>,
+    pub(super) levels: Vec<Level>,
+    pub(super) pairing: Pairing,
+    pub(super) seed: u64,
+    pub(super) cases: u32,
+    pub(super) cover: bool,
 }
 
 /// What one run found.
@@ -158,13 +158,14 @@ impl Killers {
     }
 }
 
-fn judge(
+/// What a kernel says of itself, and what of it is run, and how.
+pub(super) fn units(
     factory: &dyn BackendFactory,
     dtype: DType,
     selected: &Selected,
     context: &Context,
     options: &SelfTestOptions,
-) -> Result<Killers, String> {
+) -> Result<(Manifest, Options, Vec<(Group, String)>), String> {
     let manifest = factory.start().map_err(|e| e.to_string())?.manifest().clone();
     let run_options = Options {
         schemes: selected.schemes.clone(),
@@ -186,6 +187,17 @@ fn judge(
         let pairing = group.level == Level::Positions || group.pairing == selected.pairing;
         (group.level == Level::Apply || selected.schemes.iter().any(bare)) && pairing
     });
+    Ok((manifest, run_options, units))
+}
+
+fn judge(
+    factory: &dyn BackendFactory,
+    dtype: DType,
+    selected: &Selected,
+    context: &Context,
+    options: &SelfTestOptions,
+) -> Result<Killers, String> {
+    let (manifest, run_options, units) = units(factory, dtype, selected, context, options)?;
     let covered = selected.cover.then_some(&manifest);
     let results = results(factory, context, &run_options, &units, covered).map_err(|e| e.to_string())?;
     let mut found = Killers::default();
