@@ -14,7 +14,7 @@ use crate::run::{Again, CheckResult, FailureReport, RunReport};
 pub(super) fn finding(
     out: &mut String,
     finding: &Finding,
-    about: &[(&'static str, String)],
+    (about, axes): (&[(&'static str, String)], usize),
     details_shown: usize,
     all_lines: bool,
 ) -> std::fmt::Result {
@@ -49,7 +49,7 @@ pub(super) fn finding(
         }
         Some(Again::Fails) | None => {}
     }
-    if let Some(common) = common(finding) {
+    if let Some(common) = common(finding, axes) {
         writeln!(out, "     all    {common}")?;
     }
     if all_lines {
@@ -74,7 +74,8 @@ fn shared(finding: &Finding) -> String {
 
 /// What the smallest failures of a finding all have in common: an option of the call that shrinking could not take away, a
 /// side, an axis.
-fn common(finding: &Finding) -> Option<String> {
+/// `axes`: how many were seen at all.
+fn common(finding: &Finding, axes: usize) -> Option<String> {
     let options = |(_, failure): &(&CheckResult, &FailureReport)| -> BTreeSet<String> {
         let needed = ["alias=in", "packed=true", "direction=-1", "pairing=adjacent", "per-head=true"];
         let is_option = |part: &&str| needed.contains(part) || part.starts_with("memory=") && *part != "memory=packed";
@@ -82,7 +83,7 @@ fn common(finding: &Finding) -> Option<String> {
         let place = &failure.failure.place;
         all.extend((place.side == Some(Side::K)).then(|| "keys only".to_owned()));
         let axis = place.axis.as_ref().and_then(|axis| axis.name.as_ref());
-        all.extend(axis.map(|axis| format!("axis {axis}")));
+        all.extend(axis.filter(|_| axes > 1).map(|axis| format!("axis {axis}")));
         all.extend(failure.case.parse::<Case>().ok().and_then(|case| shape(&case)));
         all
     };
@@ -102,6 +103,15 @@ fn shape(case: &Case) -> Option<String> {
         (_, k) if k > 0 => Some("keys are there".to_owned()),
         _ => None,
     }
+}
+
+/// How many axes the results of a scheme tell of.
+pub(super) fn axes(scheme: &str, report: &RunReport) -> usize {
+    let of_scheme = || report.results.iter().filter(|result| result.scheme == scheme);
+    let places = of_scheme().flat_map(|result| result.bands.values()).filter_map(|band| band.worst_place.as_ref());
+    let failed = of_scheme().flat_map(|result| &result.failures).map(|failure| &failure.failure.place);
+    let names = places.chain(failed).filter_map(|place| place.axis.as_ref()?.name.as_deref());
+    names.collect::<BTreeSet<&str>>().len()
 }
 
 /// What is said about a finding beside its evidence: what explains it, and which key of a manifest it may be about.

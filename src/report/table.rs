@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::coverage::coverage;
-use super::finding::{about, finding, listed};
+use super::finding::{about, axes, finding, listed};
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
@@ -203,7 +203,7 @@ fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result
         // Findings that come from one bug say so once.
         about.retain(|(_, line)| !told.contains(line));
         told.extend(about.iter().map(|(_, line)| line.clone()));
-        finding(out, one, &about, DETAILS[at.min(1)], all)?;
+        finding(out, one, (&about, axes(&one.example.0.scheme, report)), DETAILS[at.min(1)], all)?;
     }
     if found.len() > shown {
         let more: BTreeSet<&str> = found[shown..].iter().map(|finding| finding.example.0.check.as_str()).collect();

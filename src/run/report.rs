@@ -45,6 +45,11 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Of results alone.
+    pub(super) fn of(results: Vec<CheckResult>) -> RunReport {
+        RunReport { results, ..RunReport::default() }
+    }
+
     /// Adds what happened.
     pub fn fold(&mut self, event: &Event) {
         match event {

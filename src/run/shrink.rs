@@ -195,7 +195,8 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
                 c.rotary = None;
             });
             // A part of the head may be what it takes to fail.
-            let part = |width: &u32| case.rotary.is_some() && manifest.takes_part(dim, *width, 0);
+            let less = |width: &u32| case.rotary.is_some_and(|(most, _)| *width <= most);
+            let part = |width: &u32| less(width) && manifest.takes_part(dim, *width, 0);
             for width in [dim / 2, dim / 4].into_iter().filter(|width| *width > 0).filter(part) {
                 add(&|c| (c.head_dim, c.rotary) = (dim, Some((width, 0))));
             }

@@ -4,6 +4,8 @@
 mod compare;
 mod recorder;
 mod search;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use value::{Resemblance, ValueOrigin};
@@ -51,7 +53,7 @@ pub struct Explanation {
     pub rank: usize,
     /// One defect, or two at the same time.
     pub faults: Vec<NamedFault>,
-    /// How many of the failures it reproduces; the first one is among them.
+    /// How many of these cases it reproduces; the first one is among them.
     pub reproduces: usize,
     /// Whether it does so bit by bit, and not only within the contract's bound.
     pub exact: bool,
@@ -64,7 +66,8 @@ pub struct Diagnosis {
     pub finding: String,
     /// What kind of failure, as in its cause.
     pub kind: String,
-    /// Ids of the failures whose cases were run again, the most telling first.
+    /// Ids of the failures whose cases were run again, the most telling first, and twice where it was run as it was
+    /// seen at first, too.
     pub failures: Vec<String>,
     /// What reproduces the first of them and the right kernel does not, the best first; empty if nothing does.
     pub explanations: Vec<Explanation>,

@@ -16,7 +16,7 @@ use crate::run::result::{Again, FailureReport};
 
 /// Most defects that are tried in pairs: those that each show most of what is wrong.
 const IN_PAIRS: usize = 8;
-/// Most explanations that are told.
+/// Most explanations that are told, unless more are the best.
 const TOLD: usize = 4;
 
 /// What explanations are made with.
@@ -214,6 +214,11 @@ fn steps(found: &[Found]) -> Vec<Step> {
         let Some(case) = parsed(&failure.case) else { continue };
         all.extend(before.iter().filter_map(parsed).map(|case| Step { case, failure: None }));
         all.push(Step { case, failure: Some(failure.id.clone()) });
+        if all.len() == 1 {
+            // The smallest case tells fewer defects apart than the one that it was made from.
+            let from = failure.shrunk_from.as_ref().and_then(parsed);
+            all.extend(from.map(|case| Step { case, failure: Some(failure.id.clone()) }));
+        }
     }
     all
 }
@@ -232,9 +237,12 @@ fn diagnosis(
 ) -> Diagnosis {
     let mut explanations: Vec<Explanation> = Vec::new();
     let mut rank = 0;
-    for (at, candidate) in candidates.iter().enumerate().take(TOLD) {
+    for (at, candidate) in candidates.iter().enumerate() {
         let equal = at > 0 && candidates[at - 1].calls == candidate.calls;
         rank = if equal { rank } else { rank + 1 };
+        if rank > 1 && at >= TOLD {
+            break;
+        }
         explanations.push(Explanation {
             rank,
             faults: candidate.faults.iter().map(|fault| NamedFault::of(fault)).collect(),
@@ -242,6 +250,7 @@ fn diagnosis(
             exact: candidate.exact,
         });
     }
+    // Two cases of one failure count as two.
     let (finding, kind) = (told.id.clone(), told.failure.cause.name().to_owned());
     Diagnosis { finding, kind, failures, explanations, values }
 }

@@ -134,8 +134,8 @@ fn one(
     };
     let (_, run_options, units) = units(&*factory, dtype, &selected, context, options)?;
     let run_options = Options { first_failure_only: false, ..run_options };
-    let mut report = RunReport::default();
-    report.results = results(&*factory, context, &run_options, &units, None).map_err(|e| e.to_string())?;
+    let results = results(&*factory, context, &run_options, &units, None).map_err(|e| e.to_string())?;
+    let report = RunReport::of(results);
     if report.results.iter().all(|result| result.failures.is_empty()) {
         return Ok(None);
     }
