@@ -1,6 +1,5 @@
 //! `frequency-probe`: how fast each pair turns, read off the output.
 
-use super::other_turn::numbers;
 use super::pair_of_head::pair_of_head;
 use crate::case::{Case, Consume, Data, Level};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
@@ -72,7 +71,6 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         measure.elements += (pairs - silent) as u64;
         judge.count_beyond(&mut measure, (0..pairs).map(|pair| judge.unclaimed(head, pair)).sum());
         if let Some(first) = wrong.first().copied() {
-            numbers(&judge, &outputs, head, first, &mut measure)?;
             return Err(explain(&judge, &outputs, head, first, wrong).into());
         }
     }

@@ -93,5 +93,8 @@ fn two_faults_are_named_together() {
     // The last pair alone, and the other odd ones: neither explains the elements of the other.
     let faulty = room.kernel(&["last-pair-left", "sine-shared-in-a-lane"]);
     let report = room.report(&*faulty, &["accuracy"], false);
-    assert_eq!(named(&room.diagnose(&*faulty, &report)), [["last-pair-left", "sine-shared-in-a-lane"]]);
+    let diagnoses = room.diagnose(&*faulty, &report);
+    let named = named(&diagnoses);
+    assert!(named.contains(&vec!["sine-shared-in-a-lane", "last-pair-left"]), "{named:?}");
+    assert!(named.iter().all(|ids| ids.len() == 2 && ids[0] == "sine-shared-in-a-lane"), "{named:?}");
 }
