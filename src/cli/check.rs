@@ -67,6 +67,9 @@ pub(super) struct CheckArguments {
     /// Write another report to a file, such as junit=report.xml (repeatable)
     #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
     report: Vec<(ReportFormat, PathBuf)>,
+    /// Do not look for the defects that explain what failed
+    #[arg(long)]
+    no_diagnosis: bool,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
     #[arg(long, short)]
     verbose: bool,
@@ -213,6 +216,7 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
         parameters: a.param.clone(),
         threads: a.threads.map_or_else(all_cores, |n| n as usize),
         first_failure_only: false,
+        diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
     };
     stop_on_signals();

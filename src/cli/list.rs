@@ -170,6 +170,7 @@ fn fault_text(fault: &crate::fault::Fault) -> String {
             let _ = writeln!(out, "{name:15} {text}");
         }
     };
+    line("where to look", &fault.look);
     line("happened in", &fault.bugs.join("; "));
     line(
         "shown on",

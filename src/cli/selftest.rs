@@ -18,7 +18,7 @@ use crate::fault::{self, Fault};
 use crate::numeric::DType;
 use crate::report;
 use crate::rotation::PlanCache;
-use crate::run::selftest::{Honest, RegionOptions, SelfTest, SelfTestOptions, faults, honest, regions};
+use crate::run::selftest::{Honest, RegionOptions, SelfTest, SelfTestOptions, diagnosed, faults, honest, regions};
 use crate::run::{Context, ExitCode, RunError, known_ids};
 use crate::spec::model::Pairing;
 use crate::spec::suggest;
@@ -49,9 +49,12 @@ pub(super) struct SelfTestArguments {
     /// Honest kernels also get the calls that cover a manifest, as in `check` (slow)
     #[arg(long)]
     cover: bool,
+    /// Whether faults are named by what a run says of a kernel that has them, in place of which checks kill them
+    #[arg(long, conflicts_with_all = ["no_faults", "check", "cover", "honest"])]
+    diagnosis: bool,
     /// Kernels that are wrong in one class of calls, or where two meet, in place of faults: how many a run
     /// kills
-    #[arg(long, conflicts_with_all = ["fault", "no_faults", "check", "dtype", "cover", "honest", "cases"])]
+    #[arg(long, conflicts_with_all = ["fault", "no_faults", "check", "dtype", "cover", "honest", "cases", "diagnosis"])]
     regions: bool,
     /// The right kernel that they are made from: `host` or a shared library [default: the example in C]
     #[arg(long, value_name = "BACKEND", requires = "regions")]
@@ -136,6 +139,22 @@ pub(super) fn selftest(a: SelfTestArguments) -> Result<ExitCode, RunError> {
                 serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
             }
             SelfTestFormat::Table | SelfTestFormat::Markdown => report::regions(&found),
+        };
+        sink.put(&text)?;
+        return Ok(found.exit());
+    }
+    if a.diagnosis {
+        let bar = bar("kernels");
+        let found = diagnosed(&chosen, &context, &options, &|fault| workshop.faulty(fault), &|done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        });
+        bar.finish_and_clear();
+        let text = match a.format {
+            SelfTestFormat::Json => {
+                serde_json::to_string_pretty(&found).map_err(|e| RunError::new(ExitCode::Internal, e))? + "\n"
+            }
+            SelfTestFormat::Table | SelfTestFormat::Markdown => report::diagnosed(&found),
         };
         sink.put(&text)?;
         return Ok(found.exit());

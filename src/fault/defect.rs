@@ -18,6 +18,8 @@ pub struct Fault {
     pub class: String,
     /// What goes wrong, in a sentence.
     pub doc: String,
+    /// Where to look in a kernel that has it.
+    pub look: String,
     /// Where it happened: repository and number.
     pub bugs: Vec<String>,
     /// Schemes that it is shown on.

@@ -27,6 +27,21 @@ pub(super) fn emulated(
     let honest = emulated::Emulation::honest(contracts, &declared.class, &declared.frequencies);
     let mut emulation = honest.ok_or_else(|| format!("there is no contract {}", fault.contract))?;
     emulation.manifest.name = fault.id.as_str().into();
+    changed(emulation, what, &fault.schemes, library, shared, contracts)
+}
+
+/// An emulated kernel with these changes, those of a scheme in each of `schemes`.
+///
+/// # Errors
+/// If a change does not fit.
+pub(super) fn changed(
+    mut emulation: emulated::Emulation,
+    what: &EmulationChanges,
+    in_schemes: &[String],
+    library: &Library,
+    shared: &Arc<Shared>,
+    contracts: &ContractTable,
+) -> Result<Faulty, String> {
     for (key, value) in &what.arithmetic {
         set(&mut emulation, key, value, contracts).map_err(|why| format!("{key}: {value}: {why}"))?;
     }
@@ -35,7 +50,7 @@ pub(super) fn emulated(
     }
     let mut schemes = Vec::new();
     if let Some(patch) = &what.scheme {
-        for id in &fault.schemes {
+        for id in in_schemes {
             schemes.push(library.patched(id, patch).map_err(|e| e.render(false))?);
         }
     }

@@ -60,6 +60,7 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
     let mut fields = sink.take(Fields::new(node, "a fault"))?;
     fields.set_head(key.location.clone());
     let doc = fields.required_text("doc", sink);
+    let look = fields.required_text("look", sink);
     let bugs = sink.take(fields.required("bugs").and_then(|node| node.texts("a bug")));
     let schemes = sink.take(fields.required("schemes").and_then(|node| node.texts("a scheme")));
     let levels = fields.optional("levels").map_or(Ok(levels_of_file.to_vec()), levels);
@@ -84,6 +85,7 @@ fn fault(key: &Key, node: &Node, class: &str, levels_of_file: &[Level], sink: &m
         id: key.text.clone(),
         class: class.to_owned(),
         doc,
+        look,
         bugs: bugs?,
         schemes: schemes?,
         levels: levels?,
@@ -237,14 +239,13 @@ mod tests {
         let all = catalogue().unwrap_or_else(|errors| panic!("{}", errors.render(false)));
         assert!(all.len() >= 90, "{}", all.len());
         for fault in &all {
-            assert!(!fault.bugs.is_empty() && !fault.schemes.is_empty(), "{}", fault.id);
+            assert!(!fault.bugs.is_empty() && !fault.schemes.is_empty() && !fault.look.is_empty(), "{}", fault.id);
         }
     }
 
     #[test]
     fn mistakes_are_refused_where_they_stand() {
-        let head =
-            "class: c\nabout: a\nlevels: [rotate]\nfaults:\n  one:\n    doc: d\n    bugs: [b]\n    schemes: [rope]\n";
+        let head = "class: c\nabout: a\nlevels: [rotate]\nfaults:\n  one:\n    doc: d\n    look: l\n    bugs: [b]\n    schemes: [rope]\n";
         for (rest, message) in [
             ("", "needs one of the keys scheme, arithmetic"),
             ("    walk: {row: \"q + 1\"}\n", "there is no `q` in a walk"),

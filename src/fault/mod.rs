@@ -4,6 +4,7 @@
 //! field of [`Injection`], its keys in `load.rs`, and where it takes effect.
 
 mod defect;
+mod imitation;
 mod in_region;
 mod inject;
 mod load;
@@ -15,6 +16,7 @@ mod walk;
 mod workshop;
 
 pub use defect::{EmulationChanges, Fault, Injection, SourceEdits};
+pub use imitation::{Imitated, Imitator};
 pub use load::{catalogue, read};
 pub use region::Region;
 pub use spoiled::Spoiled;

@@ -26,7 +26,7 @@ pub fn junit(report: &RunReport) -> Result<String, String> {
         }
         if let Some(suite) = suites.last_mut() {
             let mut case =
-                TestCase::new(format!("{}/{}/{}", result.check, result.pairing, result.dtype), status(result));
+                TestCase::new(format!("{}/{}/{}", result.check, result.pairing, result.dtype), status(report, result));
             case.set_classname(name);
             suite.add_test_case(case);
         }
@@ -97,9 +97,11 @@ fn not(kind: NonSuccessKind, lines: &[String]) -> TestCaseStatus {
     status
 }
 
-fn status(result: &CheckResult) -> TestCaseStatus {
+fn status(report: &RunReport, result: &CheckResult) -> TestCaseStatus {
     if let Some(first) = result.failures.first() {
         let mut lines = words::message(&first.failure);
+        let diagnosis = report.diagnosis_of(&first.id).into_iter().flat_map(words::diagnosis);
+        lines.extend(diagnosis.map(|(word, line)| format!("{word}: {line}")));
         lines.push(format!("case {}", first.id));
         lines.push(format!("replay: {}", first.replay));
         let mut status = not(NonSuccessKind::Failure, &lines);

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::coverage::coverage;
-use super::findings::{Finding, Group, findings};
+use super::finding::{about, axes, finding, listed};
 use super::grade::grades;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
-use crate::run::{Again, BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
+use crate::run::findings::findings;
+use crate::run::{BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
 /// Most findings that are shown, and groups of which nothing was proved.
 const SHOWN: usize = 3;
@@ -193,86 +194,16 @@ pub(super) fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt:
     writeln!(out)
 }
 
-/// One finding: what fails, in its most telling case, and what else.
-fn finding(out: &mut String, finding: &Finding, details_shown: usize, all_lines: bool) -> std::fmt::Result {
-    let (result, failure) = finding.example;
-    let message = words::message(&failure.failure);
-    let (summary, details) = message.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-    writeln!(out, "{} {}: {summary}", styled(BAD, "FAIL"), result.check)?;
-    for line in details.iter().take(if all_lines { details.len() } else { details_shown }) {
-        writeln!(out, "     {line}")?;
-    }
-    let more = finding.groups.len();
-    if more > 1 {
-        writeln!(out, "     in     {}", shared(finding))?;
-    }
-    let others: Vec<&str> = finding.checks.iter().copied().filter(|check| *check != result.check).collect();
-    if !others.is_empty() {
-        writeln!(out, "     also   {}", listed(&others, all_lines))?;
-    }
-    if !finding.follow.is_empty() {
-        writeln!(out, "     follow {}", listed(&finding.follow, all_lines))?;
-    }
-    match &failure.again {
-        Some(Again::AfterOtherCalls { cases }) if cases.is_empty() => {
-            writeln!(out, "     again  it holds in a fresh process: it fails only after other calls")?;
-        }
-        Some(Again::AfterOtherCalls { cases }) => {
-            let many = if cases.len() == 1 { "the case".to_owned() } else { format!("the {} cases", cases.len()) };
-            writeln!(out, "     again  it holds in a fresh process, and fails there after {many} before it")?;
-        }
-        Some(Again::Fails) | None => {}
-    }
-    if let Some(common) = common(finding) {
-        writeln!(out, "     all    {common}")?;
-    }
-    if all_lines {
-        writeln!(out, "     case   {}", failure.id)?;
-    }
-    writeln!(out, "     replay {}", failure.replay)
-}
-
-/// What all groups of a finding share, and how many there are.
-fn shared(finding: &Finding) -> String {
-    let each = |of: fn(&Group) -> String| finding.groups.iter().map(of).collect::<BTreeSet<String>>();
-    let (schemes, levels) = (each(|g| g.0.to_owned()), each(|g| g.1.to_owned()));
-    let (pairings, dtypes) = (each(|g| g.2.to_owned()), each(|g| g.3.to_owned()));
-    let some = |all: &BTreeSet<String>, what: &str| match all.len() {
-        1..=3 => all.iter().cloned().collect::<Vec<_>>().join(", "),
-        many => format!("{many} {what}"),
-    };
-    let parts =
-        [some(&schemes, "schemes"), some(&levels, "levels"), some(&pairings, "pairings"), some(&dtypes, "types")];
-    format!("{} groups: {}", finding.groups.len(), parts.join("; "))
-}
-
-/// What the smallest cases of a finding all need: an option of the call that shrinking could not take away.
-fn common(finding: &Finding) -> Option<String> {
-    let options = |case: &str| -> BTreeSet<String> {
-        let needed = ["alias=in", "packed=true", "direction=-1", "pairing=adjacent"];
-        let is_option = |part: &&str| needed.contains(part) || part.starts_with("memory=") && *part != "memory=packed";
-        case.split(',').filter(is_option).map(str::to_owned).collect()
-    };
-    let mut cases = finding.shrunk.iter().map(|case| options(case));
-    let first = cases.next()?;
-    let all = cases.fold(first, |all, other| all.intersection(&other).cloned().collect());
-    (finding.shrunk.len() > 1 && !all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(", "))
-}
-
-/// Names, few of them unless all are wanted.
-fn listed(names: &[&str], all: bool) -> String {
-    const FEW: usize = 5;
-    if all || names.len() <= FEW + 1 {
-        return names.join(", ");
-    }
-    format!("{} and {} more checks", names[..FEW].join(", "), names.len() - FEW)
-}
-
 pub(super) fn failures(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
     let found = findings(report);
     let shown = if all { found.len() } else { SHOWN };
+    let mut told: Vec<String> = Vec::new();
     for (at, one) in found.iter().take(shown).enumerate() {
-        finding(out, one, DETAILS[at.min(1)], all)?;
+        let mut about = about(one, report);
+        // Findings that come from one bug say so once.
+        about.retain(|(_, line)| !told.contains(line));
+        told.extend(about.iter().map(|(_, line)| line.clone()));
+        finding(out, one, (&about, axes(&one.example.0.scheme, report)), DETAILS[at.min(1)], all)?;
     }
     if found.len() > shown {
         let more: BTreeSet<&str> = found[shown..].iter().map(|finding| finding.example.0.check.as_str()).collect();

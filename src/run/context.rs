@@ -40,6 +40,8 @@ pub struct Options {
     pub threads: usize,
     /// Each check stops at its first failure, which is not made smaller.
     pub first_failure_only: bool,
+    /// Whether failures are explained: run again on emulated kernels with known defects.
+    pub diagnosis: bool,
     /// How a case is run again.
     pub command: ReplayCommand,
 }

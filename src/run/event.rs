@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
+use super::diagnosis::Diagnosis;
 use super::exit_code::ExitCode;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
@@ -49,6 +50,8 @@ pub enum Event {
     /// A failure that another check was to show, and none did: it is one of its own check, which was told of
     /// as done.
     Owed(Box<UnitFailure>),
+    /// Failures of one kind were explained.
+    Diagnosed(Box<Diagnosis>),
     /// The run is over.
     Finished(Box<Finished>),
 }

@@ -73,6 +73,27 @@ pub(super) fn in_order<W, T: Send, E: Send>(
     }
 }
 
+/// Results of `one(0..count)` in order, made by several threads. `progress` gets (done, all).
+pub(in crate::run) fn in_parallel<T: Send>(
+    threads: usize,
+    count: usize,
+    progress: &dyn Fn(usize, usize),
+    one: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let (mut results, mut done) = (Vec::with_capacity(count), 0);
+    let finished = |_: &T| {
+        done += 1;
+        progress(done, count);
+    };
+    let order: Vec<usize> = (0..count).collect();
+    let started: Result<(), std::convert::Infallible> =
+        in_order(threads, &order, || Ok(()), |(), job| Some(one(job)), finished, |_, result| results.push(result));
+    match started {
+        Ok(()) => results,
+        Err(never) => match never {},
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::in_order;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
+use super::diagnosis::Diagnosis;
 use super::event::{Event, Finished, Started, UnitName};
 use super::result::{CheckResult, FailureReport};
 use crate::case::Level;
@@ -26,6 +27,9 @@ pub struct RunReport {
     pub spec_statements: SpecStatements,
     /// Check by check.
     pub results: Vec<CheckResult>,
+    /// What explains the failures, finding by finding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<Diagnosis>,
     /// How it ended; none while it runs.
     #[serde(flatten)]
     pub finished: Option<Box<Finished>>,
@@ -41,6 +45,11 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Of results alone.
+    pub(super) fn of(results: Vec<CheckResult>) -> RunReport {
+        RunReport { results, ..RunReport::default() }
+    }
+
     /// Adds what happened.
     pub fn fold(&mut self, event: &Event) {
         match event {
@@ -71,6 +80,7 @@ impl RunReport {
                     result.fails_owed(*failure);
                 }
             }
+            Event::Diagnosed(diagnosis) => self.diagnoses.push((**diagnosis).clone()),
             Event::Finished(finished) => self.finished = Some(finished.clone()),
         }
     }
@@ -79,7 +89,13 @@ impl RunReport {
     #[must_use]
     pub fn of_check(&self, check: &str) -> RunReport {
         let results = self.results.iter().filter(|result| result.check == check).cloned().collect();
-        RunReport { results, ..RunReport::default() }
+        RunReport { results, diagnoses: self.diagnoses.clone(), ..RunReport::default() }
+    }
+
+    /// What explains the finding that is told by the failure of this id.
+    #[must_use]
+    pub fn diagnosis_of(&self, id: &str) -> Option<&Diagnosis> {
+        self.diagnoses.iter().find(|diagnosis| diagnosis.finding == id)
     }
 
     /// Cases that ran, that held, and that failed.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::anchors::{anchors, statements};
 use super::context::{Context, Options};
 use super::controls::controls;
+use super::diagnosis::diagnose;
 use super::digest::digest;
 use super::event::{Event, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 use super::exit_code::{ExitCode, RunError};
@@ -76,6 +77,11 @@ impl Session<'_> {
         let mut folded =
             Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
         let error = self.judge(deadline, &mut folded).err();
+        folded.settle();
+        if error.is_none() && self.options.diagnosis && !deadline.is_over() {
+            let diagnoses = diagnose(self.factory, self.context, self.options, &folded.report);
+            diagnoses.into_iter().for_each(|diagnosis| folded.event(Event::Diagnosed(Box::new(diagnosis))));
+        }
         folded.finish(self.context, self.options, error)
     }
 
@@ -205,7 +211,6 @@ impl Folded<'_> {
     }
 
     fn finish(mut self, context: &Context, options: &Options, error: Option<RunError>) -> RunReport {
-        self.settle();
         let results = &self.report.results;
         let mut finished = Finished {
             reach: self.covers.reach(&self.report.met),

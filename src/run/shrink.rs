@@ -24,9 +24,9 @@ pub fn shrink(
                 return (best, why);
             }
             runs += 1;
-            // A crash stays a crash: a hang in its place would cost the limit again and again.
+            // Another failure would be told in the place of this one.
             if let Err(Stop::Failed(failure)) = judge(&candidate)
-                && (failure.lost_backend(), failure.hung()) == (why.lost_backend(), why.hung())
+                && failure.is_like(&why)
             {
                 (best, why) = (candidate, failure);
                 continue 'again;
@@ -49,6 +49,17 @@ fn candidates(case: &Case, manifest: &Manifest) -> Vec<Case> {
     if case.layouts.len() > 1 {
         for row in 0..case.layouts.len() {
             add(&|c| c.layouts = vec![c.layouts[row].clone()]);
+        }
+    }
+    if case.layouts.len() > 2 {
+        for row in 0..case.layouts.len() {
+            add(&|c| _ = c.layouts.remove(row));
+        }
+    }
+    if !case.packed && case.window.is_none() && case.layouts.windows(2).all(|rows| rows[0] == rows[1]) {
+        // Rows of a batch have one length, so they shrink together.
+        for layout in case.layouts.first().filter(|_| case.layouts.len() > 1).map_or_else(Vec::new, smaller_layouts) {
+            add(&|c| c.layouts.fill(layout.clone()));
         }
     }
     if case.layouts.len() == 1 {
@@ -183,6 +194,19 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
                 c.head_dim = dim;
                 c.rotary = None;
             });
+            // A part of the head may be what it takes to fail.
+            let less = |width: &u32| case.rotary.is_some_and(|(most, _)| *width <= most);
+            let part = |width: &u32| less(width) && manifest.takes_part(dim, *width, 0);
+            for width in [dim / 2, dim / 4].into_iter().filter(|width| *width > 0).filter(part) {
+                add(&|c| (c.head_dim, c.rotary) = (dim, Some((width, 0))));
+            }
+        }
+    }
+    if let Some((width, offset)) = case.rotary {
+        for less in [2, 4, 8, 16, 32, 64] {
+            if less < width && manifest.takes_part(case.head_dim, less, offset) {
+                add(&|c| c.rotary = Some((less, offset)));
+            }
         }
     }
     if case.memory != Memory::Packed {

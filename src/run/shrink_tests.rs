@@ -190,7 +190,7 @@ fn size(case: &Case) -> ([u64; 16], [u64; 3]) {
         case.q_heads.into(),
         case.k_heads.into(),
         case.head_dim.into(),
-        case.rotary.map_or(0, |(_, offset)| 1 + u64::from(offset)),
+        case.rotary.map_or(0, |(width, offset)| 1 + u64::from(width) + u64::from(offset)),
         match case.memory {
             Memory::Packed => 0,
             Memory::Each { q, k, out } => {

@@ -69,9 +69,12 @@ pub enum Cause {
         wrong_pairs: Vec<usize>,
         /// Pairs of the head.
         of_pairs: usize,
-        /// The base that fits the measured frequencies best.
+        /// The base whose powers explain every pair of the head.
         #[serde(skip_serializing_if = "Option::is_none")]
         base: Option<Scalar>,
+        /// Whether that is the scheme's base with exponents over the head's width instead of the rotary width.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        over_head_dim: bool,
     },
     /// A pair that no axis turns is turned.
     TurnsWithoutAxis,

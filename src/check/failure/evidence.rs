@@ -139,8 +139,23 @@ pub struct OneHotReached {
 /// An axis, or none: the pair must not turn.
 pub type StatedAxis = Option<String>;
 
+/// A turn that fits the outputs of a pair, where no axis fits at the pair's own frequency.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct OtherTurn<A> {
+    /// The axis whose positions fit.
+    pub axis: A,
+    /// How many pairs further on the pair is whose frequency fits; 0: its own.
+    pub further: isize,
+    /// Whether it turns the other way.
+    pub backwards: bool,
+    /// How far its positions are off.
+    pub shift: i64,
+    /// The length of the pair, as a part of the one that the scheme says.
+    pub length: Scalar,
+}
+
 /// Axes whose positions fit the outputs of a run of pairs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Fitting {
     /// First pair of the run.
     pub first: usize,
@@ -150,10 +165,13 @@ pub struct Fitting {
     pub stated: StatedAxis,
     /// The axes that fit all of its outputs; empty if none does.
     pub fits: Vec<StatedAxis>,
+    /// What fits, where no axis does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<OtherTurn<String>>,
 }
 
 /// Pairs that turn with another axis than the scheme's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct WrongAxis {
     /// Runs of neighbouring pairs with one result, in order.
     pub runs: Vec<Fitting>,

@@ -6,12 +6,14 @@ mod evidence;
 mod law;
 mod place;
 mod scalar;
+mod signature;
 
 pub use cause::Cause;
 pub use circumstance::{CallDifference, Circumstance, OtherTensor};
 pub use evidence::{
     AngleAt, Authority, BitsOf, BoundSource, BudgetTerm, ElementError, EmptyOf, Fitting, Instant, MemoryAccess,
-    Nonsense, OneHotReached, PositionRelation, RowKind, StatedAxis, Status, Surroundings, TrivialKernel, WrongAxis,
+    Nonsense, OneHotReached, OtherTurn, PositionRelation, RowKind, StatedAxis, Status, Surroundings, TrivialKernel,
+    WrongAxis,
 };
 pub use law::{AxisMove, Law};
 pub use place::{AxisAt, Cell, Place, Side};

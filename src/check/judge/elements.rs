@@ -134,6 +134,12 @@ impl<'a> Judge<'a> {
         (self.case.q_heads + self.case.k_heads) as usize
     }
 
+    /// Channels of a head.
+    #[must_use]
+    pub fn head_dim(&self) -> u32 {
+        self.case.head_dim
+    }
+
     /// Query heads.
     #[must_use]
     pub fn q_heads(&self) -> usize {
@@ -213,9 +219,12 @@ impl<'a> Judge<'a> {
     }
 
     pub(in crate::check) fn bound_at(&self, head: usize, pair: usize, position: Dd) -> PairBound {
-        let row = self.plan_row(head);
-        let frequency = self.truth.plan.frequencies(row)[pair];
-        let steps = self.steps[row as usize][pair];
+        self.bound_of(head, pair, self.frequency(head, pair), position)
+    }
+
+    /// The bound of a pair that turns with a frequency, which is as good as that of the plan.
+    pub(in crate::check) fn bound_of(&self, head: usize, pair: usize, frequency: f64, position: Dd) -> PairBound {
+        let steps = self.steps[self.plan_row(head) as usize][pair];
         let (m, forward) = (self.truth.plan.attention_scaling, self.truth.direction > 0.0);
         PairBound::new(&self.contract, &self.types, steps, frequency, position, m, forward)
     }

@@ -1,6 +1,7 @@
 //! Whether outputs are those of a stated position, and where the contract claims nothing at all.
 
 use super::elements::Judge;
+use crate::check::failure::OtherTurn;
 use crate::check::harness::Outputs;
 use crate::check::measure::Measure;
 use crate::contract::{Judgement, PairBound};
@@ -76,6 +77,47 @@ impl Judge<'_> {
             }
         }
         if turned || !silent { Fit::Yes } else { Fit::NothingClaimed }
+    }
+
+    /// Whether a pair's outputs on all tokens of the first row are those of another turn than the scheme's.
+    #[must_use]
+    pub fn fits_turn(&self, outputs: &Outputs, head: usize, pair: usize, turn: &OtherTurn<u8>) -> Fit {
+        let Some(other) = pair.checked_add_signed(turn.further).filter(|other| *other < self.truth.pairs) else {
+            return Fit::No;
+        };
+        let sign = if turn.backwards { -1.0 } else { 1.0 };
+        let mut turned = false;
+        for token in (0..self.tokens()).filter(|token| self.claims(0, *token, head, pair)) {
+            let there = self.position(turn.axis, 0, token).plus(Dd::from_f64(turn.shift as f64)).times_f64(sign);
+            let bound = self.bound_at(head, other, there);
+            let (a, b) = self.channels(pair);
+            let input = self.input_row(outputs, 0, token, head);
+            let output = self.output_row(outputs, 0, token, head);
+            let inputs = (input[a], input[b]);
+            let judged = [(false, output[a]), (true, output[b])]
+                .map(|(second, found)| bound.judge(&self.types, second, inputs, found / turn.length.0));
+            if judged.contains(&Judgement::Fail) {
+                return Fit::No;
+            }
+            turned |= there.hi != 0.0 && judged.iter().all(|j| matches!(j, Judgement::Pass { .. }));
+        }
+        if turned { Fit::Yes } else { Fit::NothingClaimed }
+    }
+
+    /// Whether a pair's outputs on all tokens of the first row are those of a power of this base, at its own index.
+    #[must_use]
+    pub fn fits_base(&self, outputs: &Outputs, head: usize, pair: usize, base: f64) -> Fit {
+        let frequency = libm::pow(base, -(pair as f64) / self.truth.pairs as f64);
+        let mut turned = false;
+        for token in (0..self.tokens()).filter(|token| self.claims(0, *token, head, pair)) {
+            let position = self.position(self.axis(head, pair), 0, token);
+            match self.fits_bound(outputs, (0, token, head, pair), &self.bound_of(head, pair, frequency, position)) {
+                Fit::No => return Fit::No,
+                Fit::Yes => turned |= position.hi != 0.0,
+                Fit::NothingClaimed => {}
+            }
+        }
+        if turned { Fit::Yes } else { Fit::NothingClaimed }
     }
 
     /// Tokens of the first row for which nothing is claimed of a pair.

@@ -1,5 +1,6 @@
 //! Outputs held against the truth: where each element is, what it should be, how far it may be off.
 
+mod allowed;
 mod elements;
 mod explain;
 mod fit;

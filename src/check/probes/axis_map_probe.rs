@@ -1,9 +1,10 @@
 //! `axis-map-probe`: which axis turns which pair, read off the output.
 
+use super::other_turn::{numbers, other_turn};
 use super::pair_of_head::pair_of_head;
 use crate::case::{Case, Consume, Data, Level, PositionSource};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
-use crate::check::failure::{Cause, Failure, Fitting, Stop, WrongAxis};
+use crate::check::failure::{Cause, Failure, Fitting, OtherTurn, Stop, WrongAxis};
 use crate::check::generator::{Generator, text};
 use crate::check::harness::Harness;
 use crate::check::judge::{Fit, Judge};
@@ -86,9 +87,15 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             measure.elements += 1;
             if of_stated == Fit::No {
                 wrong += 1;
+                numbers(&judge, &outputs, head, pair, &mut measure)?;
                 let name = |axis: u8| scheme.axes.get(usize::from(axis)).cloned();
+                let turn = possible.is_empty().then(|| other_turn(&judge, &outputs, axes, head, pair)).flatten();
+                let found = turn.and_then(|turn| {
+                    let OtherTurn { axis, further, backwards, shift, length } = turn;
+                    Some(OtherTurn { axis: name(axis)?, further, backwards, shift, length })
+                });
                 let fits = possible.into_iter().map(name).collect();
-                add(&mut runs, Fitting { first: pair, last: pair, stated: name(stated), fits });
+                add(&mut runs, Fitting { first: pair, last: pair, stated: name(stated), fits, found });
             } else if possible.len() > 1 {
                 ambiguous += 1;
             }
@@ -109,7 +116,10 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
 /// Adds a pair to the run of its neighbour, if both have one result, or begins another run.
 fn add(runs: &mut Vec<Fitting>, pair: Fitting) {
     match runs.last_mut() {
-        Some(run) if run.last + 1 == pair.first && run.stated == pair.stated && run.fits == pair.fits => {
+        Some(run)
+            if run.last + 1 == pair.first
+                && (&run.stated, &run.fits, &run.found) == (&pair.stated, &pair.fits, &pair.found) =>
+        {
             run.last = pair.last;
         }
         _ => runs.push(pair),

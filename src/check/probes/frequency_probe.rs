@@ -128,14 +128,27 @@ fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong_pa
     };
     // f_i = base^(-i/R): the median over the pairs resists a few that are wrong in some other way.
     let pairs = judge.truth().pairs;
-    let mut bases: Vec<f64> = (1..pairs)
-        .filter_map(|i| {
-            let (f, _) = measured(judge, outputs, head, i)?;
-            let base = (-f.ln() * pairs as f64 / i as f64).exp();
-            base.is_finite().then_some(base)
-        })
-        .collect();
+    let measured: Vec<Option<f64>> = (0..pairs).map(|i| Some(measured(judge, outputs, head, i)?.0)).collect();
+    let base_of = |(i, f): (usize, &Option<f64>)| {
+        let base = (-(*f)?.ln() * pairs as f64 / i as f64).exp();
+        base.is_finite().then_some(base)
+    };
+    let mut bases: Vec<f64> = measured.iter().enumerate().skip(1).filter_map(base_of).collect();
     bases.sort_by(f64::total_cmp);
+    // Only one that explains every pair is told, and a round number rather than its neighbour.
+    let median = bases.get(bases.len() / 2).copied();
+    let round = median.map(|base| {
+        let digit = 10f64.powf(base.log10().floor());
+        (base / digit).round() * digit
+    });
+    let explains = |base: &f64| (0..pairs).all(|i| judge.fits_base(outputs, head, i, *base) != Fit::No);
+    let base = round.into_iter().chain(median).find(explains);
+    let over_head_dim = base.zip(judge.truth().plan.base).is_some_and(|(found, stated)| {
+        let part = judge.truth().rotary_dim as f64 / f64::from(judge.head_dim());
+        part < 1.0
+            && (0..pairs).all(|i| judge.fits_base(outputs, head, i, stated.powf(part)) != Fit::No)
+            && found != stated
+    });
     let cause = Cause::WrongFrequency {
         expected: Scalar(judge.frequency(head, first)),
         observed: Some(Scalar(found)),
@@ -143,7 +156,8 @@ fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong_pa
         attention_scaling: Scalar(judge.truth().plan.attention_scaling),
         wrong_pairs,
         of_pairs: pairs,
-        base: bases.get(bases.len() / 2).copied().map(Scalar),
+        base: base.map(Scalar),
+        over_head_dim,
     };
     Failure::at(pair_of_head(judge, head, first), cause)
 }

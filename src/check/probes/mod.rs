@@ -3,6 +3,7 @@
 
 pub(super) mod axis_map_probe;
 pub(super) mod frequency_probe;
+mod other_turn;
 mod pair_of_head;
 pub(super) mod pairing_probe;
 pub(super) mod superposition;

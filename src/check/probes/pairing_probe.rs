@@ -65,7 +65,9 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             let claimed = |c: usize| {
                 row[c].is_finite() || judge.pair_of_channel(c).is_none_or(|pair| judge.claims(0, token, head, pair))
             };
-            let reached: Vec<usize> = (0..width).filter(|c| row[*c] != 0.0 && claimed(*c)).collect();
+            // From NaN nothing can be read off; it is out of its bound.
+            let reached: Vec<usize> =
+                (0..width).filter(|c| row[*c] != 0.0 && !row[*c].is_nan() && claimed(*c)).collect();
             measure.elements += 1;
             let at = |channel| Element { row: 0, token, head, channel };
             if let Some(stray) = reached.into_iter().find(|c| *c != channel && Some(*c) != partner) {
@@ -73,6 +75,9 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                 return Err(Failure::at(judge.place(at(stray)), cause).into());
             }
             judge.row(&outputs, (0, token, head), &mut measure).map_err(|stop| match stop {
+                Stop::Failed(inner) if row[channel].is_nan() || partner.is_some_and(|p| row[p].is_nan()) => {
+                    inner.into()
+                }
                 Stop::Failed(inner) => {
                     Failure::at(judge.place(at(channel)), wrong_turn(channel, partner, row, *inner)).into()
                 }

@@ -9,8 +9,8 @@ use crate::backend::FloatSetting;
 use crate::backend::ForeignText;
 use crate::case::Part;
 use crate::check::failure::{
-    Authority, BitsOf, Cause, EmptyOf, Fitting, Instant, Nonsense, Place, PositionRelation, StatedAxis, Status,
-    Surroundings, TrivialKernel, ValueState, WrongAxis,
+    Authority, BitsOf, Cause, EmptyOf, Fitting, Instant, Nonsense, OtherTurn, Place, PositionRelation, StatedAxis,
+    Status, Surroundings, TrivialKernel, ValueState, WrongAxis,
 };
 
 /// Most runs of pairs that are shown.
@@ -60,7 +60,16 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             lines
         }
         Cause::WrongAxis(wrong) => wrong_axis(wrong),
-        Cause::WrongFrequency { expected, observed, length, attention_scaling, wrong_pairs, of_pairs, base } => {
+        Cause::WrongFrequency {
+            expected,
+            observed,
+            length,
+            attention_scaling,
+            wrong_pairs,
+            of_pairs,
+            base,
+            over_head_dim,
+        } => {
             let pair = at.pair.unwrap_or(0);
             let found =
                 observed.map_or("at no frequency that shows".to_owned(), |f| format!("by {} per position", six(f.0)));
@@ -72,7 +81,12 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             lines.extend(length.map(|length| {
                 format!("length of pair {pair}: {}, attention_scaling is {}", six(length.0), six(attention_scaling.0))
             }));
-            lines.extend(base.map(|base| format!("the measured frequencies fit base {:.4e} best", base.0)));
+            if *over_head_dim {
+                let base = "the scheme's base with exponents 2i/head_dim, and not 2i/rotary_dim,";
+                lines.push(format!("{base} explains {of_pairs} of {of_pairs} pairs"));
+            } else {
+                lines.extend(base.map(|base| format!("base {:.6e} explains {of_pairs} of {of_pairs} pairs", base.0)));
+            }
             lines
         }
         Cause::TurnsWithoutAxis => {
@@ -239,20 +253,44 @@ fn trivial(kernel: TrivialKernel) -> String {
     }
 }
 
+/// A turn that fits a run of pairs, in words.
+fn other_turn(turn: &OtherTurn<String>, run: &Fitting) -> String {
+    let mut text = format!("with {}", turn.axis);
+    if turn.further != 0 {
+        let frequency = match run.first.checked_add_signed(turn.further) {
+            Some(pair) if run.first == run.last => format!("pair {pair}"),
+            _ => format!("the pair {} further {}", turn.further.abs(), if turn.further > 0 { "on" } else { "back" }),
+        };
+        text.push_str(&format!(" at the frequency of {frequency}"));
+    }
+    if turn.backwards {
+        text.push_str(" backwards");
+    }
+    if turn.shift != 0 {
+        text.push_str(&format!(" at positions off by {:+}", turn.shift));
+    }
+    if turn.length.0 != 1.0 {
+        text.push_str(&format!(", and its length is {} times the right one", six(turn.length.0)));
+    }
+    text
+}
+
 fn wrong_axis(wrong: &WrongAxis) -> Vec<String> {
     let name = |axis: &StatedAxis| axis.clone().unwrap_or_else(|| "none".into());
-    let found = |fits: &[StatedAxis]| match fits {
-        [] => "with no axis' position (wrong frequency, sign, pairing or position?)".to_owned(),
-        [None] => "not at all".to_owned(),
-        _ => format!("with {}", fits.iter().map(name).collect::<Vec<_>>().join(" or ")),
+    let found = |run: &Fitting| match (&run.fits[..], &run.found) {
+        ([], Some(turn)) => other_turn(turn, run),
+        ([], None) => "with no axis' position (wrong frequency, sign, pairing or position?)".to_owned(),
+        ([None], _) => "not at all".to_owned(),
+        (fits, _) => format!("with {}", fits.iter().map(name).collect::<Vec<_>>().join(" or ")),
     };
     let mut lines = Vec::new();
-    if let Some(Fitting { first, stated, fits, .. }) = wrong.runs.first() {
-        lines.push(format!("pair {first} turns {}, the scheme says {}", found(fits), name(stated)));
+    if let Some(run) = wrong.runs.first() {
+        lines.push(format!("pair {} turns {}, the scheme says {}", run.first, found(run), name(&run.stated)));
     }
-    for Fitting { first, last, stated, fits } in wrong.runs.iter().take(MOST_RUNS) {
+    for run in wrong.runs.iter().take(MOST_RUNS) {
+        let Fitting { first, last, stated, .. } = run;
         let pairs = if first == last { format!("pair {first}") } else { format!("pairs {first} to {last}") };
-        lines.push(format!("{pairs}: turns {}, expected {}", found(fits), name(stated)));
+        lines.push(format!("{pairs}: turns {}, expected {}", found(run), name(stated)));
     }
     if wrong.runs.len() > MOST_RUNS {
         lines.push(format!("and {} more", wrong.runs.len() - MOST_RUNS));

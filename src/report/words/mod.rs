@@ -2,11 +2,15 @@
 
 mod cause;
 mod circumstance;
+mod diagnosis;
 mod element;
+mod hint;
 mod law;
 mod number;
 mod place;
 
+pub(super) use diagnosis::diagnosis;
+pub(super) use hint::hint;
 pub use place::place;
 
 use crate::check::Failure;

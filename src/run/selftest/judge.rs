@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::result::{DtypeResult, FaultResult, HonestResult, Kill, Rejection, SelfTestOptions};
-use crate::backend::BackendFactory;
+use crate::backend::{BackendFactory, Manifest};
 use crate::case::Level;
-use crate::check::Failure;
+use crate::check::{Failure, Group};
 use crate::fault::Fault;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
 use crate::run::groups::groups;
-use crate::run::in_order::in_order;
+use crate::run::in_order::in_parallel;
 use crate::run::session::results;
 use crate::spec::model::Pairing;
 
@@ -131,13 +131,13 @@ pub fn honest(
 }
 
 /// What one run of one kernel covers.
-struct Selected {
-    schemes: Vec<String>,
-    levels: Vec<Level>,
-    pairing: Pairing,
-    seed: u64,
-    cases: u32,
-    cover: bool,
+pub(super) struct Selected {
+    pub(super) schemes: Vec<String>,
+    pub(super) levels: Vec<Level>,
+    pub(super) pairing: Pairing,
+    pub(super) seed: u64,
+    pub(super) cases: u32,
+    pub(super) cover: bool,
 }
 
 /// What one run found.
@@ -158,13 +158,14 @@ impl Killers {
     }
 }
 
-fn judge(
+/// What a kernel says of itself, and what of it is run, and how.
+pub(super) fn units(
     factory: &dyn BackendFactory,
     dtype: DType,
     selected: &Selected,
     context: &Context,
     options: &SelfTestOptions,
-) -> Result<Killers, String> {
+) -> Result<(Manifest, Options, Vec<(Group, String)>), String> {
     let manifest = factory.start().map_err(|e| e.to_string())?.manifest().clone();
     let run_options = Options {
         schemes: selected.schemes.clone(),
@@ -186,6 +187,17 @@ fn judge(
         let pairing = group.level == Level::Positions || group.pairing == selected.pairing;
         (group.level == Level::Apply || selected.schemes.iter().any(bare)) && pairing
     });
+    Ok((manifest, run_options, units))
+}
+
+fn judge(
+    factory: &dyn BackendFactory,
+    dtype: DType,
+    selected: &Selected,
+    context: &Context,
+    options: &SelfTestOptions,
+) -> Result<Killers, String> {
+    let (manifest, run_options, units) = units(factory, dtype, selected, context, options)?;
     let covered = selected.cover.then_some(&manifest);
     let results = results(factory, context, &run_options, &units, covered).map_err(|e| e.to_string())?;
     let mut found = Killers::default();
@@ -213,25 +225,4 @@ fn judge(
     found.kills = killed.into_iter().map(|check| Kill { cases: cases[&check], check }).collect();
     found.spared = spared;
     Ok(found)
-}
-
-/// Results of `one(0..count)` in order, made by several threads. `progress` gets (done, all).
-fn in_parallel<T: Send>(
-    threads: usize,
-    count: usize,
-    progress: &dyn Fn(usize, usize),
-    one: impl Fn(usize) -> T + Sync,
-) -> Vec<T> {
-    let (mut results, mut done) = (Vec::with_capacity(count), 0);
-    let finished = |_: &T| {
-        done += 1;
-        progress(done, count);
-    };
-    let order: Vec<usize> = (0..count).collect();
-    let started: Result<(), std::convert::Infallible> =
-        in_order(threads, &order, || Ok(()), |(), job| Some(one(job)), finished, |_, result| results.push(result));
-    match started {
-        Ok(()) => results,
-        Err(never) => match never {},
-    }
 }

@@ -2,25 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use super::report::RunReport;
+use super::result::{CheckResult, FailureReport};
 use crate::check::failure::Cause;
-use crate::run::{CheckResult, FailureReport, RunReport};
 
 /// Failures of one kind.
-pub(super) struct Finding<'r> {
+pub(crate) struct Finding<'r> {
     /// The first of them, in the check that tells most, and where it belongs.
-    pub(super) example: (&'r CheckResult, &'r FailureReport),
+    pub(crate) example: (&'r CheckResult, &'r FailureReport),
     /// Checks that have one, in their order.
-    pub(super) checks: Vec<&'r str>,
+    pub(crate) checks: Vec<&'r str>,
     /// Groups that have one: scheme, level, pairing, storage type.
-    pub(super) groups: BTreeSet<Group<'r>>,
-    /// The cases that were made small, one of each check and group.
-    pub(super) shrunk: Vec<&'r str>,
+    pub(crate) groups: BTreeSet<Group<'r>>,
+    /// The failures that were made small, one of each check and group.
+    pub(crate) shrunk: Vec<(&'r CheckResult, &'r FailureReport)>,
     /// What is only said to fail, too, as it follows: checks of kinds that fail in no other group than these.
-    pub(super) follow: Vec<&'r str>,
+    pub(crate) follow: Vec<&'r str>,
 }
 
 /// Scheme, level, pairing and storage type.
-pub(super) type Group<'r> = (&'r str, &'r str, &'r str, &'r str);
+pub(crate) type Group<'r> = (&'r str, &'r str, &'r str, &'r str);
 
 /// How much a kind of failure tells: the end of a process, what a probe read off, positions, memory and state, what a call
 /// answered; a number that is out of its bound tells least, and follows from most others.
@@ -51,12 +52,13 @@ fn rank(cause: &Cause) -> u8 {
 /// From this rank on a kind follows from those before it, in their groups.
 const FOLLOWS: u8 = 10;
 
-fn group(result: &CheckResult) -> Group<'_> {
+/// The group of a result.
+pub(crate) fn group(result: &CheckResult) -> Group<'_> {
     (&result.scheme, result.level.name(), &result.pairing, &result.dtype)
 }
 
 /// What failed in a report.
-pub(super) fn findings(report: &RunReport) -> Vec<Finding<'_>> {
+pub(crate) fn findings(report: &RunReport) -> Vec<Finding<'_>> {
     let mut all: Vec<(u8, Finding)> = Vec::new();
     for result in &report.results {
         for (number, failure) in result.failures.iter().enumerate() {
@@ -72,7 +74,7 @@ pub(super) fn findings(report: &RunReport) -> Vec<Finding<'_>> {
             let finding = &mut all[at].1;
             finding.groups.insert(group(result));
             if number == 0 {
-                finding.shrunk.push(&failure.case);
+                finding.shrunk.push((result, failure));
             }
             if !finding.checks.contains(&result.check.as_str()) {
                 finding.checks.push(&result.check);

@@ -1,0 +1,56 @@
+//! Whether two failures are the same one, in calls of other sizes.
+
+use std::mem::discriminant;
+
+use super::cause::Cause;
+use super::evidence::Fitting;
+use super::{Circumstance, Failure};
+
+impl Failure {
+    /// Whether this is the failure `other` again, seen in another case: the cause, what tells it from others of its kind, and
+    /// what was being done. Places and numbers follow from the case.
+    #[must_use]
+    pub fn is_like(&self, other: &Failure) -> bool {
+        let doing = |one: &Failure| one.during.iter().map(discriminant::<Circumstance>).collect::<Vec<_>>();
+        doing(self) == doing(other) && alike(&self.cause, &other.cause)
+    }
+}
+
+fn alike(one: &Cause, other: &Cause) -> bool {
+    if discriminant(one) != discriminant(other) {
+        return false;
+    }
+    match (one, other) {
+        (Cause::OutOfBound(one), Cause::OutOfBound(other)) => one.observed.state == other.observed.state,
+        (Cause::NotPreserved { observed: one, .. }, Cause::NotPreserved { observed: other, .. }) => {
+            one.state == other.state
+        }
+        (Cause::StrayChannel(one), Cause::StrayChannel(other)) => {
+            (one.found, one.partner.is_some()) == (other.found, other.partner.is_some())
+        }
+        (
+            Cause::WrongTurn { opposite: one, element: first, .. },
+            Cause::WrongTurn { opposite: other, element: second, .. },
+        ) => one == other && alike(first, second),
+        (Cause::WrongAxis(one), Cause::WrongAxis(other)) => {
+            // With fewer pairs there are fewer runs; the first must be told in the same words.
+            let words = |run: &Fitting| {
+                let turn = run.found.as_ref().map(|turn| (turn.backwards, turn.shift, turn.further != 0));
+                (run.fits.is_empty(), turn)
+            };
+            one.runs.first().map(words) == other.runs.first().map(words)
+        }
+        (Cause::LawBroken { law: one, .. }, Cause::LawBroken { law: other, .. }) => {
+            discriminant(&**one) == discriminant(&**other)
+        }
+        (Cause::InvariantBroken { invariant: one, .. }, Cause::InvariantBroken { invariant: other, .. }) => {
+            one == other
+        }
+        (Cause::Trivial { kernel: one }, Cause::Trivial { kernel: other }) => discriminant(one) == discriminant(other),
+        (Cause::MemoryWritten { part: one, .. }, Cause::MemoryWritten { part: other, .. }) => one == other,
+        (Cause::Refused { status: one, .. }, Cause::Refused { status: other, .. }) => one == other,
+        (Cause::NonsenseAccepted { nonsense: one }, Cause::NonsenseAccepted { nonsense: other })
+        | (Cause::NonsenseWrote { nonsense: one, .. }, Cause::NonsenseWrote { nonsense: other, .. }) => one == other,
+        _ => true,
+    }
+}
