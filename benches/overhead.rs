@@ -1,5 +1,5 @@
-//! What a call costs beside the kernel: a C library and a Python port through their workers, against the same calls where nothing is
-//! between. scripts/overhead_bench.sh builds what it needs; it prints medians and judges nothing.
+//! What a call costs beside the kernel: a C library and a Python port through their workers, against the same
+//! calls where nothing is between. scripts/overhead_bench.sh builds what it needs; it prints medians and judges nothing.
 
 use std::error::Error;
 use std::path::Path;
