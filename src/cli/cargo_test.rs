@@ -1,4 +1,4 @@
-//! The command line of `cargo test`: every check of a backend is a test of a test target with `harness = false`.
+//! The command line of `cargo test`: every check of a backend is a test of a target with `harness = false`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -197,7 +197,8 @@ fn plain(text: &str) -> String {
     anstream::adapter::strip_str(&harmless(text)).to_string().trim_end().to_owned()
 }
 
-/// What came of a check over all groups. What a run could not do is a failure: a test that holds says something.
+/// What came of a check over all groups. What a run could not do is a failure: a test that holds says
+/// something.
 fn of_check(report: &RunReport, check: &str) -> Result<Completion, Failed> {
     let results: Vec<&CheckResult> = report.results.iter().filter(|result| result.check == check).collect();
     let failures = report::check_failures(report, check);

@@ -59,7 +59,7 @@ enum Command {
     Properties(properties::PropertiesArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
-    /// Judge a kernel on a machine that cannot run ropecheck: inputs as files, and the outputs that come back
+    /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
     Vectors(vectors::VectorsArguments),
     /// The process that holds a library under test
     #[command(hide = true)]

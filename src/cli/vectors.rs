@@ -37,7 +37,8 @@ pub(super) struct VectorsArguments {
 
 #[derive(Debug, Subcommand)]
 enum VectorsAction {
-    /// Write inputs, positions, plans and tables of cases as safetensors, and index.json, which describes them
+    /// Write inputs, positions, plans and tables of cases as safetensors, and index.json, which describes
+    /// them
     Export(ExportArguments),
     /// Judge the outputs of exported cases
     Verify(VerifyArguments),
@@ -47,7 +48,8 @@ enum VectorsAction {
 struct ExportArguments {
     /// A folder that is empty, or is made
     dir: PathBuf,
-    /// What the kernel takes: JSON as a library's manifest [default: f32, f16 and bf16, heads of 16, 64 and 128]
+    /// What the kernel takes: JSON as a library's manifest [default: f32, f16 and bf16, heads of 16, 64 and
+    /// 128]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Only this level (repeatable)

@@ -13,7 +13,8 @@ use crate::rotation::NO_AXIS;
 pub struct Plan {
     /// Which channels form a pair, widths, direction and scaling.
     pub view: PlanView,
-    /// Axis of each pair, 255 for a pair that does not turn: [1, pairs], or [query heads + key heads, pairs] with `per_head`.
+    /// Axis of each pair, 255 for a pair that does not turn: [1, pairs], or [query heads + key heads, pairs]
+    /// with `per_head`.
     pub axis_of_pair: Array2<u8>,
     /// Radians per position of each pair, in the same shape.
     pub inv_freq: Array2<f64>,

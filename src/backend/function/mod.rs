@@ -1,7 +1,7 @@
 //! Functions in Rust as a backend, in this process: what a test of a Rust project judges.
 //!
-//! A function gets arrays and returns arrays, so that nothing follows from the memory of a call: the manifest is read as if it
-//! said `copies`. What writes into the memory of a call itself implements [`Backend`].
+//! A function gets arrays and returns arrays, so that nothing follows from the memory of a call: the manifest
+//! is read as if it said `copies`. What writes into the memory of a call itself implements [`Backend`].
 
 mod arguments;
 mod values;

@@ -15,7 +15,7 @@ pub const INDEX: &str = "index.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
-    /// [`FORMAT`]
+    /// Version of the form of these files.
     pub format: u32,
     /// Version of ropecheck that exported it.
     pub ropecheck: String,

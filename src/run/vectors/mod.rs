@@ -1,4 +1,5 @@
-//! Cases for machines that cannot run ropecheck: inputs as files, and outputs that came back judged as `check` judges them.
+//! Cases for machines that cannot run ropecheck: inputs as files, and outputs that came back, which are judged
+//! as `check` judges them.
 
 mod export;
 mod index;

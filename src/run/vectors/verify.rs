@@ -60,8 +60,8 @@ pub struct VectorsReport {
     pub exit_code: ExitCode,
 }
 
-/// Judges the outputs of the cases of an index that are `asked` about. `read` gives the file with the outputs of a case; `extra` says
-/// which files are there and belong to none.
+/// Judges the outputs of the cases of an index that are `asked` about. `read` gives the file with the outputs
+/// of a case; `extra` says which files are there and belong to none.
 ///
 /// # Errors
 /// If the index or its manifest makes no sense, or a case of it has other inputs now than when it was
