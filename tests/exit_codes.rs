@@ -242,3 +242,57 @@ fn words_of_a_kernel_that_dies_are_no_evidence() {
     assert!(failures[0]["shrunk_from"].is_string(), "{}", failures[0]);
     assert_eq!(common::tokens(failures[0]["case"].as_str().expect("a case")), Some(4), "{}", failures[0]);
 }
+
+/// Killed in mid run, at any line, and gone on: the report is that of a run that nobody disturbed, and what was through is
+/// not run again. The kernel is wrong, so that what failed is run again, too.
+#[test]
+fn a_run_that_was_killed_goes_on_from_its_journal() {
+    let folder = scratch("journal");
+    let library = broken("scaling-on-cosine-only").expect("it builds");
+    let (journal, report) = (folder.join("journal"), folder.join("report.json"));
+    let options = ["--scheme", "vrope@official", "--dtype", "f16", "--depth", "quick", "--cases", "1"];
+    let run = |threads: &str, more: &[&str]| {
+        let mut all =
+            vec!["check", text(&library), "--threads", threads, "--format", "json", "--output", text(&report)];
+        all.extend(options);
+        all.extend(more);
+        let run = ropecheck(&all);
+        (run, fs::read_to_string(&report).unwrap_or_default())
+    };
+    let (whole, undisturbed) = run("2", &["--journal", text(&journal)]);
+    whole.expect(1, &[]);
+    let all = fs::read_to_string(&journal).expect("a journal");
+    let lines: Vec<&str> = all.split_inclusive('\n').collect();
+    assert!(lines.len() > 50 && all.ends_with('\n'), "{all}");
+
+    let mut killed = Command::new(env!("CARGO_BIN_EXE_ropecheck"));
+    let again = folder.join("again");
+    killed.args(["check", text(&library), "--threads", "2", "--journal", text(&again)]).args(options);
+    let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let kept = || fs::read(&again).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
+    while kept() < 20 && killed.try_wait().expect("a child").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().expect("it can be killed");
+    killed.wait().expect("it ends");
+    let cut = fs::read_to_string(&again).expect("a journal");
+    for (threads, left) in [("1", cut.clone()), ("2", cut + "{\"unit\":7,\"resu"), ("2", lines[..30].concat())] {
+        fs::write(&again, &left).expect("written");
+        let (run, report) = run(threads, &["--resume", text(&again)]);
+        run.expect(1, &[]);
+        assert!(report == undisturbed, "another report");
+        let now = fs::read_to_string(&again).expect("a journal");
+        let whole = &left[..left.rfind('\n').map_or(0, |end| end + 1)];
+        assert!(now.starts_with(whole), "what was kept stays");
+        assert_eq!(now.lines().count(), lines.len(), "nothing is run twice, and nothing is left out");
+    }
+
+    let refused = |code: i32, more: &[&str], says: &str| drop(run("2", more).0.expect(code, &[says]));
+    refused(2, &["--journal", text(&journal)], "it is there already");
+    refused(3, &["--resume", text(&journal), "--seed", "2"], "it is of another run");
+    fs::write(&again, format!("{}[]\n", lines[0])).expect("written");
+    refused(3, &["--resume", text(&again)], "line 2: no result");
+    fs::write(&again, "{}\n").expect("written");
+    refused(3, &["--resume", text(&again)], "line 1: expected the beginning of a journal");
+    refused(3, &["--resume", text(&folder.join("none"))], "No such file");
+}

@@ -18,7 +18,7 @@ use crate::numeric::{DType, Number};
 use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::{
-    self, Context, Event, ExitCode, Observer, Options, Progress, Requirement, RunError, RunReport, Session,
+    self, Context, Event, ExitCode, JournalFile, Observer, Options, Progress, Requirement, RunError, RunReport, Session,
 };
 
 #[derive(Debug, Args)]
@@ -70,6 +70,12 @@ pub(super) struct CheckArguments {
     /// Do not look for the defects that explain what failed
     #[arg(long)]
     no_diagnosis: bool,
+    /// Keep what is through in a new file, so that a run that is killed can go on
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    journal: Option<PathBuf>,
+    /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
     #[arg(long, short)]
     verbose: bool,
@@ -195,6 +201,16 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
     Ok(finished.exit_code)
 }
 
+/// The journal that was asked for.
+fn journal(a: &CheckArguments) -> Option<JournalFile> {
+    let (path, resume) = match (&a.journal, &a.resume) {
+        (_, Some(path)) => (path, true),
+        (Some(path), None) => (path, false),
+        (None, None) => return None,
+    };
+    Some(JournalFile { path: path.clone(), resume })
+}
+
 fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
     let contracts = contracts(&a.contract)?;
@@ -218,6 +234,7 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
         first_failure_only: false,
         diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
+        journal: journal(a),
     };
     stop_on_signals();
     let context =

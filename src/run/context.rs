@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::journal::JournalFile;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
 use crate::backend::{Backend, Manifest};
@@ -44,6 +45,8 @@ pub struct Options {
     pub diagnosis: bool,
     /// How a case is run again.
     pub command: ReplayCommand,
+    /// Where results are kept, so that a run that was killed can go on.
+    pub journal: Option<JournalFile>,
 }
 
 impl Options {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::case::{Level, pairing_name};
 use crate::check::cover::Met;
@@ -11,7 +11,8 @@ use crate::check::failure::{Place, Stop};
 use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
 
 /// The cases of one band.
-#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct BandResult {
     /// Cases that ran.
     pub cases: u64,

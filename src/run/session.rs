@@ -16,6 +16,7 @@ use super::grade::grades;
 use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
 use super::in_order::in_order;
+use super::journal::{Journal, JournalFile, RunId, digest_json, digest_of_self};
 use super::narrowing::Narrowing;
 use super::out_of_time::{Deadline, OutOfTime, breadth_first};
 use super::proved::unproved;
@@ -98,7 +99,7 @@ impl Session<'_> {
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
-        folded.event(Event::Started(Box::new(Started {
+        let started = Started {
             ropecheck: env!("CARGO_PKG_VERSION").into(),
             specs: digest(context.library),
             seed: options.seed,
@@ -116,7 +117,9 @@ impl Session<'_> {
             added_specs: context.library.added().to_vec(),
             units: units.len(),
             manifest: manifest.clone(),
-        })));
+        };
+        let journal = options.journal.as_ref().map(|file| journal(file, &started, options, &units)).transpose()?;
+        folded.event(Event::Started(Box::new(started)));
         let schemes: Vec<String> =
             units.iter().map(|(g, _)| g.scheme.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         folded.covers = covers(&manifest, context, options, &units);
@@ -133,9 +136,31 @@ impl Session<'_> {
         }
         folded.event(Event::Anchor(anchors(context.library)));
         folded.event(Event::Statements(statements(context.library, &schemes)));
-        run_units(*factory, context, options, &units, deadline, folded)?;
-        Ok(())
+        run_units(*factory, context, options, &units, (deadline, journal.as_ref()), folded)?;
+        journal.map_or(Ok(()), |journal| journal.written())
     }
+}
+
+/// The journal of a run that is about to begin.
+fn journal(
+    file: &JournalFile,
+    started: &Started,
+    options: &Options,
+    units: &[(Group, String)],
+) -> Result<Journal, RunError> {
+    if started.library_sha256.is_none() && !started.embedded {
+        let why = "a journal is of a library or of the embedded kernel: a program may be another one by the next run";
+        return Err(RunError::usage(why));
+    }
+    let set: Vec<String> = options.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let names: Vec<String> = units.iter().map(|(group, id)| format!("{id} {group:?}")).collect();
+    let run = RunId {
+        ropecheck: digest_of_self()?,
+        library: started.library_sha256.clone(),
+        settings: digest_json(&(started, set))?,
+        units: digest_json(&names)?,
+    };
+    Journal::open(file, &run)
 }
 
 impl From<SelectionError> for RunError {
@@ -256,7 +281,7 @@ pub fn results(
 ) -> Result<Vec<CheckResult>, RunError> {
     let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
     let mut folded = Folded { report: RunReport::default(), covers, ends: BTreeSet::new(), observer: &mut Silent };
-    run_units(factory, context, options, units, Deadline::new(options.time), &mut folded)?;
+    run_units(factory, context, options, units, (Deadline::new(options.time), None), &mut folded)?;
     folded.settle();
     Ok(folded.report.results)
 }
@@ -266,7 +291,7 @@ fn run_units(
     context: &Context,
     options: &Options,
     units: &[(Group, String)],
-    deadline: Deadline,
+    (deadline, journal): (Deadline, Option<&Journal>),
     folded: &mut Folded,
 ) -> Result<(), RunError> {
     let covers = std::mem::take(&mut folded.covers);
@@ -278,6 +303,9 @@ fn run_units(
             return None;
         }
         let (group, id) = &units[index];
+        if let Some(known) = journal.and_then(|journal| journal.known(index, group, id)) {
+            return Some(known);
+        }
         let stop = || match () {
             () if context.is_interrupted() => Some(Stopped::Interrupted),
             () if gave_up(index) => Some(Stopped::GaveUp),
@@ -292,6 +320,9 @@ fn run_units(
         });
         if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung)) {
             lock(&hung).insert(index);
+        }
+        if let Some(journal) = journal {
+            journal.keep(index, result.as_ref());
         }
         Some(result)
     };

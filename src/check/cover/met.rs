@@ -1,12 +1,46 @@
 //! Which pairs of classes have met.
 
+use serde::{Deserialize, Serialize};
+
 /// Which pairs of classes have met; a class meets itself where it was there at all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "Sparse", try_from = "Sparse")]
 pub struct Met {
     /// Words of a row.
     words: usize,
     /// Of each class a row of bits, one for each class.
     bits: Vec<u64>,
+}
+
+/// As it is kept in a file: few words are not 0.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Sparse {
+    classes: usize,
+    /// Places of words and the words.
+    words: Vec<(usize, u64)>,
+}
+
+impl From<Met> for Sparse {
+    fn from(Met { words, bits }: Met) -> Sparse {
+        let classes = bits.len().checked_div(words).unwrap_or(0);
+        Sparse { classes, words: bits.into_iter().enumerate().filter(|(_, word)| *word != 0).collect() }
+    }
+}
+
+impl TryFrom<Sparse> for Met {
+    type Error = String;
+
+    fn try_from(Sparse { classes, words }: Sparse) -> Result<Met, String> {
+        // Classes have numbers of 16 bits.
+        if classes > 1 << 16 {
+            return Err(format!("there are never {classes} classes"));
+        }
+        let mut met = Met::none(classes);
+        for (at, word) in words {
+            *met.bits.get_mut(at).ok_or_else(|| format!("of {classes} classes there is no word {at}"))? = word;
+        }
+        Ok(met)
+    }
 }
 
 /// A set of classes, as bits.

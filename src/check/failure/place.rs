@@ -1,13 +1,13 @@
 //! Where a failure was seen.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::scalar::Scalar;
 use crate::positions::Layout;
 
 /// Query or key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// Query heads.
@@ -17,7 +17,7 @@ pub enum Side {
 }
 
 /// What a token is in its layout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
     /// Index of its segment.
     pub segment: usize,
@@ -27,7 +27,7 @@ pub struct Cell {
 }
 
 /// An axis, and a token's position on it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AxisAt {
     /// Name of the axis; none for a pair that no axis turns.
     pub name: Option<String>,
@@ -45,7 +45,7 @@ impl AxisAt {
 }
 
 /// A place in what a backend wrote. What is not known, or of no account, is left out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Place {
     /// Query or key.

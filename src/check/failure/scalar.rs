@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::numeric::DType;
 
@@ -18,6 +19,26 @@ impl Serialize for Scalar {
             nan if nan.is_nan() => serializer.serialize_str("NaN"),
             positive if positive > 0.0 => serializer.serialize_str("infinity"),
             _ => serializer.serialize_str("-infinity"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(number) => Ok(Scalar(number)),
+            Written::Word(word) => match word.as_str() {
+                "NaN" => Ok(Scalar(f64::NAN)),
+                "infinity" => Ok(Scalar(f64::INFINITY)),
+                "-infinity" => Ok(Scalar(f64::NEG_INFINITY)),
+                _ => Err(D::Error::custom(format!("expected a number, NaN or an infinity, found {word:?}"))),
+            },
         }
     }
 }

@@ -47,6 +47,31 @@ impl serde::Serialize for Coverage {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Coverage {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let written = BTreeMap::<usize, String>::deserialize(deserializer)?;
+        let one = |(pairs, ranges): (usize, String)| {
+            let seen = seen(pairs, &ranges);
+            seen.map(|seen| (pairs, seen))
+                .ok_or_else(|| D::Error::custom(format!("{ranges:?} are no pairs of {pairs}")))
+        };
+        written.into_iter().map(one).collect::<Result<_, _>>().map(Coverage)
+    }
+}
+
+/// What [`ranges`] wrote of so many pairs.
+fn seen(pairs: usize, ranges: &str) -> Option<Vec<bool>> {
+    /// More than any head has.
+    const MOST: usize = 1 << 20;
+    let mut seen = vec![false; Some(pairs).filter(|pairs| *pairs <= MOST)?];
+    for range in ranges.split(',').filter(|_| ranges != "none") {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        seen.get_mut(first.parse().ok()?..=last.parse().ok()?)?.fill(true);
+    }
+    Some(seen)
+}
+
 fn ranges(seen: &[bool]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut start = None;
@@ -72,6 +97,7 @@ mod tests {
         let seen = |bits: &str| bits.chars().map(|c| c == '1').collect::<Vec<_>>();
         for (bits, text) in [("1111", "0-3"), ("0000", "none"), ("1011", "0,2-3"), ("0110", "1-2"), ("0001", "3")] {
             assert_eq!(ranges(&seen(bits)), text);
+            assert_eq!(super::seen(bits.len(), text), Some(seen(bits)));
         }
         let mut all = Coverage::default();
         all.add(&seen("1100"));

@@ -1,13 +1,16 @@
 //! What cases say of the arithmetic that a backend has.
 
-use crate::check::failure::Place;
+use serde::{Deserialize, Serialize};
+
+use crate::check::failure::{Place, Scalar};
 
 /// One class, held against what a backend wrote.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassTally {
     /// Its name.
     pub class: String,
     /// Largest error / bound; infinite once an element was outside.
+    #[serde(with = "as_scalar")]
     pub worst: f64,
     /// Where.
     pub place: Option<Place>,
@@ -16,7 +19,7 @@ pub struct ClassTally {
 }
 
 /// The measured K: an angle error in units of the type's rounding, relative to the angle.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredK {
     /// What some element needs at least, if every other error was as large as it may be.
     pub k: f64,
@@ -27,7 +30,7 @@ pub struct MeasuredK {
 }
 
 /// What cases say of the arithmetic that a backend has.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GradeTally {
     /// The classes up to the declared one, strictest first.
     pub classes: Vec<ClassTally>,
@@ -52,5 +55,19 @@ impl GradeTally {
         if other.k.k > self.k.k {
             self.k = other.k.clone();
         }
+    }
+}
+
+/// In JSON as [`Scalar`], which has infinities.
+mod as_scalar {
+    use super::{Deserialize, Scalar, Serialize};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    pub(super) fn serialize<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        Scalar(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Scalar::deserialize(deserializer).map(|scalar| scalar.0)
     }
 }
