@@ -79,7 +79,7 @@ fn mixed(rng: &mut Rng, dtype: DType) -> f64 {
     let bits = rng.next_u64();
     let value = 4.0 * Rng::unit_of(bits) - 2.0;
     // Twelve binades either way stay inside the normal range of f16.
-    let scale = match (bits & 15, 1u32 << (((bits >> 4) & 127) * 13 >> 7)) {
+    let scale = match (bits & 15, 1u32 << ((((bits >> 4) & 127) * 13) >> 7)) {
         (0, scale) => f64::from(scale),
         (1, scale) => 1.0 / f64::from(scale),
         _ => 1.0,
