@@ -15,7 +15,7 @@ fn one_bug_is_told_in_a_screen() {
     for (defect, first, schemes) in [
         (
             "wrong-sign",
-            "FAIL axis-map-probe: pair 0 turns with no axis' position",
+            "FAIL axis-map-probe: pair 0 turns with t backwards, the scheme says t",
             &["--level", "rotate", "--dtype", "f16"][..],
         ),
         ("h-w-swapped", "FAIL axis-map-probe: pair 2 turns with w, the scheme says h", &["--scheme", "m-rope"]),
@@ -26,6 +26,13 @@ fn one_bug_is_told_in_a_screen() {
         let run = check(&library, &options).expect(1, &[first]);
         assert!(lines(&run.out) <= 60, "{defect}: {} lines:\n{}", lines(&run.out), run.out);
         let told = |text: &str| run.out.contains(text);
+        // A bug of the catalogue has its name, and where it was seen.
+        let named = match defect {
+            "wrong-sign" => told("(wrong-direction: ") && told("     look   the signs of the two products"),
+            "h-w-swapped" => told("\n     likely "),
+            _ => true,
+        };
+        assert!(named, "{run}");
         assert!(told("\n     in     ") && told("\n     replay ropecheck replay '") && told("-v shows them"), "{run}");
         if defect == "h-w-swapped" {
             // Everything that is left out is there for the asking.

@@ -2,22 +2,25 @@
 
 use super::compare::Difference;
 use super::recorder::{Calls, Recorder};
-use super::value::{Resemblance, resemblance};
-use super::{Diagnosis, Explanation, Found, NamedFault};
+use super::value::resemblance;
 use crate::backend::{Backend, BackendFactory};
 use crate::case::{Case, Level};
 use crate::check::judge::Judge;
 use crate::check::{Harness, Outputs, Stop};
 use crate::fault::{Fault, Imitated, Imitator};
 use crate::run::context::Context;
+use crate::run::explanation::{Diagnosis, Explanation, NamedFault, Resemblance};
 use crate::run::in_order::in_parallel;
 use crate::run::item::Item;
-use crate::run::result::{Again, FailureReport};
+use crate::run::result::{Again, CheckResult, FailureReport};
 
 /// Most defects that are tried in pairs: those that each show most of what is wrong.
 const IN_PAIRS: usize = 8;
 /// Most explanations that are told, unless more are the best.
 const TOLD: usize = 4;
+
+/// A failure, and where it belongs.
+pub(super) type Found<'r> = (&'r CheckResult, &'r FailureReport);
 
 /// What explanations are made with.
 pub(super) struct Search<'a> {

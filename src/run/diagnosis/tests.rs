@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::{Diagnosis, diagnose};
+use super::diagnose;
 use crate::backend::BackendFactory;
 use crate::backend::emulated::Emulation;
 use crate::backend::host::HostFactory;
@@ -12,6 +12,7 @@ use crate::contract::ContractTable;
 use crate::fault::{Fault, Imitated, Imitator, catalogue};
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
+use crate::run::explanation::Diagnosis;
 use crate::run::report::RunReport;
 use crate::run::session::results;
 use crate::run::{Context, Options};

@@ -1,63 +1,13 @@
 //! What wrong values are, where they are something that can be named.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::compare::Difference;
 use super::recorder::{Calls, Written, same};
 use crate::check::failure::is_poison;
 use crate::numeric::DType;
+use crate::run::explanation::{Resemblance, ValueOrigin};
 
 /// Fewest elements that agree with something that agrees by chance where storage is narrow.
 const FEWEST: usize = 4;
-
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "is", rename_all = "kebab-case")]
-pub enum ValueOrigin {
-    /// What memory was filled with before the call: nothing was written.
-    Unwritten,
-    /// Zero.
-    Zero,
-    /// The input at the same place.
-    Input,
-    /// What an earlier call of the same shape wrote at the same place.
-    EarlierCall,
-    /// The right output of another batch row.
-    OtherRow {
-        /// How many rows further on; none: it is always that of row 0.
-        further: Option<isize>,
-    },
-    /// The right output of another token.
-    OtherToken {
-        /// How many tokens further on; none: it is always that of token 0.
-        further: Option<isize>,
-    },
-    /// The right output of another head.
-    OtherHead {
-        /// How many heads further on; none: it is always that of head 0.
-        further: Option<isize>,
-    },
-    /// The right output with the other sign.
-    Negative,
-    /// A number of a narrower type, which right values are not.
-    Narrower {
-        /// That type.
-        dtype: DType,
-    },
-}
-
-/// What all wrong values of a case are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Resemblance {
-    /// Where they come from.
-    #[serde(flatten)]
-    pub origin: ValueOrigin,
-    /// Elements that are certainly wrong.
-    pub wrong: usize,
-    /// Elements that were compared.
-    pub of: usize,
-}
 
 /// A wrong element.
 struct Wrong<'a> {
