@@ -54,3 +54,23 @@ fn a_debt_that_nobody_pays_is_a_failure() {
     let run = check(&library, &both).expect(1, &["FAIL accuracy", "see the other checks"]);
     assert!(!run.out.contains("FAIL many-rows"), "{run}");
 }
+
+/// What looks like a bug of the kernel and is one of its manifest is told with the key that it is about.
+#[test]
+fn slips_of_an_adapter_are_told_with_a_key() {
+    for (defect, hint) in [
+        ("k-written-to-input", "a kernel that works in place says \"alias\": [\"in\"]"),
+        ("reads-undeclared-base", "does the kernel read cos_sin, cos_sin_cache, base, sections?"),
+        ("channel-stride-ignored", "a kernel that takes packed tensors only says \"strides\": \"packed\""),
+    ] {
+        let library = broken(defect).expect("it compiles");
+        let narrow = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--depth", "quick"];
+        let run = check(&library, &[&narrow[..], &["--cases", "1", "--no-diagnosis"]].concat());
+        let run = run.expect(1, &["\n     hint   ", hint]);
+        assert!(!run.out.contains("\n     value ") && !run.out.contains("\n     likely "), "--no-diagnosis: {run}");
+    }
+    // A right kernel has neither.
+    let run = check(common::kernel(), &["--scheme", "m-rope@default", "--dtype", "f32", "--depth", "quick"]);
+    let run = run.expect(0, &["CONFORMANT"]);
+    assert!(!["hint", "likely", "value"].iter().any(|word| run.out.contains(&format!("\n     {word}"))), "{run}");
+}

@@ -29,6 +29,9 @@ pub(in crate::report) fn hint(finding: &Finding, started: &Started, report: &Run
             Some(in_place())
         }
         Cause::OutOfBound(element) if of_nothing(element) => unlisted(case.level, consumes),
+        Cause::NoFrequency { observed, .. } if observed.iter().any(|number| number.0.is_nan()) => {
+            unlisted(case.level, consumes)
+        }
         Cause::Trivial { kernel: TrivialKernel::Nan } => unlisted(case.level, consumes),
         _ => strided(finding).then(|| {
             "it fails with strides alone: a kernel that takes packed tensors only says \"strides\": \"packed\""

@@ -75,17 +75,17 @@ fn origin(wrong: &[Wrong], observed: &Calls, allowed: f64) -> Option<ValueOrigin
         return Some(ValueOrigin::Negative);
     }
     let tensors = wrong.iter().all(|w| !w.found.inputs.is_empty());
-    let places: [(usize, fn(Option<isize>) -> ValueOrigin); 3] = [
-        (2, |further| ValueOrigin::OtherHead { further }),
-        (1, |further| ValueOrigin::OtherToken { further }),
-        (0, |further| ValueOrigin::OtherRow { further }),
-    ];
-    for (dimension, origin) in places.into_iter().filter(|_| tensors) {
+    let of_place = |dimension: usize, further: Option<isize>| match dimension {
+        0 => ValueOrigin::OtherRow { further },
+        1 => ValueOrigin::OtherToken { further },
+        _ => ValueOrigin::OtherHead { further },
+    };
+    for dimension in [2, 1, 0].into_iter().filter(|_| tensors) {
         for further in [Some(1), Some(-1), None] {
             let of_other =
                 |w: &Wrong| w.moved(dimension, further).is_some_and(|at| near(w.right.values[at], w.value()));
             if all(&of_other) {
-                return Some(origin(further));
+                return Some(of_place(dimension, further));
             }
         }
     }
