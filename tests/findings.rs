@@ -70,7 +70,10 @@ fn slips_of_an_adapter_are_told_with_a_key() {
         assert!(!run.out.contains("\n     value ") && !run.out.contains("\n     likely "), "--no-diagnosis: {run}");
     }
     // A right kernel has neither.
-    let run = check(common::kernel(), &["--scheme", "m-rope@default", "--dtype", "f32", "--depth", "quick"]);
+    let run = check(
+        common::kernel(),
+        &["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--depth", "quick"],
+    );
     let run = run.expect(0, &["CONFORMANT"]);
     assert!(!["hint", "likely", "value"].iter().any(|word| run.out.contains(&format!("\n     {word}"))), "{run}");
 }

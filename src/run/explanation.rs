@@ -47,10 +47,11 @@ pub struct Diagnosis {
     pub finding: String,
     /// What kind of failure, as in its cause.
     pub kind: String,
-    /// Ids of the failures whose cases were run again, the most telling first, and twice where it was run as it was
-    /// seen at first, too.
+    /// Ids of the failures whose cases were run again, the most telling first, and twice where it was run as
+    /// it was seen at first, too.
     pub failures: Vec<String>,
-    /// What reproduces the first of them and the right kernel does not, the best first; empty if nothing does.
+    /// What reproduces the first of them and the right kernel does not, the best first; empty if nothing
+    /// does.
     pub explanations: Vec<Explanation>,
     /// What the wrong values of the first of them are, where that has a name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,8 +7,8 @@ use super::evidence::Fitting;
 use super::{Circumstance, Failure};
 
 impl Failure {
-    /// Whether this is the failure `other` again, seen in another case: the cause, what tells it from others of its kind, and
-    /// what was being done. Places and numbers follow from the case.
+    /// Whether this is the failure `other` again, seen in another case: the cause, what tells it from others
+    /// of its kind, and what was being done. Places and numbers follow from the case.
     #[must_use]
     pub fn is_like(&self, other: &Failure) -> bool {
         let doing = |one: &Failure| one.during.iter().map(discriminant::<Circumstance>).collect::<Vec<_>>();

@@ -1,4 +1,5 @@
-//! Slips of an adapter or a manifest that look like bugs of a kernel: each is told with the manifest key that it is about.
+//! Slips of an adapter or a manifest that look like bugs of a kernel: each is told with the manifest key that
+//! it is about.
 
 use super::place::memory;
 use crate::case::{Alias, Case, Consume, Level, Memory, MemoryPlace, Part, PositionOrder};

@@ -1,5 +1,5 @@
-//! Failures explained: their cases are run again on emulated kernels with known defects, and those that show what was seen
-//! are named.
+//! Failures explained: their cases are run again on emulated kernels with known defects, and those that show
+//! what was seen are named.
 
 mod compare;
 mod recorder;
@@ -24,7 +24,8 @@ const FINDINGS: usize = 3;
 /// Most failures of a finding that an explanation is held against.
 const FAILURES: usize = 5;
 
-/// Whether outputs can show what went wrong: a call that ended otherwise has none, and memory outside of outputs is none.
+/// Whether outputs can show what went wrong: a call that ended otherwise has none, and memory outside of
+/// outputs is none.
 fn shows_in_outputs(cause: &Cause) -> bool {
     !matches!(
         cause,
@@ -41,7 +42,8 @@ fn shows_in_outputs(cause: &Cause) -> bool {
     )
 }
 
-/// Failures that one defect should explain, the most telling first: one of each check, in the group of the first.
+/// Failures that one defect should explain, the most telling first: one of each check, in the group of the
+/// first.
 fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> {
     let (result, example) = finding.example;
     let can_run = |failure: &FailureReport| match &failure.again {
@@ -58,7 +60,8 @@ fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> 
     all.filter(|(_, failure)| can_run(failure)).take(FAILURES).collect()
 }
 
-/// Explains what failed in a report, with a backend of its own. Nothing is said of a report in which nothing failed.
+/// Explains what failed in a report, with a backend of its own. Nothing is said of a report in which nothing
+/// failed.
 pub(super) fn diagnose(
     factory: &dyn BackendFactory,
     context: &Context,

@@ -67,8 +67,8 @@ struct Candidate<'a> {
 }
 
 impl Search<'_> {
-    /// What explains these failures of one group, of which a report shows `told`. None if none of their cases can be run again, or if the right kernel
-    /// answers as this one did.
+    /// What explains these failures of one group, of which a report shows `told`. None if none of their cases
+    /// can be run again, or if the right kernel answers as this one did.
     pub(super) fn explain(&self, told: &FailureReport, found: &[Found]) -> Option<Diagnosis> {
         let (result, _) = found.first()?;
         let steps = steps(found);
@@ -107,7 +107,8 @@ impl Search<'_> {
         Some(diagnosis(told, failures, values, explanations))
     }
 
-    /// What a backend answers in each of the steps; nothing where a case of a failure does not fail, if it must.
+    /// What a backend answers in each of the steps; nothing where a case of a failure does not fail, if it
+    /// must.
     fn judged(&self, steps: &[Step], backend: &mut dyn Backend, must_fail: bool) -> Vec<Option<Calls>> {
         let mut all = Vec::with_capacity(steps.len());
         for step in steps {

@@ -33,7 +33,8 @@ impl Wrong<'_> {
     }
 }
 
-/// What the wrong elements of `observed` are; `right` is what the right kernel writes, give or take `allowed`.
+/// What the wrong elements of `observed` are; `right` is what the right kernel writes, give or take
+/// `allowed`.
 pub(super) fn resemblance(
     observed: &Calls,
     right: &Calls,

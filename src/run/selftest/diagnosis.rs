@@ -78,8 +78,8 @@ impl DiagnosisReport {
     }
 }
 
-/// Runs the suite against each fault that is put into an emulated kernel, and asks what explains what failed. `progress` gets
-/// (done, all).
+/// Runs the suite against each fault that is put into an emulated kernel, and asks what explains what failed.
+/// `progress` gets (done, all).
 #[must_use]
 pub fn diagnosed(
     all: &[Fault],
