@@ -15,7 +15,7 @@ fn one_bug_is_told_in_a_screen() {
     for (defect, first, schemes) in [
         (
             "wrong-sign",
-            "FAIL axis-map-probe: pair 0 turns with no axis' position",
+            "FAIL axis-map-probe: pair 0 turns with t backwards, the scheme says t",
             &["--level", "rotate", "--dtype", "f16"][..],
         ),
         ("h-w-swapped", "FAIL axis-map-probe: pair 2 turns with w, the scheme says h", &["--scheme", "m-rope"]),
@@ -26,6 +26,13 @@ fn one_bug_is_told_in_a_screen() {
         let run = check(&library, &options).expect(1, &[first]);
         assert!(lines(&run.out) <= 60, "{defect}: {} lines:\n{}", lines(&run.out), run.out);
         let told = |text: &str| run.out.contains(text);
+        // A bug of the catalogue has its name, and where it was seen.
+        let named = match defect {
+            "wrong-sign" => told("(wrong-direction: ") && told("     look   the signs of the two products"),
+            "h-w-swapped" => told("\n     likely "),
+            _ => true,
+        };
+        assert!(named, "{run}");
         assert!(told("\n     in     ") && told("\n     replay ropecheck replay '") && told("-v shows them"), "{run}");
         if defect == "h-w-swapped" {
             // Everything that is left out is there for the asking.
@@ -46,4 +53,27 @@ fn a_debt_that_nobody_pays_is_a_failure() {
     let both = [&alone[..], &["--check", "accuracy"]].concat();
     let run = check(&library, &both).expect(1, &["FAIL accuracy", "see the other checks"]);
     assert!(!run.out.contains("FAIL many-rows"), "{run}");
+}
+
+/// What looks like a bug of the kernel and is one of its manifest is told with the key that it is about.
+#[test]
+fn slips_of_an_adapter_are_told_with_a_key() {
+    for (defect, hint) in [
+        ("k-written-to-input", "a kernel that works in place says \"alias\": [\"in\"]"),
+        ("reads-undeclared-base", "does the kernel read cos_sin, cos_sin_cache, base, sections?"),
+        ("channel-stride-ignored", "a kernel that takes packed tensors only says \"strides\": \"packed\""),
+    ] {
+        let library = broken(defect).expect("it compiles");
+        let narrow = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--depth", "quick"];
+        let run = check(&library, &[&narrow[..], &["--cases", "1", "--no-diagnosis"]].concat());
+        let run = run.expect(1, &["\n     hint   ", hint]);
+        assert!(!run.out.contains("\n     value ") && !run.out.contains("\n     likely "), "--no-diagnosis: {run}");
+    }
+    // A right kernel has neither.
+    let run = check(
+        common::kernel(),
+        &["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--depth", "quick"],
+    );
+    let run = run.expect(0, &["CONFORMANT"]);
+    assert!(!["hint", "likely", "value"].iter().any(|word| run.out.contains(&format!("\n     {word}"))), "{run}");
 }

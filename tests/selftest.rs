@@ -36,10 +36,10 @@ fn a_fault_of_each_kind_is_killed_by_what_must_kill_it() {
     assert_eq!(again.1, out, "the same report at any number of threads");
 }
 
-/// Of a scheme, arithmetic, indices, positions, state; docs/faults.md has the share of all of them.
+/// Of a scheme, arithmetic, indices, positions, width; docs/faults.md has the share of all of them.
 #[test]
 fn a_kernel_is_said_to_have_the_fault_that_it_has() {
-    let faults = ["angles-in-bf16", "first-axis-for-all", "seconds-cut-first", "stale-direction", "tail-zeroed"];
+    let faults = ["angles-in-bf16", "first-axis-for-all", "only-head-0", "seconds-cut-first", "tail-zeroed"];
     let mut arguments = vec!["--diagnosis", "--dtype", "f32", "--cases", "1", "--format", "json"];
     faults.iter().for_each(|fault| arguments.extend(["--fault", fault]));
     let (code, out, err) = selftest(&arguments);

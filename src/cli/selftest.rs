@@ -49,7 +49,8 @@ pub(super) struct SelfTestArguments {
     /// Honest kernels also get the calls that cover a manifest, as in `check` (slow)
     #[arg(long)]
     cover: bool,
-    /// Whether faults are named by what a run says of a kernel that has them, in place of which checks kill them
+    /// Whether faults are named by what a run says of a kernel that has them, in place of which checks kill
+    /// them
     #[arg(long, conflicts_with_all = ["no_faults", "check", "cover", "honest"])]
     diagnosis: bool,
     /// Kernels that are wrong in one class of calls, or where two meet, in place of faults: how many a run

@@ -1,4 +1,5 @@
-//! Emulated kernels in the place of a kernel under test: as it says of itself, with defects of the catalogue in them.
+//! Emulated kernels in the place of a kernel under test: as it says of itself, with defects of the catalogue
+//! in them.
 
 use std::sync::Arc;
 
@@ -42,11 +43,12 @@ impl<'a> Imitator<'a> {
         Imitator { library, contracts, shared: Arc::new(Shared::new(Arc::clone(&owned))), owned }
     }
 
-    /// A kernel that computes as this one declares, and has these defects; without any it is right. It takes positions or
-    /// layouts, whatever the kernel takes, so that defects before these have their place.
+    /// A kernel that computes as this one declares, and has these defects; without any it is right. It takes
+    /// positions or layouts, whatever the kernel takes, so that defects before these have their place.
     ///
     /// # Errors
-    /// If a defect does not fit: it is one of a compiled source, it needs another scheme, or two exclude each other.
+    /// If a defect does not fit: it is one of a compiled source, it needs another scheme, or two exclude each
+    /// other.
     pub fn imitation(&self, like: &Imitated, faults: &[&Fault]) -> Result<Box<dyn BackendFactory>, String> {
         let mut changes = EmulationChanges::default();
         for fault in faults {

@@ -72,8 +72,8 @@ fn shared(finding: &Finding) -> String {
     format!("{} groups: {}", finding.groups.len(), parts.join("; "))
 }
 
-/// What the smallest failures of a finding all have in common: an option of the call that shrinking could not take away, a
-/// side, an axis.
+/// What the smallest failures of a finding all have in common: an option of the call that shrinking could not
+/// take away, a side, an axis.
 /// `axes`: how many were seen at all.
 fn common(finding: &Finding, axes: usize) -> Option<String> {
     let options = |(_, failure): &(&CheckResult, &FailureReport)| -> BTreeSet<String> {
@@ -114,7 +114,8 @@ pub(super) fn axes(scheme: &str, report: &RunReport) -> usize {
     names.collect::<BTreeSet<&str>>().len()
 }
 
-/// What is said about a finding beside its evidence: what explains it, and which key of a manifest it may be about.
+/// What is said about a finding beside its evidence: what explains it, and which key of a manifest it may be
+/// about.
 pub(super) fn about(finding: &Finding, report: &RunReport) -> Vec<(&'static str, String)> {
     let explained = report.diagnosis_of(&finding.example.1.id).into_iter().flat_map(words::diagnosis);
     let hint = report.started.as_ref().and_then(|started| words::hint(finding, started, report));

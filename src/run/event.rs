@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
-use super::diagnosis::Diagnosis;
 use super::exit_code::ExitCode;
+use super::explanation::Diagnosis;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
 use super::narrowing::Narrowing;

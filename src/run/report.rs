@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
 use super::controls::ControlResult;
-use super::diagnosis::Diagnosis;
 use super::event::{Event, Finished, Started, UnitName};
+use super::explanation::Diagnosis;
 use super::result::{CheckResult, FailureReport};
 use crate::case::Level;
 use crate::check::cover::Met;

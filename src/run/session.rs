@@ -79,10 +79,9 @@ impl Session<'_> {
             Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
         let error = self.judge(deadline, &mut folded).err();
         folded.settle();
-        if error.is_none() && self.options.diagnosis && !deadline.is_over() {
-            let diagnoses = diagnose(self.factory, self.context, self.options, &folded.report);
-            diagnoses.into_iter().for_each(|diagnosis| folded.event(Event::Diagnosed(Box::new(diagnosis))));
-        }
+        let explains = error.is_none() && self.options.diagnosis && !deadline.is_over();
+        let diagnoses = explains.then(|| diagnose(self.factory, self.context, self.options, &folded.report));
+        diagnoses.into_iter().flatten().for_each(|one| folded.event(Event::Diagnosed(Box::new(one))));
         folded.finish(self.context, self.options, error)
     }
 
@@ -267,8 +266,7 @@ impl Observer for Silent {
     fn event(&mut self, _: &Event) {}
 }
 
-/// Runs units against a backend, without controls and anchors; with the calls that cover a manifest, where
-/// one is given.
+/// Runs units against a backend, without controls and anchors; with calls that cover `covered`.
 ///
 /// # Errors
 /// If the backend cannot be started, or the run does not come to its end.
@@ -326,8 +324,7 @@ fn run_units(
         }
         Some(result)
     };
-    // A backend that is not what it was at first: nothing of the run can be believed, and nothing more is
-    // run.
+    // A backend that is not what it was at first: nothing of the run can be believed, nor is more run.
     let changed: Mutex<Option<StartError>> = Mutex::new(None);
     let ends = Mutex::new(BTreeSet::new());
     let start = || {
@@ -361,8 +358,7 @@ fn run_units(
             observer.borrow_mut().observer.progress(progress);
         },
         |index, result| {
-            // Another thread may have finished a unit after those that hung: with one thread it would not
-            // have run.
+            // Another thread may have finished a unit that would not have run with one.
             let result = result.map(|r| if gave_up(index) { r.not_run(Stopped::GaveUp) } else { r });
             if let Some(result) = result {
                 observer.borrow_mut().unit(result);

@@ -72,7 +72,8 @@ pub enum Cause {
         /// The base whose powers explain every pair of the head.
         #[serde(skip_serializing_if = "Option::is_none")]
         base: Option<Scalar>,
-        /// Whether that is the scheme's base with exponents over the head's width instead of the rotary width.
+        /// Whether that is the scheme's base with exponents over the head's width instead of the rotary
+        /// width.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         over_head_dim: bool,
     },

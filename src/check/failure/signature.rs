@@ -7,8 +7,8 @@ use super::evidence::Fitting;
 use super::{Circumstance, Failure};
 
 impl Failure {
-    /// Whether this is the failure `other` again, seen in another case: the cause, what tells it from others of its kind, and
-    /// what was being done. Places and numbers follow from the case.
+    /// Whether this is the failure `other` again, seen in another case: the cause, what tells it from others
+    /// of its kind, and what was being done. Places and numbers follow from the case.
     #[must_use]
     pub fn is_like(&self, other: &Failure) -> bool {
         let doing = |one: &Failure| one.during.iter().map(discriminant::<Circumstance>).collect::<Vec<_>>();
@@ -52,5 +52,53 @@ fn alike(one: &Cause, other: &Cause) -> bool {
         (Cause::NonsenseAccepted { nonsense: one }, Cause::NonsenseAccepted { nonsense: other })
         | (Cause::NonsenseWrote { nonsense: one, .. }, Cause::NonsenseWrote { nonsense: other, .. }) => one == other,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Part;
+    use crate::check::failure::{BoundSource, ElementError, OtherTurn, Scalar, Surroundings, WrongAxis};
+    use crate::numeric::DType;
+
+    fn of(cause: Cause) -> Failure {
+        *Failure::of_call(cause)
+    }
+
+    fn element(observed: f64) -> Failure {
+        let error = ElementError::new(DType::F32, 1.0, observed, 1e-3, BoundSource::Contract);
+        of(Cause::OutOfBound(Box::new(error)))
+    }
+
+    fn axis(fits: &[&str], shift: Option<i64>) -> Failure {
+        let turn = |shift| OtherTurn { axis: "h".to_owned(), further: 0, backwards: false, shift, length: Scalar(1.0) };
+        let fits = fits.iter().map(|axis| Some((*axis).to_owned())).collect();
+        let run = Fitting { first: 0, last: 3, stated: Some("t".into()), fits, found: shift.map(turn) };
+        of(Cause::WrongAxis(Box::new(WrongAxis { runs: vec![run], head: 0, wrong: 4, of_pairs: 8 })))
+    }
+
+    #[test]
+    fn what_is_told_in_other_words_is_another_failure() {
+        let written = |part| of(Cause::MemoryWritten { part, at: crate::case::MemoryPlace::Nowhere { byte: 0 } });
+        let surroundings = |what| of(Cause::DependsOnSurroundings { what });
+        let same = [
+            (element(2.0), element(3.0)),
+            (axis(&["h"], None), axis(&["w"], None)),
+            (axis(&[], Some(1)), axis(&[], Some(1))),
+            (written(Part::Gap), written(Part::Gap)),
+            (surroundings(Surroundings::Positions), surroundings(Surroundings::StableBits)),
+        ];
+        assert!(same.iter().all(|(one, other)| one.is_like(other)));
+        let others = [
+            (element(2.0), element(f64::NAN)),
+            (element(2.0), of(Cause::TurnsWithoutAxis)),
+            (axis(&["h"], None), axis(&[], None)),
+            (axis(&[], Some(1)), axis(&[], Some(-1))),
+            (axis(&[], Some(1)), axis(&[], None)),
+            (written(Part::Gap), written(Part::Input)),
+            (element(2.0), *Box::new(element(2.0)).during(Circumstance::InPlace)),
+        ];
+        assert!(!others.iter().any(|(one, other)| one.is_like(other)));
     }
 }

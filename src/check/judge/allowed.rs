@@ -4,8 +4,8 @@ use super::elements::Judge;
 use crate::check::harness::Outputs;
 
 impl Judge<'_> {
-    /// The largest error that the contract allows an element of these outputs, where it claims anything; only the inputs
-    /// are looked at.
+    /// The largest error that the contract allows an element of these outputs, where it claims anything; only
+    /// the inputs are looked at.
     #[must_use]
     pub fn largest_allowance(&self, inputs: &Outputs) -> f64 {
         let mut largest = 0.0f64;

@@ -104,7 +104,8 @@ impl Judge<'_> {
         if turned { Fit::Yes } else { Fit::NothingClaimed }
     }
 
-    /// Whether a pair's outputs on all tokens of the first row are those of a power of this base, at its own index.
+    /// Whether a pair's outputs on all tokens of the first row are those of a power of this base, at its own
+    /// index.
     #[must_use]
     pub fn fits_base(&self, outputs: &Outputs, head: usize, pair: usize, base: f64) -> Fit {
         let frequency = libm::pow(base, -(pair as f64) / self.truth.pairs as f64);

@@ -1,5 +1,5 @@
-//! What turns a pair, where it is not an axis at the pair's own frequency: axis, frequency, direction, position and length
-//! are looked for together.
+//! What turns a pair, where it is not an axis at the pair's own frequency: axis, frequency, direction,
+//! position and length are looked for together.
 
 use crate::check::failure::{OtherTurn, Scalar, Stop};
 use crate::check::harness::Outputs;
@@ -35,8 +35,8 @@ pub(super) fn other_turn(
     candidates.find(|turn| judge.fits_turn(outputs, head, pair, turn) == Fit::Yes)
 }
 
-/// The failure of a head's elements where a pair of it holds no numbers: from NaN and what was never written no turn can be
-/// read off.
+/// The failure of a head's elements where a pair of it holds no numbers: from NaN and what was never written
+/// no turn can be read off.
 pub(super) fn numbers(
     judge: &Judge,
     outputs: &Outputs,

@@ -1,4 +1,5 @@
-//! Slips of an adapter or a manifest that look like bugs of a kernel: each is told with the manifest key that it is about.
+//! Slips of an adapter or a manifest that look like bugs of a kernel: each is told with the manifest key that
+//! it is about.
 
 use super::place::memory;
 use crate::case::{Alias, Case, Consume, Level, Memory, MemoryPlace, Part, PositionOrder};
@@ -29,6 +30,9 @@ pub(in crate::report) fn hint(finding: &Finding, started: &Started, report: &Run
             Some(in_place())
         }
         Cause::OutOfBound(element) if of_nothing(element) => unlisted(case.level, consumes),
+        Cause::NoFrequency { observed, .. } if observed.iter().any(|number| number.0.is_nan()) => {
+            unlisted(case.level, consumes)
+        }
         Cause::Trivial { kernel: TrivialKernel::Nan } => unlisted(case.level, consumes),
         _ => strided(finding).then(|| {
             "it fails with strides alone: a kernel that takes packed tensors only says \"strides\": \"packed\""

@@ -14,8 +14,9 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// Of `observed` from `imitated`, which may have gone on to further calls; `None` if they are not the same calls. Two kernels
-    /// that are each within `allowed` of one truth are within twice that of each other.
+    /// Of `observed` from `imitated`, which may have gone on to further calls; `None` if they are not the
+    /// same calls. Two kernels that are each within `allowed` of one truth are within twice that of each
+    /// other.
     pub(super) fn of(observed: &Calls, imitated: &Calls, allowed: f64) -> Option<Difference> {
         let mut difference = Difference::default();
         if imitated.len() < observed.len() || observed.is_empty() {
@@ -49,8 +50,8 @@ impl Difference {
         self.bits == 0
     }
 
-    /// Whether the imitation with this difference shows what the right kernel with that `of_right` does not: all bits, or
-    /// every element that is certainly wrong, and no other one.
+    /// Whether the imitation with this difference shows what the right kernel with that `of_right` does not:
+    /// all bits, or every element that is certainly wrong, and no other one.
     pub(super) fn reproduces(&self, of_right: &Difference) -> bool {
         self.is_none() && !of_right.is_none() || self.wrong.is_empty() && !of_right.wrong.is_empty()
     }

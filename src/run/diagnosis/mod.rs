@@ -1,5 +1,5 @@
-//! Failures explained: their cases are run again on emulated kernels with known defects, and those that show what was seen
-//! are named.
+//! Failures explained: their cases are run again on emulated kernels with known defects, and those that show
+//! what was seen are named.
 
 mod compare;
 mod recorder;
@@ -8,75 +8,24 @@ mod search;
 mod tests;
 mod value;
 
-pub use value::{Resemblance, ValueOrigin};
-
-use schemars::JsonSchema;
-use serde::Serialize;
+use search::{Found, Search};
 
 use super::context::{Context, Options};
+use super::explanation::Diagnosis;
 use super::findings::{Finding, findings, group};
 use super::report::RunReport;
-use super::result::{Again, CheckResult, FailureReport};
+use super::result::{Again, FailureReport};
 use crate::backend::BackendFactory;
 use crate::check::failure::Cause;
-use crate::fault::{Fault, Imitator, catalogue};
+use crate::fault::{Imitator, catalogue};
 
 /// Most findings that are explained, as many as a report shows.
 const FINDINGS: usize = 3;
 /// Most failures of a finding that an explanation is held against.
 const FAILURES: usize = 5;
 
-/// A known defect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct NamedFault {
-    /// Its id, as `ropecheck explain` takes it.
-    pub id: String,
-    /// What goes wrong, in a sentence.
-    pub says: String,
-    /// Where to look in a kernel.
-    pub look: String,
-    /// Where it happened: repository and number.
-    pub bugs: Vec<String>,
-}
-
-impl NamedFault {
-    fn of(fault: &Fault) -> NamedFault {
-        let Fault { id, doc, look, bugs, .. } = fault.clone();
-        NamedFault { id, says: doc, look, bugs }
-    }
-}
-
-/// Defects that show what was observed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Explanation {
-    /// From 1; explanations that no case tells apart have the same one.
-    pub rank: usize,
-    /// One defect, or two at the same time.
-    pub faults: Vec<NamedFault>,
-    /// How many of these cases it reproduces; the first one is among them.
-    pub reproduces: usize,
-    /// Whether it does so bit by bit, and not only within the contract's bound.
-    pub exact: bool,
-}
-
-/// What explains failures of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Diagnosis {
-    /// Id of the failure that a report tells the finding by.
-    pub finding: String,
-    /// What kind of failure, as in its cause.
-    pub kind: String,
-    /// Ids of the failures whose cases were run again, the most telling first, and twice where it was run as it was
-    /// seen at first, too.
-    pub failures: Vec<String>,
-    /// What reproduces the first of them and the right kernel does not, the best first; empty if nothing does.
-    pub explanations: Vec<Explanation>,
-    /// What the wrong values of the first of them are, where that has a name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub values: Option<Resemblance>,
-}
-
-/// Whether outputs can show what went wrong: a call that ended otherwise has none, and memory outside of outputs is none.
+/// Whether outputs can show what went wrong: a call that ended otherwise has none, and memory outside of
+/// outputs is none.
 fn shows_in_outputs(cause: &Cause) -> bool {
     !matches!(
         cause,
@@ -93,10 +42,8 @@ fn shows_in_outputs(cause: &Cause) -> bool {
     )
 }
 
-/// A failure, and where it belongs.
-type Found<'r> = (&'r CheckResult, &'r FailureReport);
-
-/// Failures that one defect should explain, the most telling first: one of each check, in the group of the first.
+/// Failures that one defect should explain, the most telling first: one of each check, in the group of the
+/// first.
 fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> {
     let (result, example) = finding.example;
     let can_run = |failure: &FailureReport| match &failure.again {
@@ -113,7 +60,8 @@ fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> 
     all.filter(|(_, failure)| can_run(failure)).take(FAILURES).collect()
 }
 
-/// Explains what failed in a report, with a backend of its own. Nothing is said of a report in which nothing failed.
+/// Explains what failed in a report, with a backend of its own. Nothing is said of a report in which nothing
+/// failed.
 pub(super) fn diagnose(
     factory: &dyn BackendFactory,
     context: &Context,
@@ -128,6 +76,6 @@ pub(super) fn diagnose(
     }
     let Ok(faults) = catalogue() else { return Vec::new() };
     let imitator = Imitator::new(context.library, context.contracts);
-    let search = search::Search { factory, context, threads: options.threads, imitator: &imitator, faults: &faults };
+    let search = Search { factory, context, threads: options.threads, imitator: &imitator, faults: &faults };
     told.into_iter().filter_map(|finding| search.explain(finding.example.1, &evidence(finding, report))).collect()
 }

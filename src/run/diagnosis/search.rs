@@ -2,22 +2,25 @@
 
 use super::compare::Difference;
 use super::recorder::{Calls, Recorder};
-use super::value::{Resemblance, resemblance};
-use super::{Diagnosis, Explanation, Found, NamedFault};
+use super::value::resemblance;
 use crate::backend::{Backend, BackendFactory};
 use crate::case::{Case, Level};
 use crate::check::judge::Judge;
 use crate::check::{Harness, Outputs, Stop};
 use crate::fault::{Fault, Imitated, Imitator};
 use crate::run::context::Context;
+use crate::run::explanation::{Diagnosis, Explanation, NamedFault, Resemblance};
 use crate::run::in_order::in_parallel;
 use crate::run::item::Item;
-use crate::run::result::{Again, FailureReport};
+use crate::run::result::{Again, CheckResult, FailureReport};
 
 /// Most defects that are tried in pairs: those that each show most of what is wrong.
 const IN_PAIRS: usize = 8;
 /// Most explanations that are told, unless more are the best.
 const TOLD: usize = 4;
+
+/// A failure, and where it belongs.
+pub(super) type Found<'r> = (&'r CheckResult, &'r FailureReport);
 
 /// What explanations are made with.
 pub(super) struct Search<'a> {
@@ -64,8 +67,8 @@ struct Candidate<'a> {
 }
 
 impl Search<'_> {
-    /// What explains these failures of one group, of which a report shows `told`. None if none of their cases can be run again, or if the right kernel
-    /// answers as this one did.
+    /// What explains these failures of one group, of which a report shows `told`. None if none of their cases
+    /// can be run again, or if the right kernel answers as this one did.
     pub(super) fn explain(&self, told: &FailureReport, found: &[Found]) -> Option<Diagnosis> {
         let (result, _) = found.first()?;
         let steps = steps(found);
@@ -104,7 +107,8 @@ impl Search<'_> {
         Some(diagnosis(told, failures, values, explanations))
     }
 
-    /// What a backend answers in each of the steps; nothing where a case of a failure does not fail, if it must.
+    /// What a backend answers in each of the steps; nothing where a case of a failure does not fail, if it
+    /// must.
     fn judged(&self, steps: &[Step], backend: &mut dyn Backend, must_fail: bool) -> Vec<Option<Calls>> {
         let mut all = Vec::with_capacity(steps.len());
         for step in steps {

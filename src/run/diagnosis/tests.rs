@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::{Diagnosis, diagnose};
+use super::diagnose;
 use crate::backend::BackendFactory;
 use crate::backend::emulated::Emulation;
 use crate::backend::host::HostFactory;
@@ -12,6 +12,7 @@ use crate::contract::ContractTable;
 use crate::fault::{Fault, Imitated, Imitator, catalogue};
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
+use crate::run::explanation::Diagnosis;
 use crate::run::report::RunReport;
 use crate::run::session::results;
 use crate::run::{Context, Options};
@@ -81,7 +82,8 @@ fn what_a_kernel_has_is_named_and_nothing_of_one_that_is_right() {
     let diagnoses = room.diagnose(&*faulty, &report);
     assert_eq!(named(&diagnoses), [["head-counts-as-time"]]);
     assert!(diagnoses[0].explanations[0].exact && !diagnoses[0].failures.is_empty());
-    // Two right kernels, whatever is held against them: one that rounds as the emulation does, and one that does not.
+    // Two right kernels, whatever is held against them: one that rounds as the emulation does, and one that
+    // does not.
     assert_eq!(room.diagnose(&*room.kernel(&[]), &report), []);
     assert_eq!(room.diagnose(&HostFactory, &report), []);
     assert_eq!(room.diagnose(&*room.kernel(&[]), &RunReport::default()), [], "nothing failed");

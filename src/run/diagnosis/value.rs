@@ -1,63 +1,13 @@
 //! What wrong values are, where they are something that can be named.
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use super::compare::Difference;
 use super::recorder::{Calls, Written, same};
 use crate::check::failure::is_poison;
 use crate::numeric::DType;
+use crate::run::explanation::{Resemblance, ValueOrigin};
 
 /// Fewest elements that agree with something that agrees by chance where storage is narrow.
 const FEWEST: usize = 4;
-
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "is", rename_all = "kebab-case")]
-pub enum ValueOrigin {
-    /// What memory was filled with before the call: nothing was written.
-    Unwritten,
-    /// Zero.
-    Zero,
-    /// The input at the same place.
-    Input,
-    /// What an earlier call of the same shape wrote at the same place.
-    EarlierCall,
-    /// The right output of another batch row.
-    OtherRow {
-        /// How many rows further on; none: it is always that of row 0.
-        further: Option<isize>,
-    },
-    /// The right output of another token.
-    OtherToken {
-        /// How many tokens further on; none: it is always that of token 0.
-        further: Option<isize>,
-    },
-    /// The right output of another head.
-    OtherHead {
-        /// How many heads further on; none: it is always that of head 0.
-        further: Option<isize>,
-    },
-    /// The right output with the other sign.
-    Negative,
-    /// A number of a narrower type, which right values are not.
-    Narrower {
-        /// That type.
-        dtype: DType,
-    },
-}
-
-/// What all wrong values of a case are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Resemblance {
-    /// Where they come from.
-    #[serde(flatten)]
-    pub origin: ValueOrigin,
-    /// Elements that are certainly wrong.
-    pub wrong: usize,
-    /// Elements that were compared.
-    pub of: usize,
-}
 
 /// A wrong element.
 struct Wrong<'a> {
@@ -83,7 +33,8 @@ impl Wrong<'_> {
     }
 }
 
-/// What the wrong elements of `observed` are; `right` is what the right kernel writes, give or take `allowed`.
+/// What the wrong elements of `observed` are; `right` is what the right kernel writes, give or take
+/// `allowed`.
 pub(super) fn resemblance(
     observed: &Calls,
     right: &Calls,
@@ -125,17 +76,17 @@ fn origin(wrong: &[Wrong], observed: &Calls, allowed: f64) -> Option<ValueOrigin
         return Some(ValueOrigin::Negative);
     }
     let tensors = wrong.iter().all(|w| !w.found.inputs.is_empty());
-    let places: [(usize, fn(Option<isize>) -> ValueOrigin); 3] = [
-        (2, |further| ValueOrigin::OtherHead { further }),
-        (1, |further| ValueOrigin::OtherToken { further }),
-        (0, |further| ValueOrigin::OtherRow { further }),
-    ];
-    for (dimension, origin) in places.into_iter().filter(|_| tensors) {
+    let of_place = |dimension: usize, further: Option<isize>| match dimension {
+        0 => ValueOrigin::OtherRow { further },
+        1 => ValueOrigin::OtherToken { further },
+        _ => ValueOrigin::OtherHead { further },
+    };
+    for dimension in [2, 1, 0].into_iter().filter(|_| tensors) {
         for further in [Some(1), Some(-1), None] {
             let of_other =
                 |w: &Wrong| w.moved(dimension, further).is_some_and(|at| near(w.right.values[at], w.value()));
             if all(&of_other) {
-                return Some(origin(further));
+                return Some(of_place(dimension, further));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::judge::{Inject, Selected, units};
+use super::judge::{Inject, Planned, Selected, units};
 use super::result::SelfTestOptions;
 use crate::fault::{Fault, Injection};
 use crate::numeric::DType;
@@ -78,8 +78,8 @@ impl DiagnosisReport {
     }
 }
 
-/// Runs the suite against each fault that is put into an emulated kernel, and asks what explains what failed. `progress` gets
-/// (done, all).
+/// Runs the suite against each fault that is put into an emulated kernel, and asks what explains what failed.
+/// `progress` gets (done, all).
 #[must_use]
 pub fn diagnosed(
     all: &[Fault],
@@ -132,8 +132,8 @@ fn one(
         cases: options.cases,
         cover: false,
     };
-    let (_, run_options, units) = units(&*factory, dtype, &selected, context, options)?;
-    let run_options = Options { first_failure_only: false, ..run_options };
+    let Planned { options, units, .. } = units(&*factory, dtype, &selected, context, options)?;
+    let run_options = Options { first_failure_only: false, ..options };
     let results = results(&*factory, context, &run_options, &units, None).map_err(|e| e.to_string())?;
     let report = RunReport::of(results);
     if report.results.iter().all(|result| result.failures.is_empty()) {

@@ -158,14 +158,23 @@ impl Killers {
     }
 }
 
-/// What a kernel says of itself, and what of it is run, and how.
+/// What is run of a kernel.
+pub(super) struct Planned {
+    /// What it says of itself.
+    pub(super) manifest: Manifest,
+    pub(super) options: Options,
+    /// Checks on groups.
+    pub(super) units: Vec<(Group, String)>,
+}
+
+/// What is run of a kernel, and how.
 pub(super) fn units(
     factory: &dyn BackendFactory,
     dtype: DType,
     selected: &Selected,
     context: &Context,
     options: &SelfTestOptions,
-) -> Result<(Manifest, Options, Vec<(Group, String)>), String> {
+) -> Result<Planned, String> {
     let manifest = factory.start().map_err(|e| e.to_string())?.manifest().clone();
     let run_options = Options {
         schemes: selected.schemes.clone(),
@@ -187,7 +196,7 @@ pub(super) fn units(
         let pairing = group.level == Level::Positions || group.pairing == selected.pairing;
         (group.level == Level::Apply || selected.schemes.iter().any(bare)) && pairing
     });
-    Ok((manifest, run_options, units))
+    Ok(Planned { manifest, options: run_options, units })
 }
 
 fn judge(
@@ -197,7 +206,7 @@ fn judge(
     context: &Context,
     options: &SelfTestOptions,
 ) -> Result<Killers, String> {
-    let (manifest, run_options, units) = units(factory, dtype, selected, context, options)?;
+    let Planned { manifest, options: run_options, units } = units(factory, dtype, selected, context, options)?;
     let covered = selected.cover.then_some(&manifest);
     let results = results(factory, context, &run_options, &units, covered).map_err(|e| e.to_string())?;
     let mut found = Killers::default();
