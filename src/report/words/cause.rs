@@ -74,10 +74,15 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             let found =
                 observed.map_or("at no frequency that shows".to_owned(), |f| format!("by {} per position", six(f.0)));
             let head = at.head.map(|head| format!(" in head {head}")).unwrap_or_default();
-            let mut lines = vec![
-                format!("pair {pair} turns {found}, the scheme says {}", six(expected.0)),
-                format!("{} of {of_pairs} pairs are off{head}", wrong_pairs.len()),
-            ];
+            let (of, right) = (length.map(|length| six(length.0)), six(attention_scaling.0));
+            let summary = match of.filter(|of| *of != right) {
+                // What differs comes first.
+                Some(of) if observed.is_some_and(|f| six(f.0) == six(expected.0)) => {
+                    format!("pair {pair} has length {of}, the scheme says {right}; it turns as the scheme says")
+                }
+                _ => format!("pair {pair} turns {found}, the scheme says {}", six(expected.0)),
+            };
+            let mut lines = vec![summary, format!("{} of {of_pairs} pairs are off{head}", wrong_pairs.len())];
             lines.extend(length.map(|length| {
                 format!("length of pair {pair}: {}, attention_scaling is {}", six(length.0), six(attention_scaling.0))
             }));
