@@ -4,6 +4,7 @@ mod anchors;
 mod bench;
 mod context;
 mod controls;
+mod covers;
 mod description;
 mod diagnosis;
 mod digest;

@@ -1,13 +1,14 @@
 //! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it
 //! happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use super::anchors::{anchors, statements};
 use super::context::{Context, Options};
 use super::controls::controls;
+use super::covers::covers;
 use super::diagnosis::diagnose;
 use super::digest::digest;
 use super::event::{Event, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
@@ -30,10 +31,9 @@ use super::unit::unit;
 use super::verdict::{exit_code, verdict};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError, StartErrorKind};
 use crate::case::Level;
+use crate::check::Group;
 use crate::check::cover::Covers;
-use crate::check::{CATALOGUE, Group};
 use crate::contract::ContractTable;
-use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::Parameters;
@@ -392,27 +392,6 @@ impl Drop for Ending<'_> {
             lock(self.ends).insert(why);
         }
     }
-}
-
-/// What the calls of a run are to reach, level by level.
-pub(super) fn covers(manifest: &Manifest, context: &Context, options: &Options, units: &[(Group, String)]) -> Covers {
-    // What is selected: rows for another type would not be run.
-    let dtypes = |dtype: &DType| {
-        let mut tensors = units.iter().filter(|(group, _)| group.level != Level::Positions);
-        tensors.any(|(group, _)| group.dtype == *dtype)
-    };
-    let selected = manifest.dtypes.iter().copied().filter(dtypes).collect();
-    let manifest = &Manifest { dtypes: selected, ..manifest.clone() };
-    let mut levels: BTreeMap<Level, (BTreeMap<&str, &Group>, bool)> = BTreeMap::new();
-    for (group, id) in units {
-        let (schemes, planned) = levels.entry(group.level).or_default();
-        schemes.entry(&group.scheme).or_insert(group);
-        *planned |= CATALOGUE.iter().any(|check| check.id() == id && check.covers(group.level));
-    }
-    let generators = |(schemes, planned): &(BTreeMap<&str, &Group>, bool)| {
-        (schemes.values().filter_map(|group| context.generator(group, manifest, options)).collect(), *planned)
-    };
-    Covers::new(&levels.values().map(generators).collect::<Vec<_>>(), options.depth)
 }
 
 /// What a panicking thread left behind is whole: every change is one call.

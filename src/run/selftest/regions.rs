@@ -16,11 +16,11 @@ use crate::check::{CATALOGUE, Depth, Generator, Stop};
 use crate::fault::{Region, Spoiled};
 use crate::numeric::Rng;
 use crate::run::context::{Context, Options};
+use crate::run::covers::covers;
 use crate::run::exit_code::{ExitCode, RunError};
 use crate::run::groups::groups;
 use crate::run::in_order::in_order;
 use crate::run::item::Item;
-use crate::run::session::covers;
 
 /// Share of the classes that a run of the default depth must kill, in percent; at depth quick all.
 const CLASSES: u64 = 99;
