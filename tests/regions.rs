@@ -21,7 +21,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 /// case.
 fn fails(region: &str, case: &str) -> bool {
     let yaml = format!(
-        "class: regions\nabout: a test\nlevels: [rotate, fused]\nfaults:\n  one-region:\n    doc: A test.\n    bugs: []\n    \
+        "class: regions\nabout: a test\nlevels: [rotate, fused]\nfaults:\n  one-region:\n    doc: A test.\n    look: A test.\n    bugs: []\n    \
          schemes: [m-rope]\n    where: \"{region}\"\n    walk: {{copy: \"i == 0 && side == 0\"}}\n"
     );
     let faults = read(&Arc::new(SourceFile { name: "regions.yaml".into(), text: yaml })).expect("a file of faults");
