@@ -75,13 +75,11 @@ fn spoil(rng: &mut Rng, row: &mut [f64], first: usize, second: usize) {
 }
 
 fn mixed(rng: &mut Rng, dtype: DType) -> f64 {
-    // The value has the upper 53 bits; the lower ones say how large it is.
-    let bits = rng.next_u64();
-    let value = 4.0 * Rng::unit_of(bits) - 2.0;
+    let value = 4.0 * rng.unit() - 2.0;
     // Twelve binades either way stay inside the normal range of f16.
-    let scale = match (bits & 15, 1u32 << ((((bits >> 4) & 127) * 13) >> 7)) {
-        (0, scale) => f64::from(scale),
-        (1, scale) => 1.0 / f64::from(scale),
+    let scale = match rng.below(16) {
+        0 => f64::from(1u32 << rng.below(13)),
+        1 => 1.0 / f64::from(1u32 << rng.below(13)),
         _ => 1.0,
     };
     dtype.round(value * scale)

@@ -260,10 +260,13 @@ impl Backend for Stateful {
             && let Some(old) = self.seen.get(at).filter(|e| e.after.len() == arena.len())
         {
             for view in [Some(qk.q_out), qk.k_out].into_iter().flatten() {
-                for range in view.ranges() {
-                    if let (Some(to), Some(from)) = (arena.get_mut(range.clone()), old.after.get(range)) {
-                        to.copy_from_slice(from);
-                    }
+                // All from the first byte to the last, the gaps between rows among them.
+                let ends = view.ranges().map(|range| (range.start, range.end));
+                let Some((start, end)) = ends.reduce(|(a, b), (start, end)| (a.min(start), b.max(end))) else {
+                    continue;
+                };
+                if let (Some(to), Some(from)) = (arena.get_mut(start..end), old.after.get(start..end)) {
+                    to.copy_from_slice(from);
                 }
             }
         }

@@ -65,13 +65,7 @@ impl Rng {
     /// A multiple of 2^-53 in [0, 1).
     #[inline]
     pub fn unit(&mut self) -> f64 {
-        Self::unit_of(self.next_u64())
-    }
-
-    /// The multiple of 2^-53 in [0, 1) that 64 random bits give; their lower 11 are left.
-    #[inline]
-    pub fn unit_of(bits: u64) -> f64 {
-        (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// True once in `n` times on average; never for 0.
