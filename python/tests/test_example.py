@@ -12,7 +12,7 @@ BUGS = {
     "frequencies-backwards": ("plan.inv_freq.astype", "plan.inv_freq[::-1].astype", "frequency-probe", "the scheme says 1.0"),
     "axes-backwards": ("[plan.axis_of_pair]", "[plan.axis_of_pair[::-1]]", "axis-map-probe", "turns with w, the scheme says t"),
     "first-axis-alone": ("[plan.axis_of_pair]", "[plan.axis_of_pair * 0]", "axis-map-probe", "the scheme says w"),
-    "one-position-late": ("positions[plan.axis_of_pair]", "(positions[plan.axis_of_pair] + 1)", "frequency-probe", "at position 0"),
+    "one-position-late": ("positions[plan.axis_of_pair]", "(positions[plan.axis_of_pair] + 1)", "axis-map-probe", "at positions off by +1"),
     "positions-in-f16": ("[plan.axis_of_pair]", "[plan.axis_of_pair].astype(np.float16)", "accuracy", "at position"),
     "k-left-alone": ("return turn(q), turn(k)", "return turn(q), k", "controls", "k comes back as it was"),
     "first-row-for-all": (

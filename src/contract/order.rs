@@ -25,10 +25,13 @@ impl Contract {
                 && a.angle_error <= b.angle_error
                 && self.frequencies.is_within(&other.frequencies)
                 && (a.angle_unit == AngleUnit::Radians || self.frequencies.is_within_in_turns(&other.frequencies)));
+        // As many turns as the kernel's position says each err, whatever the angle is computed in.
+        let turned = a.trig_error_per_position == 0.0 || a.position_roundings <= b.position_roundings;
         // Inputs and outputs that were scaled in a wider type are rounded once more.
         let factors = a.scales_factors();
         let limit = |limit: Option<f64>| limit.unwrap_or(f64::INFINITY);
         angles
+            && turned
             && narrower(ours.table, theirs.table)
             && narrower(ours.arithmetic, theirs.arithmetic)
             && a.trig_ulps <= b.trig_ulps

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::exit_code::{ExitCode, RunError};
+use super::lock::lock;
 use super::result::{BandResult, CheckResult};
-use super::session::lock;
 use crate::check::cover::Met;
 use crate::check::{Gap, GradeTally, Group};
 use crate::spec::open_regular;

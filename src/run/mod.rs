@@ -18,6 +18,7 @@ mod in_force;
 mod in_order;
 mod item;
 mod journal;
+mod lock;
 mod narrowing;
 mod not_offered;
 mod out_of_time;

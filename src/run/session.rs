@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::anchors::{anchors, statements};
 use super::context::{Context, Options};
@@ -18,6 +18,7 @@ use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
 use super::in_order::in_order;
 use super::journal::{Journal, JournalFile, RunId, digest_json, digest_of_self};
+use super::lock::lock;
 use super::narrowing::Narrowing;
 use super::out_of_time::{Deadline, OutOfTime, breadth_first};
 use super::proved::unproved;
@@ -392,11 +393,6 @@ impl Drop for Ending<'_> {
             lock(self.ends).insert(why);
         }
     }
-}
-
-/// What a panicking thread left behind is whole: every change is one call.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A parameter must exist in every selected scheme; otherwise nobody knows what was run.

@@ -60,7 +60,9 @@ impl GradeTally {
 
 /// In JSON as [`Scalar`], which has infinities.
 mod as_scalar {
-    use super::{Deserialize, Scalar, Serialize};
+    use serde::{Deserialize as _, Serialize as _};
+
+    use super::Scalar;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub(super) fn serialize<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
