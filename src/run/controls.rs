@@ -8,7 +8,9 @@ use crate::backend::Backend;
 use crate::backend::control::{Control, ControlKind};
 use crate::case::{Alias, Level};
 use crate::check::{CATALOGUE, Check, Failure, Group, Stop};
+use crate::contract::ContractTable;
 use crate::numeric::DType;
+use crate::rotation::PlanCache;
 use crate::spec::model::Pairing;
 
 /// What became of one control kernel.
@@ -59,10 +61,18 @@ pub enum ControlOutcome {
 #[must_use]
 pub fn controls(context: &Context, scheme: &str, seed: u64) -> Vec<ControlResult> {
     let Some(accuracy) = CATALOGUE.iter().find(|c| c.id() == "accuracy") else { return Vec::new() };
+    // The control kernels keep their own contract.
+    let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
+    let plain = Context {
+        library: context.library,
+        contracts: &own,
+        plans: PlanCache::new(),
+        interrupted: context.interrupted,
+    };
     let all = [ControlKind::KnownGood].into_iter().chain(ControlKind::BAD);
     all.map(|kind| {
         let wrong = [DType::F32, DType::F16, DType::BF16].into_iter().find_map(|dtype| {
-            let what = one(context, *accuracy, scheme, seed, kind, dtype).err()?;
+            let what = one(&plain, *accuracy, scheme, seed, kind, dtype).err()?;
             Some(ControlError { dtype, what })
         });
         ControlResult { kernel: kind.name().to_owned(), wrong }

@@ -34,8 +34,6 @@ use crate::backend::{Backend, BackendFactory, Manifest, StartError, StartErrorKi
 use crate::case::Level;
 use crate::check::Group;
 use crate::check::cover::Covers;
-use crate::contract::ContractTable;
-use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::Parameters;
 
@@ -123,15 +121,7 @@ impl Session<'_> {
         let schemes: Vec<String> =
             units.iter().map(|(g, _)| g.scheme.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         folded.covers = covers(&manifest, context, options, &units);
-        // The control kernels keep their own contract.
-        let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
-        let plain = Context {
-            library: context.library,
-            contracts: &own,
-            plans: PlanCache::new(),
-            interrupted: context.interrupted,
-        };
-        for control in controls(&plain, &schemes[0], options.seed) {
+        for control in controls(context, &schemes[0], options.seed) {
             folded.event(Event::Control(control));
         }
         folded.event(Event::Anchor(anchors(context.library)));

@@ -11,8 +11,6 @@ use crate::backend::{Manifest, Vocabulary};
 use crate::case::tensor_file::TensorFile;
 use crate::case::{Case, Level};
 use crate::check::{Failure, Group, Stop};
-use crate::contract::ContractTable;
-use crate::rotation::PlanCache;
 use crate::run::anchors::anchors;
 use crate::run::context::Context;
 use crate::run::controls::controls;
@@ -151,15 +149,7 @@ fn judge(
 ) -> Result<(), RunError> {
     report.anchors = anchors(context.library);
     if let Some((_, case, _)) = cases.first() {
-        // The control kernels keep their own contract.
-        let own = ContractTable { overrides: Vec::new(), ..context.contracts.clone() };
-        let plain = Context {
-            library: context.library,
-            contracts: &own,
-            plans: PlanCache::new(),
-            interrupted: context.interrupted,
-        };
-        report.controls = controls(&plain, &case.scheme, 1);
+        report.controls = controls(context, &case.scheme, 1);
     }
     let mut results: BTreeMap<(String, &str, String, String), CheckResult> = BTreeMap::new();
     for (entry, case, outputs) in cases {
