@@ -17,6 +17,9 @@ mod selftest;
 mod snapshot;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessCode;
