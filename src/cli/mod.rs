@@ -5,6 +5,7 @@ mod backend;
 mod bench;
 pub mod cargo_test;
 mod check;
+mod config;
 mod contracts;
 mod describe;
 mod init;
@@ -16,6 +17,8 @@ mod replay;
 mod selftest;
 mod snapshot;
 mod vectors;
+
+pub use check::config_schema;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

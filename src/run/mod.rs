@@ -2,6 +2,7 @@
 
 mod anchors;
 mod bench;
+mod config_in_force;
 mod context;
 mod controls;
 mod covers;
@@ -10,6 +11,8 @@ mod diagnosis;
 mod digest;
 mod event;
 mod exit_code;
+mod expectation;
+mod expected;
 mod explanation;
 pub(crate) mod findings;
 mod grade;
@@ -47,12 +50,15 @@ mod within;
 
 pub use anchors::{Anchors, SpecStatements, anchors, statements};
 pub use bench::{BenchError, BenchOptions, BenchReport, BenchRow, Seconds, bench};
+pub use config_in_force::ConfigInForce;
 pub use context::{Context, Options};
 pub use controls::{ControlError, ControlOutcome, ControlResult, controls};
 pub use description::{DescribedContract, DescribedLevel, Description, UnjudgedCheck, description};
 pub use digest::{digest, digest_of};
 pub use event::{Event, FORMAT, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 pub use exit_code::{ExitCode, RunError};
+pub use expectation::{Expectations, ExpectedBy};
+pub use expected::{ExpectationProblem, Expected};
 pub use explanation::{Diagnosis, Explanation, NamedFault, Resemblance, ValueOrigin};
 pub use grade::{Grade, NotKept, grades};
 pub use groups::{SelectionError, groups};
