@@ -2,11 +2,10 @@
 
 use std::time::SystemTime;
 
-use schemars::{JsonSchema, Schema, json_schema};
-use serde::Serialize;
+use schemars::{Schema, json_schema};
 use wildmatch::WildMatch;
 
-use super::event::UnitName;
+use super::expected_by::ExpectedBy;
 use crate::check::failure::Cause;
 use crate::spec::diagnostic::{Sink, SpecError};
 use crate::spec::fields::Fields;
@@ -17,13 +16,11 @@ const MOST: usize = 1_000;
 /// Most characters of a pattern.
 const LONGEST: usize = 128;
 
-/// Patterns of an expectation, each with what it is about.
-pub(super) const FIELDS: [(&str, fn(&UnitName) -> &str); 4] = [
-    ("check", |unit| &unit.check),
-    ("scheme", |unit| &unit.scheme),
-    ("dtype", |unit| &unit.dtype),
-    ("level", |unit| unit.level.name()),
-];
+/// What patterns of an expectation are about.
+pub(super) const FIELDS: [&str; 4] = ["check", "scheme", "dtype", "level"];
+
+/// A check on a group, by what it is called in each of [`FIELDS`].
+pub(super) type Names<'n> = [&'n str; FIELDS.len()];
 
 /// Every expectation of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,18 +69,6 @@ impl Pattern {
     }
 }
 
-/// What makes a failure an expected one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ExpectedBy {
-    /// Line of the expectation in the configuration.
-    pub line: usize,
-    /// Why it is expected.
-    pub reason: String,
-    /// Where more is said of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
-}
-
 impl Expectation {
     /// Whether it is about a backend of this name.
     pub(super) fn is_of(&self, backend: &str) -> bool {
@@ -91,10 +76,10 @@ impl Expectation {
     }
 
     /// Whether it is about a check on a group; `only`: of one field this pattern alone.
-    pub(super) fn fits(&self, unit: &UnitName, only: Option<(usize, &Pattern)>) -> bool {
-        FIELDS.iter().zip(&self.fields).enumerate().all(|(at, ((_, of), patterns))| match only {
-            Some((field, pattern)) if field == at => pattern.fits(of(unit)),
-            _ => patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(of(unit))),
+    pub(super) fn fits(&self, names: Names<'_>, only: Option<(usize, &Pattern)>) -> bool {
+        names.iter().zip(&self.fields).enumerate().all(|(at, (name, patterns))| match only {
+            Some((field, pattern)) if field == at => pattern.fits(name),
+            _ => patterns.is_empty() || patterns.iter().any(|pattern| pattern.fits(name)),
         })
     }
 
@@ -116,8 +101,8 @@ impl Expectations {
     }
 
     /// What expects a failure of a check on a group; the first that does.
-    pub(super) fn expects(&self, backend: &str, unit: &UnitName, cause: &Cause) -> Option<ExpectedBy> {
-        let fits = |one: &&Expectation| one.is_of(backend) && one.names(cause) && one.fits(unit, None);
+    pub(super) fn expects(&self, backend: &str, names: Names<'_>, cause: &Cause) -> Option<ExpectedBy> {
+        let fits = |one: &&Expectation| one.is_of(backend) && one.names(cause) && one.fits(names, None);
         let Expectation { line, reason, link, .. } = self.all.iter().find(fits)?;
         Some(ExpectedBy { line: *line, reason: reason.clone(), link: link.clone() })
     }
@@ -143,7 +128,7 @@ impl Expectations {
         let of = |what: &str| some(&format!("{what}, as patterns with * and ?; without it all"), &pattern);
         let mut properties = serde_json::Map::new();
         properties.insert("backend".into(), of("Names of backends, from their manifests").into());
-        for (name, _) in FIELDS {
+        for name in FIELDS {
             properties.insert(name.into(), of(&format!("What of {name} is meant")).into());
         }
         let causes = serde_json::json!({"enum": Cause::names()});
@@ -163,13 +148,13 @@ impl Expectations {
 fn expectation(node: &Node, sink: &mut Sink) -> Option<Expectation> {
     let mut fields = sink.take(Fields::new(node, "an expectation"))?;
     let backends = patterns(fields.optional("backend"), "backend", sink);
-    let of = FIELDS.map(|(name, _)| patterns(fields.optional(name), name, sink));
+    let of = FIELDS.map(|name| patterns(fields.optional(name), name, sink));
     let causes = fields.optional("cause").map(|node| causes(node, sink)).unwrap_or_default();
     let reason = fields.required_text("reason", sink);
     let link = Some(fields.text("link", sink)).filter(|link| !link.is_empty());
     let until = fields.optional("until").and_then(|node| sink.take(date(node)));
     if of.iter().all(Vec::is_empty) && causes.is_empty() {
-        let keys = FIELDS.map(|(name, _)| name).join(", ");
+        let keys = FIELDS.join(", ");
         sink.push(node_head(&fields, format!("an expectation of everything hides everything: say {keys} or cause")));
     }
     fields.finish(sink);

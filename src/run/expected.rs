@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::event::UnitName;
-use super::expectation::{Expectation, Expectations, FIELDS, Pattern};
+use super::expectation::{Expectation, Expectations, Names, Pattern};
 use super::result::CheckResult;
 use crate::spec::suggest::closest;
 
@@ -105,8 +104,8 @@ impl ExpectationProblem {
     pub fn words(&self) -> String {
         match self {
             Self::UnexpectedPass { checks, held, .. } => {
-                let groups = if *held == 1 { "the check that ran" } else { "all checks that ran" };
-                format!("unexpected pass: {} held in {groups}, so nothing here fails any more", few(checks))
+                let (checks, s) = (few(checks), if *held == 1 { "" } else { "s" });
+                format!("unexpected pass: {checks} held wherever it was judged ({held} group{s})")
             }
             Self::OtherCause { checks, found, .. } => {
                 format!("another cause than stated: {} fails by {}", few(checks), found.join(", "))
@@ -146,18 +145,18 @@ type Part<'e> = Option<(usize, &'e Pattern)>;
 pub(super) fn expected(
     all: &Expectations,
     backend: &str,
-    planned: &[UnitName],
+    planned: &[CheckResult],
     results: &[CheckResult],
 ) -> Vec<Expected> {
-    let results: Vec<(UnitName, &CheckResult)> = results.iter().map(|r| (UnitName::of(r), r)).collect();
+    let planned: Vec<Names> = planned.iter().map(CheckResult::names).collect();
     let one = |expectation: &Expectation| {
         let texts = |field: usize| expectation.fields[field].iter().map(|p| p.text.clone()).collect::<Vec<_>>();
         let [checks, schemes, dtypes, levels] = [0, 1, 2, 3].map(texts);
         let Expectation { line, causes, reason, link, until, .. } = expectation.clone();
-        let mut problems = stale(expectation, planned);
+        let mut problems = stale(expectation, &planned);
         if problems.is_empty() {
-            problems = parts(expectation).into_iter().filter_map(|part| seen(expectation, part, &results)).collect();
-            problems.extend(other_cause(expectation, &results));
+            problems = parts(expectation).into_iter().filter_map(|part| seen(expectation, part, results)).collect();
+            problems.extend(other_cause(expectation, results));
             problems.dedup();
         }
         if let Some((until, over)) = &until
@@ -165,8 +164,9 @@ pub(super) fn expected(
         {
             problems.push(ExpectationProblem::DatePassed { line, until: until.clone() });
         }
-        let fails = |(unit, result): &&(UnitName, &CheckResult)| {
-            expectation.fits(unit, None) && result.failures.iter().any(|f| expectation.names(&f.failure.cause))
+        let fails = |result: &&CheckResult| {
+            expectation.fits(result.names(), None)
+                && result.failures.iter().any(|f| expectation.names(&f.failure.cause))
         };
         let failing = results.iter().filter(fails).count();
         let (until, file) = (until.map(|(day, _)| day), all.file.clone());
@@ -183,18 +183,18 @@ fn parts(one: &Expectation) -> Vec<Part<'_>> {
 }
 
 /// What matches nothing that could be run.
-fn stale(one: &Expectation, planned: &[UnitName]) -> Vec<ExpectationProblem> {
+fn stale(one: &Expectation, planned: &[Names<'_>]) -> Vec<ExpectationProblem> {
     let mut all = Vec::new();
-    for ((_, of), patterns) in FIELDS.iter().zip(&one.fields) {
-        for pattern in patterns.iter().filter(|pattern| !planned.iter().any(|unit| pattern.fits(of(unit)))) {
-            let known: BTreeSet<&str> = planned.iter().map(of).collect();
+    for (at, patterns) in one.fields.iter().enumerate() {
+        for pattern in patterns.iter().filter(|pattern| !planned.iter().any(|names| pattern.fits(names[at]))) {
+            let known: BTreeSet<&str> = planned.iter().map(|names| names[at]).collect();
             let (line, text) = (pattern.line, pattern.text.clone());
             let suggestion = closest(&text, known);
             all.push(ExpectationProblem::Stale { line, pattern: Some(text), suggestion });
         }
     }
     if all.is_empty() {
-        let nothing = |part: &Part| !planned.iter().any(|unit| one.fits(unit, *part));
+        let nothing = |part: &Part| !planned.iter().any(|names| one.fits(*names, *part));
         let of = parts(one).into_iter().filter(nothing);
         all.extend(of.map(|part| {
             let line = part.map_or(one.line, |(_, pattern)| pattern.line);
@@ -206,28 +206,28 @@ fn stale(one: &Expectation, planned: &[UnitName]) -> Vec<ExpectationProblem> {
 }
 
 /// Whether all that ran of a part held. What is not judged, or not to its end, is no pass.
-fn seen(one: &Expectation, part: Part<'_>, results: &[(UnitName, &CheckResult)]) -> Option<ExpectationProblem> {
-    let here: Vec<_> = results.iter().filter(|(unit, _)| one.fits(unit, part)).collect();
+fn seen(one: &Expectation, part: Part<'_>, results: &[CheckResult]) -> Option<ExpectationProblem> {
+    let here: Vec<_> = results.iter().filter(|result| one.fits(result.names(), part)).collect();
     let cut = |result: &CheckResult| result.stopped.is_some() || result.not_run_cases() > 0;
-    if here.iter().any(|(_, result)| !result.failures.is_empty() || cut(result)) {
+    if here.iter().any(|result| !result.failures.is_empty() || cut(result)) {
         return None;
     }
-    let held: Vec<_> = here.into_iter().filter(|(_, result)| result.totals().1 > 0).collect();
-    let checks: BTreeSet<String> = held.iter().map(|(unit, _)| unit.check.clone()).collect();
+    let held: Vec<_> = here.into_iter().filter(|result| result.totals().1 > 0).collect();
+    let checks: BTreeSet<String> = held.iter().map(|result| result.check.clone()).collect();
     let line = part.map_or(one.line, |(_, pattern)| pattern.line);
     let held = held.len();
     (held > 0).then(|| ExpectationProblem::UnexpectedPass { line, checks: checks.into_iter().collect(), held })
 }
 
 /// Failures that it matches but for their cause, where no other expectation has them, or where it has none itself.
-fn other_cause(one: &Expectation, results: &[(UnitName, &CheckResult)]) -> Option<ExpectationProblem> {
-    let here = || results.iter().filter(|(unit, _)| one.fits(unit, None));
-    let failures = || here().flat_map(|(unit, result)| result.failures.iter().map(move |failure| (unit, failure)));
+fn other_cause(one: &Expectation, results: &[CheckResult]) -> Option<ExpectationProblem> {
+    let here = || results.iter().filter(|result| one.fits(result.names(), None));
+    let failures = || here().flat_map(|result| result.failures.iter().map(|failure| (&result.check, failure)));
     let own = failures().any(|(_, failure)| one.names(&failure.failure.cause));
     let others = failures().filter(|(_, f)| !one.names(&f.failure.cause) && (!own || f.expected.is_none()));
     let (mut checks, mut found) = (BTreeSet::new(), BTreeSet::new());
-    for (unit, failure) in others {
-        checks.insert(unit.check.clone());
+    for (check, failure) in others {
+        checks.insert(check.clone());
         found.insert(failure.failure.cause.name().to_owned());
     }
     let (checks, found): (Vec<String>, Vec<String>) = (checks.into_iter().collect(), found.into_iter().collect());

@@ -13,6 +13,7 @@ mod event;
 mod exit_code;
 mod expectation;
 mod expected;
+mod expected_by;
 mod explanation;
 pub(crate) mod findings;
 mod grade;
@@ -57,8 +58,9 @@ pub use description::{DescribedContract, DescribedLevel, Description, UnjudgedCh
 pub use digest::{digest, digest_of};
 pub use event::{Event, FORMAT, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 pub use exit_code::{ExitCode, RunError};
-pub use expectation::{Expectations, ExpectedBy};
+pub use expectation::Expectations;
 pub use expected::{ExpectationProblem, Expected};
+pub use expected_by::ExpectedBy;
 pub use explanation::{Diagnosis, Explanation, NamedFault, Resemblance, ValueOrigin};
 pub use grade::{Grade, NotKept, grades};
 pub use groups::{SelectionError, groups};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::expectation::ExpectedBy;
+use super::expectation::Names;
+use super::expected_by::ExpectedBy;
 use crate::case::{Level, pairing_name};
 use crate::check::cover::Met;
 use crate::check::failure::{Place, Stop};
@@ -193,6 +194,11 @@ impl CheckResult {
             owed: None,
             met: None,
         }
+    }
+
+    /// What expectations know it by.
+    pub(super) fn names(&self) -> Names<'_> {
+        [&self.check, &self.scheme, &self.dtype, self.level.name()]
     }
 
     /// Whether something failed that nobody expects.

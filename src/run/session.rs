@@ -101,7 +101,7 @@ impl Session<'_> {
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
         if options.expectations.is_some() {
             let all = groups(&manifest, context.library, &Options::default())?;
-            folded.planned = all.iter().map(|(group, id)| UnitName::of(&CheckResult::new(group, id))).collect();
+            folded.planned = all.iter().map(|(group, id)| CheckResult::new(group, id)).collect();
         }
         let units = thinned(units, options.seed);
         parameters_exist(context.library, &units, options)?;
@@ -191,7 +191,7 @@ struct Folded<'o> {
     /// What is to be reached of each level.
     covers: Covers,
     /// Everything that the backend could be asked, where expectations are held against it.
-    planned: Vec<UnitName>,
+    planned: Vec<CheckResult>,
     /// What went wrong when backends were asked to end.
     ends: BTreeSet<String>,
     observer: &'o mut dyn Observer,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Options};
-use super::event::UnitName;
 use super::item::Item;
 use super::result::{Again, CheckResult, FailureReport, OwedFailure, Stopped};
 use super::shrink::shrink;
@@ -39,7 +38,7 @@ pub(super) fn unit(
     let mut schedule = item.schedule(&generator);
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
-    let name = UnitName::of(&result);
+    let named = result.clone();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for (at, Planned { band, case }) in schedule.cases.iter().enumerate() {
         result.stopped = stop();
@@ -68,7 +67,8 @@ pub(super) fn unit(
             calls.iter().for_each(|call| classes.meet(met, call));
         }
         result.count(band, &judged);
-        let expects = |cause: &Cause| options.expectations.as_ref()?.expects(manifest.name.as_str(), &name, cause);
+        let expects =
+            |cause: &Cause| options.expectations.as_ref()?.expects(manifest.name.as_str(), named.names(), cause);
         let report = |(small, failure, again): (Case, Box<Failure>, Option<Again>)| {
             let expected = expects(&failure.cause);
             let shrunk_from = (small != *case).then(|| case.to_string());

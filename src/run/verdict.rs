@@ -159,14 +159,15 @@ fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<Strin
 
 /// Checks that judged nothing in any group, such as those that need more tokens than a backend takes.
 fn idle(results: &[CheckResult]) -> String {
-    let mut passed: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut judged: BTreeMap<&str, u64> = BTreeMap::new();
     for result in results {
-        *passed.entry(&result.check).or_default() += result.totals().1;
+        let (_, passed, failed) = result.totals();
+        *judged.entry(&result.check).or_default() += passed + failed;
     }
-    let idle: Vec<&str> = passed.iter().filter(|(_, passed)| **passed == 0).map(|(check, _)| *check).collect();
+    let idle: Vec<&str> = judged.iter().filter(|(_, judged)| **judged == 0).map(|(check, _)| *check).collect();
     match idle.len() {
         0 => String::new(),
         1..=3 => format!("; nothing judged by {}", idle.join(", ")),
-        many => format!("; nothing judged by {many} of {} checks", passed.len()),
+        many => format!("; nothing judged by {many} of {} checks", judged.len()),
     }
 }
