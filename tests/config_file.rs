@@ -139,6 +139,20 @@ fn names_that_need_the_specs_are_told_with_their_place_too() {
     check_in(&project("both", SMALL), &["--config", "x", "--no-config"]).expect(2, &["cannot be used with"]);
 }
 
+/// `init` writes one with which the port passes.
+#[test]
+fn a_port_to_begin_with_has_one() {
+    let folder = scratch("init").join("new");
+    let _ = fs::remove_dir_all(&folder);
+    common::ropecheck(&["init", "c", "--output", &format!("{}/", text(&folder))])
+        .expect(0, &["ropecheck.yaml", "    ropecheck check\n"]);
+    let built =
+        Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o", "librope.so", "rope.c", "-lm"]).current_dir(&folder);
+    assert!({ built }.status().is_ok_and(|status| status.success()));
+    let says = ["config    ropecheck.yaml: backend; the command line has its own depth", "on my-rope 1"];
+    check_in(&folder, &["--depth", "quick", "--check", "accuracy"]).expect(0, &says);
+}
+
 /// What the schema calls wrong is wrong, and every key that it knows is one.
 #[test]
 fn the_schema_is_of_the_keys_that_are_read() {
