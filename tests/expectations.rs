@@ -44,7 +44,19 @@ fn line_of(folder: &Path, part: &str) -> usize {
 fn problem(name: &str, library: &Path, lines: &[&str], at: &str, says: &str) {
     let folder = folder(name, library, lines);
     let says = format!("ropecheck.yaml:{}: {says}", line_of(&folder, at));
-    let run = run_in(&folder, &[], None).expect(1, &[&says]);
+    let reports = ["--report", "sarif=r.sarif", "--report", "markdown=r.md", "--report", "junit=r.xml"];
+    let run = run_in(&folder, &reports, None).expect(1, &[&says]);
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("the report is there");
+    let sarif: Value = serde_json::from_str(&read("r.sarif")).expect("JSON");
+    let result = &sarif["runs"][0]["results"].as_array().expect("results").last().expect("a result").clone();
+    let region = &result["locations"][0]["physicalLocation"];
+    assert_eq!(result["ruleId"], "expectation");
+    assert_eq!(
+        (&region["artifactLocation"]["uri"], &region["region"]["startLine"]),
+        (&"ropecheck.yaml".into(), &line_of(&folder, at).into())
+    );
+    assert!(read("r.md").contains("**Expectation not met:** ropecheck.yaml:"), "{}", read("r.md"));
+    assert!(read("r.xml").contains("name=\"expectation_not_met\""), "{}", read("r.xml"));
     let verdict = run.out.lines().last().expect("a verdict");
     assert!(verdict.contains(&says) && !verdict.starts_with("CONFORMANT"), "{verdict}");
 }
@@ -79,7 +91,8 @@ fn failures_that_are_expected_are_no_nonconformance_and_never_a_bare_conformance
     let known =
         "expectations: [{check: rejects-nonsense, reason: odd widths are rounded down, link: https://example.com/7}]";
     let folder = folder("met", odd(), &[CHECKS, known]);
-    let reports = ["--report", "json=r.json", "--report", "junit=r.xml", "--report", "ndjson=r.ndjson"];
+    let forms = ["json=r.json", "junit=r.xml", "ndjson=r.ndjson", "badge=r.badge", "sarif=r.sarif", "markdown=r.md"];
+    let reports: Vec<&str> = forms.iter().flat_map(|form| ["--report", form]).collect();
     let says = "CONFORMANT EXCEPT 8 EXPECTED FAILURES (ropecheck.yaml) IN PART: only ";
     let run = run_in(&folder, &reports, None)
         .expect(0, &[says, "KNOWN rejects-nonsense: odd widths are rounded down (8 checks"]);
@@ -109,6 +122,14 @@ fn failures_that_are_expected_are_no_nonconformance_and_never_a_bare_conformance
         "{junit}"
     );
     assert!(junit.contains("failures=\"0\" errors=\"0\""), "{junit}");
+    let badge = read("r.badge");
+    assert!(badge.contains("conformant except 8 expected failures: rotate; f32, bf16"), "{badge}");
+    assert!(
+        read("r.md").contains("Expected failures:\n\n- rejects-nonsense: odd widths are rounded down"),
+        "{}",
+        read("r.md")
+    );
+    assert!(read("r.sarif").contains("\"results\": []"), "{}", read("r.sarif"));
     let events = read("r.ndjson");
     let failed = events.lines().filter(|line| line.contains("\"event\":\"failure\""));
     assert!(

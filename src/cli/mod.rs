@@ -18,6 +18,9 @@ mod selftest;
 mod snapshot;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::config_schema;
 
 use std::ffi::OsString;
