@@ -107,18 +107,6 @@ impl Expectations {
         Some(ExpectedBy { line: *line, reason: reason.clone(), link: link.clone() })
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
     /// The JSON Schema of the list.
     #[must_use]
     pub fn schema() -> Schema {

@@ -208,8 +208,7 @@ fn stale(one: &Expectation, planned: &[Names<'_>]) -> Vec<ExpectationProblem> {
 /// Whether all that ran of a part held. What is not judged, or not to its end, is no pass.
 fn seen(one: &Expectation, part: Part<'_>, results: &[CheckResult]) -> Option<ExpectationProblem> {
     let here: Vec<_> = results.iter().filter(|result| one.fits(result.names(), part)).collect();
-    let cut = |result: &CheckResult| result.stopped.is_some() || result.not_run_cases() > 0;
-    if here.iter().any(|result| !result.failures.is_empty() || cut(result)) {
+    if here.iter().any(|result| !result.failures.is_empty() || result.is_cut()) {
         return None;
     }
     let held: Vec<_> = here.into_iter().filter(|result| result.totals().1 > 0).collect();
@@ -223,8 +222,12 @@ fn seen(one: &Expectation, part: Part<'_>, results: &[CheckResult]) -> Option<Ex
 fn other_cause(one: &Expectation, results: &[CheckResult]) -> Option<ExpectationProblem> {
     let here = || results.iter().filter(|result| one.fits(result.names(), None));
     let failures = || here().flat_map(|result| result.failures.iter().map(|failure| (&result.check, failure)));
-    let own = failures().any(|(_, failure)| one.names(&failure.failure.cause));
-    let others = failures().filter(|(_, f)| !one.names(&f.failure.cause) && (!own || f.expected.is_none()));
+    // One of a cause alone says nothing of failures by others.
+    let anywhere = one.fields.iter().all(Vec::is_empty);
+    // What was cut short may have shown its cause yet.
+    let own = failures().any(|(_, failure)| one.names(&failure.failure.cause)) || here().any(CheckResult::is_cut);
+    let others =
+        failures().filter(|(_, f)| !one.names(&f.failure.cause) && (!own || f.expected.is_none() && !anywhere));
     let (mut checks, mut found) = (BTreeSet::new(), BTreeSet::new());
     for (check, failure) in others {
         checks.insert(check.clone());

@@ -307,6 +307,11 @@ impl CheckResult {
         self.bands.values().map(|band| band.not_run).sum()
     }
 
+    /// Whether not all of its cases came to their end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.stopped.is_some() || self.not_run_cases() > 0
+    }
+
     /// Takes a failure of its own that no other check showed.
     pub fn fails_owed(&mut self, owed: OwedFailure) {
         if let Some(band) = self.bands.get_mut(&owed.band) {
