@@ -5,6 +5,7 @@ mod backend;
 mod bench;
 pub mod cargo_test;
 mod check;
+mod config;
 mod contracts;
 mod describe;
 mod experiment;
@@ -20,6 +21,8 @@ mod vectors;
 
 #[cfg(test)]
 mod tests;
+
+pub use check::config_schema;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
