@@ -75,7 +75,8 @@ fn prose(text: &str) -> String {
 /// The names by which headings are linked to.
 fn anchors(page: &Path) -> BTreeSet<String> {
     let text = read(page);
-    let headings = prose(&text).lines().filter_map(|line| line.strip_prefix('#')).map(str::to_owned).collect::<Vec<_>>();
+    let headings =
+        prose(&text).lines().filter_map(|line| line.strip_prefix('#')).map(str::to_owned).collect::<Vec<_>>();
     let name = |heading: &String| {
         let heading = heading.trim_start_matches('#').trim().to_lowercase();
         let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));

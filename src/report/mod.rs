@@ -9,6 +9,7 @@ mod finding;
 mod grade;
 mod json;
 mod junit;
+mod profile;
 mod regions;
 mod selftest;
 mod snapshot;

@@ -1,5 +1,6 @@
 //! What a run judges with, and what it was asked to run.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub depth: Depth,
     /// How long the run may take: nothing new begins afterwards.
     pub time: Option<Duration>,
+    /// Checks on groups that may fail before no more of them is run.
+    pub max_fail: Option<NonZeroU32>,
     /// What is required of the run.
     pub requirements: Vec<Requirement>,
     /// Seed.
@@ -45,6 +48,8 @@ pub struct Options {
     pub diagnosis: bool,
     /// How a case is run again.
     pub command: ReplayCommand,
+    /// Whether it is measured what checks cost.
+    pub profile: bool,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
 }

@@ -60,7 +60,7 @@ struct Seen {
     observed: bool,
     failed: bool,
     cases: bool,
-    /// The time was over before all cases ran.
+    /// The run ended before all cases ran.
     cut: bool,
 }
 
@@ -72,7 +72,7 @@ impl Seen {
             observed: any(|band| band.observations > 0),
             failed: any(|band| band.failed > 0),
             cases: any(|band| band.cases > 0),
-            cut: here.iter().any(|result| result.stopped == Some(Stopped::OutOfTime)),
+            cut: here.iter().any(|r| matches!(r.stopped, Some(Stopped::OutOfTime | Stopped::EnoughFailed))),
         }
     }
 }
