@@ -8,7 +8,7 @@ use std::sync::mpsc;
 const MOST_THREADS: usize = 64;
 
 /// Runs `one(worker, index)` for the indices of `order`, begun in that order, on up to `threads` threads, each with a
-/// worker that `start` makes, and hands the results to `deliver` in that order, on the calling thread. `finished` is told on the calling thread of every result as soon as it is there, in any
+/// worker that `start` makes (on this thread where the system has no more of them), and hands the results to `deliver` in that order, on the calling thread. `finished` is told on the calling thread of every result as soon as it is there, in any
 /// order. A worker stops early where `one` gives `None`.
 ///
 /// # Errors
@@ -25,25 +25,28 @@ pub(super) fn in_order<W, T: Send, E: Send>(
     let (sender, results) = mpsc::channel();
     let mut failed = None;
     let mut any = false;
+    let work = |sender: mpsc::Sender<Result<(usize, T), E>>| {
+        let mut worker = match start() {
+            Ok(worker) => worker,
+            Err(error) => {
+                // The receiver outlives the scope's threads.
+                let _ = sender.send(Err(error));
+                return;
+            }
+        };
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let Some(result) = order.get(turn).and_then(|index| one(&mut worker, *index)) else { break };
+            let _ = sender.send(Ok((turn, result)));
+        }
+    };
+    let work = &work;
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, MOST_THREADS).min(order.len().max(1)) {
-            let sender = sender.clone();
-            let (next, start, one) = (&next, &start, &one);
-            scope.spawn(move || {
-                let mut worker = match start() {
-                    Ok(worker) => worker,
-                    Err(error) => {
-                        // The receiver outlives the scope's threads.
-                        let _ = sender.send(Err(error));
-                        return;
-                    }
-                };
-                loop {
-                    let turn = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(result) = order.get(turn).and_then(|index| one(&mut worker, *index)) else { break };
-                    let _ = sender.send(Ok((turn, result)));
-                }
-            });
+        let wanted = threads.clamp(1, MOST_THREADS).min(order.len().max(1));
+        let thread = |sender| std::thread::Builder::new().spawn_scoped(scope, move || work(sender));
+        let running = (0..wanted).take_while(|_| thread(sender.clone()).is_ok()).count();
+        if running == 0 {
+            work(sender.clone());
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
