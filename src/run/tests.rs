@@ -13,6 +13,7 @@ use super::verdict::{exit_code, verdict};
 use super::{CheckResult, Context, ExitCode, Finished, Options, RunReport, Stopped, groups, results as run};
 use crate::backend::host::Host;
 use crate::backend::{Answer, Backend, BackendFactory, Doing, Hang, Manifest, StartError};
+use crate::case::Level;
 use crate::case::call::Call;
 use crate::check::cost::Cost;
 use crate::numeric::DType;
@@ -115,11 +116,14 @@ fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
     }
 }
 
-/// The order in which units ran, each check on all groups before the next.
+/// The order in which units ran: level positions first, then each check on all groups before the next.
 fn order_of(results: &[CheckResult]) -> Vec<usize> {
     let checks = ["axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
-    let of = |check: &str| (0..results.len()).filter(|at| results[*at].check == check).collect::<Vec<_>>();
-    checks.iter().flat_map(|check| of(check)).collect()
+    let turn = |at: &usize| checks.iter().position(|check| results[*at].check == *check);
+    let mut order: Vec<usize> = (0..results.len()).collect();
+    // Stable: the groups stay in their order.
+    order.sort_by_key(|at| (results[*at].level != Level::Positions, turn(at)));
+    order
 }
 
 #[test]
