@@ -1,5 +1,6 @@
 //! `check`: holds a backend against the specs.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ pub(super) struct CheckArguments {
     /// Begin nothing new after this time, such as 60s, 2m, 1h or 500ms; what was left out is said
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
+    /// Run nothing more after so many checks on groups failed; the verdict says so
+    #[arg(long, value_name = "N")]
+    max_fail: Option<NonZeroU32>,
     /// Seed of everything that is random; `fresh` takes one from the system, and the report says which
     #[arg(long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
     seed: u64,
@@ -78,6 +82,9 @@ pub(super) struct CheckArguments {
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
+    #[arg(long)]
+    profile_checks: bool,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
     #[arg(long, short)]
     verbose: bool,
@@ -300,6 +307,7 @@ fn judge(a: &CheckArguments, config: Config, reports: &mut Reports) -> Result<Ru
         cases: a.cases,
         depth: a.depth,
         time: a.time,
+        max_fail: a.max_fail,
         requirements,
         seed: a.seed,
         parameters: a.param.clone(),
@@ -307,6 +315,7 @@ fn judge(a: &CheckArguments, config: Config, reports: &mut Reports) -> Result<Ru
         first_failure_only: false,
         diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
+        profile: a.profile_checks,
         journal: journal(a),
         config: config.in_force,
         expectations: config.expectations,

@@ -11,6 +11,7 @@ mod grade;
 mod json;
 mod junit;
 mod markdown;
+mod profile;
 mod regions;
 mod sarif;
 mod selftest;

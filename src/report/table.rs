@@ -8,6 +8,7 @@ use anstyle::Style;
 use super::coverage::coverage;
 use super::finding::{about, axes, finding, listed};
 use super::grade::grades;
+use super::profile::profile;
 use super::style::{BAD, DIM, GOOD, styled};
 use super::words;
 use crate::run::findings::findings;
@@ -47,6 +48,9 @@ fn whole(out: &mut String, report: &RunReport, verbose: bool) -> std::fmt::Resul
         failures(out, report, verbose)?;
         expectations(out, report, verbose)?;
         gaps(out, report, started, [all, verbose])?;
+        if let Some(cost) = report.finished.as_ref().and_then(|finished| finished.profile.as_ref()) {
+            profile(out, cost)?;
+        }
     }
     verdict(out, report)
 }

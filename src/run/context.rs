@@ -1,5 +1,6 @@
 //! What a run judges with, and what it was asked to run.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Options {
     pub depth: Depth,
     /// How long the run may take: nothing new begins afterwards.
     pub time: Option<Duration>,
+    /// Checks on groups that may fail before no more of them is run.
+    pub max_fail: Option<NonZeroU32>,
     /// What is required of the run.
     pub requirements: Vec<Requirement>,
     /// Seed.
@@ -51,6 +54,8 @@ pub struct Options {
     pub config: Option<ConfigInForce>,
     /// Failures that are known.
     pub expectations: Option<Expectations>,
+    /// Whether it is measured what checks cost.
+    pub profile: bool,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
 }

@@ -11,8 +11,10 @@ use super::expected::Expected;
 use super::explanation::Diagnosis;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
+use super::max_fail::EnoughFailed;
 use super::narrowing::Narrowing;
 use super::out_of_time::OutOfTime;
+use super::profile::Profile;
 use super::proved::Unproved;
 use super::reached::Reached;
 use super::requirement::Required;
@@ -183,6 +185,12 @@ pub struct Finished {
     /// What was left out because the time of the run was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<OutOfTime>,
+    /// What was left out because enough had failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enough_failed: Option<EnoughFailed>,
+    /// What checks cost, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// What went wrong when the backend was asked to end, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<String>,

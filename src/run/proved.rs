@@ -61,7 +61,7 @@ struct Seen {
     /// Something failed that nobody expects.
     failed: bool,
     cases: bool,
-    /// The time was over before all cases ran.
+    /// The run ended before all cases ran.
     cut: bool,
 }
 
@@ -73,7 +73,7 @@ impl Seen {
             observed: any(|band| band.observations > 0),
             failed: here.iter().any(|result| result.fails()),
             cases: any(|band| band.cases > 0),
-            cut: here.iter().any(|result| result.stopped == Some(Stopped::OutOfTime)),
+            cut: here.iter().any(|r| matches!(r.stopped, Some(Stopped::OutOfTime | Stopped::EnoughFailed))),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::expectation::Names;
 use super::expected_by::ExpectedBy;
 use crate::case::{Level, pairing_name};
+use crate::check::cost::Cost;
 use crate::check::cover::Met;
 use crate::check::failure::{Place, Stop};
 use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
@@ -151,6 +152,9 @@ pub struct CheckResult {
     /// Which classes of calls met in judged cases; taken when the result is folded into a report.
     #[serde(skip)]
     pub met: Option<Met>,
+    /// What it cost, where that is measured.
+    #[serde(skip)]
+    pub cost: Cost,
 }
 
 /// Why the cases of a check did not all run.
@@ -165,6 +169,8 @@ pub enum Stopped {
     Interrupted,
     /// The time of the run was over.
     OutOfTime,
+    /// It was not run: as much had failed before as was asked for.
+    EnoughFailed,
     /// The backend, started again, said something else of itself than at first.
     Changed,
 }
@@ -193,6 +199,7 @@ impl CheckResult {
             stopped: None,
             owed: None,
             met: None,
+            cost: Cost::default(),
         }
     }
 

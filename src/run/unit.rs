@@ -8,6 +8,7 @@ use super::result::{Again, CheckResult, FailureReport, OwedFailure, Stopped};
 use super::shrink::shrink;
 use crate::backend::{Backend, Manifest, StartErrorKind};
 use crate::case::Case;
+use crate::check::cost::{Room, spent};
 use crate::check::cover::{Covers, Met};
 use crate::check::failure::Cause;
 use crate::check::{Failure, Generator, Group, Measure, Planned, Stop};
@@ -26,16 +27,17 @@ pub(super) fn unit(
     covers: &Covers,
     stop: &dyn Fn() -> Option<Stopped>,
 ) -> Option<CheckResult> {
-    if stop() == Some(Stopped::OutOfTime) {
+    let stopped = stop();
+    if matches!(stopped, Some(Stopped::OutOfTime | Stopped::EnoughFailed)) {
         // Not even its schedule is worth the time.
-        return Some(CheckResult { stopped: Some(Stopped::OutOfTime), ..CheckResult::new(group, id) });
+        return Some(CheckResult { stopped, ..CheckResult::new(group, id) });
     }
     let manifest = backend.manifest().clone();
     let covered = covers.level(group.level);
     let generator =
         Generator { cover: covered.map_or(&[], |(_, rows)| rows), ..context.generator(group, &manifest, options)? };
     let item = Item::find(id, group.level, generator.scheme)?;
-    let mut schedule = item.schedule(&generator);
+    let mut schedule = spent(Room::Schedule, || item.schedule(&generator));
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
     let named = result.clone();

@@ -6,6 +6,7 @@ use super::event::Finished;
 use super::exit_code::ExitCode;
 use super::expected::problems;
 use super::in_force::angle_limits;
+use super::max_fail::EnoughFailed;
 use super::out_of_time::OutOfTime;
 use super::proved::Unproved;
 use super::reached::Reached;
@@ -29,7 +30,12 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::Spec
     } else if report.controls.iter().any(|c| c.wrong.is_some()) {
         ExitCode::ControlFailed
-    } else if ran > 0 && passed == 0 && failed > 0 && failures().all(|f| f.failure.lost_backend()) {
+    } else if ran > 0
+        && passed == 0
+        && failed > 0
+        && finished.enough_failed.is_none()
+        && failures().all(|f| f.failure.lost_backend())
+    {
         ExitCode::NotStarted
     } else if report.results.iter().any(CheckResult::fails) || !problems(&finished.expectations).is_empty() {
         ExitCode::Nonconformant
@@ -59,7 +65,8 @@ fn unmet(finished: &Finished) -> impl Iterator<Item = &Required> {
 #[must_use]
 pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
     let out_of_time = finished.out_of_time.as_ref().map(OutOfTime::words);
-    let stopped = |text: &str| match &out_of_time {
+    let enough_failed = finished.enough_failed.as_ref().map(EnoughFailed::words);
+    let stopped = |text: &str| match enough_failed.as_ref().or(out_of_time.as_ref()) {
         Some(stopped) => format!("{text}: {stopped}"),
         None => text.to_owned(),
     };

@@ -52,6 +52,7 @@ pub fn stopped(why: Stopped) -> &'static str {
         Stopped::GaveUp => "not run: the backend hung too often",
         Stopped::Interrupted => "interrupted",
         Stopped::Changed => "not run: the backend said something else of itself when it was started again",
+        Stopped::EnoughFailed => "not run: enough had failed before (--max-fail)",
         Stopped::OutOfTime => "not run, or not to the end: the time of the run was over",
     }
 }
