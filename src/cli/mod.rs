@@ -15,6 +15,7 @@ mod properties;
 mod replay;
 mod selftest;
 mod snapshot;
+mod spec;
 mod vectors;
 
 use std::ffi::OsString;
@@ -57,6 +58,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
+    /// Look a scheme file over
+    Spec(spec::SpecArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
     /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
@@ -113,6 +116,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
         Command::Vectors(a) => vectors::vectors(a),
+        Command::Spec(a) => spec::spec(&a),
         Command::Init(a) => init::init(&a),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)

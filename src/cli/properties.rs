@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::arguments::{TableOrJson, library};
+use super::arguments::{TableOrJson, draft};
 use super::output::print;
 use crate::property::{papers::Decision, papers::properties as derive};
 use crate::run::{ExitCode, RunError};
@@ -40,7 +40,7 @@ fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Sch
 }
 
 pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> {
-    let library = library(&a.spec)?;
+    let library = draft(&a.spec)?;
     let mut out = String::new();
     let mut tables = Vec::new();
     let mut differs = false;

@@ -1,6 +1,7 @@
 //! What positions and plans say of a scheme: the invariants that specs state, and the tables of the papers.
 
 pub mod invariants;
+pub mod lint;
 pub mod papers;
 
 pub use invariants::{Checker, InvariantError, Outcome, Violation, ViolationPlace};
