@@ -10,6 +10,7 @@ mod describe;
 mod init;
 mod list;
 mod output;
+mod plot;
 mod positions;
 mod properties;
 mod replay;
@@ -50,6 +51,8 @@ enum Command {
     Explain(list::ExplainArguments),
     /// Print the positions that a scheme gives a layout
     Positions(positions::PositionsArguments),
+    /// Draw schemes side by side, as SVG
+    Plot(plot::PlotArguments),
     /// Judge the suite itself: every known fault must be killed, no honest kernel rejected
     Selftest(selftest::SelfTestArguments),
     /// Time calls by shape, and compare their bandwidth with a copy's on the same device
@@ -112,6 +115,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Explain(a) => list::explain(&a),
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
+        Command::Plot(a) => plot::plot(&a),
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),

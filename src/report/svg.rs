@@ -70,7 +70,8 @@ impl Svg {
         };
         let (x, y) = (short(x), short(y));
         let text = escaped(text);
-        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>");
+        let _ =
+            writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>");
     }
 
     /// A text that runs upwards, centred at its point.
@@ -198,7 +199,10 @@ mod tests {
         assert_eq!(ticks(3.0, 3.0), [3.0]);
         for (low, high) in [(0.013, 0.019), (-7.0, 4096.0), (1e-9, 1.0)] {
             let found = ticks(low, high);
-            assert!((3..=7).contains(&found.len()) && found.iter().all(|t| (low..=high * 1.0001).contains(t)), "{found:?}");
+            assert!(
+                (3..=7).contains(&found.len()) && found.iter().all(|t| (low..=high * 1.0001).contains(t)),
+                "{found:?}"
+            );
         }
     }
 
@@ -210,6 +214,9 @@ mod tests {
 
     #[test]
     fn coordinates_are_short() {
-        assert_eq!(["-0.001", "1.5", "2", "-3.13"].map(|t| short(t.parse().expect("a number"))), ["0", "1.5", "2", "-3.13"]);
+        assert_eq!(
+            ["-0.001", "1.5", "2", "-3.13"].map(|t| short(t.parse().expect("a number"))),
+            ["0", "1.5", "2", "-3.13"]
+        );
     }
 }
