@@ -187,7 +187,7 @@ impl Real {
         }
         let [sin, cos] = SINES.get(self.parts(), || {
             let (sin, cos) = with_constants(|cache| CONTEXT.sin_cos(self.0.repr(), cache));
-            Ok([Self::checked(sin)?, Self::checked(cos)?])
+            Ok::<_, NumberError>([Self::checked(sin)?, Self::checked(cos)?])
         })?;
         Ok((sin, cos))
     }

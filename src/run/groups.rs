@@ -48,10 +48,9 @@ pub fn groups(
         manifest.dtypes.iter().copied().filter(|d| options.dtypes.is_empty() || options.dtypes.contains(d)).collect();
     let mut units = Vec::new();
     for (level, declared) in manifest.levels.iter().filter(|(level, _)| level_chosen(*level)) {
-        // A manifest's `*` stands for the schemes that a run takes without being told.
-        let usual: Vec<String> = library.schemes().map(|s| s.id()).collect();
-        let taken = |s: &Scheme| !options.schemes.is_empty() || usual.contains(&s.id()) || declared.names(s);
-        let offered = |s: &Scheme| chosen(&s.id()) && taken(s) && declared.offers(s);
+        let named = !options.schemes.is_empty();
+        let offered =
+            |s: &Scheme| chosen(&s.id()) && if named { declared.offers(s) } else { declared.takes(library, s) };
         let mut schemes: Vec<_> = library.all().filter(|s| offered(s)).collect();
         if *level == Level::Apply {
             // Given cosines and sines, a scheme is only where they come from: one is as good as another.

@@ -30,7 +30,6 @@ fn draw(
     all: &[Vec<Curve>],
 ) -> String {
     let names: Vec<String> = subjects.iter().map(|subject| subject.scheme.id()).collect();
-    let longest = all.iter().map(Vec::len).max().unwrap_or(1);
     let mut sheet = Sheet::new(title, about, &names, 8.0);
     let steps = all.iter().flatten().map(|curve| curve.values.len()).max().unwrap_or(2);
     let (low, _) = range(all.iter().flatten().flat_map(|curve| curve.values.iter().copied()));
@@ -45,7 +44,7 @@ fn draw(
             sheet.svg.line(curve.values.iter().enumerate().map(at), number);
         }
         let (x, y) = (corner.0 + DATA.0, corner.1);
-        for (number, curve) in curves.iter().enumerate().take(longest) {
+        for (number, curve) in curves.iter().enumerate() {
             let down = y + 14.0 + 14.0 * number as f64;
             sheet.svg.line([(x - 32.0, down - 4.0), (x - 8.0, down - 4.0)].into_iter(), number);
             sheet.svg.text((x - 38.0, down), Anchor::End, "note", &curve.name);
@@ -82,9 +81,11 @@ pub(super) fn period(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Str
         let distances: Vec<Vec<Dd>> = (0..size.reach).map(frame).collect();
         all.push(curves(subject, &distances));
         // The axis on which frames lie apart, and how soon its fastest pair comes round.
-        let moved = distances.get(1).and_then(|d| d.iter().position(|one| one.to_f64() != 0.0));
+        let moves = |axis: &usize| distances[1][*axis].to_f64() != 0.0;
+        let turns = |axis: &usize| subject.score(&distances[1], Some(*axis)).is_some();
+        let moved = (0..subject.scheme.axes.len()).find(|axis| moves(axis) && turns(axis));
         notes.push(match moved {
-            None => "frames are not apart on any axis".to_owned(),
+            None => "frames are apart on no axis that turns pairs".to_owned(),
             Some(axis) => {
                 let step = distances[1][axis].to_f64();
                 let own = subject.plan.axes(0).iter().zip(subject.plan.frequencies(0));

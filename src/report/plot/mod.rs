@@ -157,7 +157,7 @@ struct Sheet {
 
 impl Sheet {
     fn new(title: &str, about: &str, names: &[String], foot: f64) -> Self {
-        let columns = names.len().min(COLUMNS).max(1);
+        let columns = names.len().clamp(1, COLUMNS);
         let rows = names.len().div_ceil(columns);
         let width = (columns as f64 * Self::step().0).max(2.0 * Self::step().0);
         let height = HEAD + rows as f64 * Self::step().1 + foot;
