@@ -12,13 +12,15 @@ use serde_json::Value;
 
 const SMALL: [&str; 8] = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--cases", "1"];
 
+/// Forms of reports.
+const FORMS: [&str; 6] = ["json", "ndjson", "junit", "sarif", "markdown", "badge"];
+
 /// Runs `check` with one report of every form, and holds them against the exit code.
 #[track_caller]
 fn ends_in(code: i32, name: &str, arguments: &[&str], says: &str) -> Run {
     let folder = scratch(name);
     let file = |form: &str| folder.join(format!("report.{form}"));
-    let reports: Vec<String> =
-        ["json", "ndjson", "junit"].iter().map(|form| format!("{form}={}", text(&file(form)))).collect();
+    let reports: Vec<String> = FORMS.iter().map(|form| format!("{form}={}", text(&file(form)))).collect();
     let mut all = vec!["check"];
     all.extend(arguments);
     reports.iter().for_each(|report| all.extend(["--report", report]));
@@ -27,7 +29,7 @@ fn ends_in(code: i32, name: &str, arguments: &[&str], says: &str) -> Run {
     run
 }
 
-/// That the three reports in a folder call for this exit code.
+/// That the reports in a folder call for this exit code.
 #[track_caller]
 fn agree(code: i32, folder: &Path) {
     let read = |form: &str| {
@@ -60,6 +62,27 @@ fn agree(code: i32, folder: &Path) {
     };
     assert_eq!(red("failures") + red("errors") > 0, code != 0, "{junit}");
     assert!(!junit.contains(" time="), "equal runs have equal bytes: {junit}");
+
+    let sarif: Value = serde_json::from_str(&read("sarif")).expect("SARIF is JSON");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["invocations"][0]["exitCode"], code);
+    assert_eq!(run["invocations"][0]["executionSuccessful"], code == 0 || code == 1);
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.iter().any(|result| result["level"] == "error"), code != 0, "{sarif}");
+    for result in results {
+        let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().expect("an index") as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(result["locations"].as_array().is_some_and(|all| !all.is_empty()), "{result}");
+    }
+
+    let markdown = read("markdown");
+    assert_eq!(markdown.starts_with("## \u{2705} ropecheck"), code == 0, "{markdown}");
+    assert!(markdown.contains(&format!("Exit code {code}.")), "{markdown}");
+
+    let badge: Value = serde_json::from_str(&read("badge")).expect("a badge is JSON");
+    let green = badge["color"] == "brightgreen";
+    assert_eq!(green, code == 0 && !verdict.contains("IN PART"), "{badge}");
+    assert_eq!(badge["message"].as_str().expect("a message").starts_with("conformant"), code == 0, "{badge}");
 }
 
 #[test]
@@ -187,11 +210,12 @@ fn an_interrupt_is_130() {
     let library = compile(&slow, "slow").expect("it compiles");
     let folder = scratch("130");
     let report = |form: &str| format!("{form}={}", text(&folder.join(format!("report.{form}"))));
-    let (json, junit, ndjson) = (report("json"), report("junit"), report("ndjson"));
+    let reports = FORMS.map(report);
     let mut child = Command::new(env!("CARGO_BIN_EXE_ropecheck"))
         .args(["check", text(&library)])
         .args(SMALL)
-        .args(["--format", "ndjson", "--report", &json, "--report", &junit, "--report", &ndjson])
+        .args(["--format", "ndjson"])
+        .args(reports.iter().flat_map(|report| ["--report", report]))
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");

@@ -119,6 +119,13 @@ fn kept(name: &str, (report, lines): &(RunReport, String)) {
     insta::assert_snapshot!(format!("{name}_json"), stable(&report::json(report).expect("JSON")));
     insta::assert_snapshot!(format!("{name}_ndjson"), lines);
     insta::assert_snapshot!(format!("{name}_junit"), stable(&report::junit(report).expect("XML")));
+    insta::assert_snapshot!(format!("{name}_markdown"), stable(&report::markdown(report)));
+    insta::assert_snapshot!(format!("{name}_badge"), report::badge(report));
+    // Rules are the catalogue, which has a page of its own.
+    let mut sarif: serde_json::Value =
+        serde_json::from_str(&report::sarif(report, Some("./libmine.so"))).expect("JSON");
+    sarif["runs"][0]["tool"]["driver"]["rules"] = "(the catalogue)".into();
+    insta::assert_snapshot!(format!("{name}_sarif"), stable(&pretty(&sarif)));
 }
 
 #[test]

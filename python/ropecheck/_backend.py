@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import json
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +36,7 @@ MANIFEST_KEYS = (
     "position_dtypes", "head_dims", "q_heads", "k_heads", "pairings", "partial_rotary", "rotary_dims", "rotary_offsets",
     "table_dtypes", "table_widths", "alias", "strides", "negative_strides", "position_strides", "max_position",
     "min_position", "max_tokens", "token_ranges", "varlen", "copies", "bit_stable", "directions", "attention_scaling", "per_head", "batch_layouts",
-    "alignment", "max_offset", "bases", "layouts", "parameters",
+    "alignment", "max_offset", "bases", "layouts", "parameters", "source",
 )
 
 
@@ -122,6 +123,17 @@ class Backend:
         self.writes = "q_out" in names
 
 
+def _source(function: Callable[..., Any]) -> Optional[str]:
+    """`FILE:LINE` of a function, below the working folder if it can be."""
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is None or not os.path.isfile(code.co_filename):
+        return None
+    path = os.path.relpath(code.co_filename)
+    place = f"{code.co_filename if path.startswith('..') else path}:{code.co_firstlineno}"
+    return place if len(place.encode()) <= 200 and place.isprintable() else None
+
+
 def backend(
     level: str = "rotate",
     schemes: Union[str, Sequence[str], None] = None,
@@ -164,6 +176,9 @@ def backend(
             else:
                 one["contracts"] = {dtype: _contract(text) for dtype, text in contract.items()}
         manifest: dict = {"name": name or getattr(function, "__name__", "backend"), "version": version}
+        source = _source(function)
+        if source:
+            manifest["source"] = source
         manifest["levels"] = {level: one}
         manifest["dtypes"] = [] if level == "positions" else list(dtypes)
         if level != "positions":

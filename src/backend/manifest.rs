@@ -9,6 +9,7 @@ use super::foreign_text::ForeignText;
 pub use super::integers::Integers;
 use super::layout_limits::LayoutLimits;
 use super::parameter_offer::ParameterOffer;
+use super::source_place::SourcePlace;
 use crate::case::{Alias, Consume, Level, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
@@ -76,6 +77,9 @@ pub struct Manifest {
     pub name: ForeignText,
     /// Version, for reports.
     pub version: ForeignText,
+    /// Where its code is, for reports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source: Vec<SourcePlace>,
     /// The levels it has.
     pub levels: Vec<(Level, LevelManifest)>,
     /// Storage types of q, k and the outputs.

@@ -1,9 +1,10 @@
 //! One line about each key of a manifest, for editors. docs/abi.md says more.
 
 /// Keys of the whole.
-pub(super) const DOCS: [(&str, &str); 34] = [
+pub(super) const DOCS: [(&str, &str); 35] = [
     ("name", "Name of the backend, for reports."),
     ("version", "Version of the backend, for reports."),
+    ("source", "Where its code is, such as rope.cu:120, or a list: SARIF points there."),
     ("levels", "What the backend computes; at least one level."),
     ("dtypes", "Storage types of q, k and the outputs."),
     ("position_dtypes", "Types that positions may have (default i64); the first that holds the scheme's is used."),

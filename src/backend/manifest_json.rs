@@ -8,6 +8,7 @@ use super::manifest_docs::{CONTRACT_DOCS, DOCS, LEVEL_DOCS, OF_LEVEL_DOCS};
 use super::manifest_kinds::{Kind, expected, integer, value, word};
 use super::manifest_mistakes::{Mistakes, Object};
 use super::manifest_offers::{layouts, parameters};
+use super::source_place::source;
 use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting, Takes};
 use crate::numeric::{DType, Number};
@@ -115,6 +116,7 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let manifest = Manifest {
         name: top.read("name", text()).unwrap_or_default(),
         version: top.read("version", text()).unwrap_or_default(),
+        source: top.read("source", source()).unwrap_or_default(),
         position_dtypes: top
             .list("position_dtypes", least(positions, &top), word(&POSITION_TYPES))
             .unwrap_or_else(|| vec![DType::I64]),

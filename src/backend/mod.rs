@@ -21,6 +21,7 @@ mod manifest_offers;
 pub mod parameter_offer;
 pub mod program;
 mod refusal;
+mod source_place;
 mod start_error;
 pub mod timing;
 
@@ -32,5 +33,6 @@ pub use interface::{Backend, BackendFactory, BadAccess, Cage};
 pub use manifest::{Manifest, Vocabulary};
 pub use manifest_json::manifest_schema;
 pub use refusal::Refusal;
+pub use source_place::SourcePlace;
 pub use start_error::{StartError, StartErrorKind};
 pub use timing::{Timed, Timing};

@@ -1,6 +1,6 @@
 //! `check`: holds a backend against the specs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -96,6 +96,12 @@ enum ReportFormat {
     Ndjson,
     /// For CI systems
     Junit,
+    /// For code scanning
+    Sarif,
+    /// For the summary of a job, and for comments
+    Markdown,
+    /// For a badge of shields.io
+    Badge,
 }
 
 /// `FORMAT=FILE`.
@@ -107,12 +113,30 @@ fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     Ok((ReportFormat::from_str(format, false)?, file.into()))
 }
 
+/// The file that GitHub names for what a job has to say, where it does.
+fn summary() -> Option<ReportSink> {
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())?;
+    let path = PathBuf::from(path);
+    // Nobody asked for it in so many words, so it costs no verdict: a container may not have the folder.
+    let sink = ReportSink::add_to(&path);
+    sink.map_err(|e| complain_of(&format!("GITHUB_STEP_SUMMARY: {} cannot be written: {e}", path.display()))).ok()
+}
+
+/// The file of a backend: a library, or that of a Python port.
+fn file_of(backend: &Path) -> Option<String> {
+    let text = backend.to_str()?;
+    let file = if backend.exists() { text } else { text.rsplit_once(':')?.0 };
+    Path::new(file).is_file().then(|| file.to_owned())
+}
+
 /// Reports that were asked for, each with the place where it goes.
 struct Reports {
     all: Vec<(ReportFormat, ReportSink)>,
     bar: indicatif::ProgressBar,
     /// Whether tables say everything.
     verbose: bool,
+    /// The file that is judged, where it is one.
+    backend: Option<String>,
     /// The first error of a report that is written as events happen.
     failed: Option<RunError>,
 }
@@ -123,7 +147,9 @@ impl Reports {
         for (format, file) in &a.report {
             all.push((*format, ReportSink::open(Some(file))?));
         }
-        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, failed: None })
+        all.extend(summary().map(|sink| (ReportFormat::Markdown, sink)));
+        let backend = a.backend.as_deref().and_then(file_of);
+        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, backend, failed: None })
     }
 
     /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
@@ -131,14 +157,15 @@ impl Reports {
     fn close(mut self, mut report: RunReport) -> RunReport {
         self.bar.finish_and_clear();
         let mut failed = self.failed.take();
+        let options = (self.verbose, self.backend.take());
         for (format, sink) in &mut self.all {
-            failed = failed.or(write(*format, self.verbose, sink, &report).err());
+            failed = failed.or(self::write(*format, &options, sink, &report).err());
         }
         if let Some(error) = failed {
             run::fail(&mut report, error, &mut self);
             for (format, sink) in self.all.iter_mut().filter(|(format, _)| *format != ReportFormat::Ndjson) {
                 // Whatever fails now is said already.
-                let _ = sink.clear().and_then(|()| write(*format, self.verbose, sink, &report));
+                let _ = sink.clear().and_then(|()| self::write(*format, &options, sink, &report));
             }
         }
         for (_, sink) in self.all {
@@ -151,15 +178,23 @@ impl Reports {
 }
 
 /// Writes a report that is only known at the end.
-fn write(format: ReportFormat, all: bool, sink: &mut ReportSink, report: &RunReport) -> Result<(), RunError> {
+fn write(
+    format: ReportFormat,
+    (all, backend): &(bool, Option<String>),
+    sink: &mut ReportSink,
+    report: &RunReport,
+) -> Result<(), RunError> {
     let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
     let text = match format {
         // A table on standard output would only repeat what is said on standard error.
         ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
-        ReportFormat::Table => report::table(report, all),
+        ReportFormat::Table => report::table(report, *all),
         ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
         ReportFormat::Ndjson => return Ok(()),
         ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,
+        ReportFormat::Sarif => report::sarif(report, backend.as_deref()),
+        ReportFormat::Markdown => report::markdown(report),
+        ReportFormat::Badge => report::badge(report),
     };
     sink.write(&text)
 }

@@ -19,6 +19,9 @@ mod snapshot;
 mod spec;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessCode;

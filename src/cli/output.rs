@@ -20,6 +20,8 @@ pub(super) enum ReportSink {
     New(PathBuf, NamedTempFile),
     /// Something that is there and no regular file, such as a pipe: written in place.
     Special(PathBuf, File),
+    /// A file that others write to as well: what there is to say is kept, and added at the end.
+    Added(PathBuf, File, String),
 }
 
 impl ReportSink {
@@ -43,6 +45,15 @@ impl ReportSink {
         open().map_err(|e| RunError::new(ExitCode::Usage, format!("{} cannot be written: {e}", path.display())))
     }
 
+    /// Opens a file that a report is added to.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn add_to(path: &Path) -> io::Result<ReportSink> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(ReportSink::Added(path.to_owned(), file, String::new()))
+    }
+
     /// Writes a part of a report, with colours only where somebody sees them.
     ///
     /// # Errors
@@ -54,6 +65,10 @@ impl ReportSink {
             ReportSink::Standard => print(text),
             ReportSink::New(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
             ReportSink::Special(path, file) => file.write_all(plain().as_bytes()).map_err(|e| failed(path, &e)),
+            ReportSink::Added(_, _, kept) => {
+                kept.push_str(&plain());
+                Ok(())
+            }
         }
     }
 
@@ -67,6 +82,10 @@ impl ReportSink {
                 let file = file.as_file_mut();
                 file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(path, &e))
             }
+            ReportSink::Added(_, _, kept) => {
+                kept.clear();
+                Ok(())
+            }
             ReportSink::Standard | ReportSink::Special(..) => Ok(()),
         }
     }
@@ -79,6 +98,7 @@ impl ReportSink {
         match self {
             ReportSink::Standard => Ok(()),
             ReportSink::Special(path, mut file) => file.flush().map_err(|e| failed(&path, &e)),
+            ReportSink::Added(path, mut file, kept) => file.write_all(kept.as_bytes()).map_err(|e| failed(&path, &e)),
             ReportSink::New(path, file) => file.persist(&path).map(drop).map_err(|e| failed(&path, &e.error)),
         }
     }

@@ -1,5 +1,6 @@
 //! What people and programs see of a run: functions of its events.
 
+mod badge;
 mod bench;
 mod check_failures;
 mod coverage;
@@ -9,9 +10,11 @@ mod finding;
 mod grade;
 mod json;
 mod junit;
+mod markdown;
 mod plot;
 mod property_page;
 mod regions;
+mod sarif;
 mod selftest;
 mod snapshot;
 mod style;
@@ -20,15 +23,18 @@ mod table;
 mod vectors;
 pub mod words;
 
+pub use badge::badge;
 pub use bench::bench;
 pub use check_failures::check_failures;
 pub use description::description;
 pub use diagnosed::diagnosed;
 pub use json::{event_schema, json, ndjson, report_schema};
 pub use junit::junit;
+pub use markdown::markdown;
 pub use plot::{Picture, PictureError, PictureSize, plot};
 pub use property_page::{PropertySection, property_page};
 pub use regions::regions;
+pub use sarif::sarif;
 pub use selftest::{selftest, selftest_markdown};
 pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};
 pub use table::table;

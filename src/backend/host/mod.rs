@@ -48,6 +48,7 @@ fn manifest() -> Manifest {
     Manifest {
         name: "host".into(),
         version: env!("CARGO_PKG_VERSION").into(),
+        source: Vec::new(),
         levels: vec![
             (Level::Rotate, level(&[Consume::Positions, Consume::AxisOfPair, Consume::InvFreq], "table")),
             (Level::Apply, level(&[Consume::CosSin], "table")),

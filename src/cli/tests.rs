@@ -1,0 +1,71 @@
+//! Every command that a page shows is one that the program takes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use super::Arguments;
+
+fn pages(below: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(below).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|e| e == "md") || path.ends_with("next.txt") {
+            found.push(path);
+        }
+    }
+}
+
+/// Commands of one page: lines of blocks of commands, and what stands between two backquotes.
+fn commands(text: &str) -> Vec<String> {
+    let begins = |line: &str| line.starts_with("ropecheck ") || line.starts_with("cargo run --release -- ");
+    let mut found = Vec::new();
+    let mut block = None;
+    for line in text.lines() {
+        if let Some(info) = line.strip_prefix("```") {
+            block = if block.is_none() { Some(info.split(' ').next().unwrap_or_default()) } else { None };
+        } else if block.is_some_and(|language| ["sh", "console"].contains(&language)) {
+            let line = if block == Some("sh") { Some(line) } else { line.strip_prefix("$ ") };
+            found.extend(line.filter(|line| begins(line)).map(str::to_owned));
+        } else if block.is_none() {
+            found.extend(line.split('`').skip(1).step_by(2).filter(|span| begins(span)).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// The arguments of a command as a shell would hand them over, up to a comment, a pipe or another command.
+fn arguments(command: &str) -> Option<Vec<String>> {
+    let words = shlex::split(command)?;
+    let ends = ["|", "&&", ";", ">", "||"];
+    let from = words.iter().position(|word| word == "ropecheck" || word == "--")?;
+    let words = words.into_iter().skip(from + 1).take_while(|word| !ends.contains(&&**word));
+    // Pages write N where a number goes.
+    let words = words.map(|word| if word == "N" { "3".to_owned() } else { word });
+    Some(std::iter::once("ropecheck".to_owned()).chain(words).collect())
+}
+
+#[test]
+fn commands_of_pages_are_taken() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = vec![root.join("README.md")];
+    for folder in ["docs", "kernels", "templates", "ports"] {
+        pages(&root.join(folder), &mut all);
+    }
+    let mut tried = 0;
+    for page in all {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for command in commands(&text) {
+            let arguments = arguments(&command).unwrap_or_else(|| panic!("{}: {command}", page.display()));
+            if let Err(error) = Arguments::try_parse_from(&arguments) {
+                // Help is no error, and prose names a command without its arguments.
+                let whole = error.use_stderr() && error.kind() != ErrorKind::MissingRequiredArgument;
+                assert!(!whole, "{}: {command}\n{error}", page.display());
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 50, "only {tried} commands were found");
+}
