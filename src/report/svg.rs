@@ -156,7 +156,8 @@ impl Svg {
 fn scale(share: f64) -> String {
     const STOPS: [[f64; 3]; 5] =
         [[48.0, 18.0, 89.0], [59.0, 82.0, 139.0], [33.0, 145.0, 140.0], [94.0, 201.0, 98.0], [253.0, 231.0, 37.0]];
-    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 } * (STOPS.len() - 1) as f64;
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let share = share * (STOPS.len() - 1) as f64;
     let at = (share.floor() as usize).min(STOPS.len() - 2);
     let part = share - at as f64;
     let mix = |channel: usize| {

@@ -2,7 +2,9 @@
 
 use crate::positions::{Layout, Segment};
 
-use super::{Anchor, DATA, PictureError, PictureSize, Sheet, Subject, apart, place, range};
+use super::sheet::{DATA, ROOM, Sheet, range};
+use super::subject::{PictureError, PictureSize, Subject, apart, place};
+use crate::report::svg::Anchor;
 
 /// Text before the video, so that centred grids are not at the edge.
 const BEFORE: u32 = 16;
@@ -43,7 +45,7 @@ pub(super) fn draw(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Strin
         sheet.svg.frame((x, y), DATA);
     }
     // One scale for all panels.
-    let (x, y) = (super::ROOM[0], Sheet::corner(names.len() - 1).1 + DATA.1 + super::ROOM[3] + 2.0);
+    let (x, y) = (ROOM[0], Sheet::corner(names.len() - 1).1 + DATA.1 + ROOM[3] + 2.0);
     for part in 0..50 {
         sheet.svg.cell((x + f64::from(part) * 5.0, y), (5.3, 10.0), f64::from(part) / 49.0);
     }

@@ -3,7 +3,9 @@
 use crate::numeric::{Dd, Number};
 use crate::positions::{Layout, Segment};
 
-use super::{Anchor, DATA, PictureError, PictureSize, Scale, Sheet, Subject, apart, place, range};
+use super::sheet::{DATA, Scale, Sheet, range};
+use super::subject::{PictureError, PictureSize, Subject, apart, place};
+use crate::report::svg::Anchor;
 
 /// One curve: its name, and a value for each step.
 struct Curve {

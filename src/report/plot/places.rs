@@ -2,7 +2,8 @@
 
 use crate::positions::{Layout, Segment};
 
-use super::{PictureError, PictureSize, Scale, Sheet, Subject, range};
+use super::sheet::{Scale, Sheet, range};
+use super::subject::{PictureError, PictureSize, Subject};
 
 const TEXT: u32 = 4;
 
