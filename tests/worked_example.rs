@@ -1,5 +1,6 @@
 //! The worked examples of the documentation are what they say: files that load.
 
+use std::fs;
 use std::path::Path;
 
 use ropecheck::spec::Library;
