@@ -65,7 +65,7 @@ fn a_statement_that_is_not_true_is_wrong() {
     let path = file(&folder, "m-rope.yaml", &text);
     let (code, out, _) = ropecheck(&["spec", "lint", path.to_str().expect("a path")]);
     assert_eq!(code, Some(3));
-    assert!(out.contains("WRONG   no-collision") && out.contains("1 wrong, 0 missing"), "{out}");
+    assert!(out.contains("WRONG   no-collision") && out.contains("16 stated, 2 wrong, 0 missing"), "{out}");
 }
 
 #[test]
