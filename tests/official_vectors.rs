@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use ropecheck::positions::OfficialVector;
-use ropecheck::spec::Library;
+use ropecheck::positions::{OfficialVector, positions};
 use ropecheck::spec::library::embedded_file;
+use ropecheck::spec::{Library, Parameters};
 
 fn library() -> Library {
     Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
@@ -16,7 +16,7 @@ fn vectors() -> Vec<OfficialVector> {
 }
 
 #[test]
-fn every_official_vector_is_matched_exactly() {
+fn every_official_vector_is_matched() {
     let library = library();
     let failures: Vec<String> =
         vectors().iter().filter_map(|vector| vector.check(&library).err()).map(|error| error.to_string()).collect();
@@ -35,20 +35,38 @@ fn the_vectors_cover_these_schemes_and_programs() {
     let found: Vec<(&str, &str, usize)> =
         counts.iter().map(|((scheme, program), count)| (scheme.as_str(), program.as_str(), *count)).collect();
     let expected = [
+        ("circle-rope@default", "JJJYmmm", 40),
+        ("circle-rope@default", "lose4578", 14),
+        ("cogvideox@1.5", "diffusers==0.42.1:pipelines", 1),
+        ("cogvideox@5b", "diffusers==0.42.1:pipelines", 3),
         ("ernie-4.5-vl@default", "PaddlePaddle", 6),
         ("ernie-4.5-vl@transformers-5.23", "transformers", 6),
         ("glm-4.1v@default", "transformers", 2),
         ("glm-4.1v@glm-4.5v", "transformers", 2),
+        ("hope@default", "JJJYmmm", 24),
+        ("hope@default", "hrlics", 30),
+        ("hunyuanvideo@default", "Tencent-Hunyuan", 2),
+        ("il-rope@default", "JJJYmmm", 18),
+        ("lumos-1@default", "alibaba-damo-academy", 2),
         ("m-rope@default", "Wiselnn570", 8),
         ("m-rope@default", "transformers", 6),
+        ("mhrope@default", "JJJYmmm", 6),
+        ("mm-rope@default", "JJJYmmm", 18),
+        ("mrope-i@default", "JJJYmmm", 12),
+        ("mrope-i@spatial-reset", "JJJYmmm", 12),
+        ("omnirope@omnigen2", "VectorSpaceLab", 2),
+        ("omnirope@package", "JJJYmmm", 18),
         ("qwen2-vl-vision@default", "transformers", 3),
         ("qwen2.5-vl@transformers-4.57", "transformers", 6),
         ("qwen3-vl@default", "transformers", 1),
         ("qwen3.5@default", "transformers", 2),
         ("rope@default", "Wiselnn570", 8),
         ("tad-rope@default", "Wiselnn570", 8),
+        ("v2pe@official", "OpenGVLab", 6),
+        ("v2pe@package", "JJJYmmm", 18),
         ("videorope@official", "Wiselnn570", 24),
         ("vrope@official", "johncaged", 8),
+        ("wan2.1@default", "Wan-Video", 2),
     ];
     assert_eq!(found, expected);
 }
@@ -79,6 +97,14 @@ fn a_spec_with_one_character_changed_differs() {
     assert!(differing > 0 && differing < all, "{differing} of {all}");
     let (differing, all) = differing_after("schemes/videorope.yaml", "floor((W - 1)/2)", "floor((W - 0)/2)");
     assert!(differing > 0 && differing < all, "{differing} of {all}");
+    // What is compared to within roundings is compared closely, too.
+    for (file, from, to) in [
+        ("schemes/circle-rope.yaml", "a/sqrt(2) - b/sqrt(6)", "a/sqrt(2) + b/sqrt(6)"),
+        ("schemes/cogvideox.yaml", "top)/(H - 1)", "top)/(H - 0)"),
+    ] {
+        let (differing, all) = differing_after(file, from, to);
+        assert!(differing > 0, "{file}, {from}: {differing} of {all}");
+    }
 }
 
 /// Each vector with one thing changed: an axis left out, a row left out, a token too few, a number off by one.
@@ -86,13 +112,26 @@ fn a_spec_with_one_character_changed_differs() {
 fn a_vector_with_anything_changed_differs() {
     let library = library();
     let one = ropecheck::numeric::Number::ONE;
-    let refused = |vector: &OfficialVector, change: &dyn Fn(&mut OfficialVector)| {
-        let mut changed = vector.clone();
-        change(&mut changed);
-        assert!(changed.check(&library).is_err(), "vector {}: {} on {}", vector.index, vector.scheme, vector.layout);
-    };
     let mut next = 0;
+    let found_for = |vector: &OfficialVector| {
+        let scheme = vector.scheme(&library).expect("a scheme");
+        let parameters = Parameters::resolve(scheme, &vector.parameters).expect("parameters");
+        positions(scheme, &parameters, &vector.layout).expect("positions")
+    };
     for vector in vectors() {
+        let found = found_for(&vector);
+        assert_eq!(vector.compare(&found), Ok(()));
+        let refused = |vector: &OfficialVector, change: &dyn Fn(&mut OfficialVector)| {
+            let mut changed = vector.clone();
+            change(&mut changed);
+            assert!(
+                changed.compare(&found).is_err(),
+                "vector {}: {} on {}",
+                vector.index,
+                vector.scheme,
+                vector.layout
+            );
+        };
         for axis in 0..vector.axes.len() {
             refused(&vector, &|v| drop(v.positions.remove(axis)));
             refused(&vector, &|v| drop(v.positions[axis].pop()));

@@ -24,7 +24,6 @@ fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     collect(&root.join("spec"), &mut files);
-    collect(&root.join("tests/sketches"), &mut files);
     files.sort();
     files
 }

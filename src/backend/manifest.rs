@@ -56,6 +56,13 @@ impl LevelManifest {
         LevelManifest { schemes: named, ..self.clone() }.offers(scheme)
     }
 
+    /// Whether a run takes a scheme on this level where no option names it: `*` stands for those that `library` gives without
+    /// being asked by name.
+    #[must_use]
+    pub fn takes(&self, library: &Library, scheme: &Scheme) -> bool {
+        self.names(scheme) || self.offers(scheme) && library.schemes().any(|usual| usual.id() == scheme.id())
+    }
+
     /// The contract for a dtype.
     #[must_use]
     pub fn contract(&self, dtype: DType) -> Option<&ContractName> {

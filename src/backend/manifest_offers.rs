@@ -43,7 +43,7 @@ pub(super) fn parameters<'n>(
 ) -> Option<Vec<ParameterOffer>> {
     let object = top.object("parameters")?;
     let offered = |scheme: &&Scheme| levels.clone().any(|level| level.offers(scheme));
-    let schemes: Vec<&Scheme> = names.schemes.schemes().map(|scheme| &**scheme).filter(offered).collect();
+    let schemes: Vec<&Scheme> = names.schemes.all().map(|scheme| &**scheme).filter(offered).collect();
     let known = || schemes.iter().flat_map(|scheme| &scheme.parameters);
     let any = |schema: Value, list: Value| json!({"anyOf": [schema, list, {"type": "object"}]});
     object.others(|| any(number(&[]).schema, number(&[]).list(1)));

@@ -155,7 +155,7 @@ impl<'g> Scheduler<'g> {
     /// Whether this group is one of so many, for cases that take long; each one is where the manifest makes fewer groups.
     pub fn one_group_in(&mut self, most: u64) -> bool {
         let g = self.generator;
-        let schemes = g.library.schemes().filter(|scheme| g.level.offers(scheme)).count();
+        let schemes = g.library.all().filter(|scheme| g.level.takes(g.library, scheme)).count();
         let groups = schemes * g.manifest.dtypes.len() * g.manifest.pairings.len();
         self.rng.below(most) == 0 || (groups as u64) < most
     }

@@ -65,10 +65,21 @@ pub(super) fn in_colour() -> bool {
 
 /// The embedded schemes and the user's own.
 pub(super) fn library(files: &[PathBuf]) -> Result<Library, RunError> {
-    let colour = in_colour();
-    let mut library = Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(colour)))?;
+    with_files(embedded()?, files)
+}
+
+/// The same, where a file need not state the required invariants: what looks at a scheme that is being written takes it.
+pub(super) fn draft(files: &[PathBuf]) -> Result<Library, RunError> {
+    with_files(embedded()?.without_requirements(), files)
+}
+
+fn embedded() -> Result<Library, RunError> {
+    Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(in_colour())))
+}
+
+fn with_files(mut library: Library, files: &[PathBuf]) -> Result<Library, RunError> {
     for file in files {
-        library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(colour)))?;
+        library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(in_colour())))?;
     }
     Ok(library)
 }

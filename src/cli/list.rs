@@ -62,9 +62,10 @@ pub(super) fn list(a: &ListArguments) -> Result<ExitCode, RunError> {
 fn section(out: &mut String, what: What, library: &Library) -> Result<(), RunError> {
     match what {
         What::Schemes => {
-            for scheme in library.schemes() {
-                let default = if scheme.is_default_profile { "" } else { " (profile)" };
-                let _ = writeln!(out, "{:28} {}{default}", scheme.id(), scheme.title);
+            for scheme in library.all() {
+                let profile = if scheme.is_default_profile { "" } else { " (profile)" };
+                let by_name = if scheme.by_name { " (judged by name)" } else { "" };
+                let _ = writeln!(out, "{:28} {}{profile}{by_name}", scheme.id(), scheme.title);
             }
         }
         What::Checks => {
@@ -129,7 +130,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
             let _ = writeln!(out, "{name:15} {text}");
         }
     }
-    for scheme in library.schemes() {
+    for scheme in library.all() {
         for invariant in scheme.invariants.iter().filter(|i| i.id == a.id) {
             let _ = match &invariant.verdict {
                 Stated::Holds => writeln!(out, "{:28} holds", scheme.id()),
@@ -153,7 +154,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
             Ok(scheme) => out = scheme_text(scheme),
             Err(_) => {
                 let mut names = known_ids(&library);
-                names.extend(library.schemes().map(|s| s.name.clone()));
+                names.extend(library.all().map(|s| s.name.clone()));
                 names.extend(faults.iter().map(|fault| fault.id.clone()));
                 names.extend(contracts::names(&table));
                 names.push(V_NIAH_D.0.to_owned());

@@ -12,11 +12,13 @@ mod experiment;
 mod init;
 mod list;
 mod output;
+mod plot;
 mod positions;
 mod properties;
 mod replay;
 mod selftest;
 mod snapshot;
+mod spec;
 mod vectors;
 
 #[cfg(test)]
@@ -56,6 +58,8 @@ enum Command {
     Explain(list::ExplainArguments),
     /// Print the positions that a scheme gives a layout
     Positions(positions::PositionsArguments),
+    /// Draw schemes side by side, as SVG
+    Plot(plot::PlotArguments),
     /// Judge the suite itself: every known fault must be killed, no honest kernel rejected
     Selftest(selftest::SelfTestArguments),
     /// Time calls by shape, and compare their bandwidth with a copy's on the same device
@@ -66,6 +70,8 @@ enum Command {
     Properties(properties::PropertiesArguments),
     /// Try on random features whether a scheme tells frames apart that its pairs have in step
     Experiment(experiment::ExperimentArguments),
+    /// Look a scheme file over
+    Spec(spec::SpecArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
     /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
@@ -119,10 +125,12 @@ fn run(command: Command) -> ProcessCode {
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
         Command::Experiment(a) => experiment::experiment(&a),
+        Command::Plot(a) => plot::plot(&a),
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),
         Command::Vectors(a) => vectors::vectors(a),
+        Command::Spec(a) => spec::spec(&a),
         Command::Init(a) => init::init(&a),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)

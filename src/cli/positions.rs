@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::arguments::{TableOrJson, library, parameter};
+use super::arguments::{TableOrJson, draft, parameter};
 use super::output::print;
 use crate::numeric::Number;
 use crate::positions::{Column, Evaluation, Layout, MAX_MATERIALISED, Next, PositionError, Positions};
@@ -36,7 +36,7 @@ pub(super) struct PositionsArguments {
 }
 
 pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, RunError> {
-    let library = library(&a.spec)?;
+    let library = draft(&a.spec)?;
     let scheme = library.get(&a.scheme).map_err(RunError::usage)?;
     let layout = Layout::parse(&a.layout).map_err(RunError::usage)?;
     let parameters = Parameters::resolve(scheme, &a.param).map_err(RunError::usage)?;

@@ -3,23 +3,35 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::arguments::{TableOrJson, library};
+use super::arguments::draft;
 use super::output::print;
 use crate::property::{papers::Decision, papers::properties as derive};
+use crate::report::{Picture, PictureSize, PropertySection, plot, property_page};
 use crate::run::{ExitCode, RunError};
 use crate::spec::Parameters;
 use crate::spec::{Library, Scheme};
+
+/// For people, for programs, or a page with pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PropertiesFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// A page with pictures of the schemes, as one file
+    Html,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct PropertiesArguments {
     /// Schemes, with or without @profile; without any, the papers' tables
     scheme: Vec<String>,
     /// What to print
-    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
-    format: TableOrJson,
+    #[arg(long, value_enum, default_value_t = PropertiesFormat::Table)]
+    format: PropertiesFormat,
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
@@ -40,9 +52,9 @@ fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Sch
 }
 
 pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> {
-    let library = library(&a.spec)?;
+    let library = draft(&a.spec)?;
     let mut out = String::new();
-    let mut tables = Vec::new();
+    let (mut tables, mut sections) = (Vec::new(), Vec::new());
     let mut differs = false;
     if a.scheme.is_empty() {
         for table in library.tables() {
@@ -59,6 +71,7 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> 
                 let _ = writeln!(out, "erratum: {erratum}");
             }
             out.push('\n');
+            sections.push(section(&format!("{} ({})", table.title, table.source), &columns, &rows, &table.errata));
             tables.push(json!({"table": table.id, "source": table.source, "rows": rows.iter().map(|r| as_json(r, &columns)).collect::<Vec<_>>(), "errata": table.errata}));
         }
     } else {
@@ -73,14 +86,42 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> 
         for erratum in &errata {
             let _ = writeln!(out, "erratum: {erratum}");
         }
+        sections.push(section("Schemes", &columns, &rows, &errata));
         tables.push(json!({"rows": rows.iter().map(|r| as_json(r, &columns)).collect::<Vec<_>>(), "errata": errata}));
     }
     match a.format {
-        TableOrJson::Table => print(&out)?,
-        TableOrJson::Json => print(&format!("{}\n", json!({"tables": tables})))?,
+        PropertiesFormat::Table => print(&out)?,
+        PropertiesFormat::Html => print(&page(&library, &sections)?)?,
+        PropertiesFormat::Json => print(&format!("{}\n", json!({"tables": tables})))?,
     }
     // A table that no longer comes out is a spec that no longer says what its paper says.
     Ok(if differs { ExitCode::Spec } else { ExitCode::Conformant })
+}
+
+fn section(title: &str, columns: &[&str], rows: &[PropertyRow], errata: &[String]) -> PropertySection {
+    PropertySection {
+        title: title.to_owned(),
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        rows: rows.iter().map(|row| (row.id.clone(), row.findings.clone())).collect(),
+        errata: errata.to_vec(),
+    }
+}
+
+/// The page, with every picture of the schemes of all tables, as far as a picture can hold them.
+fn page(library: &Library, sections: &[PropertySection]) -> Result<String, RunError> {
+    let mut schemes: Vec<&Scheme> = Vec::new();
+    for (id, _) in sections.iter().flat_map(|section| &section.rows) {
+        let scheme = library.get(id).map_err(RunError::usage)?;
+        if schemes.len() < PictureSize::SCHEMES && !schemes.iter().any(|known| known.id() == scheme.id()) {
+            schemes.push(scheme);
+        }
+    }
+    let size = PictureSize { grid: [4, 16, 16], head_dim: 128, reach: 256 };
+    let mut pictures = Vec::new();
+    for picture in [Picture::Bias, Picture::Positions, Picture::Decay, Picture::Period] {
+        pictures.push(plot(picture, &schemes, &size).map_err(|why| RunError::new(ExitCode::Spec, why))?);
+    }
+    Ok(property_page(sections, &pictures))
 }
 
 fn as_json(row: &PropertyRow, columns: &[&str]) -> serde_json::Value {

@@ -323,7 +323,7 @@ fn look(a: &CompareArguments, command: &str) -> Result<ExitCode, RunError> {
     let mut schemes = Vec::new();
     for name in &a.chosen.scheme {
         let scheme = library.get(name).map_err(RunError::usage)?;
-        let all = library.schemes().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
+        let all = library.all().filter(|s| s.name == scheme.name && (!name.contains('@') || s.id() == scheme.id()));
         schemes.extend(all.map(|s| s.id()));
     }
     let narrowed = |case: &Case| {

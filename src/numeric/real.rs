@@ -38,8 +38,11 @@ thread_local! {
 /// Significand and exponent: exactly a value.
 type Parts = (IBig, i64);
 
-/// Powers and logarithms: plans of other schemes and widths ask for the same frequencies again.
+/// Powers and logarithms: plans of other schemes and widths ask for the same frequencies again. Angles: grids of one size are
+/// laid out again and again, by every statement, part of a layout and case.
 static POWERS: Memo<[Parts; 2], Real> = Memo::new();
+static SINES: Memo<Parts, [Real; 2]> = Memo::new();
+static ANGLES: Memo<[Parts; 2], Real> = Memo::new();
 static LOGARITHMS: Memo<Parts, Real> = Memo::new();
 static WIDE_LOGARITHMS: Memo<Parts, Binary> = Memo::new();
 
@@ -182,8 +185,11 @@ impl Real {
             // sin x = x and cos x = 1 to more than 2^-512 (relative).
             return Ok((self.clone(), Self::from_i128(1)));
         }
-        let (sin, cos) = with_constants(|cache| CONTEXT.sin_cos(self.0.repr(), cache));
-        Ok((Self::checked(sin)?, Self::checked(cos)?))
+        let [sin, cos] = SINES.get(self.parts(), || {
+            let (sin, cos) = with_constants(|cache| CONTEXT.sin_cos(self.0.repr(), cache));
+            Ok::<_, NumberError>([Self::checked(sin)?, Self::checked(cos)?])
+        })?;
+        Ok((sin, cos))
     }
 
     /// Natural logarithm.
@@ -276,7 +282,9 @@ impl Real {
         if self.is_zero() && other.is_zero() {
             return Err(NumberError::Domain("atan2(0, 0)"));
         }
-        Self::checked(with_constants(|cache| CONTEXT.atan2(self.0.repr(), other.0.repr(), cache)))
+        ANGLES.get([self.parts(), other.parts()], || {
+            Self::checked(with_constants(|cache| CONTEXT.atan2(self.0.repr(), other.0.repr(), cache)))
+        })
     }
 
     /// pi.

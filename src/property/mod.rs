@@ -2,6 +2,7 @@
 
 pub mod distractors;
 pub mod invariants;
+pub mod lint;
 pub mod papers;
 
 pub use distractors::{ExperimentError, Found, Haystack, distractors};

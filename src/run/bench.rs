@@ -210,7 +210,7 @@ fn harness<'a>(
     let own = library.get(&model.scheme).ok().map(|s| &**s).filter(|s| offers(level, s));
     // One scheme for all levels lets them be compared.
     let everywhere = || library.schemes().map(|s| &**s).find(|s| levels.iter().all(|l| offers(*l, s)));
-    let here = || library.schemes().map(|s| &**s).find(|s| offers(level, s));
+    let here = || library.schemes().chain(library.all()).map(|s| &**s).find(|s| offers(level, s));
     let none = || BenchError::Empty(format!("the backend offers no known scheme on level {level}"));
     Ok((own.or_else(everywhere).or_else(here).ok_or_else(none)?, model))
 }

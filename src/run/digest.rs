@@ -8,7 +8,7 @@ use crate::spec::Library;
 #[must_use]
 pub fn digest(library: &Library) -> String {
     let mut hash = Sha256::new();
-    for scheme in library.schemes() {
+    for scheme in library.all() {
         hash.update(format!("{} {}\n", scheme.id(), scheme.sha256));
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()

@@ -4,7 +4,7 @@ use crate::backend::Manifest;
 use crate::case::Level;
 use crate::check::{CATALOGUE, Group, SpecInvariant};
 use crate::numeric::DType;
-use crate::spec::{Library, suggest};
+use crate::spec::{Library, Scheme, suggest};
 
 use super::context::Options;
 use super::item::known_ids;
@@ -48,7 +48,10 @@ pub fn groups(
         manifest.dtypes.iter().copied().filter(|d| options.dtypes.is_empty() || options.dtypes.contains(d)).collect();
     let mut units = Vec::new();
     for (level, declared) in manifest.levels.iter().filter(|(level, _)| level_chosen(*level)) {
-        let mut schemes: Vec<_> = library.schemes().filter(|s| chosen(&s.id()) && declared.offers(s)).collect();
+        let named = !options.schemes.is_empty();
+        let offered =
+            |s: &Scheme| chosen(&s.id()) && if named { declared.offers(s) } else { declared.takes(library, s) };
+        let mut schemes: Vec<_> = library.all().filter(|s| offered(s)).collect();
         if *level == Level::Apply {
             // Given cosines and sines, a scheme is only where they come from: one is as good as another.
             schemes.truncate(1);

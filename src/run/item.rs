@@ -56,7 +56,7 @@ impl<'a> Item<'a> {
 #[must_use]
 pub fn known_ids(library: &Library) -> Vec<String> {
     let mut ids: Vec<String> = CATALOGUE.iter().map(|c| c.id().to_owned()).collect();
-    for scheme in library.schemes() {
+    for scheme in library.all() {
         for invariant in &scheme.invariants {
             if !ids.contains(&invariant.id) {
                 ids.push(invariant.id.clone());

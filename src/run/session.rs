@@ -139,7 +139,7 @@ impl Session<'_> {
         for control in controls(context, &schemes[0], options.seed) {
             folded.event(Event::Control(control));
         }
-        folded.event(Event::Anchor(anchors(context.library)));
+        folded.event(Event::Anchor(anchors(context.library, &schemes)));
         folded.event(Event::Statements(statements(context.library, &schemes)));
         run_units(*factory, context, options, &units, (deadline, journal.as_ref()), folded)?;
         journal.map_or(Ok(()), |journal| journal.written())

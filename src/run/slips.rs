@@ -167,7 +167,8 @@ fn schemes(
             "name the schemes that it knows, or consume what it takes",
         );
     }
-    let offered: Vec<_> = library.schemes().filter(|scheme| offer.offers(scheme)).map(|scheme| scheme.id()).collect();
+    let offered: Vec<_> =
+        library.all().filter(|scheme| offer.takes(library, scheme)).map(|scheme| scheme.id()).collect();
     let lost: Vec<&str> = offered.iter().filter(|id| idle.contains(&(level, (*id).clone()))).map(|id| &**id).collect();
     // On apply one scheme stands for all.
     slips.when(
@@ -182,7 +183,7 @@ fn schemes(
     // Frequencies that come from a base, of schemes that have none.
     for (dtype, declared) in offer.contracts.iter().filter(|_| level != Level::Apply && !gives_frequencies(offer)) {
         let from_base = declared.resolve(contracts).is_ok_and(|contract| contract.frequencies.needs_base());
-        let without = library.schemes().filter(|scheme| offer.offers(scheme) && offer.names(scheme));
+        let without = library.all().filter(|scheme| offer.names(scheme));
         let without = without.filter(|scheme| scheme.parameters.iter().all(|one| one.name != "base"));
         let without: Vec<String> = without.map(|scheme| scheme.id()).collect();
         slips.when(

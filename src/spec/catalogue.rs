@@ -61,6 +61,12 @@ impl Catalogue {
         sink.finish(Some(Catalogue { entries }))
     }
 
+    /// The same entries, none of them required.
+    pub(super) fn without_requirements(&self) -> Self {
+        let entries = self.entries.iter().map(|entry| CatalogueEntry { required: false, ..entry.clone() });
+        Catalogue { entries: entries.collect() }
+    }
+
     fn entry(key: &Key, node: &Node) -> Result<CatalogueEntry, SpecError> {
         check_id(key)?;
         let mut sink = Sink::default();

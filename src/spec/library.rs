@@ -1,5 +1,6 @@
 //! Every scheme there is: those built into the program, and those that a user adds.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct Library {
     /// The file of each scheme, by its name.
     files: BTreeMap<String, Arc<SourceFile>>,
     added: Vec<AddedSpec>,
+    /// Whether a file that is added must make the required statements.
+    requires: bool,
     tables: Vec<PropertyTable>,
     models: Vec<ModelPreset>,
 }
@@ -61,12 +64,13 @@ impl Library {
             schemes: BTreeMap::new(),
             files: BTreeMap::new(),
             added: Vec::new(),
+            requires: true,
             tables: Vec::new(),
             models: Vec::new(),
         };
         let mut references = Vec::new();
         for file in embedded_files("schemes") {
-            let loaded = load::load(&file, &library.defaults, &library.catalogue)?;
+            let loaded = load::load(&file, &library.defaults, &library.reading())?;
             library.insert(loaded.schemes, &file);
             references.extend(loaded.references);
         }
@@ -83,6 +87,14 @@ impl Library {
         }
         library.models.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(library)
+    }
+
+    /// The same library, into which files may be added that do not state what is required: to look at a scheme that is
+    /// being written. The catalogue says which are required as before.
+    #[must_use]
+    pub fn without_requirements(mut self) -> Self {
+        self.requires = false;
+        self
     }
 
     /// Adds a user's scheme file; a scheme of the same name is replaced, with all its profiles.
@@ -104,7 +116,7 @@ impl Library {
     }
 
     fn add(&mut self, file: &Arc<SourceFile>) -> Result<String, SpecErrors> {
-        let loaded = load::load(file, &self.defaults, &self.catalogue)?;
+        let loaded = load::load(file, &self.defaults, &self.reading())?;
         let mut sink = Sink::default();
         let Some(first) = loaded.schemes.first() else { return sink.finish(None) };
         let name = first.name.clone();
@@ -138,7 +150,12 @@ impl Library {
         let wrong = |why: String| SpecErrors::from(SpecError::new(&patch.location, why));
         let scheme = self.get(id).map_err(|e| wrong(e.to_string()))?;
         let file = self.files.get(&scheme.name).ok_or_else(|| wrong(format!("`{id}` has no file")))?;
-        load::patched(file, &self.defaults, &self.catalogue, &scheme.profile, patch).map(Arc::new)
+        load::patched(file, &self.defaults, &self.reading(), &scheme.profile, patch).map(Arc::new)
+    }
+
+    /// The catalogue as files are read against it.
+    fn reading(&self) -> Cow<'_, Catalogue> {
+        if self.requires { Cow::Borrowed(&self.catalogue) } else { Cow::Owned(self.catalogue.without_requirements()) }
     }
 
     fn insert(&mut self, schemes: Vec<Scheme>, file: &Arc<SourceFile>) {
@@ -180,8 +197,14 @@ impl Library {
         })
     }
 
-    /// Every scheme under every profile: by name, the default profile first, the others by name.
+    /// Every scheme that a run takes without being told, under every profile: by name, the default profile first, the
+    /// others by name. A user's own file is told by being there.
     pub fn schemes(&self) -> impl Iterator<Item = &Arc<Scheme>> {
+        self.all().filter(|scheme| !scheme.by_name || self.added.iter().any(|added| added.scheme == scheme.name))
+    }
+
+    /// Every scheme there is, in the same order: those that a run takes only by name, too.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Scheme>> {
         self.schemes.values().flatten()
     }
 

@@ -16,6 +16,8 @@ pub struct Scheme {
     pub profile: String,
     /// Whether this is the profile that the bare name means.
     pub is_default_profile: bool,
+    /// Whether a run takes it only where its name is given: by the manifest, an option or the user's own file.
+    pub by_name: bool,
     /// Other names that mean this scheme, such as `rope-3d`.
     pub aliases: Vec<String>,
     /// One line.

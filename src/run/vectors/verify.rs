@@ -147,7 +147,8 @@ fn judge(
     context: &Context,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
-    report.anchors = anchors(context.library);
+    let schemes: Vec<String> = cases.iter().map(|(_, case, _)| case.scheme.clone()).collect();
+    report.anchors = anchors(context.library, &schemes);
     if let Some((_, case, _)) = cases.first() {
         report.controls = controls(context, &case.scheme, 1);
     }

@@ -28,6 +28,8 @@ use offer::OfferContext;
 const FIXED: [&str; 4] = ["scheme", "profile", "profiles", "aliases"];
 /// Names that are keys of a position rule.
 const RULE_KEYS: [&str; 4] = ["let", "every", "advance", "next"];
+/// Which runs take a scheme: the value is [`Scheme::by_name`].
+const JUDGED: [(&str, bool); 2] = [("always", false), ("by-name", true)];
 const RUNNING: [(&str, Running); 2] = [("shared", Running::Shared), ("per-axis", Running::PerAxis)];
 
 /// What a file holds: its scheme under each profile, the default profile first.
@@ -153,6 +155,8 @@ fn scheme(
         .optional("aliases")
         .map_or(Ok(Vec::new()), |node| node.list("aliases")?.iter().map(|alias| name_of(alias, "an alias")).collect());
     let aliases = sink.take(aliases);
+    let judged = fields.optional("judged").map_or(Ok(false), |node| node.one_of("kind of run", &JUDGED));
+    let by_name = sink.take(judged);
     let title = fields.required_text("title", sink);
     let sources = fields.required("sources").and_then(sources);
     let sources = sink.take(sources);
@@ -224,6 +228,7 @@ fn scheme(
         name: name?,
         profile: profile.to_owned(),
         is_default_profile,
+        by_name: by_name?,
         aliases: aliases?,
         title,
         sources: sources?,

@@ -1,7 +1,9 @@
-//! Schemes that are not built in run as a user's files do: positions, plan, their own statements and their properties.
+//! Schemes that are judged by name: positions, plan, their own statements, their properties, and who takes them.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use ropecheck::positions::{Layout, positions};
 use ropecheck::positions::{sweep::Extent, sweep::layouts};
@@ -13,22 +15,45 @@ use ropecheck::spec::Parameters;
 use ropecheck::spec::model::Scheme;
 use ropecheck::spec::{HeadError, Library};
 
-fn with_sketches() -> (Library, Vec<String>) {
-    let mut library = Library::embedded().unwrap_or_else(|errors| panic!("{errors}"));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sketches");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    let add = |file: &PathBuf| library.add_file(file).unwrap_or_else(|errors| panic!("{errors}"));
-    let names: Vec<String> = files.iter().map(add).collect();
-    assert!(names.len() >= 9);
-    (library, names)
+fn library() -> Library {
+    Library::embedded().unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn by_name(library: &Library) -> Vec<&Arc<Scheme>> {
+    library.all().filter(|scheme| scheme.by_name).collect()
 }
 
 #[test]
-fn every_sketch_has_positions_and_a_plan() {
-    let (library, names) = with_sketches();
+fn a_run_takes_them_by_name_alone() {
+    let mut library = library();
+    let usual: BTreeSet<String> = library.schemes().map(|scheme| scheme.id()).collect();
+    let told: Vec<String> = by_name(&library).iter().map(|scheme| scheme.id()).collect();
+    assert!(told.len() >= 14, "{told:?}");
+    assert!(told.iter().all(|id| !usual.contains(id) && library.get(id).is_ok()));
+    // A user's own file is told by being there, whatever it says.
+    let text = ropecheck::spec::library::embedded_file("schemes/wan2.1.yaml").expect("a built-in file").text.clone();
+    library.add_text("own.yaml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(library.schemes().any(|scheme| scheme.name == "wan2.1"));
+    let wrong = text.replace("judged: by-name", "judged: by-nam");
+    let errors = library.add_text("own.yaml", &wrong).expect_err("an unknown word").to_string();
+    assert!(errors.contains("own.yaml:2") && errors.contains("by-name"), "{errors}");
+}
+
+#[test]
+fn the_document_links_to_every_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/schemes.md")).expect("docs/schemes.md");
+    for scheme in by_name(&library()) {
+        let name = &scheme.name;
+        assert!(text.contains(&format!("(../spec/schemes/{name}.yaml)")), "no link to {name}");
+    }
+}
+
+#[test]
+fn every_one_has_positions_and_a_plan() {
+    let library = library();
     let layout = Layout::parse("text:3 video:2x3x2@0.5s text:2 image:2x3 text:1").expect("a layout");
-    for scheme in library.schemes().filter(|scheme| names.contains(&scheme.name)) {
+    for scheme in by_name(&library) {
         let parameters = Parameters::defaults(scheme).expect("defaults");
         let positions = positions(scheme, &parameters, &layout).unwrap_or_else(|error| panic!("{error}"));
         assert!(positions.columns().iter().all(|column| column.len() as u64 == layout.tokens()));
@@ -45,8 +70,8 @@ fn every_sketch_has_positions_and_a_plan() {
 }
 
 #[test]
-fn what_the_sketches_state_of_themselves_is_confirmed() {
-    let (library, names) = with_sketches();
+fn what_they_state_of_themselves_is_confirmed() {
+    let library = library();
     let checker = Checker::new(&library);
     let layouts = layouts(Extent::Small);
     let refuted = |scheme: &Scheme| {
@@ -55,14 +80,14 @@ fn what_the_sketches_state_of_themselves_is_confirmed() {
             .map(|one| format!("{} line {}, {}: {}", one.scheme, one.line, one.invariant, one.finding))
             .collect::<Vec<_>>()
     };
-    let sketches = library.schemes().filter(|scheme| names.contains(&scheme.name));
-    let wrong: Vec<String> = sketches.flat_map(|scheme| refuted(scheme)).collect();
+    let all = by_name(&library);
+    let wrong: Vec<String> = all.into_iter().flat_map(|scheme| refuted(scheme)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What their authors say of them, in the words of the rules.
 #[test]
-fn the_sketches_have_the_properties_they_were_made_for() {
+fn they_have_the_properties_they_were_made_for() {
     const KNOWN: [(&str, &str, bool); 12] = [
         // Every cell of a frame on one plane across the diagonal of the axes.
         ("circle-rope", "unbiased", true),
@@ -82,9 +107,9 @@ fn the_sketches_have_the_properties_they_were_made_for() {
         // Heads of time rotate at every frequency.
         ("mhrope", "frequency-allocation", false),
     ];
-    let (library, names) = with_sketches();
-    for name in &names {
-        let scheme = library.get(name).expect("a scheme");
+    let library = library();
+    for scheme in by_name(&library).into_iter().filter(|scheme| scheme.is_default_profile) {
+        let name = &scheme.name;
         let parameters = Parameters::defaults(scheme).expect("defaults");
         let found = properties(scheme, &parameters).unwrap_or_else(|error| panic!("{name}: {error}"));
         for (scheme, property, expected) in KNOWN.iter().filter(|(scheme, ..)| scheme == name) {
