@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::journal::JournalFile;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
+use super::shard::Shard;
 use crate::backend::{Backend, Manifest};
 use crate::case::Level;
 use crate::check::{Depth, Generator, Group, Harness};
@@ -47,6 +48,10 @@ pub struct Options {
     pub command: ReplayCommand,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
+    /// The part of the run that is to run, where it is cut into parts.
+    pub shard: Option<Shard>,
+    /// What was given on the command line, by which the parts of a run are put together.
+    pub arguments: Vec<String>,
 }
 
 impl Options {
