@@ -52,7 +52,7 @@ fn shards_of_a_wrong_kernel_make_the_report_of_one_run() {
 #[test]
 fn shards_of_an_honest_kernel_make_the_report_of_one_run() {
     let folder = scratch("shards-green");
-    let required = ["--require", "levels=rotate,fused", "--require", "q_heads=1000000"];
+    let required = ["--require", "levels=rotate,fused", "--require", "tokens=2000000"];
     let whole = check(kernel(), &[&["--format", "json"], &required[..2]].concat()).expect(0, &[]);
     let (files, runs) = shards(kernel(), &folder, 2, &required[..2]);
     for run in runs {
@@ -96,7 +96,7 @@ fn refusals(folder: &Path, files: &[PathBuf]) {
     let more = other("more", kernel(), &[&narrow[..], &["2/3"]].concat());
     refused(&[&first, &more], &["another number of shards (--shard 2/3)"]);
     let embedded = folder.join("embedded");
-    let options = ["check", "--level", "apply", "--check", "empty", "--shard", "2/2", "--journal", text(&embedded)];
+    let options = [&["check"], &NARROWED[..], &narrow, &["2/2", "--journal", text(&embedded)]].concat();
     ropecheck(&options).expect(0, &[]);
     refused(&[&first, &embedded], &["another library (the embedded kernel, and here "]);
     // A library that was exchanged after the shards were run.

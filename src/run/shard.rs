@@ -47,7 +47,7 @@ impl Shard {
             (id, group.level, group.dtype.name(), *at)
         });
         let (of, mine) = (self.of as usize, self.number as usize - 1);
-        let turn = |at: usize| if at / of % 2 == 0 { at % of } else { of - 1 - at % of };
+        let turn = |at: usize| if (at / of).is_multiple_of(2) { at % of } else { of - 1 - at % of };
         let mut places: Vec<usize> =
             dealt.into_iter().enumerate().filter_map(|(at, place)| (turn(at) == mine).then_some(place)).collect();
         places.sort_unstable();

@@ -29,7 +29,12 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::Spec
     } else if report.controls.iter().any(|c| c.wrong.is_some()) {
         ExitCode::ControlFailed
-    } else if ran > 0 && passed == 0 && failed > 0 && failures().all(|f| f.failure.lost_backend()) {
+    } else if shard(report).is_none()
+        && ran > 0
+        && passed == 0
+        && failed > 0
+        && failures().all(|f| f.failure.lost_backend())
+    {
         ExitCode::NotStarted
     } else if failed > 0 {
         ExitCode::Nonconformant
