@@ -48,6 +48,8 @@ struct Arguments {
 enum Command {
     /// Hold a backend against the specs (without one: ropecheck's own embedded kernel)
     Check(check::CheckArguments),
+    /// Put the shards of a check together: the verdict and the report of one run
+    Merge(check::MergeArguments),
     /// Run one case again, as a failure report prints it
     Replay(replay::ReplayArguments),
     /// Print what a backend says of itself
@@ -110,6 +112,14 @@ pub fn main() -> ProcessCode {
     std::panic::catch_unwind(|| run(arguments.command)).unwrap_or(ProcessCode::from(ExitCode::Internal as u8))
 }
 
+/// A command line that is one of `check`.
+fn check_arguments(line: &[String]) -> Option<check::CheckArguments> {
+    match Arguments::try_parse_from(line).ok()?.command {
+        Command::Check(a) => Some(a),
+        _ => None,
+    }
+}
+
 fn run(command: Command) -> ProcessCode {
     if !matches!(command, Command::Worker { .. } | Command::Selftest(_)) {
         // Programs under test are all that this process starts.
@@ -118,6 +128,7 @@ fn run(command: Command) -> ProcessCode {
     as_ropecheck();
     let outcome = match command {
         Command::Check(a) => check::check(a),
+        Command::Merge(a) => check::merge(a, check_arguments),
         Command::Replay(a) => replay::replay(a),
         Command::Describe(a) => describe::describe(a),
         Command::List(a) => list::list(&a),
