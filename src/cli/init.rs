@@ -1,4 +1,5 @@
-//! `init`: a port to begin with, which passes as it is. Each language is a folder of `templates/`.
+//! `init`: a port to begin with, which passes as it is, and a workflow that judges it. Each language is a folder of
+//! `templates/`.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -14,6 +15,8 @@ use crate::run::{ExitCode, RunError};
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// What to do next, in words; not written.
 const NEXT: &str = "next.txt";
+/// Where workflows are.
+const WORKFLOWS: &str = ".github";
 
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
@@ -70,13 +73,15 @@ fn targets(
     folder: &Dir<'static>,
     all: &[&'static File<'static>],
 ) -> Result<Vec<(PathBuf, &'static File<'static>)>, RunError> {
+    let is_workflow = |file: &File<'_>| file.path().components().any(|part| part.as_os_str() == WORKFLOWS);
+    let port: Vec<_> = all.iter().copied().filter(|file| !is_workflow(file)).collect();
     let is_folder = a.output.is_dir() || a.output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    match all {
+    match &port[..] {
         [one] if !is_folder => Ok(vec![(a.output.clone(), one)]),
         _ if !is_folder && a.output.extension().is_some() => Err(RunError::usage(format!(
             "--output {}: expected a folder for the {} files of {}, found the name of a file",
             a.output.display(),
-            all.len(),
+            port.len(),
             a.language
         ))),
         _ => {
