@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use ropecheck::backend::Manifest;
 use ropecheck::case::Case;
-use ropecheck::run::vectors::{Exporter, Index, verify};
+use ropecheck::case::tensor_file::TensorFile;
+use ropecheck::run::vectors::{Exporter, Index, VectorCase, verify};
 
 use super::world::{NAMES, with_context};
 
@@ -22,12 +23,12 @@ const MANIFEST: &str = r#"{
     }
 }"#;
 const CASES: [&str; 3] = [
-    "accuracy,scheme=rope@default,level=rotate,dtype=bf16,pairing=half,layout=text:2,positions=i64,heads=1/1,\
-     head-dim=4,memory=packed,alias=out,data=mixed,seed=1",
-    "accuracy,scheme=vrope@official,level=rotate,dtype=f32,pairing=half,layout=text:1//text:1,positions=i64,heads=2/0,\
-     head-dim=8,memory=packed,alias=out,data=mixed,seed=1",
-    "positions-exact,scheme=m-rope@default,level=positions,dtype=f32,pairing=half,layout=image:1x2x2,positions=i64,\
-     heads=1/0,head-dim=2,memory=packed,alias=out,data=uniform,seed=1",
+    "accuracy,scheme=rope@default,level=rotate,dtype=f32,pairing=half,layout=text:12,shift=16777210,positions=i64,\
+     heads=1/1,head-dim=4,memory=packed,alias=out,data=ties,seed=2aafe0af",
+    "accuracy,scheme=vrope@official,level=rotate,dtype=f32,pairing=half,layout=text:23,span=0..255,positions=i64,\
+     heads=1/1,head-dim=4,memory=packed,alias=out,data=mixed,seed=dbaa36d0",
+    "accuracy,scheme=m-rope@default,level=rotate,dtype=bf16,pairing=half,layout=text:23,span=0..255,positions=i64,\
+     heads=1/1,head-dim=8,memory=packed,alias=out,data=mixed,seed=e1d483b3",
 ];
 /// What is put in the place of a part of an index.
 const PARTS: [&str; 12] = [
@@ -63,7 +64,7 @@ pub fn run(data: &[u8]) {
     with_context(|context| {
         // One case, so that an input is quick; its outputs are missing, so that nothing is judged.
         let asked = Cell::new(0);
-        let read = |case: &ropecheck::run::vectors::VectorCase| {
+        let read = |case: &VectorCase| -> std::result::Result<TensorFile, String> {
             asked.set(asked.get() + 1);
             let exported =
                 Manifest::parse(&index.manifest.to_string(), *NAMES).map_err(|e| e.to_string()).and_then(|manifest| {
@@ -87,7 +88,7 @@ fn brief(message: &str) {
 
 /// An index as `export` makes it, with up to two parts changed.
 fn made(u: &mut Unstructured) -> Result<String> {
-    let mut index = with_context(|context| {
+    let mut index = with_context(|context| -> Result<Value> {
         let manifest = Manifest::parse(MANIFEST, *NAMES).expect("a manifest");
         let exporter = Exporter { manifest: &manifest, context };
         let mut index = Index::new(serde_json::from_str(MANIFEST).expect("JSON"));
