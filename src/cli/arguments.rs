@@ -58,9 +58,14 @@ impl ValueEnum for DType {
     }
 }
 
+/// Whether errors are shown in colour.
+pub(super) fn in_colour() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
 /// The embedded schemes and the user's own.
 pub(super) fn library(files: &[PathBuf]) -> Result<Library, RunError> {
-    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let colour = in_colour();
     let mut library = Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(colour)))?;
     for file in files {
         library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(colour)))?;

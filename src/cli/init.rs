@@ -3,12 +3,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use include_dir::{Dir, File, include_dir};
 
+use super::config;
 use super::output::print;
 use crate::run::{ExitCode, RunError};
 
@@ -73,15 +74,19 @@ fn targets(
     folder: &Dir<'static>,
     all: &[&'static File<'static>],
 ) -> Result<Vec<(PathBuf, &'static File<'static>)>, RunError> {
-    let is_workflow = |file: &File<'_>| file.path().components().any(|part| part.as_os_str() == WORKFLOWS);
-    let port: Vec<_> = all.iter().copied().filter(|file| !is_workflow(file)).collect();
     let is_folder = a.output.is_dir() || a.output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    match &port[..] {
+    // A configuration and a workflow are about a folder.
+    let port = |file: &&&File| {
+        let names: Vec<_> = file.path().components().map(Component::as_os_str).collect();
+        !names.iter().any(|name| *name == config::NAME || *name == WORKFLOWS)
+    };
+    let ports: Vec<_> = all.iter().filter(port).collect();
+    match &ports[..] {
         [one] if !is_folder => Ok(vec![(a.output.clone(), one)]),
         _ if !is_folder && a.output.extension().is_some() => Err(RunError::usage(format!(
             "--output {}: expected a folder for the {} files of {}, found the name of a file",
             a.output.display(),
-            port.len(),
+            ports.len(),
             a.language
         ))),
         _ => {

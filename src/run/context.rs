@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::config_in_force::ConfigInForce;
+use super::expectation::Expectations;
 use super::journal::JournalFile;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
@@ -45,6 +47,10 @@ pub struct Options {
     pub diagnosis: bool,
     /// How a case is run again.
     pub command: ReplayCommand,
+    /// The configuration file that options came from.
+    pub config: Option<ConfigInForce>,
+    /// Failures that are known.
+    pub expectations: Option<Expectations>,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
 }

@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
+use super::config_in_force::ConfigInForce;
 use super::controls::ControlResult;
 use super::exit_code::ExitCode;
+use super::expected::Expected;
 use super::explanation::Diagnosis;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
@@ -91,6 +93,9 @@ pub struct Started {
     pub contract_options: Vec<String>,
     /// What the suite supplies, so that nobody judges it.
     pub not_judged: Vec<Supplied>,
+    /// The configuration file that options came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigInForce>,
     /// What the user narrowed the run to, so that the verdict is about no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowing>,
@@ -172,6 +177,9 @@ pub struct Finished {
     /// What was required of the run, and whether it was met.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<Required>,
+    /// Failures that are known of this backend, and whether they were as stated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expected>,
     /// What was left out because the time of the run was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<OutOfTime>,

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod bench;
+mod config_in_force;
 mod context;
 mod controls;
 mod covers;
@@ -10,6 +11,9 @@ mod diagnosis;
 mod digest;
 mod event;
 mod exit_code;
+mod expectation;
+mod expected;
+mod expected_by;
 mod explanation;
 pub(crate) mod findings;
 mod grade;
@@ -47,12 +51,16 @@ mod within;
 
 pub use anchors::{Anchors, SpecStatements, anchors, statements};
 pub use bench::{BenchError, BenchOptions, BenchReport, BenchRow, Seconds, bench};
+pub use config_in_force::ConfigInForce;
 pub use context::{Context, Options};
 pub use controls::{ControlError, ControlOutcome, ControlResult, controls};
 pub use description::{DescribedContract, DescribedLevel, Description, UnjudgedCheck, description};
 pub use digest::{digest, digest_of};
 pub use event::{Event, FORMAT, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 pub use exit_code::{ExitCode, RunError};
+pub use expectation::Expectations;
+pub use expected::{ExpectationProblem, Expected};
+pub use expected_by::ExpectedBy;
 pub use explanation::{Diagnosis, Explanation, NamedFault, Resemblance, ValueOrigin};
 pub use grade::{Grade, NotKept, grades};
 pub use groups::{SelectionError, groups};

@@ -13,6 +13,7 @@ use super::diagnosis::diagnose;
 use super::digest::digest;
 use super::event::{Event, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 use super::exit_code::{ExitCode, RunError};
+use super::expected::expected;
 use super::grade::grades;
 use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
@@ -74,8 +75,13 @@ impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
         let deadline = Deadline::new(self.options.time);
-        let mut folded =
-            Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
+        let mut folded = Folded {
+            report: RunReport::default(),
+            covers: Covers::default(),
+            planned: Vec::new(),
+            ends: BTreeSet::new(),
+            observer,
+        };
         let error = self.judge(deadline, &mut folded).err();
         folded.settle();
         let explains = error.is_none() && self.options.diagnosis && !deadline.is_over();
@@ -93,6 +99,10 @@ impl Session<'_> {
         contracts_exist(&manifest, context.contracts)?;
         let units = groups(&manifest, context.library, options)?;
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
+        if options.expectations.is_some() {
+            let all = groups(&manifest, context.library, &Options::default())?;
+            folded.planned = all.iter().map(|(group, id)| CheckResult::new(group, id)).collect();
+        }
         let units = thinned(units, options.seed);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
@@ -111,6 +121,7 @@ impl Session<'_> {
             contracts: contracts_in_force(&manifest, context.contracts, &levels),
             contract_options: context.contracts.options(),
             not_judged: supplied(&manifest, &levels),
+            config: options.config.clone(),
             narrowed,
             added_specs: context.library.added().to_vec(),
             units: units.len(),
@@ -179,6 +190,8 @@ struct Folded<'o> {
     report: RunReport,
     /// What is to be reached of each level.
     covers: Covers,
+    /// Everything that the backend could be asked, where expectations are held against it.
+    planned: Vec<CheckResult>,
     /// What went wrong when backends were asked to end.
     ends: BTreeSet<String>,
     observer: &'o mut dyn Observer,
@@ -240,6 +253,9 @@ impl Folded<'_> {
             finished.out_of_time = OutOfTime::of(options.time, started.units, results);
             let (reached, reach) = (&finished.reached[..], &finished.reach[..]);
             let had = Had { started, contracts: context.contracts, results, reached, reach };
+            if let Some(all) = options.expectations.as_ref().filter(|_| error.is_none()) {
+                finished.expectations = expected(all, started.manifest.name.as_str(), &self.planned, results);
+            }
             finished.requirements = required(&options.requirements, &had);
         }
         finished.exit_code = error.as_ref().map_or_else(|| exit_code(&self.report, &finished), |error| error.code);
@@ -269,7 +285,13 @@ pub fn results(
     covered: Option<&Manifest>,
 ) -> Result<Vec<CheckResult>, RunError> {
     let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
-    let mut folded = Folded { report: RunReport::default(), covers, ends: BTreeSet::new(), observer: &mut Silent };
+    let mut folded = Folded {
+        report: RunReport::default(),
+        covers,
+        planned: Vec::new(),
+        ends: BTreeSet::new(),
+        observer: &mut Silent,
+    };
     run_units(factory, context, options, units, (Deadline::new(options.time), None), &mut folded)?;
     folded.settle();
     Ok(folded.report.results)
@@ -307,7 +329,9 @@ fn run_units(
             result.internal.push(format!("ropecheck panicked in check {id}"));
             Some(result)
         });
-        if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung)) {
+        // A hang that is expected is no reason to give up.
+        let unexpected = |result: &CheckResult| result.unexpected().next().is_some();
+        if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung) && unexpected(result)) {
             lock(&hung).insert(index);
         }
         if let Some(journal) = journal {
@@ -345,7 +369,7 @@ fn run_units(
         one,
         |result| {
             progress.done += 1;
-            progress.failed += usize::from(result.as_ref().is_some_and(|r| !r.failures.is_empty()));
+            progress.failed += usize::from(result.as_ref().is_some_and(|r| r.unexpected().next().is_some()));
             observer.borrow_mut().observer.progress(progress);
         },
         |index, result| {

@@ -4,12 +4,14 @@ mod cause;
 mod circumstance;
 mod diagnosis;
 mod element;
+mod expectation;
 mod hint;
 mod law;
 mod number;
 mod place;
 
 pub(super) use diagnosis::diagnosis;
+pub(super) use expectation::{expectation, expectation_problems, expected_by};
 pub(super) use hint::hint;
 pub use place::place;
 
