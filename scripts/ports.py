@@ -8,48 +8,27 @@ import json
 import os
 import subprocess
 import sys
-from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "target/ports/reports"
-UNIT = ("check", "scheme", "dtype")
-
-
-def failing(report):
-    """Check, scheme and storage type of everything that fails."""
-    return sorted({tuple(result[key] for key in UNIT) for result in report["results"] if result["failures"]})
-
-
-def unlike(expected, report):
-    """Where a report is not what was expected of it."""
-    known = expected.get("fails", [])
-    fits = lambda entry, unit: all(fnmatch(value, entry.get(key, "*")) for key, value in zip(UNIT, unit))
-    found = failing(report)
-    wrong = [f"fails and is not known to: {' '.join(unit)}" for unit in found if not any(fits(entry, unit) for entry in known)]
-    wrong += [f"is known to fail and does not: {entry}" for entry in known if not any(fits(entry, unit) for unit in found)]
-    if report["exit_code"] != (1 if found else 0):
-        wrong.append(f"exit code {report['exit_code']}: {report.get('error') or report['verdict']}")
-    return wrong
 
 
 def judge(name, options):
     ok = True
-    expected = json.loads((ROOT / "ports" / name / "expected.json").read_text())
+    folder = ROOT / "ports" / name
     REPORTS.mkdir(parents=True, exist_ok=True)
-    for function, about in expected["functions"].items():
+    for function in json.loads((folder / "port.json").read_text())["functions"]:
         place = REPORTS / f"{name}.{function}.json"
-        port = f"ports/{name}/port.py:{function}"
-        command = [os.environ["ROPECHECK"], "check", port, "--depth", "quick", "--format", "json", "--output", str(place)]
-        done = subprocess.run([*command, *about.get("options", []), *options], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        command = [os.environ["ROPECHECK"], "check", f"ports/{name}/port.py:{function}", "--config", f"ports/{name}/ropecheck.yaml",
+                   "--format", "json", "--output", str(place), *options]
+        done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         try:
-            wrong = unlike(about, json.loads(place.read_text()))
+            said = json.loads(place.read_text())["verdict"]
         except (OSError, ValueError, KeyError):
-            wrong = [done.stderr.strip() or f"no report: exit code {done.returncode}"]
-        ok = ok and not wrong
-        known = sorted({entry["check"] for entry in about.get("fails", [])})
-        said = f"as expected, {', '.join(known) + ' fails' if known else 'everything judged holds'}"
-        print(f"{name} {function}: {said}" if not wrong else "\n  ".join([f"{name} {function}: NOT as expected:", *wrong]), flush=True)
+            said = done.stderr.strip() or f"no report: exit code {done.returncode}"
+        ok = ok and done.returncode == 0
+        print(f"{name} {function}: {'' if done.returncode == 0 else 'NOT as expected: '}{said}", flush=True)
     return ok
 
 
@@ -75,21 +54,18 @@ def rows(function, report):
 
 
 def port_page(name):
-    expected = json.loads((ROOT / "ports" / name / "expected.json").read_text())
-    yield f"## {expected['title']}\n\n{expected['about']} `ports/run {name}`.\n"
+    port = json.loads((ROOT / "ports" / name / "port.json").read_text())
+    yield f"## {port['title']}\n\n{port['about']} `ports/run {name}`.\n"
     yield "| function | level | scheme | dtype | verdict | error/bound | grade | contract |\n|---|---|---|---|---|---|---|---|"
     notes = []
-    for function, about in expected["functions"].items():
+    for function in port["functions"]:
         report = json.loads((REPORTS / f"{name}.{function}.json").read_text())
-        wrong = unlike(about, report)
-        if wrong:
-            raise SystemExit(f"{name} {function}: {'; '.join(wrong)}")
+        if report["exit_code"] != 0:
+            raise SystemExit(f"{name} {function}: {report['verdict']}")
         yield from rows(function, report)
-        reasons = {}
-        for entry in about.get("fails", []):
-            where = " ".join(entry[key] for key in UNIT[1:] if entry.get(key, "*") != "*")
-            reasons.setdefault(entry["why"], []).append(f"{entry['check']}{' (' + where + ')' if where else ''}")
-        notes += [f"- `{function}`, {', '.join(where)}: {why}." for why, where in reasons.items()]
+        for known in (one for one in report.get("expectations", []) if one["failing"]):
+            where = " ".join([*known.get("schemes", []), *known.get("dtypes", [])])
+            notes.append(f"- `{function}`, {', '.join(known.get('checks', ['any check']))}{' (' + where + ')' if where else ''}: {known['reason']}.")
         given = [", ".join(s["parts"]) for s in report["not_judged"]]
         judged = {result["check"] for result in report["results"] if sum(b["passed"] + b["failed"] for b in result["bands"].values())}
         idle = sorted({result["check"] for result in report["results"]} - judged)
@@ -104,7 +80,7 @@ def port_page(name):
 def page():
     yield (ROOT / "ports/head.md").read_text().rstrip() + "\n"
     for folder in sorted((ROOT / "ports").iterdir()):
-        if (folder / "expected.json").exists():
+        if (folder / "port.json").exists():
             yield from port_page(folder.name)
         elif (folder / "notes.md").exists():
             yield (folder / "notes.md").read_text().rstrip() + "\n"

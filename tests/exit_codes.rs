@@ -320,3 +320,86 @@ fn a_run_that_was_killed_goes_on_from_its_journal() {
     refused(3, &["--resume", text(&again)], "line 1: expected the beginning of a journal");
     refused(3, &["--resume", text(&folder.join("none"))], "No such file");
 }
+
+/// Runs a small check under a limit of the shell (`ulimit`), which must end with one of these codes, and never in a panic.
+/// `user`: as this user, who reads the program and the library from this folder and writes there.
+#[track_caller]
+fn under(limit: &str, user: Option<(u32, &Path)>, codes: &[i32]) -> Run {
+    let own = scratch(&format!("under{}", limit.replace(' ', "")));
+    let folder = user.map_or(&*own, |(_, folder)| folder);
+    let json = folder.join("report.json");
+    let _ = fs::remove_file(&json);
+    let (program, library) = match user {
+        Some((_, folder)) => (folder.join("ropecheck"), folder.join("librope.so")),
+        None => (env!("CARGO_BIN_EXE_ropecheck").into(), kernel().to_owned()),
+    };
+    let script = format!("ulimit {limit} && exec \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, "sh", text(&program), "check", text(&library)]).args(SMALL);
+    command.args(["--depth", "quick", "--check", "controls", "--check", "linearity", "--check", "accuracy"]);
+    command
+        .args(["--threads", "2", "--report", &format!("json={}", text(&json))])
+        .current_dir(folder)
+        .env("RUST_BACKTRACE", "0");
+    if let Some((user, _)) = user {
+        std::os::unix::process::CommandExt::uid(&mut command, user);
+    }
+    let output = command.output().expect("a shell starts");
+    let run = Run {
+        command: format!("ulimit {limit}; ropecheck check"),
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    run.no_panic();
+    assert!(run.code.is_some_and(|code| codes.contains(&code)), "{codes:?} are documented here: {run}");
+    // An honest kernel: whatever is said, it is not that something is wrong with it.
+    assert!(!run.out.contains("NONCONFORMANT") && !run.out.contains("FAIL"), "{run}");
+    assert_eq!(run.code == Some(0), run.out.contains("\nCONFORMANT IN PART"), "{run}");
+    if let Some(report) = fs::read_to_string(&json).ok().filter(|text| !text.is_empty()) {
+        let report: Value = serde_json::from_str(&report).expect("a report that is there is whole");
+        assert_eq!(report["exit_code"].as_i64(), run.code.map(i64::from), "{run}");
+    }
+    run
+}
+
+/// Files that may not grow: reports (70), and the memory that is shared with the library (71).
+#[test]
+fn files_that_may_not_grow_end_in_a_documented_code() {
+    for limit in ["-f 0", "-f 1", "-f 64", "-f 1024"] {
+        under(limit, None, &[70, 71]);
+    }
+    under("-f unlimited", None, &[0]);
+}
+
+/// Without memory something is not run, or nothing; where there is just enough, all is well.
+#[test]
+fn a_machine_without_memory_ends_in_a_documented_code() {
+    let codes = ["-v 30000", "-v 60000", "-v 100000", "-d 8000", "-d 20000", "-d 40000"].map(|limit| {
+        let run = under(limit, None, &[0, 71]);
+        run.code
+    });
+    assert!(codes.contains(&Some(71)), "some of these are too little: {codes:?}");
+    under("-v unlimited", None, &[0]);
+}
+
+/// Without processes no backend can be started, and without threads the run takes place on the one that there is.
+#[test]
+fn a_machine_without_threads_ends_in_a_documented_code() {
+    // The superuser has no such limit. Of a user who runs nothing else the numbers are known.
+    let folder = tempfile::tempdir().expect("a folder");
+    let superuser = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if superuser {
+        for (from, name) in [(Path::new(env!("CARGO_BIN_EXE_ropecheck")), "ropecheck"), (kernel(), "librope.so")] {
+            fs::copy(from, folder.path().join(name)).expect("it can be copied");
+        }
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(folder.path(), all).expect("the folder is ours");
+    }
+    let user = superuser.then_some((64_321, folder.path()));
+    let codes: Vec<_> = (1..6).map(|most| under(&format!("-u {most}"), user, &[0, 71]).code).collect();
+    assert!(codes.contains(&Some(71)), "one process is too little: {codes:?}");
+    if superuser {
+        assert!(codes.contains(&Some(0)), "two processes are enough: {codes:?}");
+    }
+}

@@ -165,6 +165,22 @@ fn layouts_parameters_contracts_and_cases() {
 }
 
 #[test]
+fn configurations() {
+    let config = scratch("base").join("config.yaml");
+    let text_of = "backend: host\ndepth: quick\ncases: 1\nscheme: [rope@default]\ndtypes: bf16\ncheck: [empty]\nrequire: {levels: rotate}\n\
+                   seed: 7\nthreads: 1\nparam: {base: 10000}\nexpectations:\n  - check: [emp*, \"?mpty\"]\n    scheme: rope@default\n    cause: crashed\n    \
+                   reason: it dies\n    link: https://example.com/1\n    until: 2027-01-31\n  - {dtype: f16, level: rotate, reason: known}\n";
+    fs::write(&config, text_of).expect("written");
+    // Whatever becomes of its keys, the run stays small.
+    let small =
+        ["--scheme", "rope@default", "--dtype", "bf16", "--check", "empty", "--cases", "1", "--depth", "quick", "host"];
+    let files = ["--output", "/dev/null", "--report", "json=/dev/null", "--timeout", "2"];
+    as_file("configurations", &config, |path| {
+        [words(&["check", "--config", text(path)]), words(&small), words(&files)].concat()
+    });
+}
+
+#[test]
 fn specs_manifests_and_snapshots() {
     let spec = source("spec/schemes/m-rope.yaml");
     as_file("specs", &spec, |path| {

@@ -174,6 +174,7 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("report", pretty(&report::report_schema())),
         ("event", pretty(&report::event_schema())),
         ("manifest", pretty(&manifest)),
+        ("config", pretty(&ropecheck::cli::config_schema())),
     ] {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{name}.schema.json"));
         if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {

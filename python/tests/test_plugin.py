@@ -30,3 +30,15 @@ def test_items_failures_selection_and_xfail(tmp_path, example):
     (tmp_path / "test_port.py").write_text(marked)
     done = run(tmp_path, "-k", "pairing", "--ropecheck-scheme", "m-rope@default")
     assert done.returncode == 0 and "1 xfailed" in done.stdout, done.stdout
+
+
+def test_known_failures_of_a_configuration_are_xfailed_and_unexpected_passes_fail(tmp_path, example):
+    (tmp_path / "ropecheck.yaml").write_text("expectations: [{check: pairing-probe, reason: the sign is known}]\n")
+    (tmp_path / "test_port.py").write_text(example.replace("b * cos + a * sin", "b * cos - a * sin"))
+    selected = ["-k", "pairing or accuracy", "--ropecheck-scheme", "m-rope@default", "-rx"]
+    done = run(tmp_path, *selected)
+    assert done.returncode == 1 and "1 failed, 1 xfailed" in done.stdout and "the sign is known" in done.stdout, done.stdout
+    (tmp_path / "test_port.py").write_text(example)
+    done = run(tmp_path, *selected)
+    assert done.returncode == 1 and "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "ropecheck.yaml:1: unexpected-pass" in done.stdout, done.stdout

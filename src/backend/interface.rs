@@ -1,6 +1,7 @@
 //! What a backend is, how a call of it ends, and how one is started.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -70,6 +71,11 @@ pub trait Backend: Send {
 
     /// SHA-256 of the file under test, in hexadecimal digits, where it is one.
     fn digest(&self) -> Option<&str> {
+        None
+    }
+
+    /// Processor time that the process of the code under test has taken so far, where it has one and the system says it.
+    fn processor_time(&self) -> Option<Duration> {
         None
     }
 

@@ -44,6 +44,11 @@ pub trait Check: Sync {
         !self.is_about_memory()
     }
 
+    /// Whether it takes far longer than most: a run begins it when the others are through with all groups.
+    fn takes_long(&self) -> bool {
+        false
+    }
+
     /// Whether it plans the calls that cover what a manifest offers on a level; without such a check they are not made.
     fn covers(&self, _: Level) -> bool {
         false

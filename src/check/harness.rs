@@ -9,6 +9,7 @@ use crate::rotation::PlanCache;
 use crate::spec::Library;
 use crate::spec::model::Scheme;
 
+use super::cost::{Room, spent};
 use super::failure::{Cause, Failure, MemoryAccess, Status, Stop};
 use super::offers::{layouts_refused, parameters_refused};
 
@@ -77,7 +78,7 @@ impl<'a> Harness<'a> {
     /// As [`prepare`]; what is outside of the manifest's limits is not judged.
     pub fn prepare(&self, case: &Case) -> Result<Prepared, Stop> {
         let prepared = self.prepare_anywhere(case)?;
-        self.inside_limits(case, &prepared)?;
+        spent(Room::Prepare, || self.inside_limits(case, &prepared))?;
         Ok(prepared)
     }
 
@@ -87,6 +88,10 @@ impl<'a> Harness<'a> {
     /// # Errors
     /// As [`prepare`]; heads and frequencies that the manifest does not offer are not judged.
     pub fn prepare_anywhere(&self, case: &Case) -> Result<Prepared, Stop> {
+        spent(Room::Prepare, || self.made_concrete(case))
+    }
+
+    fn made_concrete(&self, case: &Case) -> Result<Prepared, Stop> {
         let scheme = self.scheme(case)?;
         let level = self.backend.manifest().level(case.level);
         let level = level.ok_or_else(|| Stop::broken(format!("the backend has no level {}", case.level)))?;
@@ -168,12 +173,14 @@ impl<'a> Harness<'a> {
         };
         let rng = Rng::new(case.seed);
         let kind = (case.data, case.dtype, case.pairing);
-        let q = fill(kind, qk.q.shape, truth, 0, rng.fork(1));
-        let k = match &qk.k {
-            Some(k) => fill(kind, k.shape, truth, qk.q_heads, rng.fork(2)),
-            None => Tensor::default(),
-        };
-        (q, k)
+        spent(Room::Memory, || {
+            let q = fill(kind, qk.q.shape, truth, 0, rng.fork(1));
+            let k = match &qk.k {
+                Some(k) => fill(kind, k.shape, truth, qk.q_heads, rng.fork(2)),
+                None => Tensor::default(),
+            };
+            (q, k)
+        })
     }
 
     /// Runs a prepared case on given inputs.
@@ -182,7 +189,7 @@ impl<'a> Harness<'a> {
     /// The failing verdict if the backend did not answer OK.
     pub fn run(&mut self, prepared: &Prepared, q: Tensor, k: Tensor) -> Result<Outputs, Stop> {
         self.call(prepared, &q, &k)?;
-        let (q_out, k_out) = prepared.read(self.backend.memory());
+        let (q_out, k_out) = spent(Room::Memory, || prepared.read(self.backend.memory()));
         Ok(Outputs { q, k, q_out, k_out })
     }
 
@@ -222,9 +229,10 @@ impl<'a> Harness<'a> {
         } else {
             self.backend.arena(prepared.bytes)
         };
-        prepared.write(arena?, q, k);
+        let arena = arena?;
+        spent(Room::Memory, || prepared.write(arena, q, k));
         self.backend.guard(&prepared.guards);
-        match self.backend.call(&prepared.call) {
+        match spent(Room::Call, || self.backend.call(&prepared.call)) {
             Answer::NotMade(error) => Err(error.into()),
             answer => Ok(answer),
         }

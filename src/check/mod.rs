@@ -6,6 +6,7 @@ pub mod bands;
 mod bands_tests;
 mod catalogue;
 mod controls;
+pub mod cost;
 pub mod cover;
 mod definition;
 mod depth;

@@ -58,6 +58,11 @@ impl ValueEnum for DType {
     }
 }
 
+/// Whether errors are shown in colour.
+pub(super) fn in_colour() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
 /// The embedded schemes and the user's own.
 pub(super) fn library(files: &[PathBuf]) -> Result<Library, RunError> {
     with_files(embedded()?, files)
@@ -68,17 +73,13 @@ pub(super) fn draft(files: &[PathBuf]) -> Result<Library, RunError> {
     with_files(embedded()?.without_requirements(), files)
 }
 
-fn colour() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stderr())
-}
-
 fn embedded() -> Result<Library, RunError> {
-    Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(colour())))
+    Library::embedded().map_err(|e| RunError::new(ExitCode::Spec, e.render(in_colour())))
 }
 
 fn with_files(mut library: Library, files: &[PathBuf]) -> Result<Library, RunError> {
     for file in files {
-        library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(colour())))?;
+        library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(in_colour())))?;
     }
     Ok(library)
 }

@@ -110,6 +110,14 @@ pub(super) fn factory<'a>(
     }
 }
 
+/// Whether the name of a backend is a file's, and not the embedded kernel's or a Python module's.
+pub(super) fn is_file(name: &str) -> bool {
+    let module = |port: &str| {
+        Path::new(port.rsplit_once(':').map_or(port, |(file, _)| file)).extension().is_none_or(|end| end != "py")
+    };
+    name != "host" && !python_port(Path::new(name)).is_some_and(module)
+}
+
 /// The name of a Python port: `port.py`, `port.py:name` or `package.module:name`.
 fn python_port(path: &Path) -> Option<&str> {
     let text = path.to_str()?;

@@ -1,15 +1,18 @@
 //! `check`: holds a backend against the specs.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, FromArgMatches as _, ValueEnum};
+use schemars::Schema;
 
 use super::arguments::{library, parameter, seed, time};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
     stop_on_signals,
 };
+use super::config::{self, Config};
 use super::output::{ReportSink, complain_of};
 use crate::backend::Vocabulary;
 use crate::case::Level;
@@ -46,6 +49,9 @@ pub(super) struct CheckArguments {
     /// Begin nothing new after this time, such as 60s, 2m, 1h or 500ms; what was left out is said
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
+    /// Run nothing more after so many checks on groups failed; the verdict says so
+    #[arg(long, value_name = "N")]
+    max_fail: Option<NonZeroU32>,
     /// Seed of everything that is random; `fresh` takes one from the system, and the report says which
     #[arg(long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
     seed: u64,
@@ -76,9 +82,18 @@ pub(super) struct CheckArguments {
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
+    #[arg(long)]
+    profile_checks: bool,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
     #[arg(long, short)]
     verbose: bool,
+    /// Take options and known failures from this file [default: the nearest ropecheck.yaml upwards]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    config: Option<PathBuf>,
+    /// Look for no ropecheck.yaml
+    #[arg(long)]
+    no_config: bool,
     #[command(flatten)]
     contract: ContractArguments,
     #[command(flatten)]
@@ -221,9 +236,35 @@ impl Observer for Reports {
     }
 }
 
+/// `check` as the command line knows it.
+fn command() -> Command {
+    CheckArguments::augment_args(Command::new("check"))
+}
+
+/// The JSON Schema of `ropecheck.yaml`, for editors.
+#[must_use]
+pub fn config_schema() -> Schema {
+    config::schema(&command())
+}
+
+/// The arguments with what a configuration adds to them.
+fn configured(a: &CheckArguments) -> Result<Option<(CheckArguments, Config)>, RunError> {
+    let Some(path) = config::place(a.config.as_deref(), a.no_config)? else { return Ok(None) };
+    let (matches, config) = config::merged(&command(), &path)?;
+    Ok(Some((CheckArguments::from_arg_matches(&matches).map_err(RunError::usage)?, config)))
+}
+
 pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
+    // Reports that the command line asks for say, too, what is wrong with a configuration.
+    let (a, config) = match configured(&a) {
+        Ok(found) => {
+            let (a, config) = found.unwrap_or((a, Config::default()));
+            (a, Ok(config))
+        }
+        Err(error) => (a, Err(error)),
+    };
     let mut reports = Reports::open(&a)?;
-    let report = judge(&a, &mut reports).unwrap_or_else(|error| {
+    let report = config.and_then(|config| judge(&a, config, &mut reports)).unwrap_or_else(|error| {
         let mut report = RunReport::default();
         run::fail(&mut report, error, &mut reports);
         report
@@ -246,12 +287,16 @@ fn journal(a: &CheckArguments) -> Option<JournalFile> {
     Some(JournalFile { path: path.clone(), resume })
 }
 
-fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunError> {
+fn judge(a: &CheckArguments, config: Config, reports: &mut Reports) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
+    for text in &a.contract.contract {
+        let declared = contracts(&ContractArguments { contract: Vec::new() })?.declare(text);
+        declared.map_err(|why| config.wrong("contract", text, &why))?;
+    }
     let contracts = contracts(&a.contract)?;
     let require = |text: &String| {
         let requirement = Requirement::parse(text, &library, &contracts);
-        requirement.map_err(|why| RunError::usage(format!("--require {text}: {why}")))
+        requirement.map_err(|why| config.wrong("require", text, &why))
     };
     let requirements = a.require.iter().map(require).collect::<Result<_, _>>()?;
     let options = Options {
@@ -262,6 +307,7 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
         cases: a.cases,
         depth: a.depth,
         time: a.time,
+        max_fail: a.max_fail,
         requirements,
         seed: a.seed,
         parameters: a.param.clone(),
@@ -269,7 +315,10 @@ fn judge(a: &CheckArguments, reports: &mut Reports) -> Result<RunReport, RunErro
         first_failure_only: false,
         diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
+        profile: a.profile_checks,
         journal: journal(a),
+        config: config.in_force,
+        expectations: config.expectations,
     };
     stop_on_signals();
     let context =

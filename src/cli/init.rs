@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use include_dir::{Dir, File, include_dir};
 
+use super::config;
 use super::output::print;
 use crate::run::{ExitCode, RunError};
 
@@ -71,12 +72,15 @@ fn targets(
     all: &[&'static File<'static>],
 ) -> Result<Vec<(PathBuf, &'static File<'static>)>, RunError> {
     let is_folder = a.output.is_dir() || a.output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    match all {
+    // A configuration is about a folder.
+    let config = |file: &&&File| file.path().file_name().is_some_and(|name| name == config::NAME);
+    let ports: Vec<_> = all.iter().filter(|file| !config(file)).collect();
+    match &ports[..] {
         [one] if !is_folder => Ok(vec![(a.output.clone(), one)]),
         _ if !is_folder && a.output.extension().is_some() => Err(RunError::usage(format!(
             "--output {}: expected a folder for the {} files of {}, found the name of a file",
             a.output.display(),
-            all.len(),
+            ports.len(),
             a.language
         ))),
         _ => {

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::arguments::library;
 use super::contracts;
+use super::experiment::V_NIAH_D;
 use super::output::print;
 use crate::check::CATALOGUE;
 use crate::contract::ContractTable;
@@ -145,6 +146,9 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
     if out.is_empty() {
         out = contracts::explain(&table, &a.id).unwrap_or_default();
     }
+    if a.id == V_NIAH_D.0 {
+        V_NIAH_D.1.clone_into(&mut out);
+    }
     if out.is_empty() {
         match library.get(&a.id) {
             Ok(scheme) => out = scheme_text(scheme),
@@ -153,6 +157,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
                 names.extend(library.all().map(|s| s.name.clone()));
                 names.extend(faults.iter().map(|fault| fault.id.clone()));
                 names.extend(contracts::names(&table));
+                names.push(V_NIAH_D.0.to_owned());
                 let hint = suggest::hint(&a.id, names.iter().map(String::as_str));
                 let why = format!("nothing is called {:?}{hint} (`ropecheck list` shows what there is)", a.id);
                 return Err(RunError::usage(why));

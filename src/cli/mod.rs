@@ -5,8 +5,10 @@ mod backend;
 mod bench;
 pub mod cargo_test;
 mod check;
+mod config;
 mod contracts;
 mod describe;
+mod experiment;
 mod init;
 mod list;
 mod output;
@@ -21,6 +23,8 @@ mod vectors;
 
 #[cfg(test)]
 mod tests;
+
+pub use check::config_schema;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -66,6 +70,8 @@ enum Command {
     Properties(properties::PropertiesArguments),
     /// Look a scheme file over
     Spec(spec::SpecArguments),
+    /// Try on random features whether a scheme tells frames apart that its pairs have in step
+    Experiment(experiment::ExperimentArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
     /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
@@ -119,6 +125,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
         Command::Plot(a) => plot::plot(&a),
+        Command::Experiment(a) => experiment::experiment(&a),
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),

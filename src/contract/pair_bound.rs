@@ -276,7 +276,7 @@ fn trig_error(contract: &Contract, types: &Types, size: f64, spread: f64) -> f64
     let class = &contract.class;
     let kept = if class.table == Precision::Exact { F64_COST * size } else { 0.0 };
     // (1 + e)^p - 1 for p turns that each err by e of a length of 1.
-    let kept = kept + libm::expm1(spread);
+    let kept = if spread == 0.0 { kept } else { kept + libm::expm1(spread) };
     if class.trig_ulps == 0.0 && class.trig_error == 0.0 {
         return kept;
     }

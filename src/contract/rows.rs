@@ -129,6 +129,24 @@ impl RowBound {
 
     /// Adds the next pair.
     pub fn push(&mut self, pair: PairBound) {
+        let at = self.pairs.len();
+        if at.is_multiple_of(STEP) {
+            self.blocks.push(Block::default());
+        }
+        self.estimate(at, &pair);
+        self.pairs.push(pair);
+    }
+
+    /// Puts another bound in the place of a pair's.
+    pub fn set(&mut self, at: usize, pair: PairBound) {
+        self.estimate(at, &pair);
+        if let Some(kept) = self.pairs.get_mut(at) {
+            *kept = pair;
+        }
+    }
+
+    /// The lower estimate of a pair's bound, in its block.
+    fn estimate(&mut self, at: usize, pair: &PairBound) {
         // A rounding errs by more than |v| 2^-(p+1) at most: the lower estimate of all but the last one.
         let operation = self.types.arithmetic.map_or(0.0, |dtype| 0.5 * dtype.half_ulp_parts().0);
         // With one of two products unrounded, the larger rounding is at least the mean of both.
@@ -142,11 +160,8 @@ impl RowBound {
             FormBound::ThreeProducts(_) => pair.trig[i] + pair.table[i],
             FormBound::Shears(_) => 0.0,
         };
-        let at = self.pairs.len() % STEP;
-        if at == 0 {
-            self.blocks.push(Block::default());
-        }
-        if let Some(block) = self.blocks.last_mut() {
+        let (block, at) = (self.blocks.get_mut(at / STEP), at % STEP);
+        if let Some(block) = block {
             block.cos[at] = if claimed { pair.turn.cos } else { f64::NAN };
             block.sin[at] = pair.turn.sin;
             block.shift[at] = pair.shift;
@@ -154,7 +169,6 @@ impl RowBound {
             block.per_cos[at] = per_input(0);
             block.per_sin[at] = per_input(1);
         }
-        self.pairs.push(pair);
     }
 
     /// The bounds of one token. `steps` holds [`Contract::steps`](super::Contract::steps) of each pair; infinite where the

@@ -12,7 +12,11 @@ pub fn badge(report: &RunReport) -> String {
     let started = report.started.as_ref();
     let part = started.is_some_and(|started| started.narrowed.is_some() || started.embedded)
         || report.finished.as_ref().is_some_and(|finished| finished.out_of_time.is_some());
+    let known = report.results.iter().filter(|result| result.expected_by().is_some()).count();
     let (message, color) = match code {
+        ExitCode::Conformant if known > 0 => {
+            (format!("conformant except {known} expected failures: {}", about(report)), "yellow")
+        }
         ExitCode::Conformant if part => (format!("conformant in part: {}", about(report)), "yellowgreen"),
         ExitCode::Conformant => (format!("conformant: {}", about(report)), "brightgreen"),
         ExitCode::Nonconformant => ("nonconformant".to_owned(), "red"),

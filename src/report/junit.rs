@@ -62,6 +62,9 @@ fn whole(report: &RunReport) -> TestSuite {
     if let Some(finished) = &report.finished {
         add("verdict", verdict(finished));
         suite.add_property(Property::new("verdict", finished.verdict.as_str()));
+        for line in finished.expectations.iter().flat_map(words::expectation_problems) {
+            suite.add_property(Property::new("expectation_not_met", xml(&line)));
+        }
         suite.add_property(Property::new("exit_code", (finished.exit_code as u8).to_string()));
     }
     if let Some(started) = &report.started {
@@ -98,7 +101,13 @@ fn not(kind: NonSuccessKind, lines: &[String]) -> TestCaseStatus {
 }
 
 fn status(report: &RunReport, result: &CheckResult) -> TestCaseStatus {
-    if let Some(first) = result.failures.first() {
+    if let (Some(by), Some(finished)) = (result.expected_by(), &report.finished) {
+        let mut status = TestCaseStatus::skipped();
+        let lines = words::expected_by(by, &finished.expectations);
+        status.set_type("expected failure").set_message(xml(&format!("expected failure: {lines}")));
+        return status;
+    }
+    if let Some(first) = result.unexpected().next() {
         let mut lines = words::message(&first.failure);
         let diagnosis = report.diagnosis_of(&first.id).into_iter().flat_map(words::diagnosis);
         lines.extend(diagnosis.map(|(word, line)| format!("{word}: {line}")));

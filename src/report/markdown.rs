@@ -31,6 +31,16 @@ fn whole(out: &mut String, report: &RunReport) -> std::fmt::Result {
     if let Some(error) = &finished.error {
         writeln!(out, "\n{}", fenced(error))?;
     }
+    for line in finished.expectations.iter().flat_map(words::expectation_problems) {
+        writeln!(out, "\n**Expectation not met:** {}", text(&line))?;
+    }
+    let known: Vec<_> = finished.expectations.iter().filter(|one| one.failing > 0).collect();
+    if !known.is_empty() {
+        writeln!(out, "\nExpected failures:\n")?;
+    }
+    for one in known {
+        writeln!(out, "- {}", text(&words::expectation(one)))?;
+    }
     let found = findings(report);
     for one in found.iter().take(SHOWN) {
         let (result, failure) = one.example;

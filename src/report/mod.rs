@@ -12,6 +12,7 @@ mod json;
 mod junit;
 mod markdown;
 mod plot;
+mod profile;
 mod property_page;
 mod regions;
 mod sarif;

@@ -9,10 +9,12 @@ use sha2::{Digest as _, Sha256};
 use super::{finding, words};
 use crate::check::CATALOGUE;
 use crate::run::findings::{Finding, findings};
-use crate::run::{ExitCode, Finished, RunReport};
+use crate::run::{ExitCode, ExpectationProblem, Expected, Finished, RunReport};
 
 /// The rule that a run breaks which has no verdict, or one that no finding tells.
 const VERDICT: &str = "verdict";
+/// The rule that an expectation breaks which is not as stated.
+const EXPECTATION: &str = "expectation";
 
 /// The report as SARIF. `backend` is the path of what was judged, if it has one.
 #[must_use]
@@ -21,7 +23,8 @@ pub fn sarif(report: &RunReport, backend: Option<&str>) -> String {
     let code = finished.map_or(ExitCode::Internal, |finished| finished.exit_code);
     let found = findings(report);
     let mut results: Vec<Value> = found.iter().map(|one| result(one, report, backend)).collect();
-    if let Some(finished) = finished.filter(|_| code != ExitCode::Conformant && found.is_empty()) {
+    results.extend(finished.iter().flat_map(|f| &f.expectations).flat_map(|one| unmet(one, report)));
+    if let Some(finished) = finished.filter(|_| code != ExitCode::Conformant && results.is_empty()) {
         results.push(verdict(finished, report, backend));
     }
     let rules = rules(&results);
@@ -77,6 +80,7 @@ fn rules(results: &[Value]) -> Vec<Value> {
     for result in results {
         if rules.iter().all(|rule| rule["id"] != result["ruleId"]) {
             let says = match result["ruleId"].as_str() {
+                Some(EXPECTATION) => "What is known to fail fails, as it is stated.",
                 Some(VERDICT) => "A run comes to a verdict, and that is that the backend conforms.",
                 _ => "An invariant that the scheme states holds of the backend's positions.",
             };
@@ -116,6 +120,19 @@ fn result(finding: &Finding, report: &RunReport, backend: Option<&str>) -> Value
     })
 }
 
+/// What is not as an expectation says, each at its line of the configuration.
+fn unmet(one: &Expected, report: &RunReport) -> Vec<Value> {
+    let result = |problem: &ExpectationProblem| {
+        let (text, line) = (problem.words(), problem.line());
+        json!({
+            "ruleId": EXPECTATION, "level": "error", "message": {"text": text},
+            "locations": [physical(&one.file, line)],
+            "partialFingerprints": {"ropecheckFinding/v1": fingerprint(&[EXPECTATION, &one.file, &line.to_string()], report)},
+        })
+    };
+    one.problems.iter().map(result).collect()
+}
+
 /// A run without findings whose exit code is not 0.
 fn verdict(finished: &Finished, report: &RunReport, backend: Option<&str>) -> Value {
     let mut text = finished.verdict.clone();
@@ -144,10 +161,13 @@ fn fingerprint(parts: &[&str], report: &RunReport) -> String {
     })
 }
 
+fn physical(file: &str, line: usize) -> Value {
+    json!({"physicalLocation": {"artifactLocation": {"uri": uri(file)}, "region": {"startLine": line}}})
+}
+
 fn locations(report: &RunReport, backend: Option<&str>) -> Vec<Value> {
-    let physical = |file: &str, line: u32| json!({"physicalLocation": {"artifactLocation": {"uri": uri(file)}, "region": {"startLine": line}}});
     let declared = report.started.iter().flat_map(|started| &started.manifest.source);
-    let declared: Vec<Value> = declared.map(|place| physical(&place.file, place.line.unwrap_or(1))).collect();
+    let declared: Vec<Value> = declared.map(|place| physical(&place.file, place.line.unwrap_or(1) as usize)).collect();
     match backend {
         _ if !declared.is_empty() => declared,
         Some(file) => vec![physical(file, 1)],

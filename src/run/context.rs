@@ -1,8 +1,11 @@
 //! What a run judges with, and what it was asked to run.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::config_in_force::ConfigInForce;
+use super::expectation::Expectations;
 use super::journal::JournalFile;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
@@ -31,6 +34,8 @@ pub struct Options {
     pub depth: Depth,
     /// How long the run may take: nothing new begins afterwards.
     pub time: Option<Duration>,
+    /// Checks on groups that may fail before no more of them is run.
+    pub max_fail: Option<NonZeroU32>,
     /// What is required of the run.
     pub requirements: Vec<Requirement>,
     /// Seed.
@@ -45,6 +50,12 @@ pub struct Options {
     pub diagnosis: bool,
     /// How a case is run again.
     pub command: ReplayCommand,
+    /// The configuration file that options came from.
+    pub config: Option<ConfigInForce>,
+    /// Failures that are known.
+    pub expectations: Option<Expectations>,
+    /// Whether it is measured what checks cost.
+    pub profile: bool,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
 }

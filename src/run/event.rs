@@ -4,13 +4,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::anchors::{Anchors, SpecStatements};
+use super::config_in_force::ConfigInForce;
 use super::controls::ControlResult;
 use super::exit_code::ExitCode;
+use super::expected::Expected;
 use super::explanation::Diagnosis;
 use super::grade::Grade;
 use super::in_force::ContractInForce;
+use super::max_fail::EnoughFailed;
 use super::narrowing::Narrowing;
 use super::out_of_time::OutOfTime;
+use super::profile::Profile;
 use super::proved::Unproved;
 use super::reached::Reached;
 use super::requirement::Required;
@@ -91,6 +95,9 @@ pub struct Started {
     pub contract_options: Vec<String>,
     /// What the suite supplies, so that nobody judges it.
     pub not_judged: Vec<Supplied>,
+    /// The configuration file that options came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigInForce>,
     /// What the user narrowed the run to, so that the verdict is about no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowing>,
@@ -172,9 +179,18 @@ pub struct Finished {
     /// What was required of the run, and whether it was met.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<Required>,
+    /// Failures that are known of this backend, and whether they were as stated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expected>,
     /// What was left out because the time of the run was over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_time: Option<OutOfTime>,
+    /// What was left out because enough had failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enough_failed: Option<EnoughFailed>,
+    /// What checks cost, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// What went wrong when the backend was asked to end, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<String>,

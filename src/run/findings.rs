@@ -57,11 +57,11 @@ pub(crate) fn group(result: &CheckResult) -> Group<'_> {
     (&result.scheme, result.level.name(), &result.pairing, &result.dtype)
 }
 
-/// What failed in a report.
+/// What failed in a report and was not expected to.
 pub(crate) fn findings(report: &RunReport) -> Vec<Finding<'_>> {
     let mut all: Vec<(u8, Finding)> = Vec::new();
     for result in &report.results {
-        for (number, failure) in result.failures.iter().enumerate() {
+        for (number, failure) in result.unexpected().enumerate() {
             let name = failure.failure.cause.name();
             let at = all.iter().position(|(_, known)| known.example.1.failure.cause.name() == name);
             let at = at.unwrap_or_else(|| {

@@ -7,9 +7,8 @@ use std::sync::mpsc;
 /// Most threads.
 const MOST_THREADS: usize = 64;
 
-/// Runs `one(worker, index)` for the indices of `order`, which are 0..n, begun in that order, on up to `threads`
-/// threads, each with a worker that `start` makes, and hands the results to `deliver` in the order of their indices,
-/// on the calling thread. `finished` is told on the calling thread of every result as soon as it is there, in any
+/// Runs `one(worker, index)` for the indices of `order`, begun in that order, on up to `threads` threads, each with a
+/// worker that `start` makes (on this thread where the system has no more of them), and hands the results to `deliver` in that order, on the calling thread. `finished` is told on the calling thread of every result as soon as it is there, in any
 /// order. A worker stops early where `one` gives `None`.
 ///
 /// # Errors
@@ -26,24 +25,28 @@ pub(super) fn in_order<W, T: Send, E: Send>(
     let (sender, results) = mpsc::channel();
     let mut failed = None;
     let mut any = false;
+    let work = |sender: mpsc::Sender<Result<(usize, T), E>>| {
+        let mut worker = match start() {
+            Ok(worker) => worker,
+            Err(error) => {
+                // The receiver outlives the scope's threads.
+                let _ = sender.send(Err(error));
+                return;
+            }
+        };
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let Some(result) = order.get(turn).and_then(|index| one(&mut worker, *index)) else { break };
+            let _ = sender.send(Ok((turn, result)));
+        }
+    };
+    let work = &work;
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, MOST_THREADS).min(order.len().max(1)) {
-            let sender = sender.clone();
-            let (next, start, one) = (&next, &start, &one);
-            scope.spawn(move || {
-                let mut worker = match start() {
-                    Ok(worker) => worker,
-                    Err(error) => {
-                        // The receiver outlives the scope's threads.
-                        let _ = sender.send(Err(error));
-                        return;
-                    }
-                };
-                while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(result) = one(&mut worker, index) else { break };
-                    let _ = sender.send(Ok((index, result)));
-                }
-            });
+        let wanted = threads.clamp(1, MOST_THREADS).min(order.len().max(1));
+        let thread = |sender| std::thread::Builder::new().spawn_scoped(scope, move || work(sender));
+        let running = (0..wanted).take_while(|_| thread(sender.clone()).is_ok()).count();
+        if running == 0 {
+            work(sender.clone());
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
@@ -51,20 +54,20 @@ pub(super) fn in_order<W, T: Send, E: Send>(
         for result in results {
             match result {
                 Err(error) => failed = Some(error),
-                Ok((index, result)) => {
+                Ok((turn, result)) => {
                     any = true;
                     finished(&result);
-                    waiting.insert(index, result);
+                    waiting.insert(turn, result);
                     while let Some(result) = waiting.remove(&due) {
-                        deliver(due, result);
+                        deliver(order[due], result);
                         due += 1;
                     }
                 }
             }
         }
-        // After an interruption an earlier index may be missing.
-        for (index, result) in waiting {
-            deliver(index, result);
+        // After an interruption an earlier one may be missing.
+        for (turn, result) in waiting {
+            deliver(order[turn], result);
         }
     });
     match failed {
@@ -109,11 +112,10 @@ mod tests {
                 Some(index * index)
             };
             let start = || Ok::<(), String>(());
-            // Begun in another order, which nobody sees.
             let order: Vec<usize> = (0..20).map(|i| i * 7 % 20).collect();
             in_order(threads, &order, start, one, |_| seen += 1, |index, square| all.push((index, square)))
                 .expect("starts");
-            assert_eq!(all, (0..20).map(|i| (i, i * i)).collect::<Vec<_>>());
+            assert_eq!(all, order.iter().map(|i| (*i, i * i)).collect::<Vec<_>>());
             assert_eq!(seen, 20);
         }
     }

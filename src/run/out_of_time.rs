@@ -1,4 +1,4 @@
-//! A run that may take so long and no longer: when nothing new begins, in which order it goes, what it left out.
+//! A run that may take so long and no longer: when nothing new begins, and what it left out.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::proved::proofs;
 use super::result::{CheckResult, Stopped};
 use super::within::grouped;
-use crate::check::Group;
 
 /// From when on nothing new begins.
 #[derive(Debug, Clone, Copy)]
@@ -76,51 +75,13 @@ impl OutOfTime {
     }
 }
 
-/// An order of units in which every group comes before one comes again, each time with another check, and
-/// neighbours with different ones: what a short time reaches is of all groups and of many checks.
-pub(super) fn breadth_first(units: &[(Group, String)]) -> Vec<usize> {
-    let mut from = 0;
-    let checks = |group: &[(Group, String)]| {
-        let first = from;
-        from += group.len();
-        first..from
-    };
-    let groups: Vec<_> = units.chunk_by(|a, b| a.0 == b.0).map(checks).collect();
-    let rounds = groups.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-    let round = |round: usize| {
-        let there = groups.iter().enumerate().filter(move |(_, checks)| round < checks.len());
-        there.map(move |(number, checks)| checks.start + (round + number) % checks.len())
-    };
-    (0..rounds).flat_map(round).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::backend::Backend as _;
-    use crate::backend::host::Host;
     use crate::case::Level;
+    use crate::check::Group;
     use crate::numeric::DType;
-    use crate::run::{Options, groups};
-    use crate::spec::Library;
     use crate::spec::model::Pairing;
-
-    #[test]
-    fn every_group_comes_before_one_comes_again() {
-        let library = Library::embedded().expect("embedded specs load");
-        let units = groups(Host::new().manifest(), &library, &Options::default()).expect("all is selected");
-        let order = breadth_first(&units);
-        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), units.len());
-        assert_eq!(order.len(), units.len());
-        let group = |at: &usize| format!("{:?}", units[*at].0);
-        let all: BTreeSet<String> = order.iter().map(group).collect();
-        let first = &order[..all.len()];
-        assert_eq!(first.iter().map(group).collect::<BTreeSet<_>>(), all);
-        let checks: BTreeSet<&String> = first.iter().map(|at| &units[*at].1).collect();
-        assert!(checks.len() > 30, "the first round has {} checks", checks.len());
-    }
 
     #[test]
     fn what_was_left_out_is_counted_by_check() {

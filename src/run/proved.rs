@@ -58,9 +58,10 @@ struct Seen {
     /// A pair for which the contract is too wide: that does not depend on the position, so it is never judged.
     open: bool,
     observed: bool,
+    /// Something failed that nobody expects.
     failed: bool,
     cases: bool,
-    /// The time was over before all cases ran.
+    /// The run ended before all cases ran.
     cut: bool,
 }
 
@@ -70,9 +71,9 @@ impl Seen {
         Seen {
             open: any(|band| band.contract_too_wide > 0),
             observed: any(|band| band.observations > 0),
-            failed: any(|band| band.failed > 0),
+            failed: here.iter().any(|result| result.fails()),
             cases: any(|band| band.cases > 0),
-            cut: here.iter().any(|result| result.stopped == Some(Stopped::OutOfTime)),
+            cut: here.iter().any(|r| matches!(r.stopped, Some(Stopped::OutOfTime | Stopped::EnoughFailed))),
         }
     }
 }
@@ -105,6 +106,9 @@ fn reasons(here: &[&CheckResult]) -> Vec<String> {
     let open = left_open([sum(|b| b.contract_too_wide), sum(|b| b.beyond_angle_limit), beyond_range]);
     if !open.is_empty() {
         return open;
+    }
+    if here.iter().any(|result| result.expected_by().is_some()) {
+        return vec!["what looks at it fails as expected, and nothing else does".to_owned()];
     }
     // Of every reason that cases were not judged for, the one that most checks met.
     let mut counts: Vec<(&String, usize)> = Vec::new();

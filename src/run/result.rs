@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::expectation::Names;
+use super::expected_by::ExpectedBy;
 use crate::case::{Level, pairing_name};
+use crate::check::cost::Cost;
 use crate::check::cover::Met;
 use crate::check::failure::{Place, Stop};
 use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
@@ -83,6 +86,9 @@ pub struct FailureReport {
     /// tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
+    /// What makes it an expected failure; none if nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedBy>,
     /// What is wrong with the shrunk case: cause with evidence, place, and what was being done.
     #[serde(flatten)]
     pub failure: Failure,
@@ -146,6 +152,9 @@ pub struct CheckResult {
     /// Which classes of calls met in judged cases; taken when the result is folded into a report.
     #[serde(skip)]
     pub met: Option<Met>,
+    /// What it cost, where that is measured.
+    #[serde(skip)]
+    pub cost: Cost,
 }
 
 /// Why the cases of a check did not all run.
@@ -160,6 +169,8 @@ pub enum Stopped {
     Interrupted,
     /// The time of the run was over.
     OutOfTime,
+    /// It was not run: as much had failed before as was asked for.
+    EnoughFailed,
     /// The backend, started again, said something else of itself than at first.
     Changed,
 }
@@ -188,7 +199,32 @@ impl CheckResult {
             stopped: None,
             owed: None,
             met: None,
+            cost: Cost::default(),
         }
+    }
+
+    /// What expectations know it by.
+    pub(super) fn names(&self) -> Names<'_> {
+        [&self.check, &self.scheme, &self.dtype, self.level.name()]
+    }
+
+    /// Whether something failed that nobody expects.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        let expected = self.failures.iter().filter(|failure| failure.expected.is_some()).count();
+        self.totals().2 > expected as u64
+    }
+
+    /// Failures that nobody expects.
+    pub fn unexpected(&self) -> impl Iterator<Item = &FailureReport> {
+        self.failures.iter().filter(|failure| failure.expected.is_none())
+    }
+
+    /// What makes all of its failures expected ones; none if one is not, or there are none.
+    #[must_use]
+    pub fn expected_by(&self) -> Option<&ExpectedBy> {
+        let first = self.failures.first()?.expected.as_ref();
+        first.filter(|_| self.unexpected().next().is_none())
     }
 
     /// The result as if its cases had not run.
@@ -276,6 +312,11 @@ impl CheckResult {
     #[must_use]
     pub fn not_run_cases(&self) -> u64 {
         self.bands.values().map(|band| band.not_run).sum()
+    }
+
+    /// Whether not all of its cases came to their end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.stopped.is_some() || self.not_run_cases() > 0
     }
 
     /// Takes a failure of its own that no other check showed.

@@ -1,7 +1,7 @@
 //! A run: controls first, then anchors, then every selected check on every group. It says what happens, as it
 //! happens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
@@ -13,14 +13,17 @@ use super::diagnosis::diagnose;
 use super::digest::digest;
 use super::event::{Event, Finished, Shrunk, Started, UnitFailure, UnitName, UnitNote};
 use super::exit_code::{ExitCode, RunError};
+use super::expected::expected;
 use super::grade::grades;
 use super::groups::{SelectionError, groups};
 use super::in_force::{contracts_exist, contracts_in_force};
 use super::in_order::in_order;
 use super::journal::{Journal, JournalFile, RunId, digest_json, digest_of_self};
 use super::lock::lock;
+use super::max_fail::EnoughFailed;
 use super::narrowing::Narrowing;
-use super::out_of_time::{Deadline, OutOfTime, breadth_first};
+use super::out_of_time::{Deadline, OutOfTime};
+use super::profile::Profile;
 use super::proved::unproved;
 use super::reached::reached;
 use super::report::RunReport;
@@ -29,10 +32,12 @@ use super::result::{CheckResult, Stopped};
 use super::supplied::supplied;
 use super::thinned::thinned;
 use super::unit::unit;
+use super::unit_order::check_by_check;
 use super::verdict::{exit_code, verdict};
 use crate::backend::{Backend, BackendFactory, Manifest, StartError, StartErrorKind};
 use crate::case::Level;
 use crate::check::Group;
+use crate::check::cost::{self, Cost};
 use crate::check::cover::Covers;
 use crate::spec::Library;
 use crate::spec::Parameters;
@@ -74,8 +79,13 @@ impl Session<'_> {
     /// Runs to the end, and says what was found. An error is the end of a run like any other.
     pub fn run(&self, observer: &mut dyn Observer) -> RunReport {
         let deadline = Deadline::new(self.options.time);
-        let mut folded =
-            Folded { report: RunReport::default(), covers: Covers::default(), ends: BTreeSet::new(), observer };
+        let mut folded = Folded {
+            report: RunReport::default(),
+            covers: Covers::default(),
+            planned: Vec::new(),
+            ends: BTreeSet::new(),
+            observer,
+        };
         let error = self.judge(deadline, &mut folded).err();
         folded.settle();
         let explains = error.is_none() && self.options.diagnosis && !deadline.is_over();
@@ -93,6 +103,10 @@ impl Session<'_> {
         contracts_exist(&manifest, context.contracts)?;
         let units = groups(&manifest, context.library, options)?;
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
+        if options.expectations.is_some() {
+            let all = groups(&manifest, context.library, &Options::default())?;
+            folded.planned = all.iter().map(|(group, id)| CheckResult::new(group, id)).collect();
+        }
         let units = thinned(units, options.seed);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
@@ -111,6 +125,7 @@ impl Session<'_> {
             contracts: contracts_in_force(&manifest, context.contracts, &levels),
             contract_options: context.contracts.options(),
             not_judged: supplied(&manifest, &levels),
+            config: options.config.clone(),
             narrowed,
             added_specs: context.library.added().to_vec(),
             units: units.len(),
@@ -179,6 +194,8 @@ struct Folded<'o> {
     report: RunReport,
     /// What is to be reached of each level.
     covers: Covers,
+    /// Everything that the backend could be asked, where expectations are held against it.
+    planned: Vec<CheckResult>,
     /// What went wrong when backends were asked to end.
     ends: BTreeSet<String>,
     observer: &'o mut dyn Observer,
@@ -238,10 +255,15 @@ impl Folded<'_> {
             finished.reached = reached(&started.manifest, results);
             finished.grades = grades(&started.manifest, context.contracts, results);
             finished.out_of_time = OutOfTime::of(options.time, started.units, results);
+            finished.enough_failed = EnoughFailed::of(options.max_fail, started.units, results);
             let (reached, reach) = (&finished.reached[..], &finished.reach[..]);
             let had = Had { started, contracts: context.contracts, results, reached, reach };
+            if let Some(all) = options.expectations.as_ref().filter(|_| error.is_none()) {
+                finished.expectations = expected(all, started.manifest.name.as_str(), &self.planned, results);
+            }
             finished.requirements = required(&options.requirements, &had);
         }
+        finished.profile = options.profile.then(|| Profile::of(results));
         finished.exit_code = error.as_ref().map_or_else(|| exit_code(&self.report, &finished), |error| error.code);
         finished.verdict = verdict(&self.report, &finished);
         finished.error = error.map(|error| error.message);
@@ -269,7 +291,13 @@ pub fn results(
     covered: Option<&Manifest>,
 ) -> Result<Vec<CheckResult>, RunError> {
     let covers = covered.map_or_else(Covers::default, |manifest| covers(manifest, context, options, units));
-    let mut folded = Folded { report: RunReport::default(), covers, ends: BTreeSet::new(), observer: &mut Silent };
+    let mut folded = Folded {
+        report: RunReport::default(),
+        covers,
+        planned: Vec::new(),
+        ends: BTreeSet::new(),
+        observer: &mut Silent,
+    };
     run_units(factory, context, options, units, (Deadline::new(options.time), None), &mut folded)?;
     folded.settle();
     Ok(folded.report.results)
@@ -284,9 +312,16 @@ fn run_units(
     folded: &mut Folded,
 ) -> Result<(), RunError> {
     let covers = std::mem::take(&mut folded.covers);
-    // Hangs by unit: only units before a unit count, so that the report does not depend on the threads.
-    let hung: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-    let gave_up = |index: usize| lock(&hung).range(..index).count() >= MOST_HANGS;
+    let order = check_by_check(units);
+    let mut turns = vec![0; units.len()];
+    order.iter().enumerate().for_each(|(turn, index)| turns[*index] = turn);
+    // Turns of units that hung, and that failed: only what came before a unit counts, so that the report does not depend
+    // on the threads.
+    let (hung, failed) = (Mutex::new(BTreeSet::new()), Mutex::new(BTreeSet::new()));
+    let before = |all: &Mutex<BTreeSet<usize>>, index: usize| lock(all).range(..turns[index]).count();
+    let gave_up = |index: usize| before(&hung, index) >= MOST_HANGS;
+    let enough_failed =
+        |index: usize| options.max_fail.is_some_and(|most| before(&failed, index) >= most.get() as usize);
     let one = |backend: &mut Box<dyn Backend>, index: usize| {
         if context.is_interrupted() {
             return None;
@@ -297,18 +332,36 @@ fn run_units(
         }
         let stop = || match () {
             () if context.is_interrupted() => Some(Stopped::Interrupted),
+            () if enough_failed(index) => Some(Stopped::EnoughFailed),
             () if gave_up(index) => Some(Stopped::GaveUp),
             () => deadline.is_over().then_some(Stopped::OutOfTime),
         };
         // A defect of ropecheck in one check must not lose the results of the others.
+        if options.profile {
+            cost::begin();
+        }
+        let backend_before = options.profile.then(|| backend.processor_time()).flatten();
         let guarded = AssertUnwindSafe(|| unit(group, id, &mut **backend, context, options, &covers, &stop));
-        let result = catch_unwind(guarded).unwrap_or_else(|_| {
+        let mut result = catch_unwind(guarded).unwrap_or_else(|_| {
             let mut result = CheckResult::new(group, id);
             result.internal.push(format!("ropecheck panicked in check {id}"));
             Some(result)
         });
-        if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung)) {
-            lock(&hung).insert(index);
+        if options.profile
+            && let Some(result) = &mut result
+        {
+            // A process that was started anew has taken less; what the old one took is not known.
+            let backend =
+                backend.processor_time().zip(backend_before).map(|(after, before)| after.saturating_sub(before));
+            result.cost = Cost { backend: backend.unwrap_or_default(), ..cost::end() };
+        }
+        // A failure that is expected is no reason to give up.
+        let unexpected = |result: &CheckResult| result.unexpected().next().is_some();
+        if result.as_ref().is_some_and(|result| result.stopped == Some(Stopped::Hung) && unexpected(result)) {
+            lock(&hung).insert(turns[index]);
+        }
+        if result.as_ref().is_some_and(unexpected) {
+            lock(&failed).insert(turns[index]);
         }
         if let Some(journal) = journal {
             journal.keep(index, result.as_ref());
@@ -337,7 +390,9 @@ fn run_units(
     };
     let mut progress = Progress { units: units.len(), ..Progress::default() };
     let observer = std::cell::RefCell::new(&mut *folded);
-    let order = if options.time.is_some() { breadth_first(units) } else { (0..units.len()).collect() };
+    // Whatever the order in which units run, they are told in their own.
+    let (mut waiting, mut due) = (BTreeMap::new(), 0);
+    let tell = |result: Option<CheckResult>| result.map_or((), |result| observer.borrow_mut().unit(result));
     let run = in_order(
         options.threads,
         &order,
@@ -345,17 +400,27 @@ fn run_units(
         one,
         |result| {
             progress.done += 1;
-            progress.failed += usize::from(result.as_ref().is_some_and(|r| !r.failures.is_empty()));
+            progress.failed += usize::from(result.as_ref().is_some_and(|r| r.unexpected().next().is_some()));
             observer.borrow_mut().observer.progress(progress);
         },
         |index, result| {
             // Another thread may have finished a unit that would not have run with one.
-            let result = result.map(|r| if gave_up(index) { r.not_run(Stopped::GaveUp) } else { r });
-            if let Some(result) = result {
-                observer.borrow_mut().unit(result);
+            let result = match result {
+                _ if enough_failed(index) => {
+                    let (group, id) = &units[index];
+                    Some(CheckResult { stopped: Some(Stopped::EnoughFailed), ..CheckResult::new(group, id) })
+                }
+                result => result.map(|r| if gave_up(index) { r.not_run(Stopped::GaveUp) } else { r }),
+            };
+            waiting.insert(index, result);
+            while let Some(result) = waiting.remove(&due) {
+                tell(result);
+                due += 1;
             }
         },
     );
+    // After an interruption an earlier one may be missing.
+    waiting.into_values().for_each(tell);
     let done = progress.done;
     folded.covers = covers;
     folded.ends.extend(lock(&ends).iter().cloned());

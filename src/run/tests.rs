@@ -1,16 +1,21 @@
 //! A run gives the same report at any number of threads, also with a backend that hangs, and ends with its
 //! time.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::max_fail::EnoughFailed;
 use super::out_of_time::OutOfTime;
+use super::profile::Profile;
 use super::session::MOST_HANGS;
 use super::verdict::{exit_code, verdict};
 use super::{CheckResult, Context, ExitCode, Finished, Options, RunReport, Stopped, groups, results as run};
 use crate::backend::host::Host;
 use crate::backend::{Answer, Backend, BackendFactory, Doing, Hang, Manifest, StartError};
+use crate::case::Level;
 use crate::case::call::Call;
+use crate::check::cost::Cost;
 use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::spec::Library;
@@ -102,11 +107,77 @@ fn a_run_gives_up_after_the_same_check_whatever_the_threads() {
     assert_eq!(stopped(Stopped::Hung), MOST_HANGS);
     assert!(stopped(Stopped::GaveUp) > 4, "{}", text(&one));
     // All that comes after the fourth is left out, the types that do not hang too.
-    let last = one.iter().rposition(|r| r.stopped == Some(Stopped::Hung)).expect("it hung");
-    assert!(one[last + 1..].iter().all(|r| r.bands.is_empty()));
+    let order = order_of(&one);
+    let last = order.iter().rposition(|at| one[*at].stopped == Some(Stopped::Hung)).expect("it hung");
+    assert!(order[last + 1..].iter().all(|at| one[*at].bands.is_empty()));
+    assert!(order[..last].iter().all(|at| !one[*at].bands.is_empty()));
     for threads in [2, 5] {
         assert_eq!(text(&one), text(&results(Some(DType::F16), threads)), "{threads} threads");
     }
+}
+
+/// The order in which units ran: level positions first, then each check on all groups before the next.
+fn order_of(results: &[CheckResult]) -> Vec<usize> {
+    let checks = ["axis-map-probe", "frequency-probe", "superposition", "text-equals-1d"];
+    let turn = |at: &usize| checks.iter().position(|check| results[*at].check == *check);
+    let mut order: Vec<usize> = (0..results.len()).collect();
+    // Stable: the groups stay in their order.
+    order.sort_by_key(|at| (results[*at].level != Level::Positions, turn(at)));
+    order
+}
+
+#[test]
+fn a_run_stops_after_the_same_failures_whatever_the_threads() {
+    for most in [1, 2, 3] {
+        let max_fail = NonZeroU32::new(most);
+        let run = |threads| {
+            let options = Options { max_fail, cases: 1, threads, ..Options::default() };
+            run_of(&Factory { on: Some(DType::F16), sleeps: Duration::ZERO }, options)
+        };
+        let one = run(1);
+        let failed: Vec<usize> = order_of(&one).into_iter().filter(|at| !one[*at].failures.is_empty()).collect();
+        assert_eq!(failed.len(), most as usize, "{}", text(&one));
+        let order = order_of(&one);
+        let last = order.iter().position(|at| Some(at) == failed.last()).expect("the last failure");
+        let left_out = |at: &usize| one[*at].stopped == Some(Stopped::EnoughFailed) && one[*at].bands.is_empty();
+        assert!(order[last + 1..].iter().all(left_out) && !order[..=last].iter().any(left_out), "{}", text(&one));
+        for threads in [2, 5] {
+            assert_eq!(text(&one), text(&run(threads)), "{threads} threads");
+        }
+        // The verdict is red, and says that it is not of all.
+        let enough_failed = EnoughFailed::of(max_fail, one.len(), &one);
+        let (units, left) = (one.len(), one.len() - last - 1);
+        assert_eq!(enough_failed.as_ref().map(|e| (e.done, e.left_out.values().sum())), Some((last + 1, left)));
+        let mut report = RunReport::default();
+        report.results = one;
+        let mut finished = Finished { enough_failed, ..Finished::default() };
+        finished.exit_code = exit_code(&report, &finished);
+        let said = verdict(&report, &finished);
+        let stopped = format!("NONCONFORMANT: stopped by --max-fail {most} after {} of {units} checks", last + 1);
+        assert!(finished.exit_code == ExitCode::Nonconformant && said.starts_with(&stopped), "{said}");
+    }
+    // Nothing was left out, so nothing is said.
+    let all = results(None, 1);
+    assert_eq!(EnoughFailed::of(NonZeroU32::new(1), all.len(), &all), None);
+}
+
+#[test]
+fn what_checks_cost_is_measured_only_where_it_is_asked_for() {
+    let factory = Factory { on: None, sleeps: Duration::ZERO };
+    let profile = |profile| run_of(&factory, Options { profile, cases: 1, threads: 2, ..Options::default() });
+    let (without, with) = (profile(false), profile(true));
+    assert_eq!(text(&without), text(&with), "results are the same");
+    assert!(without.iter().all(|r| r.cost == Cost::default()));
+    let cost = Profile::of(&with);
+    assert_eq!(cost.checks.len(), 4);
+    assert_eq!(cost.total.cases, with.iter().map(|r| r.totals().0).sum::<u64>());
+    for one in &cost.checks {
+        assert!(one.rooms["schedule"] > 0.0 && one.rooms["prepare"] > 0.0 && one.rooms["call"] > 0.0, "{one:?}");
+        let rooms: f64 = one.rooms.values().sum();
+        assert!((rooms + one.backend - one.seconds).abs() <= 1e-6, "{one:?}");
+    }
+    assert!((cost.checks.iter().map(|one| one.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(cost.checks.is_sorted_by(|a, b| a.seconds >= b.seconds));
 }
 
 #[test]

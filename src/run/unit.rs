@@ -8,7 +8,9 @@ use super::result::{Again, CheckResult, FailureReport, OwedFailure, Stopped};
 use super::shrink::shrink;
 use crate::backend::{Backend, Manifest, StartErrorKind};
 use crate::case::Case;
+use crate::check::cost::{Room, spent};
 use crate::check::cover::{Covers, Met};
+use crate::check::failure::Cause;
 use crate::check::{Failure, Generator, Group, Measure, Planned, Stop};
 
 /// Runs that shrinking may take; fewer where each one costs a worker.
@@ -25,18 +27,20 @@ pub(super) fn unit(
     covers: &Covers,
     stop: &dyn Fn() -> Option<Stopped>,
 ) -> Option<CheckResult> {
-    if stop() == Some(Stopped::OutOfTime) {
+    let stopped = stop();
+    if matches!(stopped, Some(Stopped::OutOfTime | Stopped::EnoughFailed)) {
         // Not even its schedule is worth the time.
-        return Some(CheckResult { stopped: Some(Stopped::OutOfTime), ..CheckResult::new(group, id) });
+        return Some(CheckResult { stopped, ..CheckResult::new(group, id) });
     }
     let manifest = backend.manifest().clone();
     let covered = covers.level(group.level);
     let generator =
         Generator { cover: covered.map_or(&[], |(_, rows)| rows), ..context.generator(group, &manifest, options)? };
     let item = Item::find(id, group.level, generator.scheme)?;
-    let mut schedule = item.schedule(&generator);
+    let mut schedule = spent(Room::Schedule, || item.schedule(&generator));
     let mut result = CheckResult::new(group, item.id());
     result.gaps.append(&mut schedule.gaps);
+    let named = result.clone();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for (at, Planned { band, case }) in schedule.cases.iter().enumerate() {
         result.stopped = stop();
@@ -65,11 +69,14 @@ pub(super) fn unit(
             calls.iter().for_each(|call| classes.meet(met, call));
         }
         result.count(band, &judged);
+        let expects =
+            |cause: &Cause| options.expectations.as_ref()?.expects(manifest.name.as_str(), named.names(), cause);
         let report = |(small, failure, again): (Case, Box<Failure>, Option<Again>)| {
+            let expected = expects(&failure.cause);
             let shrunk_from = (small != *case).then(|| case.to_string());
             let case = small.to_string();
             let replay = options.command.replay(&case);
-            FailureReport { id, case, shrunk_from, replay, again, failure: *failure, message: Vec::new() }
+            FailureReport { id, case, shrunk_from, replay, again, expected, failure: *failure, message: Vec::new() }
         };
         let failure = match judged {
             Err(Stop::Failed(failure)) => failure,
@@ -81,7 +88,9 @@ pub(super) fn unit(
             _ => continue,
         };
         let hung = failure.hung();
-        let found = if result.failures.is_empty() && !hung && !options.first_failure_only {
+        // One failure is tried again and made small: the first that nobody expects.
+        let first = expects(&failure.cause).is_none() && result.unexpected().next().is_none();
+        let found = if first && !hung && !options.first_failure_only {
             let mut retrial = Retrial { item: &item, backend, context, manifest: &manifest };
             retrial.tried(case, failure, &schedule.cases[..at])
         } else {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::event::Finished;
 use super::exit_code::ExitCode;
+use super::expected::problems;
 use super::in_force::angle_limits;
+use super::max_fail::EnoughFailed;
 use super::out_of_time::OutOfTime;
 use super::proved::Unproved;
 use super::reached::Reached;
@@ -28,9 +30,14 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::Spec
     } else if report.controls.iter().any(|c| c.wrong.is_some()) {
         ExitCode::ControlFailed
-    } else if ran > 0 && passed == 0 && failed > 0 && failures().all(|f| f.failure.lost_backend()) {
+    } else if ran > 0
+        && passed == 0
+        && failed > 0
+        && finished.enough_failed.is_none()
+        && failures().all(|f| f.failure.lost_backend())
+    {
         ExitCode::NotStarted
-    } else if failed > 0 {
+    } else if report.results.iter().any(CheckResult::fails) || !problems(&finished.expectations).is_empty() {
         ExitCode::Nonconformant
     } else if not_run(report) > 0 {
         ExitCode::NotRun
@@ -58,13 +65,26 @@ fn unmet(finished: &Finished) -> impl Iterator<Item = &Required> {
 #[must_use]
 pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
     let out_of_time = finished.out_of_time.as_ref().map(OutOfTime::words);
-    let stopped = |text: &str| match &out_of_time {
+    let enough_failed = finished.enough_failed.as_ref().map(EnoughFailed::words);
+    let stopped = |text: &str| match enough_failed.as_ref().or(out_of_time.as_ref()) {
         Some(stopped) => format!("{text}: {stopped}"),
         None => text.to_owned(),
     };
     match finished.exit_code {
         ExitCode::Conformant => conformant(report, finished, out_of_time),
-        ExitCode::Nonconformant => stopped("NONCONFORMANT"),
+        ExitCode::Nonconformant => {
+            let all = problems(&finished.expectations);
+            let unmet = match &all[..] {
+                [] => String::new(),
+                [one] => format!("EXPECTATION NOT MET: {one}"),
+                [first, more @ ..] => format!("{} EXPECTATIONS NOT MET: {first}; and {} more", all.len(), more.len()),
+            };
+            match (report.results.iter().any(CheckResult::fails), unmet.is_empty()) {
+                (false, false) => stopped(&unmet),
+                (_, true) => stopped("NONCONFORMANT"),
+                (true, false) => stopped(&format!("NONCONFORMANT; {unmet}")),
+            }
+        }
         ExitCode::Spec => "SPEC INVALID: nothing about the backend follows".to_owned(),
         ExitCode::NothingRan if report.totals().1 == 0 => stopped("NOTHING WAS JUDGED"),
         ExitCode::NothingRan if !finished.unproved.is_empty() => Unproved::words(&finished.unproved),
@@ -105,9 +125,16 @@ fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<Strin
     };
     let narrowed = started.and_then(|s| s.narrowed.as_ref()).map(|narrowed| format!("only {}", narrowed.words()));
     let parts: Vec<String> = narrowed.into_iter().chain(out_of_time).collect();
+    let expected = report.results.iter().filter(|result| result.expected_by().is_some()).count();
+    let file = finished.expectations.first().map_or("", |expected| &expected.file);
+    let except = match expected {
+        0 => String::new(),
+        1 => format!(" EXCEPT 1 EXPECTED FAILURE ({file})"),
+        many => format!(" EXCEPT {many} EXPECTED FAILURES ({file})"),
+    };
     let mut text = match &parts[..] {
-        [] => "CONFORMANT ".to_owned(),
-        parts => format!("CONFORMANT IN PART: {}; ", parts.join("; ")),
+        [] => format!("CONFORMANT{except} "),
+        parts => format!("CONFORMANT{except} IN PART: {}; ", parts.join("; ")),
     };
     if !levels.is_empty() {
         text += &names(&levels);
@@ -139,14 +166,15 @@ fn conformant(report: &RunReport, finished: &Finished, out_of_time: Option<Strin
 
 /// Checks that judged nothing in any group, such as those that need more tokens than a backend takes.
 fn idle(results: &[CheckResult]) -> String {
-    let mut passed: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut judged: BTreeMap<&str, u64> = BTreeMap::new();
     for result in results {
-        *passed.entry(&result.check).or_default() += result.totals().1;
+        let (_, passed, failed) = result.totals();
+        *judged.entry(&result.check).or_default() += passed + failed;
     }
-    let idle: Vec<&str> = passed.iter().filter(|(_, passed)| **passed == 0).map(|(check, _)| *check).collect();
+    let idle: Vec<&str> = judged.iter().filter(|(_, judged)| **judged == 0).map(|(check, _)| *check).collect();
     match idle.len() {
         0 => String::new(),
         1..=3 => format!("; nothing judged by {}", idle.join(", ")),
-        many => format!("; nothing judged by {many} of {} checks", passed.len()),
+        many => format!("; nothing judged by {many} of {} checks", judged.len()),
     }
 }

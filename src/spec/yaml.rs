@@ -160,7 +160,7 @@ pub fn read(path: &Path) -> Result<Arc<SourceFile>, SpecError> {
 /// The first mistake: syntax, something refused, or a limit.
 pub fn parse(file: &Arc<SourceFile>) -> Result<Node, SpecError> {
     if file.text.len() > MAX_BYTES {
-        let message = format!("a spec may have {MAX_BYTES} bytes, this one has {}", file.text.len());
+        let message = format!("a file may have {MAX_BYTES} bytes, this one has {}", file.text.len());
         return Err(SpecError::file(file.name.clone(), message));
     }
     if file.text.trim().is_empty() {
@@ -225,9 +225,8 @@ impl Builder<'_> {
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SpecError> {
         let bytes = self.bytes(&span);
-        let refuse = |what: &str| {
-            Err(SpecError::new(&self.location(bytes.clone()), format!("{what} may not be used in a spec")))
-        };
+        let refuse =
+            |what: &str| Err(SpecError::new(&self.location(bytes.clone()), format!("{what} may not be used here")));
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -259,7 +258,7 @@ impl Builder<'_> {
                     return refuse("a tag (`!name`)");
                 }
                 if self.open.len() >= MAX_NESTING {
-                    let message = format!("a spec may nest {MAX_NESTING} levels deep, this one is deeper");
+                    let message = format!("a file may nest {MAX_NESTING} levels deep, this one is deeper");
                     return Err(SpecError::new(&self.location(bytes), message));
                 }
                 if let Some(OpenCollection { content: YamlContent::Map(_, None), .. }) = self.open.last() {
@@ -301,7 +300,7 @@ impl Builder<'_> {
     fn add(&mut self, node: Node) -> Result<(), SpecError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            let message = format!("a spec may have {MAX_NODES} values, this one has more");
+            let message = format!("a file may have {MAX_NODES} values, this one has more");
             return Err(SpecError::new(&node.location, message));
         }
         match self.open.last_mut().map(|open| &mut open.content) {

@@ -20,6 +20,13 @@ pub fn against_schema(manifest: &str) -> Vec<String> {
     found
 }
 
+/// What of a value is against a schema without references; empty if nothing is.
+pub fn mistakes(schema: &Value, value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    hold(schema, value, "", &mut found);
+    found
+}
+
 fn holds(schema: &Value, value: &Value) -> bool {
     let mut found = Vec::new();
     hold(schema, value, "", &mut found);
@@ -33,7 +40,7 @@ fn hold(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
     let list = |rule: &'static str| move |schema: &Value| schema.as_array().unwrap_or_else(|| panic!("{rule}")).clone();
     for (rule, with) in rules {
         let ok = match &**rule {
-            "$schema" | "$defs" | "title" | "description" | "then" | "else" => true,
+            "$schema" | "$defs" | "title" | "description" | "format" | "then" | "else" => true,
             "$ref" => {
                 let pointer = with.as_str().and_then(|text| text.strip_prefix('#')).expect("a pointer");
                 hold(MANIFEST.pointer(pointer).expect("a definition"), value, place, found);
@@ -57,6 +64,7 @@ fn hold(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
             "minLength" => value.as_str().is_none_or(|text| text.chars().count() >= count(with)),
             "maxLength" => value.as_str().is_none_or(|text| text.chars().count() <= count(with)),
             "minItems" => value.as_array().is_none_or(|all| all.len() >= count(with)),
+            "maxItems" => value.as_array().is_none_or(|all| all.len() <= count(with)),
             "uniqueItems" => value.as_array().is_none_or(|all| (1..all.len()).all(|at| !all[..at].contains(&all[at]))),
             "items" => {
                 for (at, one) in value.as_array().into_iter().flatten().enumerate() {

@@ -106,7 +106,7 @@ pub(super) fn doing(pid: u32) -> Doing {
 }
 
 /// Nanoseconds that the threads of a process ran, and that they were ready to run and did not.
-fn times(pid: u32) -> Option<[u64; 2]> {
+pub(super) fn times(pid: u32) -> Option<[u64; 2]> {
     let mut sum = [0u64; 2];
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

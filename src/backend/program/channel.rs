@@ -294,6 +294,11 @@ impl Channel {
         }
     }
 
+    /// Processor time of its threads so far.
+    pub(super) fn processor_time(&self) -> Option<Duration> {
+        cage::times(self.child.id()).map(|[ran, _]| Duration::from_nanos(ran))
+    }
+
     /// The last that it printed.
     pub(super) fn last_words(&mut self) -> ForeignText {
         self.read_errors();

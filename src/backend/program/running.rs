@@ -161,6 +161,10 @@ impl Backend for ProgramBackend {
         self.launch.held.get().map(|held| held.digest.as_str())
     }
 
+    fn processor_time(&self) -> Option<Duration> {
+        self.channel.as_ref()?.processor_time()
+    }
+
     fn cage(&self) -> Option<Cage> {
         Some(Cage {
             own_session: true,

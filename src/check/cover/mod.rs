@@ -54,9 +54,14 @@ impl Covers {
         };
         // Each of them takes a second or so where much is offered.
         let made = std::thread::scope(|scope| {
-            let running: Vec<_> = levels.iter().map(|level| scope.spawn(|| one(level))).collect();
-            let ended = running.into_iter().map(|level| level.join());
-            ended.map(|level| level.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+            let thread = |level| std::thread::Builder::new().spawn_scoped(scope, move || one(level));
+            let running: Vec<_> = levels.iter().map(|level| (level, thread(level))).collect();
+            let ended = running.into_iter().map(|(level, thread)| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // The system has no more threads.
+                Err(_) => one(level),
+            });
+            ended.collect::<Vec<_>>()
         });
         Covers(made.into_iter().flatten().collect())
     }

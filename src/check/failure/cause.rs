@@ -1,5 +1,7 @@
 //! Kinds of failures, each with its evidence.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -242,6 +244,18 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The stable names of all kinds, as in JSON.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        // The names are those that serde writes, and the schema has them all.
+        static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+            let schema = schemars::schema_for!(Cause).to_value();
+            let kinds = schema["oneOf"].as_array().into_iter().flatten();
+            kinds.filter_map(|kind| kind["properties"]["kind"]["const"].as_str().map(str::to_owned)).collect()
+        });
+        NAMES.iter().map(String::as_str).collect()
+    }
+
     /// A law that calls for `expected`, give or take `allowed`, where `observed` was found.
     #[must_use]
     pub fn law(law: Law, expected: f64, observed: f64, allowed: f64) -> Cause {

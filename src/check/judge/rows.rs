@@ -1,22 +1,35 @@
 //! Rows of outputs judged: every head of every token, trigonometry once per token.
 
 use super::elements::{Element, Judge};
+use crate::check::cost::{Room, spent};
 use crate::check::failure::Stop;
 use crate::check::harness::Outputs;
 use crate::check::measure::Measure;
 use crate::contract::{PairRow, RowBound, RowTally, Types};
+use crate::numeric::Dd;
 use crate::spec::model::Pairing;
 
 /// Memory that is used again for every token.
 struct Scratch {
-    bounds: RowBound,
+    types: Types,
+    /// Of each row of the plan the bounds that were made last.
+    made: Vec<Made>,
     /// Of adjacent pairs the channels, taken apart.
     gathered: [Vec<f64>; 4],
 }
 
+/// Bounds of the pairs of a row of the plan.
+struct Made {
+    bounds: RowBound,
+    /// Row and token that they were made for.
+    at: Option<(usize, usize)>,
+    /// The position of each pair there.
+    positions: Vec<Dd>,
+}
+
 impl Scratch {
     fn new(types: Types) -> Scratch {
-        Scratch { bounds: RowBound::new(types), gathered: Default::default() }
+        Scratch { types, made: Vec::new(), gathered: Default::default() }
     }
 }
 
@@ -26,6 +39,10 @@ impl Judge<'_> {
     /// # Errors
     /// [`Stop::Failed`] at the first element that is out of its bound.
     pub fn all(&self, outputs: &Outputs) -> Result<Measure, Stop> {
+        spent(Room::Judge, || self.every_row(outputs))
+    }
+
+    fn every_row(&self, outputs: &Outputs) -> Result<Measure, Stop> {
         let mut measure = Measure { worst: self.worst, ..Measure::default() };
         let mut seen = vec![false; self.truth.pairs];
         let mut scratch = Scratch::new(self.types);
@@ -58,6 +75,34 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// The bounds of a token's pairs. Those of a pair whose position is that of the token before stay what they are:
+    /// many tokens of a grid share a coordinate.
+    fn bounds_of_token(&self, (row, token, head): (usize, usize, usize), made: &mut Made) {
+        let Made { bounds, at, positions } = made;
+        let pairs = self.truth.pairs;
+        *at = Some((row, token));
+        if self.truth.given.is_some() {
+            bounds.clear();
+            (0..pairs).for_each(|pair| bounds.push(self.bound(row, token, head, pair)));
+            return;
+        }
+        for pair in 0..pairs {
+            let position = self.position(self.axis(head, pair), row, token);
+            let bits = |position: &Dd| [position.hi.to_bits(), position.lo.to_bits()];
+            match positions.get_mut(pair) {
+                Some(known) if bits(known) == bits(&position) => {}
+                Some(known) => {
+                    *known = position;
+                    bounds.set(pair, self.bound(row, token, head, pair));
+                }
+                None => {
+                    positions.push(position);
+                    bounds.push(self.bound(row, token, head, pair));
+                }
+            }
+        }
+    }
+
     /// Judges heads of one token: trigonometry once, unless the map differs per head. `seen`: pairs that were observed.
     fn token(
         &self,
@@ -66,18 +111,20 @@ impl Judge<'_> {
         heads: std::ops::Range<usize>,
         measure: &mut Measure,
         seen: &mut [bool],
-        Scratch { bounds, gathered }: &mut Scratch,
+        Scratch { types, made, gathered }: &mut Scratch,
     ) -> Result<(), Stop> {
         let pairs = self.truth.pairs;
-        let mut made_for = None;
         let first_head = heads.start;
         for head in heads {
-            let plan_row = self.plan_row(head);
-            if made_for != Some(plan_row) {
-                bounds.clear();
-                (0..pairs).for_each(|pair| bounds.push(self.bound(row, token, head, pair)));
-                made_for = Some(plan_row);
+            let plan_row = self.plan_row(head) as usize;
+            while made.len() <= plan_row {
+                made.push(Made { bounds: RowBound::new(*types), at: None, positions: Vec::new() });
             }
+            let made = &mut made[plan_row];
+            if made.at != Some((row, token)) {
+                self.bounds_of_token((row, token, head), made);
+            }
+            let bounds = &made.bounds;
             let input = self.input_row(outputs, row, token, head);
             let output = self.output_row(outputs, row, token, head);
             if let Some(channel) = self.changed_outside(input, output) {

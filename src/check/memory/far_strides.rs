@@ -35,6 +35,10 @@ impl Check for FarStrides {
         TENSOR_LEVELS
     }
 
+    fn takes_long(&self) -> bool {
+        true
+    }
+
     fn is_about_memory(&self) -> bool {
         true
     }

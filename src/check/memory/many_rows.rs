@@ -38,6 +38,10 @@ impl Check for ManyRows {
         TENSOR_LEVELS
     }
 
+    fn takes_long(&self) -> bool {
+        true
+    }
+
     fn is_about_schemes(&self) -> bool {
         false
     }

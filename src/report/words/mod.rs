@@ -4,12 +4,14 @@ mod cause;
 mod circumstance;
 mod diagnosis;
 mod element;
+mod expectation;
 mod hint;
 mod law;
 mod number;
 mod place;
 
 pub(super) use diagnosis::diagnosis;
+pub(super) use expectation::{expectation, expectation_problems, expected_by};
 pub(super) use hint::hint;
 pub use place::place;
 
@@ -50,6 +52,7 @@ pub fn stopped(why: Stopped) -> &'static str {
         Stopped::GaveUp => "not run: the backend hung too often",
         Stopped::Interrupted => "interrupted",
         Stopped::Changed => "not run: the backend said something else of itself when it was started again",
+        Stopped::EnoughFailed => "not run: enough had failed before (--max-fail)",
         Stopped::OutOfTime => "not run, or not to the end: the time of the run was over",
     }
 }

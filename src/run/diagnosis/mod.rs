@@ -51,7 +51,7 @@ fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> 
         _ => shows_in_outputs(&failure.failure.cause),
     };
     let of_group = report.results.iter().filter(|other| group(other) == group(result));
-    let firsts = of_group.filter_map(|other| Some((other, other.failures.first()?)));
+    let firsts = of_group.filter_map(|other| Some((other, other.unexpected().next()?)));
     // Those of the same kind tell most; others come from the same kernel.
     let same = |(_, failure): &Found| failure.failure.cause.name() == example.failure.cause.name();
     let (same, others): (Vec<Found>, Vec<Found>) =

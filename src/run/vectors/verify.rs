@@ -191,6 +191,7 @@ fn told(entry: &VectorCase, failure: Failure) -> FailureReport {
         replay: format!("ropecheck vectors verify DIR OUT --case {}", entry.file),
         again: None,
         failure,
+        expected: None,
         message: Vec::new(),
     }
 }
