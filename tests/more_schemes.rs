@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ropecheck::positions::{Layout, positions};
-use ropecheck::positions::{sweep::Extent, sweep::layouts};
+use ropecheck::positions::{sweep::Extent, sweep::layouts, sweep::sampled};
 use ropecheck::property::Checker;
 use ropecheck::property::invariants::verify::verify;
 use ropecheck::property::papers::properties;
@@ -73,7 +73,8 @@ fn every_one_has_positions_and_a_plan() {
 fn what_they_state_of_themselves_is_confirmed() {
     let library = library();
     let checker = Checker::new(&library);
-    let layouts = layouts(Extent::Small);
+    let mut layouts = layouts(Extent::Small);
+    layouts.extend(sampled().expect("layouts"));
     let refuted = |scheme: &Scheme| {
         let findings = verify(&checker, scheme, &layouts).into_iter().filter(|one| !one.finding.is_confirmed());
         findings
@@ -116,5 +117,25 @@ fn they_have_the_properties_they_were_made_for() {
             let (_, finding) = found.iter().find(|(id, _)| id == property).expect("a property");
             assert_eq!(finding.holds, *expected, "{scheme} {property}: {}", finding.evidence);
         }
+    }
+}
+
+/// The embedded kernel, which is given positions, map and frequencies, conforms to a scheme that is named; and one that is not
+/// named is not run.
+#[test]
+fn a_run_that_names_one_judges_it() {
+    for name in ["hope", "circle-rope"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ropecheck"))
+            .args([
+                "check", "--depth", "quick", "--cases", "1", "--dtype", "f32", "--level", "rotate", "--scheme", name,
+            ])
+            .output()
+            .expect("the program starts");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{out}");
+        assert!(
+            out.contains(&format!("\n{name}@default ")) && out.contains("judged by name, and no golden cases"),
+            "{out}"
+        );
     }
 }
