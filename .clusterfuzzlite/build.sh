@@ -2,7 +2,7 @@
 # Run inside ClusterFuzzLite's image, which has cargo-fuzz and a nightly toolchain. docs/fuzzing.md.
 cd "$SRC/ropecheck"
 cargo fuzz build -O --debug-assertions
-for target in spec formula layout token manifest tensors snapshot frames host library; do
+for target in spec formula layout token manifest tensors snapshot index frames host library; do
   cp "fuzz/target/x86_64-unknown-linux-gnu/release/$target" "$OUT/"
   zip -jq "$OUT/${target}_seed_corpus.zip" "fuzz/corpus/$target"/*
   [ -f "fuzz/dictionaries/$target.dict" ] && cp "fuzz/dictionaries/$target.dict" "$OUT/"

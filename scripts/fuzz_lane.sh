@@ -22,7 +22,7 @@ corpus=
 [ "${1:-}" = --corpus ] && { corpus=1; shift; }
 seconds="${1:-60}"
 [ $# -gt 0 ] && shift
-all=(spec formula layout token manifest tensors snapshot frames host library)
+all=(spec formula layout token manifest tensors snapshot index frames host library)
 targets=("${@:-${all[@]}}")
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/fuzz/target}"

@@ -154,7 +154,7 @@ fn a_port_in_c_to_begin_with_passes_until_a_line_is_changed() {
     assert!(!folder.join("ropecheck.h").exists());
     let file = folder.join("mine.c");
     ropecheck(&["init", "c", "--output", text(&file)]).expect(2, &["expected a folder for the 2 files of c"]);
-    ropecheck(&["init", "cobol"]).expect(2, &["possible values: c, python, rust"]);
+    ropecheck(&["init", "cobol"]).expect(2, &["possible values: c, cuda, python, rust"]);
 }
 
 const MANIFEST: &str = r#"{

@@ -5,6 +5,7 @@
 pub mod formula;
 pub mod frames;
 pub mod host;
+pub mod index;
 pub mod layout;
 pub mod library;
 pub mod made;
@@ -19,7 +20,7 @@ pub mod world;
 type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("spec", spec::run, &["src/spec/", "src/positions/segment.rs", "src/positions/evaluate.rs"]),
     ("formula", formula::run, &["src/spec/expr/", "src/numeric/number", "src/numeric/ratio.rs", "src/numeric/real.rs"]),
     ("layout", layout::run, &["src/positions/layout"]),
@@ -37,6 +38,7 @@ pub const TARGETS: [Target; 10] = [
         &["src/case/", "src/backend/host/", "src/contract/bound.rs", "src/contract/pair_bound.rs", "src/check/judge"],
     ),
     ("snapshot", snapshot::run, &["src/run/snapshot/file.rs"]),
+    ("index", index::run, &["src/run/vectors/"]),
     ("library", library::run, &["src/backend/library/"]),
 ];
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from typing import Any, Optional
 
 import ml_dtypes
@@ -39,6 +40,14 @@ class Arena:
         return np.ndarray(view["shape"], dtype, self.map, view["offset"], strides)
 
 
+class Missing(Exception):
+    """A framework is not there."""
+
+
+def missing(name: str, title: str, error: ImportError) -> Missing:
+    return Missing(f'framework="{name}" needs {title} in this Python ({sys.executable}): {error}')
+
+
 class Numpy:
     """Arrays are views of the arena."""
 
@@ -60,7 +69,7 @@ class Torch:
         try:
             import torch
         except ImportError as error:
-            raise RuntimeError(f'framework="torch" needs PyTorch in this Python: {error}') from error
+            raise missing("torch", "PyTorch", error) from error
         self.torch = torch
         self.device = device if device not in (None, "cpu") else None
 
@@ -89,7 +98,7 @@ class Jax:
         try:
             import jax
         except ImportError as error:
-            raise RuntimeError(f'framework="jax" needs JAX in this Python: {error}') from error
+            raise missing("jax", "JAX", error) from error
         # Positions are 64-bit integers.
         jax.config.update("jax_enable_x64", True)
         self.jax = jax

@@ -14,7 +14,7 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 
 from ._backend import ARGUMENTS, Backend, Plan, Scheme, Segment, backends
-from ._frameworks import Arena, framework
+from ._frameworks import Arena, Missing, framework
 
 #: The axis of a pair that does not turn.
 NO_AXIS = 255
@@ -262,7 +262,7 @@ def serve(spec: str) -> int:
     try:
         backend = find(spec)
         served = Served(backend, Arena(arena_path))
-    except NotFound as error:
+    except (NotFound, Missing) as error:
         say({"refused": {"why": str(error)}})
         return 1
     except BaseException as error:  # Whatever a port does when it is imported.

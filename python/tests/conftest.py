@@ -30,14 +30,14 @@ def check(tmp_path):
 
 @pytest.fixture
 def failing(check):
-    """Ids of the checks that fail on the text of a port, with the first line of the first failure of each."""
+    """Ids of the checks that fail on the text of a port, with the first line of the first failure of each, or all of them."""
 
-    def run(text, *options):
+    def run(text, *options, whole=False):
         report = json.loads(check(text, "--format", "json", *options, code=1).stdout)
         found = {}
         for result in report["results"]:
             for failure in result["failures"]:
-                found.setdefault(result["check"], failure["message"][0])
+                found.setdefault(result["check"], "\n".join(failure["message"]) if whole else failure["message"][0])
         return found
 
     return run

@@ -48,9 +48,8 @@ def test_a_bug_fails_with_the_check_that_names_it(bug, failing, example):
     assert says in found[check], found[check]
 
 
-def test_the_same_with_torch(check, failing, example):
-    pytest.importorskip("torch")
-    text = (
+def in_torch(example):
+    return (
         example.replace("import numpy as np", "import torch")
         .replace('contract="eager/table"', 'contract="eager/table", framework="torch"')
         .replace(".astype(np.float32)", ".float()")
@@ -59,8 +58,33 @@ def test_the_same_with_torch(check, failing, example):
         .replace("np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype)", "angle.cos().to(x.dtype), angle.sin().to(x.dtype)")
         .replace("np.concatenate(", "torch.cat(").replace("axis=-1", "dim=-1")
     )
-    assert "CONFORMANT" in check(text, code=0).stdout
-    assert "pairing-probe" in failing(text.replace("b * cos + a * sin", "b * cos - a * sin"), "--check", "pairing-probe")
+
+
+def in_jax(example):
+    # XLA on a CPU makes subnormal numbers zero, which has to be said.
+    return example.replace("import numpy as np", "import jax.numpy as np").replace(
+        '"eager/table"', '"eager/table,flushes=true", framework="jax"')
+
+
+# JAX compiles for every shape that it meets, so it is asked for less.
+FEW = ["--scheme", "m-rope@default", "--cases", "1", "--check", "accuracy", "--check", "pairing-probe"]
+
+
+@pytest.mark.parametrize("framework, port, part", [("torch", in_torch, []), ("jax", in_jax, FEW)])
+def test_the_same_in_a_framework(framework, port, part, check, failing, example):
+    pytest.importorskip(framework)
+    text = port(example)
+    assert f'framework="{framework}"' in text and len(text.splitlines()) <= 30
+    done = check(text, *part, "--require", "dtypes=f32,bf16", code=0)
+    assert "CONFORMANT" in done.stdout
+    for right, wrong, names in [
+        ("b * cos + a * sin", "b * cos - a * sin", "pairing-probe"),
+        ("return turn(q), turn(k)", "return turn(q), k", "controls"),
+        (")[:, None, None]\n", ")[:, None, None] * 1.001\n", "frequency-probe"),
+    ]:
+        broken = text.replace(right, wrong)
+        assert broken != text, right
+        assert names in failing(broken, "--scheme", "m-rope@default", "--check", names)
 
 
 def test_a_port_to_begin_with_passes_until_a_line_is_changed(check, failing, tmp_path):

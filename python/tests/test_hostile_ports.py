@@ -1,6 +1,12 @@
 """A port that does not start, answers nonsense, or disturbs the protocol: each its own message."""
 
+import os
+import subprocess
+import sys
+
 import pytest
+
+from ropecheck.pytest_plugin import program
 
 
 def test_what_does_not_start(check, example):
@@ -21,6 +27,41 @@ def test_what_does_not_start(check, example):
     done = check(example, code=6, spec="{}:other")
     assert "has no function 'other' with @ropecheck.backend; it has rotate" in done.stderr
     assert "there is no file" in check(example, code=6, spec="{}_missing.py").stderr
+
+
+@pytest.mark.parametrize("module", ["numpy", "ml_dtypes"])
+def test_a_python_without_what_ropecheck_needs(module, check, example, tmp_path):
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\")\n")
+    done = check(example, code=6)
+    assert f"{sys.executable} cannot import what ropecheck needs: No module named '{module}'" in done.stderr, done.stderr
+    assert f"{sys.executable} -m pip install numpy ml_dtypes" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_framework_that_is_not_there(check, example, tmp_path):
+    for name, title in [("torch", "PyTorch"), ("jax", "JAX")]:
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")\n")
+        done = check(example.replace('"eager/table"', f'"eager/table", framework="{name}"'), code=6)
+        says = f'framework="{name}" needs {title} in this Python ({sys.executable}): No module named \'{name}\''
+        assert says in done.stderr and "could not be imported" not in done.stderr, done.stderr
+        # A port that imports it itself shows where.
+        done = check(example.replace("import numpy as np\n", f"import numpy as np\nimport {name}\n"), code=6)
+        assert f"No module named '{name}'" in done.stderr and "port.py\", line 2" in done.stderr, done.stderr
+
+
+def test_no_python(example, tmp_path):
+    (tmp_path / "port.py").write_text(example)
+    for python, says in [("no-such-python", "no-such-python could not be started"), ("true", "it died while it was loaded")]:
+        environment = {**os.environ, "ROPECHECK_PYTHON": python}
+        done = subprocess.run([*program(), "check", "port.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 6 and says in done.stderr and "panicked" not in done.stderr, done.stderr
+
+
+def test_a_traceback_shows_its_last_frames(check, failing, example):
+    deep = example + "\n\ndef deep(n):\n    return deep(n - 1) if n else 1 / 0\n"
+    found = failing(deep.replace("    half = plan", "    deep(90)\n    half = plan"), "--scheme", "m-rope@default", "--check", "accuracy",
+                    whole=True)["accuracy"]
+    assert "ZeroDivisionError" in found and "in deep" in found, found
+    assert found.count("in deep") <= 10, found
 
 
 @pytest.mark.parametrize("answer, says", [

@@ -21,7 +21,8 @@ use crate::numeric::{DType, Number};
 use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::{
-    self, Context, Event, ExitCode, JournalFile, Observer, Options, Progress, Requirement, RunError, RunReport, Session,
+    self, Context, Event, ExitCode, JournalFile, Observer, Options, Progress, Requirement, RunError, RunReport,
+    Session, Shard, shard_files,
 };
 
 #[derive(Debug, Args)]
@@ -85,6 +86,9 @@ pub(super) struct CheckArguments {
     /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
     #[arg(long)]
     profile_checks: bool,
+    /// Only this part of the checks, k of n; needs --journal, and `ropecheck merge` puts the journals together
+    #[arg(long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
+    shard: Option<Shard>,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
     #[arg(long, short)]
     verbose: bool,
@@ -98,6 +102,31 @@ pub(super) struct CheckArguments {
     contract: ContractArguments,
     #[command(flatten)]
     run: BackendArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArguments {
+    /// The journals of all shards of one run, in any order
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The library that was judged, where it is at another place now
+    #[arg(long, value_name = "PATH")]
+    backend: Option<PathBuf>,
+    /// Cases that run at a time: what failed is run again [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: Option<u32>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    format: ReportFormat,
+    /// Write the report to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write another report to a file, such as junit=report.xml (repeatable)
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
+    report: Vec<(ReportFormat, PathBuf)>,
+    /// Show every failure, scheme and reason in the table, and not about a screen of them
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 /// A form of the report.
@@ -263,8 +292,16 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
         }
         Err(error) => (a, Err(error)),
     };
-    let mut reports = Reports::open(&a)?;
-    let report = config.and_then(|config| judge(&a, config, &mut reports)).unwrap_or_else(|error| {
+    run_check(&a, config, None)
+}
+
+fn run_check(
+    a: &CheckArguments,
+    config: Result<Config, RunError>,
+    merge: Option<JournalFile>,
+) -> Result<ExitCode, RunError> {
+    let mut reports = Reports::open(a)?;
+    let report = config.and_then(|config| judge(a, config, merge, &mut reports)).unwrap_or_else(|error| {
         let mut report = RunReport::default();
         run::fail(&mut report, error, &mut reports);
         report
@@ -278,16 +315,56 @@ pub(super) fn check(a: CheckArguments) -> Result<ExitCode, RunError> {
 }
 
 /// The journal that was asked for.
-fn journal(a: &CheckArguments) -> Option<JournalFile> {
-    let (path, resume) = match (&a.journal, &a.resume) {
-        (_, Some(path)) => (path, true),
-        (Some(path), None) => (path, false),
-        (None, None) => return None,
-    };
-    Some(JournalFile { path: path.clone(), resume })
+fn journal(a: &CheckArguments) -> Result<Option<JournalFile>, RunError> {
+    match (&a.journal, &a.resume) {
+        (_, Some(path)) => Ok(Some(JournalFile::Resume(path.clone()))),
+        (Some(path), None) => Ok(Some(JournalFile::New(path.clone()))),
+        (None, None) if a.shard.is_some() => {
+            let why = "--shard needs --journal FILE: `ropecheck merge` puts these files together";
+            Err(RunError::usage(why))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
-fn judge(a: &CheckArguments, config: Config, reports: &mut Reports) -> Result<RunReport, RunError> {
+/// The command line, as the journal of a part keeps it.
+fn command_line(a: &CheckArguments) -> Result<Vec<String>, RunError> {
+    if a.shard.is_none() {
+        return Ok(Vec::new());
+    }
+    let text = |argument: std::ffi::OsString| {
+        argument.into_string().map_err(|found| RunError::usage(format!("--shard: {found:?} is no UTF-8")))
+    };
+    std::env::args_os().map(text).collect()
+}
+
+/// Puts the parts of a run together: the run of their command line, with what they found.
+pub(super) fn merge(
+    merge: MergeArguments,
+    command: impl Fn(&[String]) -> Option<CheckArguments>,
+) -> Result<ExitCode, RunError> {
+    let files = shard_files(&merge.files)?;
+    let a = files.first().and_then(|file| command(file.arguments()));
+    let a = a.ok_or_else(|| {
+        RunError::new(ExitCode::Spec, "the files hold a command line that this ropecheck does not understand")
+    })?;
+    let (a, config) = configured(&a)?.unwrap_or((a, Config::default()));
+    let MergeArguments { backend, threads, format, output, report, verbose, .. } = merge;
+    let backend = backend.or(a.backend);
+    let (journal, resume, shard) = (None, None, None);
+    run_check(
+        &CheckArguments { backend, threads, format, output, report, verbose, journal, resume, shard, ..a },
+        Ok(config),
+        Some(JournalFile::Merge(files)),
+    )
+}
+
+fn judge(
+    a: &CheckArguments,
+    config: Config,
+    merge: Option<JournalFile>,
+    reports: &mut Reports,
+) -> Result<RunReport, RunError> {
     let library = library(&a.run.spec)?;
     for text in &a.contract.contract {
         let declared = contracts(&ContractArguments { contract: Vec::new() })?.declare(text);
@@ -316,7 +393,9 @@ fn judge(a: &CheckArguments, config: Config, reports: &mut Reports) -> Result<Ru
         diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
         profile: a.profile_checks,
-        journal: journal(a),
+        journal: merge.map_or_else(|| journal(a), |files| Ok(Some(files)))?,
+        shard: a.shard,
+        arguments: command_line(a)?,
         config: config.in_force,
         expectations: config.expectations,
     };

@@ -1,8 +1,9 @@
-//! `init`: a port to begin with, which passes as it is. Each language is a folder of `templates/`.
+//! `init`: a port to begin with, which passes as it is, and a workflow that judges it. Each language is a folder of
+//! `templates/`.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -15,6 +16,8 @@ use crate::run::{ExitCode, RunError};
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// What to do next, in words; not written.
 const NEXT: &str = "next.txt";
+/// Where workflows are.
+const WORKFLOWS: &str = ".github";
 
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
@@ -72,9 +75,12 @@ fn targets(
     all: &[&'static File<'static>],
 ) -> Result<Vec<(PathBuf, &'static File<'static>)>, RunError> {
     let is_folder = a.output.is_dir() || a.output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    // A configuration is about a folder.
-    let config = |file: &&&File| file.path().file_name().is_some_and(|name| name == config::NAME);
-    let ports: Vec<_> = all.iter().filter(|file| !config(file)).collect();
+    // A configuration and a workflow are about a folder.
+    let port = |file: &&&File| {
+        let names: Vec<_> = file.path().components().map(Component::as_os_str).collect();
+        !names.iter().any(|name| *name == config::NAME || *name == WORKFLOWS)
+    };
+    let ports: Vec<_> = all.iter().filter(port).collect();
     match &ports[..] {
         [one] if !is_folder => Ok(vec![(a.output.clone(), one)]),
         _ if !is_folder && a.output.extension().is_some() => Err(RunError::usage(format!(

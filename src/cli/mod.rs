@@ -48,6 +48,8 @@ struct Arguments {
 enum Command {
     /// Hold a backend against the specs (without one: ropecheck's own embedded kernel)
     Check(check::CheckArguments),
+    /// Put the shards of a check together: the verdict and the report of one run
+    Merge(check::MergeArguments),
     /// Run one case again, as a failure report prints it
     Replay(replay::ReplayArguments),
     /// Print what a backend says of itself
@@ -68,10 +70,10 @@ enum Command {
     Snapshot(snapshot::SnapshotArguments),
     /// Derive the papers' property tables from the specs, with a witness for each cross
     Properties(properties::PropertiesArguments),
-    /// Look a scheme file over
-    Spec(spec::SpecArguments),
     /// Try on random features whether a scheme tells frames apart that its pairs have in step
     Experiment(experiment::ExperimentArguments),
+    /// Look a scheme file over
+    Spec(spec::SpecArguments),
     /// Write a port to begin with, which passes as it is
     Init(init::InitArguments),
     /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
@@ -110,6 +112,14 @@ pub fn main() -> ProcessCode {
     std::panic::catch_unwind(|| run(arguments.command)).unwrap_or(ProcessCode::from(ExitCode::Internal as u8))
 }
 
+/// A command line that is one of `check`.
+fn check_arguments(line: &[String]) -> Option<check::CheckArguments> {
+    match Arguments::try_parse_from(line).ok()?.command {
+        Command::Check(a) => Some(a),
+        _ => None,
+    }
+}
+
 fn run(command: Command) -> ProcessCode {
     if !matches!(command, Command::Worker { .. } | Command::Selftest(_)) {
         // Programs under test are all that this process starts.
@@ -118,14 +128,15 @@ fn run(command: Command) -> ProcessCode {
     as_ropecheck();
     let outcome = match command {
         Command::Check(a) => check::check(a),
+        Command::Merge(a) => check::merge(a, check_arguments),
         Command::Replay(a) => replay::replay(a),
         Command::Describe(a) => describe::describe(a),
         Command::List(a) => list::list(&a),
         Command::Explain(a) => list::explain(&a),
         Command::Positions(a) => positions::positions(&a),
         Command::Properties(a) => properties::properties(&a),
-        Command::Plot(a) => plot::plot(&a),
         Command::Experiment(a) => experiment::experiment(&a),
+        Command::Plot(a) => plot::plot(&a),
         Command::Selftest(a) => selftest::selftest(a),
         Command::Bench(a) => bench::bench(a),
         Command::Snapshot(a) => snapshot::snapshot(a),

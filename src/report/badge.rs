@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::case::Level;
-use crate::run::{ExitCode, RunReport};
+use crate::run::{ExitCode, RunReport, Shard};
 
 /// The report as JSON for a badge (shields.io, "endpoint").
 #[must_use]
@@ -13,7 +13,11 @@ pub fn badge(report: &RunReport) -> String {
     let part = started.is_some_and(|started| started.narrowed.is_some() || started.embedded)
         || report.finished.as_ref().is_some_and(|finished| finished.out_of_time.is_some());
     let known = report.results.iter().filter(|result| result.expected_by().is_some()).count();
+    let shard = started.and_then(|started| started.shard);
     let (message, color) = match code {
+        ExitCode::Conformant if let Some(Shard { number, of }) = shard => {
+            (format!("shard {number} of {of}: no verdict yet"), "lightgrey")
+        }
         ExitCode::Conformant if known > 0 => {
             (format!("conformant except {known} expected failures: {}", about(report)), "yellow")
         }

@@ -9,6 +9,7 @@ use super::expectation::Expectations;
 use super::journal::JournalFile;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
+use super::shard::Shard;
 use crate::backend::{Backend, Manifest};
 use crate::case::Level;
 use crate::check::{Depth, Generator, Group, Harness};
@@ -58,6 +59,10 @@ pub struct Options {
     pub profile: bool,
     /// Where results are kept, so that a run that was killed can go on.
     pub journal: Option<JournalFile>,
+    /// The part of the run that is to run, where it is cut into parts.
+    pub shard: Option<Shard>,
+    /// What was given on the command line, by which the parts of a run are put together.
+    pub arguments: Vec<String>,
 }
 
 impl Options {

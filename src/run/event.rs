@@ -19,6 +19,7 @@ use super::proved::Unproved;
 use super::reached::Reached;
 use super::requirement::Required;
 use super::result::{CheckResult, FailureReport};
+use super::shard::Shard;
 use super::supplied::Supplied;
 use crate::backend::{Cage, Manifest};
 use crate::case::Level;
@@ -104,6 +105,9 @@ pub struct Started {
     /// Scheme files that the user added.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub added_specs: Vec<AddedSpec>,
+    /// The part of a run that this is, where the run was cut into parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Checks on groups that will run.
     pub units: usize,
 }

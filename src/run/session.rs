@@ -29,6 +29,7 @@ use super::reached::reached;
 use super::report::RunReport;
 use super::required::{Had, required};
 use super::result::{CheckResult, Stopped};
+use super::shard::Shard;
 use super::supplied::supplied;
 use super::thinned::thinned;
 use super::unit::unit;
@@ -87,8 +88,11 @@ impl Session<'_> {
             observer,
         };
         let error = self.judge(deadline, &mut folded).err();
-        folded.settle();
-        let explains = error.is_none() && self.options.diagnosis && !deadline.is_over();
+        let whole = self.options.shard.is_none();
+        if whole {
+            folded.settle();
+        }
+        let explains = whole && error.is_none() && self.options.diagnosis && !deadline.is_over();
         let diagnoses = explains.then(|| diagnose(self.factory, self.context, self.options, &folded.report));
         diagnoses.into_iter().flatten().for_each(|one| folded.event(Event::Diagnosed(Box::new(one))));
         folded.finish(self.context, self.options, error)
@@ -128,21 +132,28 @@ impl Session<'_> {
             config: options.config.clone(),
             narrowed,
             added_specs: context.library.added().to_vec(),
+            shard: None,
             units: units.len(),
             manifest: manifest.clone(),
         };
         let journal = options.journal.as_ref().map(|file| journal(file, &started, options, &units)).transpose()?;
-        folded.event(Event::Started(Box::new(started)));
+        let mine = options.shard.map(|shard| shard.places(&units));
+        let mine: Option<Vec<_>> = mine.map(|places| places.into_iter().map(|at| units[at].clone()).collect());
+        let to_run = mine.as_ref().unwrap_or(&units);
+        folded.event(Event::Started(Box::new(Started { shard: options.shard, units: to_run.len(), ..started })));
         let schemes: Vec<String> =
             units.iter().map(|(g, _)| g.scheme.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         folded.covers = covers(&manifest, context, options, &units);
         for control in controls(context, &schemes[0], options.seed) {
             folded.event(Event::Control(control));
         }
-        folded.event(Event::Anchor(anchors(context.library, &schemes)));
-        folded.event(Event::Statements(statements(context.library, &schemes)));
-        run_units(*factory, context, options, &units, (deadline, journal.as_ref()), folded)?;
-        journal.map_or(Ok(()), |journal| journal.written())
+        if options.shard.is_none() {
+            // They are about specs alone: once is enough, when the parts are put together.
+            folded.event(Event::Anchor(anchors(context.library, &schemes)));
+            folded.event(Event::Statements(statements(context.library, &schemes)));
+        }
+        run_units(*factory, context, options, to_run, (deadline, journal.as_ref()), folded)?;
+        journal.map_or(Ok(()), |journal| journal.finish(context.is_interrupted()))
     }
 }
 
@@ -162,10 +173,16 @@ fn journal(
     let run = RunId {
         ropecheck: digest_of_self()?,
         library: started.library_sha256.clone(),
+        seed: started.seed,
+        specs: started.specs.clone(),
         settings: digest_json(&(started, set))?,
+        asked: digest_json(&(format!("{:?}", options.requirements), options.diagnosis))?,
         units: digest_json(&names)?,
+        shard: options.shard,
+        arguments: options.arguments.clone(),
     };
-    Journal::open(file, &run)
+    let places = |shard: Shard| shard.places(units);
+    Journal::open(file, &run, &places)
 }
 
 impl From<SelectionError> for RunError {
@@ -246,7 +263,7 @@ impl Folded<'_> {
         let results = &self.report.results;
         let mut finished = Finished {
             reach: self.covers.reach(&self.report.met),
-            unproved: unproved(results),
+            unproved: if options.shard.is_none() { unproved(results) } else { Vec::new() },
             partial: context.is_interrupted(),
             ends: self.ends.iter().cloned().collect(),
             ..Finished::default()
@@ -258,10 +275,13 @@ impl Folded<'_> {
             finished.enough_failed = EnoughFailed::of(options.max_fail, started.units, results);
             let (reached, reach) = (&finished.reached[..], &finished.reach[..]);
             let had = Had { started, contracts: context.contracts, results, reached, reach };
-            if let Some(all) = options.expectations.as_ref().filter(|_| error.is_none()) {
-                finished.expectations = expected(all, started.manifest.name.as_str(), &self.planned, results);
+            // Of a part neither is known: both are settled when the parts are put together.
+            if options.shard.is_none() {
+                if let Some(all) = options.expectations.as_ref().filter(|_| error.is_none()) {
+                    finished.expectations = expected(all, started.manifest.name.as_str(), &self.planned, results);
+                }
+                finished.requirements = required(&options.requirements, &had);
             }
-            finished.requirements = required(&options.requirements, &had);
         }
         finished.profile = options.profile.then(|| Profile::of(results));
         finished.exit_code = error.as_ref().map_or_else(|| exit_code(&self.report, &finished), |error| error.code);

@@ -13,6 +13,7 @@ use super::reached::Reached;
 use super::report::RunReport;
 use super::requirement::Required;
 use super::result::CheckResult;
+use super::shard::Shard;
 use super::within::within;
 use crate::case::Level;
 
@@ -30,7 +31,8 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::Spec
     } else if report.controls.iter().any(|c| c.wrong.is_some()) {
         ExitCode::ControlFailed
-    } else if ran > 0
+    } else if shard(report).is_none()
+        && ran > 0
         && passed == 0
         && failed > 0
         && finished.enough_failed.is_none()
@@ -41,11 +43,19 @@ pub(super) fn exit_code(report: &RunReport, finished: &Finished) -> ExitCode {
         ExitCode::Nonconformant
     } else if not_run(report) > 0 {
         ExitCode::NotRun
+    } else if shard(report).is_some() {
+        // What its groups have elsewhere, nobody knows here.
+        ExitCode::Conformant
     } else if passed == 0 || !observed(report) || !finished.unproved.is_empty() || unmet(finished).next().is_some() {
         ExitCode::NothingRan
     } else {
         ExitCode::Conformant
     }
+}
+
+/// The part of a run that a report is about, where it is about a part.
+fn shard(report: &RunReport) -> Option<Shard> {
+    report.started.as_ref()?.shard
 }
 
 fn not_run(report: &RunReport) -> u64 {
@@ -64,6 +74,18 @@ fn unmet(finished: &Finished) -> impl Iterator<Item = &Required> {
 /// The verdict in words. Says what it is about: levels that were given positions are no proof of a scheme.
 #[must_use]
 pub(super) fn verdict(report: &RunReport, finished: &Finished) -> String {
+    let Some(Shard { number, of }) = shard(report) else { return of_whole(report, finished) };
+    let part = match finished.exit_code {
+        ExitCode::Conformant => {
+            let (_, held, _) = report.totals();
+            format!("nothing failed in {held} cases that were judged; `ropecheck merge` gives the verdict")
+        }
+        _ => of_whole(report, finished),
+    };
+    format!("SHARD {number} OF {of}: {part}")
+}
+
+fn of_whole(report: &RunReport, finished: &Finished) -> String {
     let out_of_time = finished.out_of_time.as_ref().map(OutOfTime::words);
     let enough_failed = finished.enough_failed.as_ref().map(EnoughFailed::words);
     let stopped = |text: &str| match enough_failed.as_ref().or(out_of_time.as_ref()) {

@@ -1,0 +1,1 @@
+../../include/ropecheck.h
