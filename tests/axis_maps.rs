@@ -8,8 +8,10 @@ use ropecheck::spec::model::Pairing;
 use ropecheck::spec::{Library, Parameters};
 use serde_json::Value;
 
-/// Each map of the file, the scheme that has it, the channels of a head, and parameters.
-const MAPS: [(&str, &str, u32, &[(&str, i64)]); 27] = [
+/// A map of the file, the scheme that has it, the channels of a head, and parameters.
+type Map = (&'static str, &'static str, u32, &'static [(&'static str, i64)]);
+
+const MAPS: [Map; 27] = [
     ("hope (package)", "hope@package", 128, &[]),
     ("mrope-interleave", "mrope-i", 128, &[]),
     ("ilrope (package)", "il-rope", 128, &[]),
