@@ -274,6 +274,8 @@ fn a_run_that_was_killed_goes_on_from_its_journal() {
     let folder = scratch("journal");
     let library = broken("scaling-on-cosine-only").expect("it builds");
     let (journal, report) = (folder.join("journal"), folder.join("report.json"));
+    // Those of the run before this one.
+    [&journal, &folder.join("again")].map(|old| fs::remove_file(old).ok());
     let options = ["--scheme", "vrope@official", "--dtype", "f16", "--depth", "quick", "--cases", "1"];
     let run = |threads: &str, more: &[&str]| {
         let mut all =
@@ -334,7 +336,7 @@ fn under(limit: &str, user: Option<(u32, &Path)>, codes: &[i32]) -> Run {
         None => (env!("CARGO_BIN_EXE_ropecheck").into(), kernel().to_owned()),
     };
     let script = format!("ulimit {limit} && exec \"$@\"");
-    let mut command = Command::new("sh");
+    let mut command = Command::new("bash");
     command.args(["-c", &script, "sh", text(&program), "check", text(&library)]).args(SMALL);
     command.args(["--depth", "quick", "--check", "controls", "--check", "linearity", "--check", "accuracy"]);
     command

@@ -39,7 +39,7 @@ fn commands(text: &str) -> Vec<String> {
 /// The arguments of a command as a shell would hand them over, up to a comment, a pipe or another command.
 fn arguments(command: &str) -> Option<Vec<String>> {
     let words = shlex::split(command)?;
-    let ends = ["|", "&&", ";", ">", "||"];
+    let ends = ["|", "&&", ";", ">", ">>", "||"];
     let from = words.iter().position(|word| word == "ropecheck" || word == "--")?;
     let words = words.into_iter().skip(from + 1).take_while(|word| !ends.contains(&&**word));
     // Pages write N where a number goes.
