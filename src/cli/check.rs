@@ -207,10 +207,11 @@ impl Reports {
         }
         if let Some(error) = failed {
             run::fail(&mut report, error, &mut self);
-            for (format, sink) in self.all.iter_mut().filter(|(format, _)| *format != ReportFormat::Ndjson) {
-                // Whatever fails now is said already.
-                let _ = sink.clear().and_then(|()| self::write(*format, &options, sink, &report));
-            }
+            // A report that cannot be written whole now is not there at all; why is said already.
+            self.all.retain_mut(|(format, sink)| {
+                let again = |sink: &mut ReportSink| self::write(*format, &options, sink, &report);
+                *format == ReportFormat::Ndjson || sink.clear().and_then(|()| again(sink)).is_ok()
+            });
         }
         for (_, sink) in self.all {
             if let Err(error) = sink.close() {

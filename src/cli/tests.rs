@@ -27,6 +27,11 @@ fn commands(text: &str) -> Vec<String> {
         if let Some(info) = line.strip_prefix("```") {
             block = if block.is_none() { Some(info.split(' ').next().unwrap_or_default()) } else { None };
         } else if block.is_some_and(|language| ["sh", "console"].contains(&language)) {
+            if let Some(begun) = found.last_mut().filter(|command: &&mut String| command.ends_with('\\')) {
+                begun.pop();
+                begun.push_str(line);
+                continue;
+            }
             let line = if block == Some("sh") { Some(line) } else { line.strip_prefix("$ ") };
             found.extend(line.filter(|line| begins(line)).map(str::to_owned));
         } else if block.is_none() {
@@ -42,8 +47,9 @@ fn arguments(command: &str) -> Option<Vec<String>> {
     let ends = ["|", "&&", ";", ">", ">>", "||"];
     let from = words.iter().position(|word| word == "ropecheck" || word == "--")?;
     let words = words.into_iter().skip(from + 1).take_while(|word| !ends.contains(&&**word));
-    // Pages write N where a number goes.
-    let words = words.map(|word| if word == "N" { "3".to_owned() } else { word });
+    // Pages write N where a number goes, and what there is to choose from as a|b.
+    let shown = |word: String| if word == "N" { "3".to_owned() } else { word };
+    let words = words.map(shown).map(|word| word.split('|').next().unwrap_or_default().to_owned());
     Some(std::iter::once("ropecheck".to_owned()).chain(words).collect())
 }
 
@@ -60,8 +66,11 @@ fn commands_of_pages_are_taken() {
         for command in commands(&text) {
             let arguments = arguments(&command).unwrap_or_else(|| panic!("{}: {command}", page.display()));
             if let Err(error) = Arguments::try_parse_from(&arguments) {
-                // Help is no error, and prose names a command without its arguments.
-                let whole = error.use_stderr() && error.kind() != ErrorKind::MissingRequiredArgument;
+                // Help is no error, and prose names a command without its arguments, or with names for them.
+                let capitals = |word: &String| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
+                let name = |word: &String| capitals(word) || word.contains('$');
+                let placeholder = error.kind() == ErrorKind::InvalidValue && arguments.iter().any(name);
+                let whole = error.use_stderr() && error.kind() != ErrorKind::MissingRequiredArgument && !placeholder;
                 assert!(!whole, "{}: {command}\n{error}", page.display());
             }
             tried += 1;
