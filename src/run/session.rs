@@ -332,7 +332,9 @@ fn run_units(
     folded: &mut Folded,
 ) -> Result<(), RunError> {
     let covers = std::mem::take(&mut folded.covers);
-    let order = check_by_check(units);
+    // A run that goes to its end stays with one scheme: what a kernel keeps from one check shows in those after it.
+    let may_stop = options.time.is_some() || options.max_fail.is_some();
+    let order = if may_stop { check_by_check(units) } else { (0..units.len()).collect() };
     let mut turns = vec![0; units.len()];
     order.iter().enumerate().for_each(|(turn, index)| turns[*index] = turn);
     // Turns of units that hung, and that failed: only what came before a unit counts, so that the report does not depend
