@@ -17,6 +17,8 @@ fn check(library: &Path, options: &[&str]) -> Run {
 fn shards(library: &Path, folder: &Path, of: usize, options: &[&str]) -> (Vec<PathBuf>, Vec<Run>) {
     let one = |number: usize| {
         let (file, shard) = (folder.join(format!("{number}.shard")), format!("{number}/{of}"));
+        // That of the tests before these.
+        let _ = fs::remove_file(&file);
         let run = check(library, &[&["--shard", &shard, "--journal", text(&file)], options].concat());
         (file, run)
     };
