@@ -13,12 +13,16 @@ fn check(library: &Path, options: &[&str]) -> Run {
     ropecheck(&[&["check", text(library)], &NARROWED[..], options].concat())
 }
 
+/// A folder without the journals that tests before these left.
+fn empty(name: &str) -> PathBuf {
+    let _ = fs::remove_dir_all(scratch(name));
+    scratch(name)
+}
+
 /// Journals of all shards in a folder, and what the runs of them printed.
 fn shards(library: &Path, folder: &Path, of: usize, options: &[&str]) -> (Vec<PathBuf>, Vec<Run>) {
     let one = |number: usize| {
         let (file, shard) = (folder.join(format!("{number}.shard")), format!("{number}/{of}"));
-        // That of the tests before these.
-        let _ = fs::remove_file(&file);
         let run = check(library, &[&["--shard", &shard, "--journal", text(&file)], options].concat());
         (file, run)
     };
@@ -32,7 +36,7 @@ fn merge(files: &[PathBuf], options: &[&str]) -> Run {
 
 #[test]
 fn shards_of_a_wrong_kernel_make_the_report_of_one_run() {
-    let folder = scratch("shards-red");
+    let folder = empty("shards-red");
     let library = broken("scaling-on-cosine-only").expect("it builds");
     let whole = check(&library, &["--format", "json"]).expect(1, &["NONCONFORMANT", "\"diagnoses\""]);
     let (files, runs) = shards(&library, &folder, 3, &["--threads", "1"]);
@@ -53,7 +57,7 @@ fn shards_of_a_wrong_kernel_make_the_report_of_one_run() {
 
 #[test]
 fn shards_of_an_honest_kernel_make_the_report_of_one_run() {
-    let folder = scratch("shards-green");
+    let folder = empty("shards-green");
     let required = ["--require", "levels=rotate,fused", "--require", "tokens=2000000"];
     let whole = check(kernel(), &[&["--format", "json"], &required[..2]].concat()).expect(0, &[]);
     let (files, runs) = shards(kernel(), &folder, 2, &required[..2]);
@@ -70,7 +74,7 @@ fn shards_of_an_honest_kernel_make_the_report_of_one_run() {
     assert!(merged.out == whole.out, "another report: {}", merged.out);
     // What is asked for is settled by the merge alone.
     let (unmet, runs) =
-        shards(kernel(), &scratch("shards-unmet"), 2, &[&required[2..], &["--check", "empty"]].concat());
+        shards(kernel(), &empty("shards-unmet"), 2, &[&required[2..], &["--check", "empty"]].concat());
     runs.into_iter().for_each(|run| drop(run.expect(0, &[])));
     merge(&unmet, &[]).expect(4, &[]);
     refusals(&folder, &files);
