@@ -73,8 +73,7 @@ fn shards_of_an_honest_kernel_make_the_report_of_one_run() {
     let merged = merge(&files, &["--format", "json", "--backend", text(&moved)]).expect(0, &[]);
     assert!(merged.out == whole.out, "another report: {}", merged.out);
     // What is asked for is settled by the merge alone.
-    let (unmet, runs) =
-        shards(kernel(), &empty("shards-unmet"), 2, &[&required[2..], &["--check", "empty"]].concat());
+    let (unmet, runs) = shards(kernel(), &empty("shards-unmet"), 2, &[&required[2..], &["--check", "empty"]].concat());
     runs.into_iter().for_each(|run| drop(run.expect(0, &[])));
     merge(&unmet, &[]).expect(4, &[]);
     refusals(&folder, &files);
