@@ -282,6 +282,14 @@ fn strides_of_positions_are_judged_where_they_are_offered() {
             (read, wrong("positions", "positions", bug) + ";")
         }),
         ("written", "positions", (written, wrong("out", "out", token) + ", *next = &call->next;")),
+        ("batch-inside", "rotate", {
+            let bug = "if (changed.stride_batch == 1) changed.stride_batch = changed.stride_token;";
+            (read, wrong("positions", "positions", bug) + ";")
+        }),
+        ("batch-inside-written", "positions", {
+            let bug = "if (changed.stride_batch == 1) changed.stride_batch = changed.stride_token;";
+            (written, wrong("out", "out", bug) + ", *next = &call->next;")
+        }),
     ] {
         let run = judged(&format!("positions-{name}"), any, &[edit], level).expect(1, &[]);
         let check = if level == "rotate" { "accuracy" } else { "positions-exact" };
@@ -289,7 +297,65 @@ fn strides_of_positions_are_judged_where_they_are_offered() {
     }
     // Nobody asks for what is not offered.
     let edit = (read, wrong("positions", "positions", token) + ";");
-    judged("positions-unsaid", rows, &[edit], "rotate").expect(0, &[]);
+    let honest = judged("positions-unsaid", rows, &[edit], "rotate").expect(0, &[]);
+    assert_eq!(orders_of_positions(&honest), (2, 2), "[axis, batch, token] and [batch, axis, token]");
+    let honest = judged("positions-any", any, &[], "rotate").expect(0, &[]);
+    assert_eq!(orders_of_positions(&honest), (8, 8));
+    // Where tokens lie one after another, rows and axes may still change places.
+    let bug = "changed.stride_axis = changed.stride_batch * call->qk.batch;";
+    let edit = (read, wrong("positions", "positions", bug) + ";");
+    let run = judged("positions-batch-first", rows, &[edit], "rotate").expect(1, &[]);
+    assert!(failing(&run).contains("accuracy"), "{:?}", failing(&run));
+}
+
+/// Orders of positions that were reached, and those that are offered.
+fn orders_of_positions(run: &Run) -> (u64, u64) {
+    reached(run, "position_order").expect("a dimension")
+}
+
+/// Classes of a dimension that were reached, and those that are offered, of a run of one level.
+fn reached(run: &Run, dimension: &str) -> Option<(u64, u64)> {
+    let report = run.json().expect("a report");
+    let mut all = report["reach"][0]["dimensions"].as_array().expect("dimensions").iter();
+    let one = all.find(|one| one["dimension"] == dimension)?;
+    let count = |key: &str| one[key].as_u64().expect("a number");
+    Some((count("reached"), count("offered")))
+}
+
+/// Keys and outputs have each type that is offered beside that of q, and a kernel that takes them for q's is seen.
+#[test]
+fn keys_and_outputs_have_the_types_that_are_offered() {
+    let dtypes = r#"\"dtypes\":[\"f32\",\"f16\",\"bf16\"],"#;
+    let judged = |name: &str, more: &str, edits: &[(&str, &str)], checks: &[&str]| {
+        let says = format!("{dtypes}{more}");
+        let edits = [edits, &[(dtypes, &*says)]].concat();
+        let selection = ["--scheme", "m-rope@default", "--level", "rotate", "--depth", "quick", "--format", "json"];
+        check(&example(&format!("types-{name}"), &edits), &[&selection[..], checks].concat())
+    };
+    let all = r#"\"k_dtypes\":[\"storage\",\"f32\",\"f16\",\"bf16\"],\"output_dtypes\":[\"storage\",\"f32\",\"f16\",\"bf16\"],"#;
+    let honest = judged("all", all, &[], &["--check", "accuracy"]).expect(0, &[]);
+    assert_eq!([reached(&honest, "k_dtype"), reached(&honest, "output_dtype")], [Some((3, 3)); 2]);
+    // Where outputs always have another type, every check has them.
+    let wide = r#"\"alias\":[\"out\"],"#;
+    let only = r#"\"output_dtypes\":[\"f32\"],"#;
+    judged("wide", only, &[(r#"\"alias\":[\"out\",\"in\"],"#, wide)], &[]).expect(0, &[]);
+    let kept = ("store(to, y + first * y_step, a", "store(from, y + first * y_step, a");
+    let bug_of_keys =
+        "else {\n ropecheck_tensor k = qk->k;\n k.dtype = qk->q.dtype;\n rotate_head(plan, &k, &qk->k_out,";
+    for (name, edit) in [
+        ("key", ("else\n      rotate_head(plan, &qk->k, &qk->k_out,", bug_of_keys)),
+        ("kept", kept),
+        ("narrow", ("a * c[i] - b * s[i]);", "f32_from_bf16(bf16_from_f32(a * c[i] - b * s[i])));")),
+        ("tail", ("store(to, y + d * y_step, load(from, x + d * x_step));", "store(to, y + d * y_step, 0);")),
+    ] {
+        let last = ("head - qk->q_heads, c, s);", "head - qk->q_heads, c, s); }");
+        let edits = if name == "key" { vec![edit, last] } else { vec![edit] };
+        let run = judged(name, all, &edits, &["--check", "accuracy", "--dtype", "bf16"]).expect(1, &[]);
+        assert_eq!(failing(&run).into_iter().collect::<Vec<_>>(), ["accuracy"], "{name}");
+    }
+    // Nobody asks for what is not offered.
+    let unsaid = judged("unsaid", "", &[kept], &["--check", "accuracy"]).expect(0, &[]);
+    assert_eq!([reached(&unsaid, "k_dtype"), reached(&unsaid, "output_dtype")], [None; 2]);
 }
 
 /// Values of a scheme parameter that is offered as a range are a dimension of reach: both ends and what lies between.

@@ -33,10 +33,11 @@ EXTRA = ("q_out", "k_out", "cos", "sin", "cos_sin_cache", "cu_seqlens", "scheme"
 
 #: Keys of the manifest that are keyword arguments of `backend`; docs/abi.md says what each means.
 MANIFEST_KEYS = (
-    "position_dtypes", "head_dims", "q_heads", "k_heads", "pairings", "partial_rotary", "rotary_dims", "rotary_offsets",
-    "table_dtypes", "table_widths", "alias", "strides", "negative_strides", "position_strides", "max_position",
-    "min_position", "max_tokens", "token_ranges", "varlen", "copies", "bit_stable", "directions", "attention_scaling", "per_head", "batch_layouts",
-    "alignment", "max_offset", "bases", "layouts", "parameters", "source",
+    "k_dtypes", "output_dtypes", "position_dtypes", "head_dims", "q_heads", "k_heads", "pairings", "partial_rotary",
+    "rotary_dims", "rotary_offsets", "table_dtypes", "table_widths", "alias", "strides", "negative_strides",
+    "position_strides", "max_position", "min_position", "max_tokens", "token_ranges", "varlen", "copies", "bit_stable",
+    "directions", "attention_scaling", "per_head", "batch_layouts", "alignment", "max_offset", "bases", "layouts",
+    "parameters", "source",
 )
 
 

@@ -10,7 +10,7 @@ pub use super::integers::Integers;
 use super::layout_limits::LayoutLimits;
 use super::parameter_offer::ParameterOffer;
 use super::source_place::SourcePlace;
-use crate::case::{Alias, Consume, Level, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Consume, Level, Order, PositionOrder, PositionStrides, Strides, TableWidth};
 use crate::contract::{ContractTable, Declaration};
 use crate::numeric::DType;
 use crate::spec::Library;
@@ -82,8 +82,12 @@ pub struct Manifest {
     pub source: Vec<SourcePlace>,
     /// The levels it has.
     pub levels: Vec<(Level, LevelManifest)>,
-    /// Storage types of q, k and the outputs.
+    /// Storage types of q.
     pub dtypes: Vec<DType>,
+    /// Types of k beside it.
+    pub k_dtypes: Vec<BesideDtype>,
+    /// Types of outputs that are not on the inputs.
+    pub output_dtypes: Vec<BesideDtype>,
     /// Types that positions may have.
     pub position_dtypes: Vec<DType>,
     /// How positions may lie.
@@ -136,7 +140,7 @@ pub struct Manifest {
     /// empty: any.
     pub bases: Vec<String>,
     /// Types of cosines and sines that are handed over.
-    pub table_dtypes: Vec<TableDtype>,
+    pub table_dtypes: Vec<BesideDtype>,
     /// Widths of cosines and sines of the tokens.
     pub table_widths: Vec<TableWidth>,
     /// Which layouts levels positions and fused take.
@@ -175,31 +179,36 @@ impl Manifest {
     #[must_use]
     pub fn position_orders(&self, level: Level, axes: usize) -> Vec<PositionOrder> {
         let read = level == Level::Rotate && self.level(level).is_some_and(|m| m.consumes(Consume::Positions));
-        // With one axis alone it comes last in any order.
-        let all = PositionOrder::ALL.map(|(_, order)| order).into_iter();
-        let all = all.filter(|order| axes > 1 || *order != PositionOrder::AxesLast);
-        match self.position_strides {
-            PositionStrides::Any if read => all.collect(),
-            PositionStrides::Any if level == Level::Positions => {
-                all.filter(|order| *order != PositionOrder::Shared).collect()
-            }
-            _ => vec![PositionOrder::Rows],
-        }
+        let any = self.position_strides == PositionStrides::Any;
+        let offered = |order: &PositionOrder| match order {
+            PositionOrder::Rows => true,
+            _ if !read && level != Level::Positions => false,
+            PositionOrder::BatchAxisToken => axes > 1,
+            PositionOrder::Shared => any && read,
+            order => any && (axes > 1 || !order.needs_axes()),
+        };
+        PositionOrder::ALL.map(|(_, order)| order).into_iter().filter(offered).collect()
     }
 
     /// Types of cosines and sines beside tensors of a type, each once and at least one; that of the tensors
     /// as `Storage`.
     #[must_use]
-    pub fn table_dtypes_beside(&self, dtype: DType) -> Vec<TableDtype> {
-        let mut found = Vec::new();
-        for table in &self.table_dtypes {
-            let table = if table.beside(dtype) == dtype { TableDtype::Storage } else { *table };
-            if !found.contains(&table) {
-                found.push(table);
-            }
-        }
-        if found.is_empty() { vec![TableDtype::Storage] } else { found }
+    pub fn table_dtypes_beside(&self, dtype: DType) -> Vec<BesideDtype> {
+        beside(&self.table_dtypes, dtype)
     }
+}
+
+/// Types of a list beside tensors of a type, each once and at least one; that of the tensors as `Storage`.
+#[must_use]
+pub fn beside(offered: &[BesideDtype], dtype: DType) -> Vec<BesideDtype> {
+    let mut found = Vec::new();
+    for one in offered {
+        let one = if one.beside(dtype) == dtype { BesideDtype::Storage } else { *one };
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    if found.is_empty() { vec![BesideDtype::Storage] } else { found }
 }
 
 /// What names in a manifest are held against.

@@ -1,12 +1,14 @@
 //! One line about each key of a manifest, for editors. docs/abi.md says more.
 
 /// Keys of the whole.
-pub(super) const DOCS: [(&str, &str); 35] = [
+pub(super) const DOCS: [(&str, &str); 37] = [
     ("name", "Name of the backend, for reports."),
     ("version", "Version of the backend, for reports."),
     ("source", "Where its code is, such as rope.cu:120, or a list: SARIF points there."),
     ("levels", "What the backend computes; at least one level."),
-    ("dtypes", "Storage types of q, k and the outputs."),
+    ("dtypes", "Storage types of q, and of k and the outputs unless the next two keys say more."),
+    ("k_dtypes", "Types of k beside each of these (default storage: that of q)."),
+    ("output_dtypes", "Types of outputs in memory of their own (default storage: that of the input)."),
     ("position_dtypes", "Types that positions may have (default i64); the first that holds the scheme's is used."),
     ("head_dims", "Channels of a head; needed with rotate, fused or apply."),
     ("q_heads", "Query heads; needed with rotate, fused or apply."),

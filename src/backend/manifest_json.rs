@@ -9,7 +9,7 @@ use super::manifest_kinds::{Kind, expected, integer, value, word};
 use super::manifest_mistakes::{Mistakes, Object};
 use super::manifest_offers::{layouts, parameters};
 use super::source_place::source;
-use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Consume, Level, PositionStrides, Strides, TableWidth};
 use crate::contract::{ContractKey, Declaration, KEYS, Setting, Takes};
 use crate::numeric::{DType, Number};
 use crate::rotation::MAX_HEAD_DIM;
@@ -82,7 +82,7 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
     let max_position = top.read("max_position", integer(1..=i64::MAX)).unwrap_or(i64::from(i32::MAX));
     // A cache has a row per position from 0 on.
     let least_position = if consumed(Consume::CosSinCache) { 0 } else { -max_position };
-    let table_dtypes = top.list("table_dtypes", 1, word(&TableDtype::ALL));
+    let table_dtypes = top.list("table_dtypes", 1, word(&BesideDtype::ALL));
     let table_widths = top.list("table_widths", 1, word(&TableWidth::ALL));
     let of_tokens = consumed(Consume::CosSin);
     let of_any = of_tokens || consumed(Consume::CosSinCache);
@@ -94,8 +94,19 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
             top.mistakes.note(key, format!("no level consumes {what}, so there are no tables that it is about"));
         }
     }
-    let table_dtypes = table_dtypes.unwrap_or_else(|| vec![TableDtype::Storage]);
+    let table_dtypes = table_dtypes.unwrap_or_else(|| vec![BesideDtype::Storage]);
     let table_widths = table_widths.unwrap_or_else(|| vec![TableWidth::Half]);
+    let alias =
+        top.list("alias", 1, word(&[("out", Alias::Out), ("in", Alias::In)])).unwrap_or_else(|| vec![Alias::Out]);
+    let k_dtypes = top.list("k_dtypes", 1, word(&BesideDtype::ALL)).unwrap_or_else(|| vec![BesideDtype::Storage]);
+    let output_dtypes =
+        top.list("output_dtypes", 1, word(&BesideDtype::ALL)).unwrap_or_else(|| vec![BesideDtype::Storage]);
+    if !k_dtypes.contains(&BesideDtype::Storage) {
+        top.mistakes.note("k_dtypes", "expected storage among them, as most checks give q and k one type");
+    }
+    if alias.contains(&Alias::In) && !output_dtypes.contains(&BesideDtype::Storage) {
+        top.mistakes.note("output_dtypes", "expected storage among them, as outputs on the inputs have their type");
+    }
     let partial_rotary = top.truth("partial_rotary").unwrap_or(false);
     let rotary_dims = top.integers("rotary_dims", 2..=i64::from(MAX_HEAD_DIM));
     let rotary_offsets = top.integers("rotary_offsets", 0..=i64::from(MAX_HEAD_DIM));
@@ -129,9 +140,9 @@ fn manifest(mut top: Object, names: Vocabulary) -> Manifest {
         rotary_offsets: part(rotary_offsets, Integers::List(vec![0])),
         q_heads: used(top.integers("q_heads", 1..=MAX_HEADS)),
         k_heads: used(top.integers("k_heads", 0..=MAX_HEADS)),
-        alias: top
-            .list("alias", 1, word(&[("out", Alias::Out), ("in", Alias::In)]))
-            .unwrap_or_else(|| vec![Alias::Out]),
+        alias,
+        k_dtypes,
+        output_dtypes,
         strides,
         negative_strides,
         position_strides: top

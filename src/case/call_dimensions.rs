@@ -41,12 +41,21 @@ fn order(view: &TensorView) -> i64 {
 }
 
 /// How positions lie, as a place in the names of orders. The stride of a dimension of one says nothing.
-fn position_order([axis, row, token]: [usize; 3], batch: usize, tokens: usize) -> i64 {
-    let order = match (tokens > 1, token) {
-        _ if batch > 1 && row == 0 => PositionOrder::Shared,
-        (true, 1) | (false, _) => PositionOrder::Rows,
-        _ if axis < token => PositionOrder::AxesLast,
-        _ => PositionOrder::Spread,
+fn position_order([axis, row, token]: [usize; 3], [axes, batch, tokens]: [usize; 3]) -> i64 {
+    let order = if batch > 1 && row == 0 {
+        PositionOrder::Shared
+    } else if tokens < 2 || token == 1 {
+        if axes > 1 && batch > 1 && axis < row { PositionOrder::BatchAxisToken } else { PositionOrder::Rows }
+    } else if batch > 1 && row < token {
+        match axes > 1 && axis < token {
+            false => PositionOrder::AxisTokenBatch,
+            true if row < axis => PositionOrder::TokenAxisBatch,
+            true => PositionOrder::TokenBatchAxis,
+        }
+    } else if axes > 1 && axis < token {
+        PositionOrder::AxesLast
+    } else {
+        PositionOrder::Spread
     };
     order as i64
 }
@@ -85,12 +94,14 @@ impl CallDimensions {
             all.parameters = exact.map(|one| (one.name.clone(), format!("{}/{}", one.num, one.den))).collect();
         }
         match call {
-            Call::Positions { layouts, token_start, token_count, out, .. } => {
-                all.add(Dimension::PositionOrder, position_order(out.stride, layouts.len(), *token_count));
+            Call::Positions { scheme, layouts, token_start, token_count, out, .. } => {
+                let sizes = [scheme.axes.len(), layouts.len(), *token_count];
+                all.add(Dimension::PositionOrder, position_order(out.stride, sizes));
                 all.position_call(out.dtype, layouts, *token_start, *token_count);
             }
-            Call::Rotate { plan, qk, positions, cos_sin, cache, .. } => {
-                all.add(Dimension::PositionOrder, position_order(positions.stride, qk.batch, qk.tokens));
+            Call::Rotate { scheme, plan, qk, positions, cos_sin, cache } => {
+                let sizes = [scheme.axes.len(), qk.batch, qk.tokens];
+                all.add(Dimension::PositionOrder, position_order(positions.stride, sizes));
                 all.tables(cos_sin.as_ref().or(cache.as_ref().map(|(view, _)| view)));
                 all.add(Dimension::PositionDtype, Dimension::of_dtype(positions.dtype));
                 all.tensors(plan, qk, sequences);
@@ -123,7 +134,7 @@ impl CallDimensions {
         let (batch, tokens) = (layouts.len(), size(case.tokens()));
         let axes = rows.first().map_or(0, |row| row.columns().len());
         let (stride, _) = position_memory(case, [axes, batch, tokens]);
-        all.add(Dimension::PositionOrder, position_order(stride, batch, tokens));
+        all.add(Dimension::PositionOrder, position_order(stride, [axes, batch, tokens]));
         all.position_call(case.position_dtype, &layouts, start, tokens);
         for row in rows {
             let tokens = row.columns().iter().map(|column| column.len()).min().unwrap_or(0);
@@ -224,6 +235,10 @@ impl CallDimensions {
 
     fn tensors(&mut self, plan: &PlanView, qk: &QkView, sequences: &[i64]) {
         self.add(Dimension::Dtype, Dimension::of_dtype(qk.q.dtype));
+        self.add(Dimension::OutputDtype, Dimension::of_dtype(qk.q_out.dtype));
+        if let Some(k) = &qk.k {
+            self.add(Dimension::KDtype, Dimension::of_dtype(k.dtype));
+        }
         self.add(Dimension::Pairing, i64::from(plan.pairing == Pairing::Adjacent));
         self.count(Dimension::QHeads, qk.q_heads);
         self.count(Dimension::KHeads, qk.k_heads);
@@ -251,7 +266,7 @@ impl CallDimensions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dimension::ORDERS;
+    use super::super::dimension::{ORDERS, POSITION_ORDERS};
     use super::*;
 
     #[test]
@@ -273,5 +288,31 @@ mod tests {
         // A stride of a dimension of one says nothing.
         assert_eq!(kind([1, 1, 4, 8], [-7, -7, 8, 1]), "packed");
         assert_eq!(kind([1, 1, 4, 8], [7, 7, 8, 1]), "packed");
+    }
+
+    /// Strides of 3 axes, 2 rows and 5 tokens by hand, with gaps.
+    #[test]
+    fn orders_of_positions_have_names() {
+        for (place, (name, order)) in PositionOrder::ALL.into_iter().enumerate() {
+            assert_eq!((POSITION_ORDERS[place], order as usize), (name, place));
+        }
+        let name = |stride, sizes| POSITION_ORDERS[position_order(stride, sizes) as usize];
+        let all = [
+            ("rows", [16, 8, 1]),
+            ("spread", [26, 13, 2]),
+            ("axes-last", [1, 18, 3]),
+            ("shared", [8, 0, 1]),
+            ("batch-axis-token", [8, 24, 1]),
+            ("axis-token-batch", [13, 1, 2]),
+            ("token-axis-batch", [2, 1, 9]),
+            ("token-batch-axis", [1, 3, 9]),
+        ];
+        for (expected, stride) in all {
+            assert_eq!(name(stride, [3, 2, 5]), expected, "{stride:?}");
+        }
+        // A stride of a dimension of one says nothing.
+        assert_eq!((name([1, 3, 9], [3, 1, 5]), name([7, 1, 2], [1, 2, 5])), ("axes-last", "axis-token-batch"));
+        assert_eq!((name([8, 24, 1], [3, 1, 5]), name([1, 24, 1], [1, 2, 5])), ("rows", "rows"));
+        assert_eq!((name([16, 8, 1], [3, 2, 1]), name([1, 3, 9], [3, 2, 1])), ("rows", "batch-axis-token"));
     }
 }

@@ -9,8 +9,12 @@ use crate::numeric::DType;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Storage type of q and k.
+    /// Storage type of q.
     Dtype,
+    /// Type of k.
+    KDtype,
+    /// Type of the output of q.
+    OutputDtype,
     /// Type of the positions that are handed over or written.
     PositionDtype,
     /// How these lie in memory.
@@ -106,10 +110,24 @@ pub enum Dimension {
 pub(super) const ORDERS: [&str; 9] =
     ["packed", "padded", "heads-first", "heads-first-padded", "tokens-first", "spread", "reversed", "mirrored", "far"];
 
+/// Names of how positions lie in memory.
+pub(super) const POSITION_ORDERS: [&str; 8] = [
+    "rows",
+    "spread",
+    "axes-last",
+    "shared",
+    "batch-axis-token",
+    "axis-token-batch",
+    "token-axis-batch",
+    "token-batch-axis",
+];
+
 impl Dimension {
     /// Every dimension, in the order of reports.
-    pub const ALL: [Dimension; 40] = [
+    pub const ALL: [Dimension; 42] = [
         Dimension::Dtype,
+        Dimension::KDtype,
+        Dimension::OutputDtype,
         Dimension::PositionDtype,
         Dimension::PositionOrder,
         Dimension::Pairing,
@@ -156,6 +174,8 @@ impl Dimension {
     pub fn name(self) -> &'static str {
         match self {
             Dimension::Dtype => "dtype",
+            Dimension::KDtype => "k_dtype",
+            Dimension::OutputDtype => "output_dtype",
             Dimension::PositionDtype => "position_dtype",
             Dimension::PositionOrder => "position_order",
             Dimension::Pairing => "pairing",
@@ -202,10 +222,12 @@ impl Dimension {
     #[must_use]
     pub fn words(self) -> &'static [&'static str] {
         match self {
-            Dimension::Dtype | Dimension::PositionDtype | Dimension::TableDtype => {
-                &["f32", "f16", "bf16", "f64", "i32", "i64"]
-            }
-            Dimension::PositionOrder => &["rows", "spread", "axes-last", "shared"],
+            Dimension::Dtype
+            | Dimension::KDtype
+            | Dimension::OutputDtype
+            | Dimension::PositionDtype
+            | Dimension::TableDtype => &["f32", "f16", "bf16", "f64", "i32", "i64"],
+            Dimension::PositionOrder => &POSITION_ORDERS,
             Dimension::Pairing => &["half", "adjacent"],
             Dimension::Rotated => &["whole", "part-at-start", "part-inside", "part-at-end"],
             Dimension::Alias => &["out", "in"],

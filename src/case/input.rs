@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::position_source::PositionSource;
-use super::terms::{Alias, Level, Memory, PositionOrder, TableDtype, TableWidth};
+use super::terms::{Alias, BesideDtype, Level, Memory, PositionOrder, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -18,8 +18,12 @@ pub struct Case {
     pub parameters: Vec<(String, Number)>,
     /// Level that is called.
     pub level: Level,
-    /// Storage type of q, k and the outputs (of nothing, on level positions).
+    /// Storage type of q, and of k and the outputs where these have no other (of nothing, on level positions).
     pub dtype: DType,
+    /// Type of k.
+    pub k_dtype: BesideDtype,
+    /// Type of outputs that are not on the inputs.
+    pub output_dtype: BesideDtype,
     /// Which channels form a pair.
     pub pairing: Pairing,
     /// Layout of each batch row.
@@ -48,7 +52,7 @@ pub struct Case {
     /// [`crate::rotation::RotationPlan::per_head`].
     pub per_head: bool,
     /// Type of the cosines and sines that are handed over, where some are.
-    pub table_dtype: TableDtype,
+    pub table_dtype: BesideDtype,
     /// Width of these, where they are those of the tokens.
     pub table_width: TableWidth,
     /// 1, or -1 for the transpose.
@@ -64,6 +68,18 @@ pub struct Case {
 }
 
 impl Case {
+    /// Type of keys.
+    #[must_use]
+    pub fn k_type(&self) -> DType {
+        self.k_dtype.beside(self.dtype)
+    }
+
+    /// Type of the output of a tensor of type `own`.
+    #[must_use]
+    pub fn output_type(&self, own: DType) -> DType {
+        if self.alias == Alias::In { own } else { self.output_dtype.beside(own) }
+    }
+
     /// Batch rows of the call: 1 where sequences are packed.
     #[must_use]
     pub fn batch(&self) -> usize {

@@ -28,7 +28,7 @@ pub use position_source::{CONVERGENTS, PositionSource, holds};
 pub use prepare::{Prepared, keeps_its_plan, prepare, prepare_within, tables_are_read};
 pub use tables::MAX_CACHE_ROWS;
 pub use terms::{
-    Alias, Consume, Level, Memory, Order, PositionOrder, PositionStrides, Strides, TableDtype, TableWidth,
+    Alias, BesideDtype, Consume, Level, Memory, Order, PositionOrder, PositionStrides, Strides, TableWidth,
 };
 pub use token::{TokenError, pairing_name};
 pub use truth::{FLOAT_POISON, HUGE_POISON, PrepareError, Truth};

@@ -93,38 +93,38 @@ impl Consume {
     }
 }
 
-/// Type of the cosines and sines that the suite hands over.
+/// Type of what lies beside q: cosines and sines that the suite hands over, keys, outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TableDtype {
-    /// That of q, k and the outputs.
+pub enum BesideDtype {
+    /// That of q; of outputs, that of the tensor which is rotated.
     #[default]
     Storage,
     /// This one, beside tensors of any type.
     Of(DType),
 }
 
-impl TableDtype {
+impl BesideDtype {
     /// All, with their names.
-    pub const ALL: [(&'static str, TableDtype); 4] = [
-        ("storage", TableDtype::Storage),
-        ("f32", TableDtype::Of(DType::F32)),
-        ("f16", TableDtype::Of(DType::F16)),
-        ("bf16", TableDtype::Of(DType::BF16)),
+    pub const ALL: [(&'static str, BesideDtype); 4] = [
+        ("storage", BesideDtype::Storage),
+        ("f32", BesideDtype::Of(DType::F32)),
+        ("f16", BesideDtype::Of(DType::F16)),
+        ("bf16", BesideDtype::Of(DType::BF16)),
     ];
 
     /// The type beside tensors of type `storage`.
     #[must_use]
     pub fn beside(self, storage: DType) -> DType {
         match self {
-            TableDtype::Storage => storage,
-            TableDtype::Of(dtype) => dtype,
+            BesideDtype::Storage => storage,
+            BesideDtype::Of(dtype) => dtype,
         }
     }
 }
 
-impl Serialize for TableDtype {
+impl Serialize for BesideDtype {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = TableDtype::ALL.iter().find(|(_, other)| other == self).map_or("?", |(name, _)| name);
+        let name = BesideDtype::ALL.iter().find(|(_, other)| other == self).map_or("?", |(name, _)| name);
         serializer.serialize_str(name)
     }
 }
@@ -179,16 +179,35 @@ pub enum PositionOrder {
     AxesLast,
     /// One row that all rows of the batch share: their stride is 0.
     Shared,
+    /// [batch, axis, token], with gaps after every row.
+    BatchAxisToken,
+    /// [axis, token, batch]: the rows of a token are neighbours.
+    AxisTokenBatch,
+    /// [token, axis, batch].
+    TokenAxisBatch,
+    /// [token, batch, axis].
+    TokenBatchAxis,
 }
 
 impl PositionOrder {
     /// All, with their names, in the order of reports.
-    pub const ALL: [(&'static str, PositionOrder); 4] = [
+    pub const ALL: [(&'static str, PositionOrder); 8] = [
         ("rows", PositionOrder::Rows),
         ("spread", PositionOrder::Spread),
         ("axes-last", PositionOrder::AxesLast),
         ("shared", PositionOrder::Shared),
+        ("batch-axis-token", PositionOrder::BatchAxisToken),
+        ("axis-token-batch", PositionOrder::AxisTokenBatch),
+        ("token-axis-batch", PositionOrder::TokenAxisBatch),
+        ("token-batch-axis", PositionOrder::TokenBatchAxis),
     ];
+
+    /// Whether positions of one axis lie as in another order in it.
+    #[must_use]
+    pub fn needs_axes(self) -> bool {
+        use PositionOrder::{AxesLast, BatchAxisToken, TokenAxisBatch, TokenBatchAxis};
+        matches!(self, AxesLast | BatchAxisToken | TokenAxisBatch | TokenBatchAxis)
+    }
 }
 
 /// Whether outputs may, or must, lie on the inputs.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
+use super::{Alias, BesideDtype, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableWidth};
 use crate::numeric::{DType, Number};
 use crate::positions::Layout;
 use crate::spec::model::Pairing;
@@ -82,7 +82,13 @@ impl fmt::Display for Case {
         for (name, value) in &self.parameters {
             write!(f, ",param.{name}={value}")?;
         }
-        write!(f, ",dtype={},pairing={}", self.dtype.name(), pairing_name(self.pairing))?;
+        write!(f, ",dtype={}", self.dtype.name())?;
+        for (key, dtype) in [("k-dtype", self.k_dtype), ("output-dtype", self.output_dtype)] {
+            if dtype != BesideDtype::Storage {
+                write!(f, ",{key}={}", name_of(&BesideDtype::ALL, &dtype))?;
+            }
+        }
+        write!(f, ",pairing={}", pairing_name(self.pairing))?;
         let rows: Vec<String> = self.layouts.iter().map(|l| l.to_string().replace(' ', "+")).collect();
         write!(f, ",layout={}", rows.join("//"))?;
         if self.packed {
@@ -107,8 +113,8 @@ impl fmt::Display for Case {
         if self.per_head {
             f.write_str(",tables=per-head")?;
         }
-        if self.table_dtype != TableDtype::Storage {
-            write!(f, ",table-dtype={}", name_of(&TableDtype::ALL, &self.table_dtype))?;
+        if self.table_dtype != BesideDtype::Storage {
+            write!(f, ",table-dtype={}", name_of(&BesideDtype::ALL, &self.table_dtype))?;
         }
         if self.table_width != TableWidth::Half {
             write!(f, ",table-width={}", name_of(&TableWidth::ALL, &self.table_width))?;
@@ -185,6 +191,8 @@ fn parse(text: &str) -> Result<Case, String> {
         parameters: Vec::new(),
         level: Level::Rotate,
         dtype: DType::F32,
+        k_dtype: BesideDtype::Storage,
+        output_dtype: BesideDtype::Storage,
         pairing: Pairing::Half,
         layouts: Vec::new(),
         packed: false,
@@ -198,7 +206,7 @@ fn parse(text: &str) -> Result<Case, String> {
         rotary: None,
         scaling: None,
         per_head: false,
-        table_dtype: TableDtype::Storage,
+        table_dtype: BesideDtype::Storage,
         table_width: TableWidth::Half,
         direction: 1,
         memory: Memory::Packed,
@@ -221,6 +229,8 @@ fn parse(text: &str) -> Result<Case, String> {
             "scheme" => value.clone_into(&mut case.scheme),
             "level" => case.level = choose(key, value, &Level::ALL.map(|l| (l.name(), l)))?,
             "dtype" => case.dtype = float(DType::parse(value))?,
+            "k-dtype" => case.k_dtype = choose(key, value, &BesideDtype::ALL)?,
+            "output-dtype" => case.output_dtype = choose(key, value, &BesideDtype::ALL)?,
             "pairing" => case.pairing = choose(key, value, &Pairing::NAMES)?,
             "layout" => {
                 case.layouts = value
@@ -255,7 +265,7 @@ fn parse(text: &str) -> Result<Case, String> {
                 case.scaling = Some(factor);
             }
             "tables" => case.per_head = choose(key, value, &[("shared", false), ("per-head", true)])?,
-            "table-dtype" => case.table_dtype = choose(key, value, &TableDtype::ALL)?,
+            "table-dtype" => case.table_dtype = choose(key, value, &BesideDtype::ALL)?,
             "table-width" => case.table_width = choose(key, value, &TableWidth::ALL)?,
             "direction" => case.direction = choose(key, value, &[("1", 1), ("-1", -1)])?,
             "memory" => case.memory = memory(key, value)?,

@@ -54,19 +54,26 @@ pub(super) fn position_memory(case: &Case, [axes, batch, tokens]: [usize; 3]) ->
         }
         PositionOrder::AxesLast => ([1, tokens * axes + gap, axes], batch * (tokens * axes + gap)),
         PositionOrder::Shared => ([tokens + gap, 0, 1], axes * (tokens + gap)),
+        PositionOrder::BatchAxisToken => ([tokens + gap, axes * (tokens + gap), 1], batch * axes * (tokens + gap)),
+        PositionOrder::AxisTokenBatch => ([tokens * batch + gap, 1, batch], axes * (tokens * batch + gap)),
+        PositionOrder::TokenAxisBatch => ([batch, 1, axes * batch + gap], tokens * (axes * batch + gap)),
+        PositionOrder::TokenBatchAxis => ([1, axes, batch * axes + gap], tokens * (batch * axes + gap)),
     }
 }
 
 pub(super) fn tensors(case: &Case, batch: usize, tokens: usize, arena: &mut Arena) -> QkView {
-    let mut tensor = |name: &'static str, heads: u32, output: bool| {
-        arena.tensor(name, case.dtype, [batch, tokens, heads as usize, case.head_dim as usize], output)
+    let mut tensor = |name: &'static str, dtype, heads: u32, output: bool| {
+        arena.tensor(name, dtype, [batch, tokens, heads as usize, case.head_dim as usize], output)
     };
-    let q = tensor("q", case.q_heads, false);
-    let k = (case.k_heads > 0).then(|| tensor("k", case.k_heads, false));
+    let (own, of_k) = (case.dtype, case.k_type());
+    let q = tensor("q", own, case.q_heads, false);
+    let k = (case.k_heads > 0).then(|| tensor("k", of_k, case.k_heads, false));
     let (q_out, k_out) = match case.alias {
         Alias::In => (q, k),
         Alias::Out => {
-            (tensor("q_out", case.q_heads, true), (case.k_heads > 0).then(|| tensor("k_out", case.k_heads, true)))
+            let out = tensor("q_out", case.output_type(own), case.q_heads, true);
+            let k_out = (case.k_heads > 0).then(|| tensor("k_out", case.output_type(of_k), case.k_heads, true));
+            (out, k_out)
         }
     };
     let sequences = case.packed.then(|| (arena.put("cu_seqlens", first_tokens(&case.layouts), 8), case.layouts.len()));

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use super::cover::CoverRow;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
-use crate::backend::manifest::LevelManifest;
+use crate::backend::manifest::{LevelManifest, beside};
 use crate::case::{
-    Alias, Case, Consume, Data, Level, Memory, PositionOrder, PositionSource, Strides, TableWidth, holds,
+    Alias, BesideDtype, Case, Consume, Data, Level, Memory, PositionOrder, PositionSource, Strides, TableWidth, holds,
 };
 use crate::numeric::{DType, Number, Rng};
 use crate::positions::{Evaluation, Layout, Segment};
@@ -97,6 +97,8 @@ impl Generator<'_> {
             rotary: heads.rotary,
             scaling: None,
             per_head: false,
+            k_dtype: BesideDtype::Storage,
+            output_dtype: beside(&self.manifest.output_dtypes, self.group.dtype)[0],
             table_dtype: self.manifest.table_dtypes_beside(self.group.dtype)[0],
             table_width: self.table_widths()[0],
             direction: self.manifest.directions.first().map_or(1, |d| if *d < 0 { -1 } else { 1 }),

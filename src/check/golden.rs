@@ -225,7 +225,8 @@ fn tensors(case: &Case, harness: &mut Harness, golden: &Golden, entry: &GoldenEn
         kept: &kept.expected[dtype],
         dtype,
         contract: declared.map(ToString::to_string).unwrap_or_default(),
-        stored_bounds: stored.as_ref() == Some(&judge.contract),
+        // They are those of outputs that have the type of the inputs.
+        stored_bounds: stored.as_ref() == Some(&judge.contract) && judge.types(0).output == case.dtype,
         judge,
     };
     comparison.judge(&outputs)
@@ -308,7 +309,7 @@ impl GoldenComparison<'_> {
             for head in 0..judge.heads() {
                 let input = judge.input_row(outputs, 0, token, head);
                 let output = judge.output_row(outputs, 0, token, head);
-                if let Some(channel) = judge.changed_outside(input, output) {
+                if let Some(channel) = judge.changed_outside(head, input, output) {
                     return Err(judge.not_preserved(Element { row: 0, token, head, channel }, input, output).into());
                 }
                 for pair in 0..judge.truth().pairs {
@@ -354,7 +355,7 @@ impl GoldenComparison<'_> {
             let inputs = quarter_turn(head, self.golden.input(self.dtype, token, pair));
             // The bound grows with the values, so the largest ones that they can be give the largest bound.
             let (first, second) = (first.abs() + moves.0, second.abs() + moves.1);
-            let of = |which, value, partner| bound.allowance(&judge.types, which, inputs, value, partner).total();
+            let of = |which, value, partner| bound.allowance(judge.types(head), which, inputs, value, partner).total();
             (of(false, first, second) + moves.0, of(true, second, first) + moves.1)
         };
         let found = judge.output_pair(outputs, 0, token, head, pair);
@@ -394,7 +395,7 @@ impl GoldenComparison<'_> {
         } else {
             BoundSource::GoldenValues { contract }
         };
-        let error = ElementError::new(self.judge.case.dtype, value, found, allowed, bound);
+        let error = ElementError::new(self.judge.types(element.head).output, value, found, allowed, bound);
         Failure::at(self.judge.place(element), Cause::OutOfBound(Box::new(error)))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::backend::{Answer, Backend, Doing, Hang};
 use crate::case::call::{QkView, TensorView};
-use crate::case::{Case, Consume, Data, Level, PrepareError, Prepared, TableDtype, Tensor, Truth, fill, prepare};
+use crate::case::{BesideDtype, Case, Consume, Data, Level, PrepareError, Prepared, Tensor, Truth, fill, prepare};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
 use crate::rotation::PlanCache;
@@ -114,7 +114,7 @@ impl<'a> Harness<'a> {
             .map(|refusal| refusal.to_string());
         let given = prepared.truth.as_ref().is_some_and(|truth| truth.given.is_some());
         let tables = manifest.table_dtypes_beside(case.dtype);
-        let beside = |table: &TableDtype| table.beside(case.dtype) == case.table_dtype.beside(case.dtype);
+        let beside = |table: &BesideDtype| table.beside(case.dtype) == case.table_dtype.beside(case.dtype);
         let half = !level.consumes(Consume::CosSin) || manifest.table_widths.contains(&case.table_width);
         let refused = refused.or_else(|| {
             let offered = !given || half && tables.iter().any(beside);
@@ -172,11 +172,11 @@ impl<'a> Harness<'a> {
             return (Tensor::default(), Tensor::default());
         };
         let rng = Rng::new(case.seed);
-        let kind = (case.data, case.dtype, case.pairing);
+        let kind = |dtype| (case.data, dtype, case.pairing);
         spent(Room::Memory, || {
-            let q = fill(kind, qk.q.shape, truth, 0, rng.fork(1));
+            let q = fill(kind(qk.q.dtype), qk.q.shape, truth, 0, rng.fork(1));
             let k = match &qk.k {
-                Some(k) => fill(kind, k.shape, truth, qk.q_heads, rng.fork(2)),
+                Some(k) => fill(kind(k.dtype), k.shape, truth, qk.q_heads, rng.fork(2)),
                 None => Tensor::default(),
             };
             (q, k)

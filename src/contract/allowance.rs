@@ -139,11 +139,11 @@ impl Allowance {
         self.products = by.by * products;
         self.sum = by.by * types.operation(down(value + self.total()));
         // In the storage type it is an operation on tensors, which were stored before it.
-        let stored_before = types.scaled.is_some_and(|t| t != DType::F32) && types.stores();
-        let before = if stored_before { by.by * types.store(down(value + self.total())) } else { 0.0 };
+        let narrow = Some(types.storage);
+        let stored_before = types.scaled.is_some_and(|t| t != DType::F32) && types.arithmetic != narrow;
+        let before = if stored_before { by.by * types.store_between(down(value + self.total())) } else { 0.0 };
         self.scaling = before + by.cost(types, down(value + self.total() + before));
-        let stores = types.scaled_result() != Some(types.storage);
-        self.store = if stores { types.store(value + self.total()) } else { 0.0 };
+        self.store = if types.rounds_from(types.scaled_result()) { types.store(value + self.total()) } else { 0.0 };
     }
 }
 
@@ -184,6 +184,7 @@ mod tests {
     fn types(storage: DType, operations: DType) -> Types {
         Types {
             storage,
+            output: storage,
             arithmetic: Some(operations),
             table: Some(operations),
             flushes: false,

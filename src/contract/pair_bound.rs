@@ -111,7 +111,7 @@ impl PairBound {
                 // (v + trig + kept) (m + error), rounded: the table keeps what is not scaled yet.
                 let mut kept = narrow_table.map_or(0.0, |narrow| types.rounding(narrow, size + trig));
                 if types.scaled.is_some_and(|t| t != DType::F32 && Some(t) != types.table) {
-                    kept += types.store(size + trig + kept);
+                    kept += types.store_between(size + trig + kept);
                 }
                 let cost = scale_cost(types, &values, size + trig + kept);
                 pair.trig[i] = m * trig + cost;
@@ -122,7 +122,7 @@ impl PairBound {
             if in_factors && scaling != 1.0 {
                 if types.scaled.is_some_and(|t| t != DType::F32) {
                     // Precision in the storage type before it is multiplied in it.
-                    trig += types.store(size + trig);
+                    trig += types.store_between(size + trig);
                 }
                 // (v + trig) (m + error), rounded.
                 trig = m * trig + scale_cost(types, &values, size + trig);
@@ -209,6 +209,14 @@ impl PairBound {
             },
         }
         pair
+    }
+
+    /// A part of the bound of an output of this value that costs little to know: its last rounding. 0 where less is
+    /// known, or nothing is claimed.
+    #[must_use]
+    pub fn least_allowance(&self, types: &Types, value: f64) -> f64 {
+        let claimed = !(self.beyond_limit || self.too_wide) && self.most.iter().all(|most| most.is_finite());
+        if claimed && self.scaled.is_none() { types.last().half_ulp(value) } else { 0.0 }
     }
 
     /// Bound of the first output of (a, b), or of the second with `second`; `value` is the reference's value of it and

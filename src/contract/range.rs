@@ -168,19 +168,23 @@ impl<'a> OverflowRange<'a> {
         // the sum already.
         let narrow = self.types.arithmetic == Some(self.types.storage);
         let product = [first, second].iter().any(|term| term.infinite != [false; 2]);
-        let largest = self.types.storage.max_finite();
-        self.types.truncates && ((narrow && product) || (observed.abs() == largest && size >= largest))
+        let cut_off = |dtype: DType| observed.abs() == dtype.max_finite() && size >= dtype.max_finite();
+        let between = self.types.arithmetic.or(self.types.scaled_result());
+        self.types.truncates
+            && ((narrow && product)
+                || cut_off(self.types.output)
+                || between == Some(self.types.storage) && cut_off(self.types.storage))
     }
 
     /// Smallest |y| that can become infinite on its way out.
     fn overflow(&self) -> f64 {
         let types = self.types;
         let threshold = |t: Option<DType>| t.map_or(f64::INFINITY, DType::overflow_threshold);
-        let written = threshold(Some(types.storage));
+        let written = threshold(Some(types.output));
         if !self.scales_outputs {
             return written.min(threshold(types.arithmetic));
         }
-        let before = if types.scaled == Some(types.storage) { written } else { f64::INFINITY };
+        let before = if types.scaled == Some(types.storage) { threshold(types.scaled) } else { f64::INFINITY };
         let before = before.min(threshold(types.arithmetic)) * self.by;
         written.min(threshold(types.scaled_result())).min(before)
     }

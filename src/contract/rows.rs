@@ -198,8 +198,7 @@ impl RowBound {
     pub fn judge(&self, row: PairRow<'_>, label: u64, tally: &mut RowTally) -> Result<(), Box<Miss>> {
         let lengths = [self.pairs.len(), row.a.len(), row.b.len(), row.first.len(), row.second.len()];
         let count = lengths.into_iter().min().unwrap_or(0);
-        // The last rounding is to the storage type: the store, or else the sum.
-        let (scale, least) = self.types.storage.half_ulp_parts();
+        let (scale, least) = self.types.last().half_ulp_parts();
         for (block, start) in self.blocks.iter().zip((0..count).step_by(STEP)) {
             let end = (start + STEP).min(count);
             let settled = block.settles(row, start..end, tally.ratio.min(1.0), scale, least);

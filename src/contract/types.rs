@@ -18,8 +18,10 @@ pub(super) const UP: f64 = 1.0 + 1.0 / (1u64 << 50) as f64;
 /// Types that a contract means for one storage type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Types {
-    /// Type of the tensors.
+    /// Type of the tensor that is rotated.
     pub storage: DType,
+    /// Type of the output.
+    pub output: DType,
     /// Type of products and sums; `None`: f64 or better.
     pub arithmetic: Option<DType>,
     /// Type of cos and sin; `None`: f64 or better.
@@ -30,7 +32,7 @@ pub struct Types {
     pub rotation: Rotation,
     /// Fused multiply-add.
     pub fma: Fma,
-    /// Whether rounding to the storage type drops the low bits, where it is narrower than the arithmetic.
+    /// Whether rounding to storage or output drops the low bits, where that is narrower than the arithmetic.
     pub truncates: bool,
     /// What is multiplied by the attention scaling.
     pub scaling: Scaling,
@@ -39,12 +41,19 @@ pub struct Types {
 }
 
 impl Types {
-    /// The types of `contract` for tensors of type `storage`.
+    /// The types of `contract` for a tensor of type `storage` and an output of this type too.
     #[must_use]
     pub fn new(contract: &Contract, storage: DType) -> Self {
+        Self::between(contract, storage, storage)
+    }
+
+    /// The types of `contract` for a tensor of type `storage` and an output of type `output`.
+    #[must_use]
+    pub fn between(contract: &Contract, storage: DType, output: DType) -> Self {
         let class = &contract.class;
         Self {
             storage,
+            output,
             arithmetic: class.arithmetic.dtype(storage),
             table: class.table.dtype(storage),
             flushes: class.flushes,
@@ -52,7 +61,7 @@ impl Types {
             fma: class.fma,
             // f32 kept in f32 is not rounded again.
             truncates: class.store == Store::TowardZero
-                && (storage != DType::F32 || class.arithmetic == Precision::Exact),
+                && (storage != DType::F32 || output != DType::F32 || class.arithmetic == Precision::Exact),
             scaling: class.scaling,
             scaled: class.scaling_type().dtype(storage),
         }
@@ -63,11 +72,20 @@ impl Types {
         if self.flushes { dtype.half_ulp_flushing(v) } else { dtype.half_ulp(v) }
     }
 
-    /// Error of rounding a value up to |v| to the storage type, as the contract rounds.
+    /// Error of rounding a value up to |v| to the type of the output, as the contract rounds.
     pub(super) fn store(&self, v: f64) -> f64 {
-        let nearest = self.storage.half_ulp(v);
+        self.store_in(self.output, v)
+    }
+
+    /// The same to the type of the tensor that is rotated.
+    pub(super) fn store_between(&self, v: f64) -> f64 {
+        self.store_in(self.storage, v)
+    }
+
+    fn store_in(&self, dtype: DType, v: f64) -> f64 {
+        let nearest = dtype.half_ulp(v);
         let error = if self.truncates { 2.0 * nearest } else { nearest };
-        if self.flushes { error.max(self.storage.min_normal()) } else { error }
+        if self.flushes { error.max(dtype.min_normal()) } else { error }
     }
 
     /// Error of one operation in `dtype` whose exact result is up to |v|. Narrow types may be computed in f32 and rounded
@@ -78,7 +96,7 @@ impl Types {
             Some(DType::F32) => self.rounding(DType::F32, v),
             Some(_) => {
                 let wide = self.rounding(DType::F32, v);
-                wide + self.store(v + wide)
+                wide + self.store_between(v + wide)
             }
         }
     }
@@ -106,7 +124,31 @@ impl Types {
 
     /// Whether the sum is rounded again when it is stored.
     pub(super) fn stores(&self) -> bool {
-        self.arithmetic != Some(self.storage)
+        self.rounds_from(self.arithmetic)
+    }
+
+    /// Whether a number of this type is rounded where it is written.
+    pub(super) fn rounds_from(&self, dtype: Option<DType>) -> bool {
+        dtype.is_none_or(|dtype| !self.output.holds_all(dtype))
+    }
+
+    /// Whether `output` is what an honest kernel makes of an input that it only converts, where the output's type does not
+    /// hold it.
+    #[must_use]
+    pub fn keeps(&self, input: f64, output: f64) -> bool {
+        if self.output.holds(input) || !input.is_finite() || (input < 0.0) != (output < 0.0) && output != 0.0 {
+            return false;
+        }
+        if output.is_infinite() {
+            return !self.truncates && input.abs() >= self.output.overflow_threshold();
+        }
+        let cut_off = self.truncates && output.abs() == self.output.max_finite() && input.abs() >= output.abs();
+        cut_off || (output - input).abs() <= self.store(input)
+    }
+
+    /// The type that a result is rounded to last: the output's, or that of the sum.
+    pub(super) fn last(&self) -> DType {
+        self.arithmetic.filter(|_| !self.stores()).unwrap_or(self.output)
     }
 }
 

@@ -181,6 +181,20 @@ impl DType {
         self.round(value) == value
     }
 
+    /// Whether every number of `other` is one of this type.
+    #[must_use]
+    pub fn holds_all(self, other: Self) -> bool {
+        let within = |value: f64| self.holds(value);
+        // A number of all bits, the largest and the smallest.
+        let full = 2.0 - 2.0 * other.half_ulp(1.0);
+        self == other
+            || self.is_float()
+                && other.is_float()
+                && within(full)
+                && within(other.max_finite())
+                && within(2.0 * other.half_ulp(0.0))
+    }
+
     /// Half the distance between neighbours at |value|, as if exponents had no upper end; at least half the smallest
     /// subnormal. Rounding any v with |v| <= |value| to this type errs by at most that, unless it overflows; so it is
     /// monotone in |value|. At a power of two it is that of the binade above. Integers: 1/2. For f64 it is never below

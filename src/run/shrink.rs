@@ -1,7 +1,8 @@
 //! Makes a failing case small: fewer tokens, rows, heads and channels, plainer memory, as long as the check still fails.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
+use crate::backend::manifest::beside;
+use crate::case::{Alias, BesideDtype, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableWidth};
 use crate::check::{Failure, Measure, Stop};
 use crate::positions::{Layout, Segment};
 
@@ -222,9 +223,15 @@ fn heads(case: &Case, manifest: &Manifest, add: &mut Add) {
     if case.position_order != PositionOrder::Rows {
         add(&|c| c.position_order = PositionOrder::Rows);
     }
-    let tables = manifest.table_dtypes_beside(case.dtype);
-    if case.table_dtype != TableDtype::Storage && tables.contains(&TableDtype::Storage) {
-        add(&|c| c.table_dtype = TableDtype::Storage);
+    let storage = |offered: &[BesideDtype]| beside(offered, case.dtype).contains(&BesideDtype::Storage);
+    if case.k_dtype != BesideDtype::Storage && storage(&manifest.k_dtypes) {
+        add(&|c| c.k_dtype = BesideDtype::Storage);
+    }
+    if case.output_dtype != BesideDtype::Storage && storage(&manifest.output_dtypes) {
+        add(&|c| c.output_dtype = BesideDtype::Storage);
+    }
+    if case.table_dtype != BesideDtype::Storage && storage(&manifest.table_dtypes) {
+        add(&|c| c.table_dtype = BesideDtype::Storage);
     }
     if case.table_width != TableWidth::Half && manifest.table_widths.contains(&TableWidth::Half) {
         add(&|c| c.table_width = TableWidth::Half);

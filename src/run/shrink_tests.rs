@@ -10,8 +10,8 @@ use super::candidates;
 use crate::backend::manifest::{Integers, LevelManifest};
 use crate::backend::{Backend, Manifest, host::Host};
 use crate::case::{
-    Alias, Case, Consume, Data, Level, Memory, Order, PositionOrder, PositionSource, PositionStrides, Strides,
-    TableDtype, TableWidth,
+    Alias, BesideDtype, Case, Consume, Data, Level, Memory, Order, PositionOrder, PositionSource, PositionStrides,
+    Strides, TableWidth,
 };
 use crate::check::cover::Covers;
 use crate::check::{CATALOGUE, Depth, Generator, Group, Planned};
@@ -67,7 +67,8 @@ fn manifests() -> impl Strategy<Value = Manifest> {
         Integers::Range { min: 0, max: 512, multiple: 1 },
     ]);
     let strides = select(vec![PositionStrides::Rows, PositionStrides::Any]);
-    let tables = (some(&TableDtype::ALL.map(|(_, dtype)| dtype)), some(&[TableWidth::Half, TableWidth::Full]), strides);
+    let tables =
+        (some(&BesideDtype::ALL.map(|(_, dtype)| dtype)), some(&[TableWidth::Half, TableWidth::Full]), strides);
     let limits = (least, most, offsets, tables);
     (select(LEVELS.to_vec()), heads, types, memory, limits, any::<[bool; 6]>()).prop_map(
         |((level, consumes), heads, types, memory, (min_position, max_position, rotary_offsets, tables), may)| {
@@ -203,7 +204,7 @@ fn size(case: &Case) -> ([u64; 16], [u64; 3]) {
         case.scaling.is_some().into(),
         case.per_head.into(),
         (case.position_order != PositionOrder::Rows).into(),
-        (case.table_dtype != TableDtype::Storage).into(),
+        (case.table_dtype != BesideDtype::Storage).into(),
         (case.table_width != TableWidth::Half).into(),
         (!simple).into(),
     ];

@@ -9,7 +9,7 @@ use super::supplied::supplied;
 use crate::backend::Manifest;
 use crate::backend::layout_limits::LayoutLimits;
 use crate::backend::manifest::LevelManifest;
-use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Consume, Level, PositionStrides, Strides, TableWidth};
 use crate::check::CATALOGUE;
 use crate::contract::Setting;
 use crate::numeric::DType;
@@ -80,13 +80,16 @@ pub fn unjudged(m: &Manifest) -> Vec<Unjudged> {
     if tensors {
         of_tensors(&mut notes, m);
     }
-    if consumes(Consume::CosSin) || consumes(Consume::CosSinCache) {
-        let other =
-            |one: &&(&'static str, TableDtype)| one.1 != TableDtype::Storage && !m.table_dtypes.contains(&one.1);
-        let others: Vec<&str> = TableDtype::ALL.iter().filter(other).map(|(name, _)| *name).collect();
-        let storage = m.table_dtypes.contains(&TableDtype::Storage);
-        let but = if storage { ", where the tensors have another type" } else { "" };
-        notes.given(!others.is_empty(), "table_dtypes", format!("tables of {}{but}", others.join(", ")));
+    let tables = consumes(Consume::CosSin) || consumes(Consume::CosSinCache);
+    for (key, what, offered, read) in [
+        ("k_dtypes", "keys", &m.k_dtypes, tensors && m.k_heads.at_least(1).is_some()),
+        ("output_dtypes", "outputs", &m.output_dtypes, tensors && m.alias.contains(&Alias::Out)),
+        ("table_dtypes", "tables", &m.table_dtypes, tables),
+    ] {
+        let other = |one: &&(&'static str, BesideDtype)| one.1 != BesideDtype::Storage && !offered.contains(&one.1);
+        let others: Vec<&str> = BesideDtype::ALL.iter().filter(other).map(|(name, _)| *name).collect();
+        let but = if offered.contains(&BesideDtype::Storage) { ", where q has another type" } else { "" };
+        notes.given(read && !others.is_empty(), key, format!("{what} of {}{but}", others.join(", ")));
     }
     if consumes(Consume::CosSin) {
         notes.missing("table_widths", &TableWidth::ALL, &m.table_widths, "tables of width");

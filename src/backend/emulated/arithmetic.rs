@@ -39,8 +39,13 @@ impl Arithmetic {
     /// That of a contract, with the knobs' faults.
     #[must_use]
     pub fn new(contract: &Contract, storage: DType, knobs: &Knobs, scaling: f64) -> Self {
+        Self::of(contract, Types::new(contract, storage), knobs, scaling)
+    }
+
+    /// The same, between tensors of such types.
+    #[must_use]
+    pub fn of(contract: &Contract, types: Types, knobs: &Knobs, scaling: f64) -> Self {
         let class = &contract.class;
-        let types = Types::new(contract, storage);
         let table = knobs.table_type.or(types.table);
         let fused = if class.fma == Fma::Always && knobs.fused == Fused::None { Fused::OfCos } else { knobs.fused };
         let scale = |what| if types.scaling == what { scaling } else { 1.0 };
@@ -180,7 +185,7 @@ impl Arithmetic {
         if self.inputs == 1.0 { v } else { self.operation_in(self.scaled_result(), v * self.scale(self.inputs)) }
     }
 
-    /// What the kernel writes for a pair: two numbers of the storage type.
+    /// What the kernel writes for a pair: two numbers of the output's type.
     #[inline]
     #[must_use]
     pub fn turn(&self, a: f64, b: f64, factor: &Factor) -> (f64, f64) {
@@ -239,7 +244,7 @@ impl Arithmetic {
             // Infinities of the operations; their second parts mean nothing.
             return self.finished(self.operation(self.operation(p.hi) + self.operation(q.hi)));
         }
-        if self.knobs.storing == Storing::TowardZero && self.arithmetic == Some(self.types.storage) {
+        if self.knobs.storing == Storing::TowardZero && self.arithmetic == Some(self.types.output) {
             return self.finished(odd(sum));
         }
         self.finished(odd(self.wide_operation(sum)))
@@ -252,16 +257,21 @@ impl Arithmetic {
         }
         let narrow_scaling = self.types.scaled.is_some_and(|t| t != DType::F32);
         // An operation on tensors, which were stored before it.
-        let v = if narrow_scaling && self.arithmetic != Some(self.types.storage) { self.stored(v) } else { v };
+        let stored = narrow_scaling && self.arithmetic != Some(self.types.storage);
+        let v = if stored { self.stored_in(self.types.storage, v) } else { v };
         let result = self.scaled_result();
         let v = self.operation_in(result, v * self.scale(self.outputs));
-        if result == Some(self.types.storage) { v } else { self.stored(v) }
+        if result == Some(self.types.output) { v } else { self.stored(v) }
     }
 
     /// A result as the kernel writes it.
     #[inline]
-    fn stored(&self, v: f64) -> f64 {
-        let storage = self.types.storage;
+    pub(super) fn stored(&self, v: f64) -> f64 {
+        self.stored_in(self.types.output, v)
+    }
+
+    #[inline]
+    fn stored_in(&self, storage: DType, v: f64) -> f64 {
         match self.knobs.storing {
             Storing::Honest if self.types.truncates => flushed(self.knobs.flush, storage, toward_zero(storage, v)),
             Storing::Honest => self.rounded(storage, v),

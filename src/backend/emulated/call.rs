@@ -13,6 +13,7 @@ use super::walk::{Fetch, Operand, PairPlace, Scene};
 use crate::backend::Answer;
 use crate::case::Level;
 use crate::case::call::{Call, ParameterValue, PlanView, PositionView, QkView, SchemeRef};
+use crate::contract::Types;
 use crate::numeric::{DType, Dd, Number};
 use crate::rotation::{HeadShape, RotationPlan};
 use crate::spec::Parameters;
@@ -221,7 +222,12 @@ impl<'a> Maker<'a> {
             Angles::new(contract, dtype, knobs, exact)
         };
         let angles = (0..plan.map_heads).map(angles).collect();
-        let arithmetic = Arithmetic::new(contract, dtype, knobs, scaling);
+        let sides = [Some((qk.q.dtype, qk.q_out.dtype)), qk.k.zip(qk.k_out).map(|(k, out)| (k.dtype, out.dtype))];
+        let mut sides: Vec<(DType, DType)> = sides.into_iter().flatten().collect();
+        sides.dedup();
+        let of =
+            |(storage, output)| Arithmetic::of(contract, Types::between(contract, storage, output), knobs, scaling);
+        let arithmetic = sides.into_iter().map(of).collect();
         let last_unrotated = knobs.last_pair_unrotated;
         Kernel::new(qk, scene, &plan, width, pairing, places, arithmetic, angles, last_unrotated, walk).run(memory)
     }

@@ -21,7 +21,8 @@ pub(super) struct Kernel<'a> {
     width: usize,
     pairing: Pairing,
     places: &'a Places<'a>,
-    arithmetic: Arithmetic,
+    /// Of queries and of keys; one where it is the same.
+    arithmetic: Vec<Arithmetic>,
     /// Per row of the plan's tables.
     angles: Vec<Angles>,
     last_unrotated: bool,
@@ -39,7 +40,7 @@ impl<'a> Kernel<'a> {
         width: usize,
         pairing: Pairing,
         places: &'a Places<'a>,
-        arithmetic: Arithmetic,
+        arithmetic: Vec<Arithmetic>,
         angles: Vec<Angles>,
         last_unrotated: bool,
         walk: Option<&'a dyn Walk>,
@@ -55,7 +56,7 @@ impl<'a> Kernel<'a> {
         for row in 0..self.scene.rows {
             for token in 0..self.scene.tokens {
                 let place = |side, head| PairPlace { side, row, token, head, pair: 0, axis: NO_AXIS };
-                if self.walk.is_none() {
+                if self.walk.is_none() && self.arithmetic.len() == 1 {
                     // All heads of a row of the tables turn alike.
                     self.factors = (0..self.plan.map_heads).map(|r| self.factors(place(Operand::Key, 0), r)).collect();
                 }
@@ -70,6 +71,7 @@ impl<'a> Kernel<'a> {
     /// The factors of all pairs of a head, by row `r` of the tables.
     fn factors(&self, head: PairPlace, r: u32) -> Vec<Factor> {
         let pairs = self.width / 2;
+        let arithmetic = self.arithmetic(head.side);
         let forward = self.scene.direction >= 0;
         let one = |(pair, axis): (usize, &u8)| {
             let place = PairPlace { pair, axis: *axis, ..head };
@@ -82,7 +84,7 @@ impl<'a> Kernel<'a> {
                 Some(angles) if fetch.axis != NO_AXIS => angles.angle(fetch.pair, angles.position(position)),
                 _ => Dd::ZERO.into(),
             };
-            let factor = self.arithmetic.factor(angle, forward);
+            let factor = arithmetic.factor(angle, forward);
             let Some(walk) = self.walk else { return factor };
             match walk.factors(place, &self.scene) {
                 (1.0, 1.0) => factor,
@@ -90,6 +92,10 @@ impl<'a> Kernel<'a> {
             }
         };
         self.plan.axes(r).iter().enumerate().map(one).collect()
+    }
+
+    fn arithmetic(&self, side: Operand) -> &Arithmetic {
+        &self.arithmetic[if side == Operand::Query { 0 } else { self.arithmetic.len() - 1 }]
     }
 
     fn tensors(&self, side: Operand) -> Result<(TensorView, TensorView), String> {
@@ -116,7 +122,11 @@ impl<'a> Kernel<'a> {
         };
         let (_, output) = self.tensors(side)?;
         let (input, from) = self.input(place)?;
-        let dtype = output.dtype;
+        let (dtype, arithmetic) = (output.dtype, self.arithmetic(side));
+        let converted = |bits: u64| match input.dtype {
+            same if same == dtype => bits,
+            other => dtype.encode(arithmetic.stored(other.decode(bits))),
+        };
         let offset = self.scene.rotary_offset;
         // All is read before anything is written: the output may be the input.
         let mut written: Vec<(usize, u64)> = Vec::with_capacity(self.scene.head_dim);
@@ -124,7 +134,9 @@ impl<'a> Kernel<'a> {
         let tail = self.walk.map_or(Action::Copy, |walk| walk.tail(place, &self.scene));
         for channel in (0..self.scene.head_dim).filter(|c| !rotated.contains(c)) {
             match tail {
-                Action::Turn | Action::Copy => written.push((channel, get(memory, &input, from, channel)?)),
+                Action::Turn | Action::Copy => {
+                    written.push((channel, converted(get(memory, &input, from, channel)?)));
+                }
                 Action::Zero => written.push((channel, 0)),
                 Action::Skip => {}
             }
@@ -135,10 +147,10 @@ impl<'a> Kernel<'a> {
             let axis = self.plan.axes(r).get(pair).copied().unwrap_or(NO_AXIS);
             match self.walk.map_or(Action::Turn, |walk| walk.action(PairPlace { pair, axis, ..place }, &self.scene)) {
                 Action::Turn => {
-                    let (x, y) = self.arithmetic.turn(dtype.decode(a), dtype.decode(b), factor);
+                    let (x, y) = arithmetic.turn(input.dtype.decode(a), input.dtype.decode(b), factor);
                     written.extend([(first, dtype.encode(x)), (second, dtype.encode(y))]);
                 }
-                Action::Copy => written.extend([(first, a), (second, b)]),
+                Action::Copy => written.extend([(first, converted(a)), (second, converted(b))]),
                 Action::Zero => written.extend([(first, 0), (second, 0)]),
                 Action::Skip => {}
             }

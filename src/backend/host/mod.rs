@@ -11,7 +11,7 @@ use super::layout_limits::LayoutLimits;
 use super::library::float_control::watched;
 use super::manifest::{ContractName, Integers, LevelManifest};
 use super::{Answer, Backend, BackendFactory, Call, Manifest, StartError, StartErrorKind, Timed, Timing};
-use crate::case::{Alias, Consume, Level, PositionStrides, Strides, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Consume, Level, PositionStrides, Strides, TableWidth};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 use memmap2::{MmapMut, MmapOptions};
@@ -78,7 +78,10 @@ fn manifest() -> Manifest {
         per_head: true,
         batch_layouts: true,
         bases: Vec::new(),
-        table_dtypes: TableDtype::ALL.map(|(_, dtype)| dtype).to_vec(),
+        // No kernel that is known has them: each type more is a class that everything else has to meet.
+        k_dtypes: vec![BesideDtype::Storage],
+        output_dtypes: vec![BesideDtype::Storage],
+        table_dtypes: BesideDtype::ALL.map(|(_, dtype)| dtype).to_vec(),
         table_widths: vec![TableWidth::Half, TableWidth::Full],
         layouts: LayoutLimits::default(),
         parameters: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::layouts::divided;
 use super::row::{CoverRow, Division, Laid};
-use crate::case::{Alias, Case, Data, Level, Memory, Order, PositionOrder, PositionSource, TableDtype};
+use crate::case::{Alias, BesideDtype, Case, Data, Level, Memory, Order, PositionOrder, PositionSource};
 use crate::check::generator::{Generator, text};
 use crate::numeric::{DType, Rng};
 use crate::positions::{Layout, Segment};
@@ -45,10 +45,12 @@ pub(super) fn case(row: &CoverRow, g: &Generator, check: &str) -> Option<Case> {
     case.direction = row.direction;
     case.scaling = row.scaling;
     case.per_head = row.per_head;
-    if row.table_dtype.beside(case.dtype) == case.dtype {
-        case.table_dtype = TableDtype::Storage;
-    } else {
-        case.table_dtype = row.table_dtype;
+    for (to, dtype) in [
+        (&mut case.k_dtype, row.k_dtype),
+        (&mut case.output_dtype, row.output_dtype),
+        (&mut case.table_dtype, row.table_dtype),
+    ] {
+        *to = if dtype.beside(case.dtype) == case.dtype { BesideDtype::Storage } else { dtype };
     }
     case.table_width = row.table_width;
     case.position_order = row.position_order;

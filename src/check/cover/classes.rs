@@ -10,9 +10,9 @@ use super::met::Met;
 use super::parameters::Swept;
 use crate::backend::Manifest;
 use crate::backend::layout_limits::LayoutLimits;
-use crate::backend::manifest::Integers;
+use crate::backend::manifest::{Integers, beside};
 use crate::case::{
-    Alias, CallDimensions, Consume, Dimension, Level, Order, TableDtype, TableWidth, octave, tables_are_read,
+    Alias, BesideDtype, CallDimensions, Consume, Dimension, Level, Order, TableWidth, octave, tables_are_read,
 };
 use crate::numeric::DType;
 use crate::positions::SegmentKind;
@@ -121,11 +121,18 @@ impl Classes {
             let shared = schemes.iter().any(|s| !per_head(s)) || level == Level::Apply;
             add(Dimension::PerHead, &word(some)[usize::from(!shared)..]);
             let given = level == Level::Apply || consumes(Consume::CosSin) || consumes(Consume::CosSinCache);
-            if given && manifest.table_dtypes != [TableDtype::Storage] {
-                let all = manifest.dtypes.iter().flat_map(|dtype| {
-                    manifest.table_dtypes_beside(*dtype).into_iter().map(|table| at(&table.beside(*dtype)))
-                });
-                add(Dimension::TableDtype, &all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            for (dimension, offered, given) in [
+                (Dimension::KDtype, &manifest.k_dtypes, manifest.k_heads.at_least(1).is_some()),
+                (Dimension::OutputDtype, &manifest.output_dtypes, true),
+                (Dimension::TableDtype, &manifest.table_dtypes, given),
+            ] {
+                if given && *offered != [BesideDtype::Storage] {
+                    let all = manifest
+                        .dtypes
+                        .iter()
+                        .flat_map(|dtype| beside(offered, *dtype).into_iter().map(|one| at(&one.beside(*dtype))));
+                    add(dimension, &all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+                }
             }
             if consumes(Consume::CosSin) && manifest.table_widths != [TableWidth::Half] {
                 let widths = manifest.table_widths.iter().map(|width| i64::from(*width == TableWidth::Full));

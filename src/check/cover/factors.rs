@@ -5,8 +5,8 @@ use super::classes::{Classes, ends};
 use super::row::{Division, WIDE};
 use crate::backend::Manifest;
 use crate::backend::layout_limits::LayoutLimits;
-use crate::backend::manifest::Integers;
-use crate::case::{Alias, Consume, Dimension, Level, Order, PositionOrder, TableDtype, TableWidth, tables_are_read};
+use crate::backend::manifest::{Integers, beside};
+use crate::case::{Alias, BesideDtype, Consume, Dimension, Level, Order, PositionOrder, TableWidth, tables_are_read};
 use crate::check::generator::Generator;
 use crate::check::heads::HeadPreset;
 use crate::numeric::{DType, Number, Rng};
@@ -40,6 +40,8 @@ pub(super) const TABLES: usize = 22;
 pub(super) const TABLE_DTYPE: usize = 23;
 pub(super) const TABLE_WIDTH: usize = 24;
 pub(super) const POSITION_ORDER: usize = 25;
+pub(super) const K_DTYPE: usize = 26;
+pub(super) const OUTPUT_DTYPE: usize = 27;
 
 /// Fewest segments of a layout that shows two kinds side by side beside its grid; fewer where no more are
 /// offered.
@@ -75,9 +77,12 @@ pub(super) struct Factors {
     /// Whether tables that the scheme has for all heads differ per head.
     pub(super) tables: Vec<bool>,
     /// Types of the cosines and sines that are handed over; `Storage` alone where there are no others.
-    pub(super) table_dtypes: Vec<TableDtype>,
+    pub(super) table_dtypes: Vec<BesideDtype>,
     pub(super) table_widths: Vec<TableWidth>,
     pub(super) position_orders: Vec<PositionOrder>,
+    /// Types of keys and of outputs, as those of the tables.
+    pub(super) k_dtypes: Vec<BesideDtype>,
+    pub(super) output_dtypes: Vec<BesideDtype>,
     /// Whether some heads have slow pairs.
     pub(super) has_wide: bool,
     /// Whether calls have layouts.
@@ -218,6 +223,8 @@ impl Factors {
             table_dtypes: table_dtypes(first),
             table_widths: first.table_widths().to_vec(),
             position_orders: m.position_orders(level, axes.into()),
+            k_dtypes: if tensors { named(&m.k_dtypes, &m.dtypes) } else { vec![BesideDtype::Storage] },
+            output_dtypes: if tensors { named(&m.output_dtypes, &m.dtypes) } else { vec![BesideDtype::Storage] },
             layouts,
             room: schemes.iter().map(room).min().unwrap_or(0),
         }
@@ -269,9 +276,11 @@ impl Factors {
             let mode = |(at, choice)| Choice { mode: u8::try_from(at).ok(), ..choice };
             options.into_iter().enumerate().map(mode).collect::<Vec<_>>()
         };
-        let table_dtype = |table: &TableDtype| match table {
-            TableDtype::Storage => Choice::default(),
-            TableDtype::Of(table) => dtype(Dimension::TableDtype, table),
+        let of_type = |dimension| {
+            move |one: &BesideDtype| match one {
+                BesideDtype::Storage => Choice::default(),
+                BesideDtype::Of(one) => dtype(dimension, one),
+            }
         };
         let [frames, height, wide] = &self.sides;
         // Those that the scheme has may differ already.
@@ -301,7 +310,7 @@ impl Factors {
             self.neighbours.iter().map(neighbours).collect(),
             all(Dimension::Segments, &self.segments),
             modes(tables.collect()),
-            modes(self.table_dtypes.iter().map(table_dtype).collect()),
+            modes(self.table_dtypes.iter().map(of_type(Dimension::TableDtype)).collect()),
             modes(
                 self.table_widths
                     .iter()
@@ -309,23 +318,30 @@ impl Factors {
                     .collect(),
             ),
             modes(self.position_orders.iter().map(|order| one(Dimension::PositionOrder, *order as i64)).collect()),
+            modes(self.k_dtypes.iter().map(of_type(Dimension::KDtype)).collect()),
+            modes(self.output_dtypes.iter().map(of_type(Dimension::OutputDtype)).collect()),
         ]
     }
 }
 
 /// Every type of tables beside some type of tensors, by name; `Storage` where tables are of that type alone, or of none.
-fn table_dtypes(g: &Generator) -> Vec<TableDtype> {
+fn table_dtypes(g: &Generator) -> Vec<BesideDtype> {
     let given =
         g.group.level == Level::Apply || g.level.consumes(Consume::CosSin) || g.level.consumes(Consume::CosSinCache);
-    if !given || g.manifest.table_dtypes == [TableDtype::Storage] {
-        return vec![TableDtype::Storage];
+    if given { named(&g.manifest.table_dtypes, &g.manifest.dtypes) } else { vec![BesideDtype::Storage] }
+}
+
+/// Every type that a list offers beside some type of tensors, by name; `Storage` where it offers no other.
+fn named(offered: &[BesideDtype], dtypes: &[DType]) -> Vec<BesideDtype> {
+    if offered == [BesideDtype::Storage] {
+        return offered.to_vec();
     }
     let mut all = Vec::new();
-    for dtype in &g.manifest.dtypes {
-        for table in g.manifest.table_dtypes_beside(*dtype) {
-            let table = TableDtype::Of(table.beside(*dtype));
-            if !all.contains(&table) {
-                all.push(table);
+    for dtype in dtypes {
+        for one in beside(offered, *dtype) {
+            let one = BesideDtype::Of(one.beside(*dtype));
+            if !all.contains(&one) {
+                all.push(one);
             }
         }
     }

@@ -45,7 +45,7 @@ impl Factors {
         least.iter().product::<u64>() <= most
             && tokens.is_none_or(|tokens| tokens >= sequences)
             && self.tables_differ(row)
-            && self.tables_are_offered(g, row)
+            && self.types_are_offered(g, row)
             && self.positions_show(row, division, tokens.unwrap_or(2))
             && self.orders_show(row, batch, tokens.unwrap_or(2), division.is_none())
             && self.layout_has_room(g, row, division, sequences)
@@ -57,22 +57,38 @@ impl Factors {
             || row[HEADS].is_none_or(|at| self.heads[at].1 > 1) && row[WIDTH].is_none_or(|at| self.pairs(at) > 1)
     }
 
-    /// Whether tables of this type are offered beside tensors of this type.
-    fn tables_are_offered(&self, g: &Generator, row: &[Option<usize>]) -> bool {
-        let table = row[TABLE_DTYPE].map(|at| self.table_dtypes[at]);
-        let dtype = row[DTYPE].map(|at| self.dtypes[at]);
-        table.zip(dtype).is_none_or(|(table, dtype)| {
-            let offered = g.manifest.table_dtypes_beside(dtype);
-            offered.iter().any(|other| other.beside(dtype) == table.beside(dtype))
+    /// Whether keys, outputs and tables of these types are offered beside queries of this type. Outputs on the inputs have
+    /// their type.
+    fn types_are_offered(&self, g: &Generator, row: &[Option<usize>]) -> bool {
+        let Some(dtype) = row[DTYPE].map(|at| self.dtypes[at]) else { return true };
+        let in_place = row[ALIAS].map(|at| self.alias[at]) == Some(Alias::In);
+        let no_keys = row[HEADS].is_some_and(|at| self.heads[at].1 == 0);
+        [
+            (K_DTYPE, &self.k_dtypes, &g.manifest.k_dtypes, no_keys),
+            (OUTPUT_DTYPE, &self.output_dtypes, &g.manifest.output_dtypes, in_place),
+            (TABLE_DTYPE, &self.table_dtypes, &g.manifest.table_dtypes, false),
+        ]
+        .into_iter()
+        .all(|(factor, options, offered, own)| {
+            row[factor].is_none_or(|at| {
+                let one = options[at].beside(dtype);
+                let is_offered = offered.iter().any(|other| other.beside(dtype) == one);
+                if own { one == dtype } else { is_offered }
+            })
         })
     }
 
-    /// Whether positions show their order: those of one token have no stride, and a row is shared by several.
+    /// Whether positions show their order: those of one token have no stride, and several rows share one or
+    /// lie otherwise than the axes or the tokens.
     fn positions_show(&self, row: &[Option<usize>], division: Option<Division>, tokens: u32) -> bool {
+        let several = division.is_none_or(|rows| matches!(rows, Division::Batch(n) if n > 1));
         row[POSITION_ORDER].is_none_or(|at| match self.position_orders[at] {
             PositionOrder::Rows => true,
             PositionOrder::Spread | PositionOrder::AxesLast => tokens > 1,
-            PositionOrder::Shared => division.is_none_or(|rows| matches!(rows, Division::Batch(n) if n > 1)),
+            PositionOrder::Shared | PositionOrder::BatchAxisToken => several,
+            PositionOrder::AxisTokenBatch | PositionOrder::TokenAxisBatch | PositionOrder::TokenBatchAxis => {
+                several && tokens > 1
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::case::{Alias, Order, PositionOrder, PositionSource, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Order, PositionOrder, PositionSource, TableWidth};
 use crate::check::heads::HeadPreset;
 use crate::numeric::DType;
 use crate::positions::Layout;
@@ -52,7 +52,9 @@ pub struct CoverRow {
     pub(super) direction: i32,
     pub(super) scaling: Option<f64>,
     pub(super) per_head: bool,
-    pub(super) table_dtype: TableDtype,
+    pub(super) k_dtype: BesideDtype,
+    pub(super) output_dtype: BesideDtype,
+    pub(super) table_dtype: BesideDtype,
     pub(super) table_width: TableWidth,
     pub(super) position_order: PositionOrder,
     pub(super) position_dtype: DType,

@@ -159,6 +159,8 @@ impl Factors {
             scaling: self.scalings[row[SCALING]],
             per_head: self.tables[row[TABLES]],
             table_dtype: self.table_dtypes[row[TABLE_DTYPE]],
+            k_dtype: self.k_dtypes[row[K_DTYPE]],
+            output_dtype: self.output_dtypes[row[OUTPUT_DTYPE]],
             position_order: self.position_orders[row[POSITION_ORDER]],
             table_width: self.table_widths[row[TABLE_WIDTH]],
             position_dtype,

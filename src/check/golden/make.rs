@@ -7,7 +7,7 @@ use super::stored::{
     TOKENS, WIDTHS, Width, read, sha256,
 };
 use crate::case::tensor_file::{Stored, TensorFile};
-use crate::case::{Alias, Case, Data, Level, Memory, PositionOrder, PositionSource, TableDtype, TableWidth};
+use crate::case::{Alias, BesideDtype, Case, Data, Level, Memory, PositionOrder, PositionSource, TableWidth};
 use crate::contract::{Contract, ContractTable, Frequency};
 use crate::contract::{PairBound, Types};
 use crate::numeric::{DType, Dd, Number, Rng};
@@ -119,7 +119,9 @@ pub(super) fn case(scheme: &str, dtype: DType, head_dim: u32) -> Case {
         scaling: None,
         per_head: false,
         position_order: PositionOrder::Rows,
-        table_dtype: TableDtype::Storage,
+        k_dtype: BesideDtype::Storage,
+        output_dtype: BesideDtype::Storage,
+        table_dtype: BesideDtype::Storage,
         table_width: TableWidth::Half,
         direction: 1,
         memory: Memory::Packed,

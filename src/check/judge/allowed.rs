@@ -20,7 +20,7 @@ impl Judge<'_> {
                 let (a, b) = (input[a], input[b]);
                 let (y, z) = bound.turn.apply(a, b);
                 for (second, value, partner) in [(false, y, z), (true, z, y)] {
-                    let allowed = bound.allowance(&self.types, second, (a, b), value, partner).total();
+                    let allowed = bound.allowance(self.types(head), second, (a, b), value, partner).total();
                     largest = if allowed.is_finite() { largest.max(allowed) } else { largest };
                 }
             }

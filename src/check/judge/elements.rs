@@ -45,7 +45,8 @@ pub struct Judge<'a> {
     /// Largest error / bound that is known already.
     pub(super) worst: f64,
     pub(in crate::check) contract: Contract,
-    pub(in crate::check) types: Types,
+    /// Types of queries and of keys.
+    sides: [Types; 2],
     /// Error of each frequency in units of 2^-24, per row of the plan.
     steps: Vec<Vec<f64>>,
     /// Classes that are graded.
@@ -87,7 +88,7 @@ impl<'a> Judge<'a> {
     pub fn new(harness: &Harness<'_>, case: &'a Case, prepared: &'a Prepared) -> Result<Judge<'a>, Stop> {
         let Some(truth) = &prepared.truth else { return Err(Stop::broken("this level has no tensors")) };
         let contract = harness.contract(case)?;
-        let types = Types::new(&contract, case.dtype);
+        let sides = [case.dtype, case.k_type()].map(|own| Types::between(&contract, own, case.output_type(own)));
         let plan = &truth.plan;
         let mut steps = Vec::new();
         for row in 0..plan.map_heads {
@@ -105,10 +106,10 @@ impl<'a> Judge<'a> {
             }
         }
         // Only the check that looks everywhere gives grades.
-        let candidates = if case.check == "accuracy" { candidates(harness, &contract, &types) } else { Vec::new() };
+        let candidates = if case.check == "accuracy" { candidates(harness, &contract, &sides[0]) } else { Vec::new() };
         let scheme = harness.scheme(case)?;
         let (records, worst, axes) = (harness.records, harness.worst, scheme.axes.clone());
-        Ok(Judge { case, prepared, records, worst, truth, axes, contract, types, steps, candidates })
+        Ok(Judge { case, prepared, records, worst, truth, axes, contract, sides, steps, candidates })
     }
 
     /// Records what the call had, of which all was judged that its contract does not leave open.
@@ -150,6 +151,17 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn tokens(&self) -> usize {
         usize::try_from(self.case.tokens()).unwrap_or(usize::MAX)
+    }
+
+    /// The types that a head is rotated in.
+    #[must_use]
+    pub fn types(&self, head: usize) -> &Types {
+        &self.sides[usize::from(head >= self.q_heads())]
+    }
+
+    /// Whether an output is the input of a channel that is not rotated, in the type of the output.
+    pub(in crate::check) fn keeps(&self, head: usize, input: f64, output: f64) -> bool {
+        input == output || input.is_nan() && output.is_nan() || self.types(head).keeps(input, output)
     }
 
     /// The two channels of a pair.
@@ -226,7 +238,7 @@ impl<'a> Judge<'a> {
     pub(in crate::check) fn bound_of(&self, head: usize, pair: usize, frequency: f64, position: Dd) -> PairBound {
         let steps = self.steps[self.plan_row(head) as usize][pair];
         let (m, forward) = (self.truth.plan.attention_scaling, self.truth.direction > 0.0);
-        PairBound::new(&self.contract, &self.types, steps, frequency, position, m, forward)
+        PairBound::new(&self.contract, self.types(head), steps, frequency, position, m, forward)
     }
 
     /// How far the contract lets the kernel's angle be from the exact one, in radians; not capped.
@@ -239,7 +251,7 @@ impl<'a> Judge<'a> {
     pub(in crate::check) fn bound(&self, row: usize, token: usize, head: usize, pair: usize) -> PairBound {
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];
-            return PairBound::of_table(&self.types, cos, self.truth.direction * sin);
+            return PairBound::of_table(self.types(head), cos, self.truth.direction * sin);
         }
         self.bound_at(head, pair, self.position(self.axis(head, pair), row, token))
     }
@@ -302,8 +314,8 @@ impl<'a> Judge<'a> {
         let (first, second) = self.output_pair(outputs, row, token, head, pair);
         let inputs = (input[a], input[b]);
         Some([
-            (first, bound.allowance(&self.types, false, inputs, y, z).total()),
-            (second, bound.allowance(&self.types, true, inputs, z, y).total()),
+            (first, bound.allowance(self.types(head), false, inputs, y, z).total()),
+            (second, bound.allowance(self.types(head), true, inputs, z, y).total()),
         ])
     }
 
@@ -314,14 +326,14 @@ impl<'a> Judge<'a> {
         let input = self.input_row(outputs, at.row, at.token, at.head);
         let Some((pair, _)) = self.pair_of(self.case.pairing, at.channel) else {
             let expected = input[at.channel];
-            let same = observed == expected || observed.is_nan() && expected.is_nan();
+            let same = self.keeps(at.head, expected, observed);
             let judgement = if same { Judgement::Pass { ratio: 0.0 } } else { Judgement::Fail };
             return Known { expected, judgement };
         };
         let (a, b) = self.channels(pair);
         let (bound, second) = (self.bound(at.row, at.token, at.head, pair), at.channel == b);
         let (y, z) = bound.turn.apply(input[a], input[b]);
-        let judgement = bound.judge(&self.types, second, (input[a], input[b]), observed);
+        let judgement = bound.judge(self.types(at.head), second, (input[a], input[b]), observed);
         Known { expected: if second { z } else { y }, judgement }
     }
 }

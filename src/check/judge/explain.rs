@@ -9,17 +9,15 @@ use crate::contract::Allowance;
 
 impl Judge<'_> {
     /// A channel outside the rotary width that did not come back as it was.
-    pub(in crate::check) fn changed_outside(&self, input: &[f64], output: &[f64]) -> Option<usize> {
+    pub(in crate::check) fn changed_outside(&self, head: usize, input: &[f64], output: &[f64]) -> Option<usize> {
         let rotated = self.truth.rotary_offset..self.truth.rotary_offset + self.truth.rotary_dim;
-        (0..input.len())
-            .filter(|c| !rotated.contains(c))
-            .find(|c| input[*c] != output[*c] && !(input[*c].is_nan() && output[*c].is_nan()))
+        (0..input.len()).filter(|c| !rotated.contains(c)).find(|c| !self.keeps(head, input[*c], output[*c]))
     }
 
     /// The failure of such a channel.
     pub(in crate::check) fn not_preserved(&self, element: Element, input: &[f64], output: &[f64]) -> Box<Failure> {
         let channel = element.channel;
-        let observed = Observed::of(self.case.dtype, output[channel]);
+        let observed = Observed::of(self.types(element.head).output, output[channel]);
         Failure::at(self.place(element), Cause::NotPreserved { expected: Scalar(input[channel]), observed })
     }
 
@@ -57,7 +55,7 @@ impl Judge<'_> {
 
     /// An element that is a number although its pair holds `input`, which is none.
     pub(super) fn non_finite_lost(&self, element: Element, input: f64, observed: f64) -> Box<Failure> {
-        let observed = Observed::of(self.case.dtype, observed);
+        let observed = Observed::of(self.types(element.head).output, observed);
         Failure::at(self.place(element), Cause::NonFiniteLost { input: Scalar(input), observed })
     }
 
@@ -69,7 +67,13 @@ impl Judge<'_> {
         (expected, observed): (f64, f64),
         allowance: &Allowance,
     ) -> Box<Failure> {
-        let error = ElementError::new(self.case.dtype, expected, observed, allowance.total(), BoundSource::Contract);
+        let error = ElementError::new(
+            self.types(element.head).output,
+            expected,
+            observed,
+            allowance.total(),
+            BoundSource::Contract,
+        );
         let error = error.explained(allowance, self.angle_at(element, pair));
         Failure::at(self.place(element), Cause::OutOfBound(Box::new(error)))
     }
@@ -79,7 +83,8 @@ impl Judge<'_> {
         let Element { row, token, head, .. } = element;
         if let Some(given) = &self.truth.given {
             let (cos, sin) = given[row][token][pair];
-            return AngleAt::Given { cos: Observed::of(self.case.dtype, cos), sin: Observed::of(self.case.dtype, sin) };
+            let dtype = self.case.table_dtype.beside(self.case.dtype);
+            return AngleAt::Given { cos: Observed::of(dtype, cos), sin: Observed::of(dtype, sin) };
         }
         let (position, frequency) = (self.position(self.axis(head, pair), row, token), self.frequency(head, pair));
         AngleAt::Position {

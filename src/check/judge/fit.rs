@@ -26,7 +26,7 @@ impl Judge<'_> {
         let output = self.output_row(outputs, row, token, head);
         let inputs = (input[a], input[b]);
         let judged = [(false, output[a]), (true, output[b])]
-            .map(|(second, observed)| bound.judge(&self.types, second, inputs, observed));
+            .map(|(second, observed)| bound.judge(self.types(head), second, inputs, observed));
         if judged.contains(&Judgement::Fail) {
             Fit::No
         } else if judged.iter().all(|j| matches!(j, Judgement::Pass { .. })) {
@@ -95,7 +95,7 @@ impl Judge<'_> {
             let output = self.output_row(outputs, 0, token, head);
             let inputs = (input[a], input[b]);
             let judged = [(false, output[a]), (true, output[b])]
-                .map(|(second, found)| bound.judge(&self.types, second, inputs, found / turn.length.0));
+                .map(|(second, found)| bound.judge(self.types(head), second, inputs, found / turn.length.0));
             if judged.contains(&Judgement::Fail) {
                 return Fit::No;
             }

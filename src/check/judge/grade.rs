@@ -28,10 +28,12 @@ impl Judge<'_> {
             place: None,
             elements: 0,
         });
-        for (candidate, class) in self.candidates.iter().zip(&mut tally.classes) {
+        for (number, (candidate, class)) in self.candidates.iter().zip(&mut tally.classes).enumerate() {
             class.class.clone_from(&candidate.contract.class.name);
             if class.worst.is_finite() {
-                self.grade_class(at, columns, candidate, class);
+                // The last is the declared one.
+                let known = (number + 1 == self.candidates.len()).then_some(declared);
+                self.grade_class(at, columns, candidate, known, class);
             }
         }
         for (pair, bound) in declared.iter().enumerate() {
@@ -53,11 +55,16 @@ impl Judge<'_> {
             for (second, value, partner, found) in
                 [(false, y, z, columns.first[pair]), (true, z, y, columns.second[pair])]
             {
-                let allowance = bound.allowance(&self.types, second, inputs, value, partner);
+                let error = (found - value).abs();
+                // Less than the last rounding is granted first.
+                if error <= bound.least_allowance(self.types(head), value) {
+                    continue;
+                }
+                let allowance = bound.allowance(self.types(head), second, inputs, value, partner);
                 // What is left for sin(angle error) |y'| once everything else, the second-order part of the angle
                 // included, has been granted in full; so K is never above what is allowed where the element passes.
                 let others = allowance.total() - allowance.angle + bound.versine * value.abs();
-                let k = ((found - value).abs() - others) / partner.abs() / (angle * unit);
+                let k = (error - others) / partner.abs() / (angle * unit);
                 // A comparison with NaN is false.
                 if k > tally.k.k && k.is_finite() {
                     let allowed = self.angle_error(head, pair, position) / (angle * unit);
@@ -75,15 +82,23 @@ impl Judge<'_> {
         (row, token, head): (usize, usize, usize),
         columns: PairRow<'_>,
         candidate: &GradedClass,
+        known: Option<&[PairBound]>,
         class: &mut ClassTally,
     ) {
         let plan = &self.truth.plan;
         let (m, forward) = (plan.attention_scaling, self.truth.direction > 0.0);
         for pair in 0..self.truth.pairs {
-            let (axis, frequency) = (self.axis(head, pair), self.frequency(head, pair));
-            let Some(steps) = candidate.contract.steps(&self.frequency_of(head, pair)) else { return };
-            let position = self.position(axis, row, token);
-            let bound = PairBound::new(&candidate.contract, &candidate.types, steps, frequency, position, m, forward);
+            let made;
+            let bound = match known {
+                Some(known) => &known[pair],
+                None => {
+                    let (axis, frequency) = (self.axis(head, pair), self.frequency(head, pair));
+                    let Some(steps) = candidate.contract.steps(&self.frequency_of(head, pair)) else { return };
+                    let (position, types) = (self.position(axis, row, token), &candidate.types);
+                    made = PairBound::new(&candidate.contract, types, steps, frequency, position, m, forward);
+                    &made
+                }
+            };
             let inputs = (columns.a[pair], columns.b[pair]);
             for (second, found) in [(false, columns.first[pair]), (true, columns.second[pair])] {
                 let ratio = match bound.judge(&candidate.types, second, inputs, found) {

@@ -17,7 +17,7 @@ pub(super) fn candidates(harness: &Harness<'_>, declared: &Contract, types: &Typ
         .iter()
         .map(|class| {
             let contract = Contract { class: class.clone(), ..declared.clone() };
-            let types = Types::new(&contract, types.storage);
+            let types = Types::between(&contract, types.storage, types.output);
             GradedClass { contract, types }
         })
         .collect();

@@ -19,8 +19,10 @@ pub(super) fn observed(bound: &PairBound, types: &Types, angle: f64, row: PairRo
     let (y, z) = bound.turn.apply(inputs.0, inputs.1);
     [(false, y, z, row.first[pair]), (true, z, y, row.second[pair])].into_iter().any(
         |(second, value, partner, found)| {
+            let seen_at_all = bound.least_allowance(types, value) < limit * partner.abs();
             // NaN and infinity compare as not smaller.
-            bound.allowance(types, second, inputs, value, partner).total() < limit * partner.abs()
+            seen_at_all
+                && bound.allowance(types, second, inputs, value, partner).total() < limit * partner.abs()
                 && matches!(bound.judge(types, second, inputs, found), Judgement::Pass { .. })
         },
     )
@@ -49,7 +51,7 @@ impl Judge<'_> {
     ) {
         for (pair, seen) in seen.iter_mut().enumerate().filter(|(_, seen)| !**seen) {
             let angle = self.angle(row, token, head, pair);
-            *seen = observed(&bounds[pair], &self.types, angle, columns, pair);
+            *seen = observed(&bounds[pair], self.types(head), angle, columns, pair);
         }
     }
 

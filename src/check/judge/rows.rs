@@ -5,14 +5,14 @@ use crate::check::cost::{Room, spent};
 use crate::check::failure::Stop;
 use crate::check::harness::Outputs;
 use crate::check::measure::Measure;
-use crate::contract::{PairRow, RowBound, RowTally, Types};
+use crate::contract::{PairRow, RowBound, RowTally};
 use crate::numeric::Dd;
 use crate::spec::model::Pairing;
 
 /// Memory that is used again for every token.
+#[derive(Default)]
 struct Scratch {
-    types: Types,
-    /// Of each row of the plan the bounds that were made last.
+    /// Of each row of the plan, and of keys whose types are others once more, the bounds that were made last.
     made: Vec<Made>,
     /// Of adjacent pairs the channels, taken apart.
     gathered: [Vec<f64>; 4],
@@ -27,12 +27,6 @@ struct Made {
     positions: Vec<Dd>,
 }
 
-impl Scratch {
-    fn new(types: Types) -> Scratch {
-        Scratch { types, made: Vec::new(), gathered: Default::default() }
-    }
-}
-
 impl Judge<'_> {
     /// Judges everything.
     ///
@@ -45,7 +39,7 @@ impl Judge<'_> {
     fn every_row(&self, outputs: &Outputs) -> Result<Measure, Stop> {
         let mut measure = Measure { worst: self.worst, ..Measure::default() };
         let mut seen = vec![false; self.truth.pairs];
-        let mut scratch = Scratch::new(self.types);
+        let mut scratch = Scratch::default();
         for row in 0..self.case.batch() {
             for token in 0..self.tokens() {
                 self.token(outputs, (row, token), 0..self.heads(), &mut measure, &mut seen, &mut scratch)?;
@@ -69,7 +63,7 @@ impl Judge<'_> {
         measure: &mut Measure,
     ) -> Result<(), Stop> {
         let mut seen = vec![false; self.truth.pairs];
-        let mut scratch = Scratch::new(self.types);
+        let mut scratch = Scratch::default();
         self.token(outputs, (row, token), head..head + 1, measure, &mut seen, &mut scratch)?;
         measure.observations += self.observations(&seen);
         Ok(())
@@ -111,23 +105,25 @@ impl Judge<'_> {
         heads: std::ops::Range<usize>,
         measure: &mut Measure,
         seen: &mut [bool],
-        Scratch { types, made, gathered }: &mut Scratch,
+        Scratch { made, gathered }: &mut Scratch,
     ) -> Result<(), Stop> {
         let pairs = self.truth.pairs;
         let first_head = heads.start;
         for head in heads {
-            let plan_row = self.plan_row(head) as usize;
-            while made.len() <= plan_row {
+            let types = self.types(head);
+            let other = if types == self.types(0) { 0 } else { self.truth.plan.map_heads };
+            let place = (other + self.plan_row(head)) as usize;
+            while made.len() <= place {
                 made.push(Made { bounds: RowBound::new(*types), at: None, positions: Vec::new() });
             }
-            let made = &mut made[plan_row];
+            let made = &mut made[place];
             if made.at != Some((row, token)) {
                 self.bounds_of_token((row, token, head), made);
             }
             let bounds = &made.bounds;
             let input = self.input_row(outputs, row, token, head);
             let output = self.output_row(outputs, row, token, head);
-            if let Some(channel) = self.changed_outside(input, output) {
+            if let Some(channel) = self.changed_outside(head, input, output) {
                 return Err(self.not_preserved(Element { row, token, head, channel }, input, output).into());
             }
             let offset = self.truth.rotary_offset;

@@ -56,9 +56,10 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let truth = judge.truth();
     let known = judge.contract.class.trig_error == 0.0 || truth.given.is_some();
     // Of three products the sum of both inputs is rounded, and one of them taken off again.
-    let keeps = judge.types.rotation != Rotation::ThreeProducts;
+    let types = *judge.types(0);
+    let keeps = types.rotation != Rotation::ThreeProducts && types.output.holds_all(types.storage);
     let exact = known && keeps && truth.plan.attention_scaling == 1.0;
-    let flushed = if judge.types.flushes { case.dtype.min_normal() } else { 0.0 };
+    let flushed = if types.flushes { case.dtype.min_normal() } else { 0.0 };
     let mut measure = Measure::default();
     judge.every_pair(|at, bound| {
         let axis = judge.axis(at.head, at.pair);

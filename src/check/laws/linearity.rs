@@ -92,7 +92,7 @@ fn stays_normal(
 ) -> bool {
     let (m, factor) = (m.abs(), factor.abs());
     let scales = [m.min(1.0 / m).min(1.0), m.max(1.0 / m).max(1.0)];
-    let storage = ResidueRange::of(types.storage);
+    let (storage, output) = (ResidueRange::of(types.storage), ResidueRange::of(types.output));
     let arithmetic = types.arithmetic.map(ResidueRange::of);
     let arithmetic_holds =
         |low, high| arithmetic.as_ref().is_none_or(|range: &ResidueRange| range.holds(low, high, factor));
@@ -110,7 +110,7 @@ fn stays_normal(
     };
     let result = |(value, error): (f64, f64)| {
         let (low, high) = ((value.abs() - error) * scales[0], (value.abs() + error) * scales[1]);
-        storage.holds(low, high, factor) && arithmetic_holds(low, high)
+        storage.holds(low, high, factor) && output.holds(low, high, factor) && arithmetic_holds(low, high)
     };
     let passed = bound.passed(types, inputs);
     let passed = passed.into_iter().all(|(low, high)| arithmetic_holds(low * scales[0], high * scales[1]));
@@ -148,7 +148,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
             let totals = sides.map(|s| (s.expected, s.allowance.total()));
             if bound.beyond_limit
                 || inputs == (0.0, 0.0)
-                || !stays_normal(&judge.types, m, bound, inputs, totals, factor)
+                || !stays_normal(judge.types(at.head), m, bound, inputs, totals, factor)
             {
                 return Ok(());
             }

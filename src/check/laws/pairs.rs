@@ -78,7 +78,13 @@ pub(in crate::check) fn second_call(
     if !there.q_out.values().iter().any(|v| v.is_finite()) {
         return Err(Stop::not_judged("the first call returned no finite number to go on with"));
     }
-    let outputs = harness.run(&then, there.q_out.pushed_back(before), there.k_out.pushed_back(before))?;
+    // Outputs of a wider type than the inputs do not go on as they are.
+    let [q, k] = [(there.q_out, second.dtype), (there.k_out, second.k_type())].map(|(output, dtype)| {
+        let mut input = output.pushed_back(before);
+        input.values_mut().iter_mut().for_each(|value| *value = dtype.round(*value));
+        input
+    });
+    let outputs = harness.run(&then, q, k)?;
     let judge = Judge::new(harness, second, &then)?;
     judge.all(&outputs).during(what)
 }
@@ -143,8 +149,8 @@ impl Judge<'_> {
             channel,
             expected,
             observed,
-            allowance: bound.allowance(&self.types, second, inputs, expected, partner),
-            judgement: bound.judge(&self.types, second, inputs, observed),
+            allowance: bound.allowance(self.types(at.head), second, inputs, expected, partner),
+            judgement: bound.judge(self.types(at.head), second, inputs, observed),
         };
         [side(false, channels.0, y, z, first), side(true, channels.1, z, y, second)]
     }

@@ -9,7 +9,7 @@ use crate::check::harness::{Harness, Outputs};
 use crate::check::judge::{Element, Judge};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
-use crate::contract::{Rotation, Types, superposition_allowance};
+use crate::contract::{Rotation, superposition_allowance};
 
 pub(in crate::check) struct Superposition;
 
@@ -68,7 +68,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     if judge.truth().plan.attention_scaling != 1.0 {
         return Err(Stop::not_judged("attention_scaling is not 1, and its roundings have no such bound"));
     }
-    let types = Types::new(&harness.contract(case)?, case.dtype);
+    let types = *judge.types(0);
     if types.truncates {
         return Err(Stop::not_judged("the contract declares a store that does not round to nearest"));
     }
@@ -101,7 +101,8 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                     let (error, allowed) = ((y - (p1 + p2)).abs(), allowance(y, p1, p2));
                     // Two honest halves may add up to more than there is; accuracy says whether they may
                     // here.
-                    let near = p1.abs().max(p2.abs()).max((p1 + p2).abs()) >= case.dtype.max_finite() / 2.0;
+                    let near = p1.abs().max(p2.abs()).max((p1 + p2).abs())
+                        >= types.output.max_finite().min(types.storage.max_finite()) / 2.0;
                     if near && !(y.is_finite() && p1.is_finite() && p2.is_finite()) {
                         measure.range_not_judged += 1;
                         continue;

@@ -84,8 +84,8 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     small(&judge, &mut q, case.dtype, rng.fork(3));
     small(&judge, &mut k, case.dtype, rng.fork(4));
     let outputs = harness.run(&prepared, q, k)?;
-    let mut measure = judge.all(&outputs).during(Circumstance::Subnormals { flushes: judge.types.flushes })?;
-    if judge.types.flushes {
+    let mut measure = judge.all(&outputs).during(Circumstance::Subnormals { flushes: judge.types(0).flushes })?;
+    if judge.types(0).flushes {
         measure.note("the contract flushes, so zero is allowed for every number of this check".into());
     }
     Ok(measure)

@@ -2,7 +2,7 @@
 //! it is about.
 
 use super::place::memory;
-use crate::case::{Alias, Case, Consume, Level, Memory, MemoryPlace, Part, PositionOrder};
+use crate::case::{Alias, BesideDtype, Case, Consume, Level, Memory, MemoryPlace, Part, PositionOrder, TableWidth};
 use crate::check::failure::{Cause, ElementError, Status, TrivialKernel, ValueState};
 use crate::run::findings::Finding;
 use crate::run::{RunReport, Started};
@@ -96,6 +96,10 @@ fn keys(case: &Case) -> Vec<&'static str> {
         ("alias", case.alias != Alias::Out),
         ("directions", case.direction < 0),
         ("strides", case.memory != Memory::Packed),
+        ("k_dtypes", case.k_dtype != BesideDtype::Storage),
+        ("output_dtypes", case.output_dtype != BesideDtype::Storage),
+        ("table_dtypes", case.table_dtype != BesideDtype::Storage),
+        ("table_widths", case.table_width != TableWidth::Half),
         ("position_strides", case.position_order != PositionOrder::Rows),
         ("varlen", case.packed),
         ("batch_layouts", !case.packed && case.layouts.windows(2).any(|rows| rows[0] != rows[1])),

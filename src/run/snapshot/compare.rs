@@ -302,14 +302,15 @@ impl CaseChanges<'_> {
         }
         let prepared = harness.prepare(self.case).ok()?;
         let (q, k) = Harness::inputs(self.case, &prepared);
-        let values = |name: &str| -> Tensor {
+        let values = |name: &str, own: DType| -> Tensor {
             let Some(stored) = self.new.get(name) else { return Tensor::default() };
             let Ok(shape) = <[usize; 4]>::try_from(stored.shape.as_slice()) else { return Tensor::default() };
             let mut tensor = Tensor::zeros(shape);
-            self.case.dtype.decode_slice(&stored.bytes, tensor.values_mut());
+            self.case.output_type(own).decode_slice(&stored.bytes, tensor.values_mut());
             tensor
         };
-        Some(crate::check::Outputs { q, k, q_out: values("q"), k_out: values("k") })
+        let (q_out, k_out) = (values("q", self.case.dtype), values("k", self.case.k_type()));
+        Some(crate::check::Outputs { q, k, q_out, k_out })
     }
 
     fn tensor_element(

@@ -153,8 +153,8 @@ fn fits(case: &Case, name: &str, stored: &Stored) -> Result<(), String> {
     let (dtype, wanted) = match name {
         "positions" => (case.position_dtype, vec![batch, tokens]),
         "next" => (case.position_dtype, vec![batch, 1]),
-        "k" => (case.dtype, vec![batch, tokens, case.k_heads as usize, case.head_dim as usize]),
-        _ => (case.dtype, vec![batch, tokens, case.q_heads as usize, case.head_dim as usize]),
+        "k" => (case.output_type(case.k_type()), vec![batch, tokens, case.k_heads as usize, case.head_dim as usize]),
+        _ => (case.output_type(case.dtype), vec![batch, tokens, case.q_heads as usize, case.head_dim as usize]),
     };
     // The first dimension of positions is the axes, which are the scheme's affair.
     let axes = usize::from(case.level == crate::case::Level::Positions);

@@ -1,8 +1,10 @@
 //! Whether a manifest still offers what a recorded case asks for.
 
 use crate::backend::Manifest;
-use crate::case::{Alias, Case, Level, Memory, Order, PositionSource, Strides, pairing_name};
+use crate::backend::manifest::LevelManifest;
+use crate::case::{Alias, BesideDtype, Case, Consume, Level, Memory, Order, PositionSource, Strides, pairing_name};
 use crate::check::offers::layouts_refused;
+use crate::numeric::DType;
 use crate::spec::Library;
 
 /// Whether a case lies inside a manifest, as far as that shows in the case.
@@ -33,6 +35,9 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
     if positions && !manifest.position_dtypes.is_empty() && !manifest.position_dtypes.contains(&case.position_dtype) {
         return no(format!("positions in {}", case.position_dtype));
     }
+    if positions && !manifest.position_orders(case.level, scheme.axes.len()).contains(&case.position_order) {
+        return no("positions that lie so".into());
+    }
     if case.level == Level::Positions {
         return Ok(());
     }
@@ -40,6 +45,7 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
     let part = case.rotary.is_none_or(|(width, offset)| manifest.takes_part(case.head_dim, width, offset));
     for (ok, what) in [
         (manifest.dtypes.contains(&case.dtype), case.dtype.name().to_owned()),
+        (types(manifest, case), "keys or outputs of such types".to_owned()),
         (manifest.pairings.contains(&case.pairing), format!("pairing {}", pairing_name(case.pairing))),
         (manifest.head_dims.allows(i64::from(case.head_dim)), format!("head_dim {}", case.head_dim)),
         (manifest.q_heads.allows(i64::from(case.q_heads)), format!("{} query heads", case.q_heads)),
@@ -49,6 +55,7 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
         (manifest.directions.contains(&i64::from(case.direction)), format!("direction {}", case.direction)),
         (manifest.alias.contains(&case.alias), alias(case.alias).to_owned()),
         (strides(manifest, case.memory), "tensors with such strides".to_owned()),
+        (tables(manifest, level, case), "such tables of cosines and sines".to_owned()),
         (
             !matches!(case.place, PositionSource::Layout { shift } if shift > manifest.max_position),
             "such positions".to_owned(),
@@ -63,6 +70,22 @@ pub(super) fn offered(manifest: &Manifest, library: &Library, case: &Case) -> Re
 
 fn alias(alias: Alias) -> &'static str {
     if alias == Alias::In { "outputs on the inputs" } else { "outputs in memory of their own" }
+}
+
+fn types(manifest: &Manifest, case: &Case) -> bool {
+    let keys = case.k_heads == 0 || is_beside(&manifest.k_dtypes, case.k_dtype, case.dtype);
+    keys && (case.alias == Alias::In || is_beside(&manifest.output_dtypes, case.output_dtype, case.dtype))
+}
+
+fn is_beside(offered: &[BesideDtype], one: BesideDtype, dtype: DType) -> bool {
+    offered.iter().any(|other| other.beside(dtype) == one.beside(dtype))
+}
+
+fn tables(manifest: &Manifest, level: &LevelManifest, case: &Case) -> bool {
+    let beside = is_beside(&manifest.table_dtypes, case.table_dtype, case.dtype);
+    let width = !level.consumes(Consume::CosSin) || manifest.table_widths.contains(&case.table_width);
+    let read = level.consumes(Consume::CosSin) || level.consumes(Consume::CosSinCache);
+    !read || beside && width
 }
 
 fn strides(manifest: &Manifest, memory: Memory) -> bool {
