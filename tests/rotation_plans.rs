@@ -63,6 +63,28 @@ fn axis_maps_are_those_of_the_papers_at_64_pairs() {
     assert_eq!(runs(tie.axes(0), &thw), "t22 h21 w21");
 }
 
+/// Llama 3.1, by the wave lengths and branches of its own code.
+#[test]
+fn frequencies_of_llama3_are_those_of_its_code() {
+    let plan = plan_of(&library(), "rope@llama3", 128, &[]);
+    let mut seen = [0; 3];
+    for (pair, found) in plan.frequencies(0).iter().enumerate() {
+        let plain = 500_000f64.powf(-(pair as f64) / 64.0);
+        let length = std::f64::consts::TAU / plain;
+        let (branch, expected) = if length < 8192.0 / 4.0 {
+            (0, plain)
+        } else if length > 8192.0 {
+            (1, plain / 8.0)
+        } else {
+            let smooth = (8192.0 / length - 1.0) / (4.0 - 1.0);
+            (2, (1.0 - smooth) * plain / 8.0 + smooth * plain)
+        };
+        seen[branch] += 1;
+        approx::assert_relative_eq!(*found, expected, max_relative = 1e-12);
+    }
+    assert!(seen.iter().all(|pairs| *pairs > 0), "{seen:?}");
+}
+
 /// The section lists of the models' own configurations, and the loops of their code.
 #[test]
 fn axis_maps_of_partial_widths_and_towers_are_those_of_the_codes() {
