@@ -184,7 +184,7 @@ fn what_is_no_longer_offered_or_new_is_said() {
         .expect(0, &["SAME", "new: selected now, and not in the snapshot"]);
     // Recorded of a model, it is compared with that model alone.
     let file = fresh("model.snapshot");
-    snapshot(&["record", text(&file), text(&lost), "--preset", "glm-4.5v", "--dtype", "bf16"]).expect(0, &[]);
+    snapshot(&["record", text(&file), text(&lost), "--preset", "qwen2-vl-2b", "--dtype", "bf16"]).expect(0, &[]);
     let run = snapshot(&["verify", text(&file), text(&lost)]).expect(0, &["SAME"]);
     assert!(!run.out.contains("new: "), "{run}");
     let file = fresh("fewer.snapshot");

@@ -16,6 +16,7 @@ mod expected;
 mod expected_by;
 mod explanation;
 pub(crate) mod findings;
+mod for_model;
 mod grade;
 mod groups;
 mod in_force;

@@ -298,7 +298,3 @@ fn sections_fit(node: &Node, scheme: &Scheme, pairs: &[usize]) -> Result<(), Spe
     let note = format!("{} has {all} pairs here, of the axes {}; these are {sum}", scheme.id(), axes.join(", "));
     Err(node.error(why).note(note))
 }
-
-#[cfg(test)]
-#[path = "hf_tests.rs"]
-mod tests;
