@@ -46,7 +46,7 @@ fn the_table_names_what_was_timed() {
 #[test]
 fn what_cannot_be_timed_is_named() {
     ropecheck(&["bench", "missing.so"]).expect(6, &["missing.so: there is no such file"]);
-    ropecheck(&["bench", "--model", "qwen2-vl-7"]).expect(2, &["qwen2-vl-7b"]);
+    ropecheck(&["bench", "--preset", "qwen2-vl-7"]).expect(2, &["qwen2-vl-7b"]);
     ropecheck(&["bench", "--scheme", "m-rop"]).expect(2, &["m-rope"]);
     ropecheck(&["bench", "--level", "positions"])
         .expect(2, &["invalid value 'positions' for '--level", "rotate, fused, apply"]);

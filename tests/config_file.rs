@@ -130,6 +130,7 @@ fn names_that_need_the_specs_are_told_with_their_place_too() {
         ("require: {q_head: 4}", "unknown key \"q_head\""),
         ("require: [levels=rotat]", "did you mean \"rotate\"?"),
         ("contract: {f32: fussed/table}", "did you mean \"fused\"?"),
+        ("preset: qwen2-vl-7", "did you mean \"qwen2-vl-7b\"?"),
     ] {
         let folder = project("names", &format!("{line}\n"));
         check_in(&folder, &[]).expect(2, &[says, " --> ropecheck.yaml:1:"]);
@@ -137,6 +138,27 @@ fn names_that_need_the_specs_are_told_with_their_place_too() {
     check_in(&project("empty", "# nothing\n"), &[]).expect(2, &["ropecheck.yaml", "holds only comments"]);
     check_in(&project("missing", SMALL), &["--config", "no.yaml"]).expect(2, &["no.yaml: cannot be read"]);
     check_in(&project("both", SMALL), &["--config", "x", "--no-config"]).expect(2, &["cannot be used with"]);
+}
+
+#[test]
+fn a_model_narrows_a_run_to_its_scheme_parameters_and_heads() {
+    let small = "depth: quick\ncases: 1\ndtype: f32\nlevel: rotate\ncheck: [accuracy]\nbackend: librope.so\n";
+    let folder = project("model", &format!("preset: qwen2.5-vl-3b\n{small}"));
+    fs::copy(source("tests/hf/qwen2-vl-7b.json"), folder.join("config.json")).expect("copied");
+    let says = ["IN PART: only --preset qwen2.5-vl-3b --check accuracy", "within q_heads 16, k_heads 2, head_dim 128"];
+    let run = check_in(&folder, &[]).expect(0, &says);
+    assert!(run.out.contains("qwen2.5-vl@default") && !run.out.contains("@transformers"), "{run}");
+    // A file of the user's on the command line takes its place.
+    let report = check_in(&folder, &["--from-hf", "config.json", "--format", "json"]).expect(0, &[]).json();
+    let preset = &report.expect("a report")["narrowed"]["preset"];
+    assert_eq!((&preset["option"], &preset["scheme"]), (&"from-hf".into(), &"m-rope@default".into()));
+    assert_eq!(preset["parameters"], serde_json::json!(["base=1000000", "h_pairs=24", "w_pairs=24"]));
+    assert_eq!(preset["q_heads"], 28);
+    // A scheme that rotates half of each head, whose part must not be lost.
+    check_in(&folder, &["--preset", "glm-4.5v"]).expect(0, &["only --preset glm-4.5v", "glm-4.1v@glm-4.5v"]);
+    let wrong = check_in(&folder, &["--from-hf", "ropecheck.yaml"]);
+    wrong.expect(2, &["ropecheck.yaml:1:1", "expected `model_type`, found none"]);
+    check_in(&folder, &["--from-hf", "/dev/zero"]).expect(2, &["/dev/zero: cannot be read", "a device"]);
 }
 
 /// `init` writes one with which the port passes.

@@ -182,6 +182,9 @@ fn configurations() {
 
 #[test]
 fn specs_manifests_and_snapshots() {
+    as_file("configurations of models", &source("tests/hf/qwen3.5-9b.json"), |path| {
+        words(&["positions", "--layout", "text:2", "--from-hf", text(path)])
+    });
     let spec = source("spec/schemes/m-rope.yaml");
     as_file("specs", &spec, |path| {
         words(&["positions", "--scheme", "m-rope", "--layout", "text:2", "--spec", text(path)])

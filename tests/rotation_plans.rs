@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use ropecheck::numeric::Number;
+use ropecheck::numeric::{DType, Number};
 use ropecheck::rotation::{HeadShape, NO_AXIS, PlanCache, PlanError, RotationPlan};
+use ropecheck::spec::diagnostic::SourceFile;
+use ropecheck::spec::hf::model_of_config;
 use ropecheck::spec::model::Pairing;
+use ropecheck::spec::presets::ModelPreset;
 use ropecheck::spec::{HeadError, Library};
 use ropecheck::spec::{ParameterError, Parameters};
 
@@ -61,6 +64,28 @@ fn axis_maps_are_those_of_the_papers_at_64_pairs() {
     assert_eq!(plan_of(&library, "vrope@paper-v2", 128, &[]).axes(0), cycle([0, 2, 3, 1]));
     let tie = plan_of(&library, "rope-tie", 128, &[]);
     assert_eq!(runs(tie.axes(0), &thw), "t22 h21 w21");
+}
+
+/// Llama 3.1, by the wave lengths and branches of its own code.
+#[test]
+fn frequencies_of_llama3_are_those_of_its_code() {
+    let plan = plan_of(&library(), "rope@llama3", 128, &[]);
+    let mut seen = [0; 3];
+    for (pair, found) in plan.frequencies(0).iter().enumerate() {
+        let plain = 500_000f64.powf(-(pair as f64) / 64.0);
+        let length = std::f64::consts::TAU / plain;
+        let (branch, expected) = if length < 8192.0 / 4.0 {
+            (0, plain)
+        } else if length > 8192.0 {
+            (1, plain / 8.0)
+        } else {
+            let smooth = (8192.0 / length - 1.0) / (4.0 - 1.0);
+            (2, (1.0 - smooth) * plain / 8.0 + smooth * plain)
+        };
+        seen[branch] += 1;
+        approx::assert_relative_eq!(*found, expected, max_relative = 1e-12);
+    }
+    assert!(seen.iter().all(|pairs| *pairs > 0), "{seen:?}");
 }
 
 /// The section lists of the models' own configurations, and the loops of their code.
@@ -346,5 +371,99 @@ fn parameters_are_checked() {
         let found = Parameters::resolve(ends, &set).err().map(|error| error.to_string());
         let expected = expected.map(|e| format!("parameter `x` of custom@default must be {e}, found {value}"));
         assert_eq!(found, expected);
+    }
+}
+
+/// Keys of real configurations, each with its source.
+const CONFIGS: [(&str, &str); 6] = [
+    ("qwen2-vl-7b", include_str!("hf/qwen2-vl-7b.json")),
+    ("qwen2.5-vl-3b", include_str!("hf/qwen2.5-vl-3b.json")),
+    ("qwen3-vl-8b", include_str!("hf/qwen3-vl-8b.json")),
+    ("glm-4.1v-9b", include_str!("hf/glm-4.1v-9b.json")),
+    ("llama-3.1-8b", include_str!("hf/llama-3.1-8b.json")),
+    ("qwen3.5-9b", include_str!("hf/qwen3.5-9b.json")),
+];
+
+fn config(library: &Library, text: &str, scheme: Option<&str>) -> Result<ModelPreset, String> {
+    let file = Arc::new(SourceFile { name: "config.json".into(), text: text.to_owned() });
+    let scheme = scheme.map(|id| &**library.get(id).expect("a scheme"));
+    model_of_config(&file, library, scheme).map_err(|errors| errors.render(false))
+}
+
+/// Configurations in both dialects are the presets of the same models, which were written by hand.
+#[test]
+fn configurations_of_models_are_their_presets() {
+    let library = library();
+    for (name, text) in CONFIGS {
+        let found = config(&library, text, None).expect(name);
+        let preset = library.model(name).expect(name);
+        assert_eq!(found.scheme, library.get(&preset.scheme).expect("a scheme").id(), "{name}");
+        assert_eq!((found.heads(), found.rotary_dim), (preset.heads(), preset.rotary_dim), "{name}");
+        assert!(preset.max_positions.is_none_or(|most| found.max_positions == Some(most)), "{name}");
+        assert_eq!(found.dtype, Some(DType::BF16), "{name}");
+        for set in &preset.parameters {
+            assert!(found.parameters.contains(set), "{name}: {set:?} of {:?}", found.parameters);
+        }
+    }
+    // Settings of transformers 5 at the top level say the same as those before it.
+    let new = CONFIGS[0].1.replace(r#""rope_theta": 1000000.0,"#, "").replace(
+        r#""rope_scaling": {"#,
+        r#""head_dim": null, "rope_parameters": { "rope_theta": 1e6, "rope_type": "default", "ty": null,"#,
+    );
+    let new = new.replace(r#""type": "mrope","#, "");
+    let (old, new) = (config(&library, CONFIGS[0].1, None).expect("old"), config(&library, &new, None).expect("new"));
+    assert_eq!((old.heads(), old.parameters, old.scheme), (new.heads(), new.parameters, new.scheme));
+    // Another scheme of the user's, on a checkpoint of that model.
+    assert_eq!(config(&library, CONFIGS[0].1, Some("videorope")).expect("taken").scheme, "videorope@official");
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_its_key_and_place() {
+    let library = library();
+    let cases: [(usize, &str, &str, &[&str]); 17] = [
+        (
+            0,
+            r#""mrope""#,
+            r#""yarn""#,
+            &["a rope type that m-rope has, `default` or `mrope`, found `yarn`", "config.json:"],
+        ),
+        (0, "qwen2_vl", "qwen2_vx", &["no scheme is said to be of model type `qwen2_vx`", "did you mean `qwen2_vl`"]),
+        (0, r#""model_type": "qwen2_vl","#, "", &["expected `model_type`, found none; --scheme names the scheme"]),
+        (
+            0,
+            "      16,",
+            "      12,",
+            &["expected `mrope_section` [16, 24, 24], found [12, 24, 24]", "64 pairs", "these are 60"],
+        ),
+        (0, "mrope_section", "mrope_sections", &["expected `mrope_section`, found none"]),
+        (0, "24\n", "99\n", &["mrope_section", "does not fit R = 64"]),
+        (0, "1000000.0", r#""much""#, &["expected `rope_theta` (a number), found `much`"]),
+        (0, "1000000.0", "0.5", &["`rope_theta` must be at least 1, found 0.5"]),
+        (0, r#""rope_theta": 1000000.0,"#, "", &["expected `rope_theta`, found none; m-rope@default takes `base`"]),
+        (0, "3584,\n  \"max", "3585,\n  \"max", &["expected a multiple of `num_attention_heads`, 28, found 3585"]),
+        (
+            0,
+            "\"num_key_value_heads\": 4",
+            "\"num_key_value_heads\": 5",
+            &["multiple of `num_key_value_heads`, 5, found 28"],
+        ),
+        (0, "\"num_key_value_heads\": 4", "\"num_key_value_heads\": 0", &["from 1, found 0"]),
+        (2, "true", "false", &["expected `mrope_interleaved` to be true for qwen3-vl@default, found false"]),
+        (3, "0.5", "1.0", &["expected `partial_rotary_factor` 64/128, found 1.0", "rotates 64 of 128 channels"]),
+        (4, "\"factor\"", "\"attention_factor\": 2, \"factor\"", &["rope@llama3 knows no setting `attention_factor`"]),
+        (4, "llama3", "llama4", &["found `llama4`", "did you mean `llama3`"]),
+        (5, "\"rope_parameters\": {", "\"rope_parameters\": {\"full_attention\": {},", &["one rope for all layers"]),
+    ];
+    for (at, old, new, says) in cases {
+        let text = CONFIGS[at].1;
+        assert!(text.contains(old), "{old}");
+        let why = config(&library, &text.replacen(old, new, 1), None).expect_err(new);
+        for says in says {
+            assert!(why.contains(says), "{new}: {says}\n{why}");
+        }
+    }
+    for text in ["", "[]", "{", "{}", "nothing", "{\"model_type\": {}}", "{\"model_type\": \"llama\"}"] {
+        config(&library, text, None).expect_err(text);
+        config(&library, text, Some("rope")).expect_err(text);
     }
 }

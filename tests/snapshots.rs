@@ -182,6 +182,13 @@ fn what_is_no_longer_offered_or_new_is_said() {
     record(&file, &lost, &[]).expect(0, &[]);
     snapshot(&["verify", text(&file), text(kernel())])
         .expect(0, &["SAME", "new: selected now, and not in the snapshot"]);
+    // Recorded of a model, it is compared with that model alone.
+    let file = fresh("model.snapshot");
+    snapshot(&["record", text(&file), text(&lost), "--preset", "qwen2-vl-2b", "--dtype", "bf16"]).expect(0, &[]);
+    let run = snapshot(&["verify", text(&file), text(&lost)]).expect(0, &["SAME"]);
+    assert!(!run.out.contains("new: "), "{run}");
+    let file = fresh("fewer.snapshot");
+    record(&file, &lost, &[]).expect(0, &[]);
     // A spec of the same name with other text.
     let rope = fs::read_to_string(source("spec/schemes/vrope.yaml")).expect("a spec");
     let spec = scratch("spec").join("vrope.yaml");

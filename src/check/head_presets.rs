@@ -74,7 +74,7 @@ impl Generator<'_> {
             }
         }
         let mut models: Vec<(bool, HeadPreset)> = Vec::new();
-        for model in self.library.models() {
+        for model in self.library.models_met(&[self.scheme]) {
             let of_this = model.scheme == self.scheme.name || model.scheme == self.scheme.id();
             if of_this || self.group.level == Level::Apply || bases && model.head_dim == 128 {
                 let known = |(name, _): &&(String, Number)| self.scheme.parameters.iter().any(|p| p.name == *name);

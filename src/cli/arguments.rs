@@ -1,17 +1,19 @@
 //! What several commands read off the command line.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use crate::case::Level;
 use crate::check::Depth;
 use crate::numeric::{DType, Number};
-use crate::run::{ExitCode, RunError};
-use crate::spec::Library;
+use crate::run::{ExitCode, Options, RunError};
+use crate::spec::hf::model_of_config;
+use crate::spec::presets::ModelPreset;
+use crate::spec::{Library, Scheme, SpecErrors, yaml};
 
 /// For people, or for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,6 +84,54 @@ fn with_files(mut library: Library, files: &[PathBuf]) -> Result<Library, RunErr
         library.add_file(file).map_err(|e| RunError::new(ExitCode::Spec, e.render(in_colour())))?;
     }
     Ok(library)
+}
+
+/// A model that a command is narrowed to.
+#[derive(Debug, Default, Clone, Args)]
+pub(super) struct ModelArguments {
+    /// Only the scheme, the parameters and the heads of this model (`ropecheck list models`)
+    #[arg(long, value_name = "NAME", conflicts_with = "from_hf")]
+    pub(super) preset: Option<String>,
+    /// As --preset, with what a config.json of Hugging Face's transformers says of a model
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_hf: Option<PathBuf>,
+}
+
+impl ModelArguments {
+    /// The model, and the option and its value that name it; none where nobody asked for one. `schemes` are what the user
+    /// selected besides.
+    pub(super) fn read(
+        &self,
+        library: &Library,
+        schemes: &[String],
+    ) -> Result<Option<(ModelPreset, &'static str, String)>, RunError> {
+        if let Some(name) = &self.preset {
+            let model = library.model(name).map_err(|e| RunError::usage(format!("--preset {name}: {e}")))?;
+            return Ok(Some((model.clone(), "preset", name.clone())));
+        }
+        let Some(file) = &self.from_hf else { return Ok(None) };
+        let scheme = match schemes {
+            [] => None,
+            [name] => Some(&**library.get(name).map_err(RunError::usage)?),
+            _ => return Err(RunError::usage("--from-hf reads a file for one --scheme, found several")),
+        };
+        let model = of_config(file, library, scheme).map_err(|e| RunError::usage(e.render(in_colour())))?;
+        Ok(Some((model, "from-hf", file.display().to_string())))
+    }
+
+    /// Options for this model alone.
+    pub(super) fn narrow(&self, options: Options, library: &Library) -> Result<Options, RunError> {
+        match self.read(library, &options.schemes)? {
+            None => Ok(options),
+            Some((model, option, value)) => {
+                options.for_model(library, &model, (option, &value)).map_err(RunError::usage)
+            }
+        }
+    }
+}
+
+fn of_config(file: &Path, library: &Library, scheme: Option<&Scheme>) -> Result<ModelPreset, SpecErrors> {
+    model_of_config(&yaml::read(file)?, library, scheme)
 }
 
 /// `name=value` with an exact value.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum as _};
 
-use super::arguments::{TableOrJson, library};
+use super::arguments::{ModelArguments, TableOrJson, library};
 use super::backend::{BackendArguments, factory, seconds};
 use super::output::ReportSink;
 use crate::backend::Vocabulary;
@@ -14,13 +14,15 @@ use crate::numeric::DType;
 use crate::report;
 use crate::run::{self, BenchError, BenchOptions, ExitCode, RunError};
 
+/// The model whose heads are timed where no other is named.
+const MODEL: &str = "qwen2-vl-7b";
+
 #[derive(Debug, Args)]
 pub(super) struct BenchArguments {
     /// A shared library that exports the C ABI; without one, ropecheck's own kernel is timed
     backend: Option<PathBuf>,
-    /// Heads, width and parameters of this model (`ropecheck list models`)
-    #[arg(long, value_name = "MODEL", default_value = "qwen2-vl-7b")]
-    model: String,
+    #[command(flatten)]
+    model: ModelArguments,
     /// This scheme, with or without @profile [default: the model's, where the backend offers it]
     #[arg(long, value_name = "SCHEME")]
     scheme: Option<String>,
@@ -58,8 +60,13 @@ fn tensor_level() -> impl TypedValueParser<Value = Level> {
 pub(super) fn bench(a: BenchArguments) -> Result<ExitCode, RunError> {
     let sink = ReportSink::open(a.output.as_deref())?;
     let library = library(&a.run.spec)?;
+    let schemes: Vec<String> = a.scheme.iter().cloned().collect();
+    let model = match a.model.read(&library, &schemes)? {
+        Some((model, ..)) => model,
+        None => library.model(MODEL).map_err(RunError::usage)?.clone(),
+    };
     let options = BenchOptions {
-        model: a.model.clone(),
+        model,
         scheme: a.scheme.clone(),
         levels: a.level.clone(),
         dtypes: a.dtype.clone(),

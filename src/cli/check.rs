@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Command, FromArgMatches as _, ValueEnum};
 use schemars::Schema;
 
-use super::arguments::{library, parameter, seed, time};
+use super::arguments::{ModelArguments, library, parameter, seed, time};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
     stop_on_signals,
@@ -98,6 +98,8 @@ pub(super) struct CheckArguments {
     /// Look for no ropecheck.yaml
     #[arg(long)]
     no_config: bool,
+    #[command(flatten)]
+    model: ModelArguments,
     #[command(flatten)]
     contract: ContractArguments,
     #[command(flatten)]
@@ -371,6 +373,9 @@ fn judge(
         let declared = contracts(&ContractArguments { contract: Vec::new() })?.declare(text);
         declared.map_err(|why| config.wrong("contract", text, &why))?;
     }
+    if let Some(name) = &a.model.preset {
+        library.model(name).map_err(|why| config.wrong("preset", name, &why.to_string()))?;
+    }
     let contracts = contracts(&a.contract)?;
     let require = |text: &String| {
         let requirement = Requirement::parse(text, &library, &contracts);
@@ -397,9 +402,12 @@ fn judge(
         journal: merge.map_or_else(|| journal(a), |files| Ok(Some(files)))?,
         shard: a.shard,
         arguments: command_line(a)?,
+        heads: None,
+        preset: None,
         config: config.in_force,
         expectations: config.expectations,
     };
+    let options = a.model.narrow(options, &library)?;
     stop_on_signals();
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };

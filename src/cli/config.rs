@@ -26,7 +26,7 @@ const EXPECTATIONS: &str = "expectations";
 /// Options that say where the file is.
 const ABOUT: [&str; 2] = ["config", "no-config"];
 /// Options that are about one thing: one of them on the command line takes the place of each in the file.
-const TOGETHER: [[&str; 2]; 2] = [["backend", "exec"], ["journal", "resume"]];
+const TOGETHER: [[&str; 2]; 3] = [["backend", "exec"], ["journal", "resume"], ["preset", "from-hf"]];
 
 /// What a file has a part in.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use crate::check::CATALOGUE;
 use crate::contract::ContractTable;
 use crate::run::{ExitCode, RunError, known_ids};
 use crate::spec::model::{Claim, Scheme, Stated};
+use crate::spec::presets::ModelPreset;
 use crate::spec::{Library, suggest};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,7 +38,7 @@ pub(super) struct ListArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
-    /// Id of a check, an invariant or a scheme; a class, a way to frequencies or a key of contracts
+    /// Id of a check, an invariant, a scheme or a model; a class, a way to frequencies or a key of contracts
     id: String,
     /// A scheme file to add
     #[arg(long, value_name = "FILE")]
@@ -91,7 +92,7 @@ fn section(out: &mut String, what: What, library: &Library) -> Result<(), RunErr
         What::Models => {
             for m in library.models() {
                 let heads = format!("{}/{} heads of {}", m.q_heads, m.k_heads, m.head_dim);
-                let _ = writeln!(out, "{:20} {heads:22} {}", m.name, m.scheme);
+                let _ = writeln!(out, "{:22} {heads:20} {}", m.name, m.scheme);
             }
         }
     }
@@ -149,6 +150,9 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
     if a.id == V_NIAH_D.0 {
         V_NIAH_D.1.clone_into(&mut out);
     }
+    if let (true, Ok(model)) = (out.is_empty(), library.model(&a.id)) {
+        out = model_text(model);
+    }
     if out.is_empty() {
         match library.get(&a.id) {
             Ok(scheme) => out = scheme_text(scheme),
@@ -156,6 +160,7 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
                 let mut names = known_ids(&library);
                 names.extend(library.all().map(|s| s.name.clone()));
                 names.extend(faults.iter().map(|fault| fault.id.clone()));
+                names.extend(library.models().iter().map(|model| model.name.clone()));
                 names.extend(contracts::names(&table));
                 names.push(V_NIAH_D.0.to_owned());
                 let hint = suggest::hint(&a.id, names.iter().map(String::as_str));
@@ -166,6 +171,21 @@ pub(super) fn explain(a: &ExplainArguments) -> Result<ExitCode, RunError> {
     }
     print(&out)?;
     Ok(ExitCode::Conformant)
+}
+
+fn model_text(model: &ModelPreset) -> String {
+    let mut out = format!("model {}\n{}\n", model.name, model.title);
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "{name:10} {text}");
+    };
+    line("source", model.source.clone());
+    line("scheme", model.scheme.clone());
+    let turned = format!("{} of {} channels rotate", model.rotary_dim, model.head_dim);
+    line("heads", format!("{} for queries, {} for keys; {turned}", model.q_heads, model.k_heads));
+    model.parameters.iter().for_each(|(name, value)| line("param", format!("{name} = {value}")));
+    model.max_positions.iter().for_each(|most| line("positions", format!("{most} at most")));
+    model.dtype.iter().for_each(|dtype| line("dtype", dtype.name().to_owned()));
+    out
 }
 
 fn fault_text(fault: &crate::fault::Fault) -> String {

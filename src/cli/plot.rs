@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::draft;
+use super::arguments::{ModelArguments, draft};
 use super::output::ReportSink;
 use crate::report::{Picture, PictureError, PictureSize, plot as draw};
-use crate::run::{ExitCode, RunError};
-use crate::spec::Scheme;
+use crate::run::{ExitCode, Options, RunError};
+use crate::spec::{Parameters, Scheme};
 
 impl ValueEnum for Picture {
     fn value_variants<'a>() -> &'a [Self] {
@@ -32,14 +32,14 @@ pub(super) struct PlotArguments {
     #[arg(value_enum)]
     picture: Picture,
     /// A scheme, with or without @profile (repeatable, up to 12)
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present_any = ["preset", "from_hf"])]
     scheme: Vec<String>,
     /// Frames, rows and columns of the video of `bias` and `positions`
     #[arg(long, value_name = "TxHxW", value_parser = grid, default_value = "4x16x16")]
     grid: [u32; 3],
-    /// Channels of a head
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    head_dim: u32,
+    /// Channels of a head [default: the model's, or 128]
+    #[arg(long, value_name = "N")]
+    head_dim: Option<u32>,
     /// Distances of `decay`, frames of `period`
     #[arg(long, value_name = "N", default_value_t = 256)]
     reach: u32,
@@ -49,6 +49,8 @@ pub(super) struct PlotArguments {
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 fn grid(text: &str) -> Result<[u32; 3], String> {
@@ -59,9 +61,15 @@ fn grid(text: &str) -> Result<[u32; 3], String> {
 
 pub(super) fn plot(a: &PlotArguments) -> Result<ExitCode, RunError> {
     let library = draft(&a.spec)?;
-    let schemes = a.scheme.iter().map(|name| library.get(name).map(|scheme| &**scheme).map_err(RunError::usage));
-    let schemes: Vec<&Scheme> = schemes.collect::<Result<_, _>>()?;
-    let size = PictureSize { grid: a.grid, head_dim: a.head_dim, reach: a.reach };
+    let options = a.model.narrow(Options { schemes: a.scheme.clone(), ..Options::default() }, &library)?;
+    let scheme = |name: &String| {
+        let scheme: &Scheme = library.get(name).map_err(RunError::usage)?;
+        let parameters = Parameters::resolve(scheme, &options.parameters);
+        Ok((scheme, parameters.map_err(|why| RunError::new(ExitCode::Spec, why))?))
+    };
+    let schemes = options.schemes.iter().map(scheme).collect::<Result<Vec<_>, RunError>>()?;
+    let head_dim = a.head_dim.or(options.heads.as_ref().map(|heads| heads.head_dim)).unwrap_or(128);
+    let size = PictureSize { grid: a.grid, head_dim, reach: a.reach };
     let svg = draw(a.picture, &schemes, &size).map_err(|why| match why {
         PictureError::Parameters(_) | PictureError::Positions(_) => RunError::new(ExitCode::Spec, why),
         PictureError::Layout(_) | PictureError::Plan { .. } | PictureError::Size(_) => RunError::usage(why),

@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::arguments::{TableOrJson, draft, parameter};
+use super::arguments::{ModelArguments, TableOrJson, draft, parameter};
 use super::output::print;
 use crate::numeric::Number;
 use crate::positions::{Column, Evaluation, Layout, MAX_MATERIALISED, Next, PositionError, Positions};
-use crate::run::{ExitCode, RunError};
+use crate::run::{ExitCode, Options, RunError};
 use crate::spec::{Parameters, Scheme};
 
 #[derive(Debug, Args)]
 pub(super) struct PositionsArguments {
     /// Scheme, with or without @profile
-    #[arg(long)]
-    scheme: String,
+    #[arg(long, required_unless_present_any = ["preset", "from_hf"])]
+    scheme: Option<String>,
     /// Segments, such as "text:3 video:4x2x3 image:3x5 video:6x3x2@0.5s text:5" (TxHxW, HxW, seconds per
     /// frame)
     #[arg(long)]
@@ -33,13 +33,17 @@ pub(super) struct PositionsArguments {
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 pub(super) fn positions(a: &PositionsArguments) -> Result<ExitCode, RunError> {
     let library = draft(&a.spec)?;
-    let scheme = library.get(&a.scheme).map_err(RunError::usage)?;
+    let options = Options { schemes: a.scheme.iter().cloned().collect(), ..Options::default() };
+    let options = a.model.narrow(Options { parameters: a.param.clone(), ..options }, &library)?;
+    let scheme = library.get(options.schemes.first().map_or("", String::as_str)).map_err(RunError::usage)?;
     let layout = Layout::parse(&a.layout).map_err(RunError::usage)?;
-    let parameters = Parameters::resolve(scheme, &a.param).map_err(RunError::usage)?;
+    let parameters = Parameters::resolve(scheme, &options.parameters).map_err(RunError::usage)?;
     let parts = Parts { scheme, parameters: &parameters, layout: &layout };
     match a.format {
         TableOrJson::Json => json(&parts)?,

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::arguments::draft;
+use super::arguments::{ModelArguments, draft};
 use super::output::print;
+use crate::numeric::Number;
 use crate::property::{papers::Decision, papers::properties as derive};
 use crate::report::{Picture, PictureSize, PropertySection, plot, property_page};
-use crate::run::{ExitCode, RunError};
-use crate::spec::Parameters;
-use crate::spec::{Library, Scheme};
+use crate::run::{ExitCode, Options, RunError};
+use crate::spec::{Library, Parameters, Scheme};
 
 /// For people, for programs, or a page with pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,6 +35,8 @@ pub(super) struct PropertiesArguments {
     /// A scheme file to add, or to put in the place of a built-in one
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 /// One row of a table: the name it is printed under, and what was derived for each column.
@@ -44,9 +46,13 @@ struct PropertyRow {
     findings: Vec<(&'static str, Decision)>,
 }
 
-fn row(library: &Library, name: &str) -> Result<(PropertyRow, std::sync::Arc<Scheme>), RunError> {
+fn row(
+    library: &Library,
+    name: &str,
+    set: &[(String, Number)],
+) -> Result<(PropertyRow, std::sync::Arc<Scheme>), RunError> {
     let scheme = library.get(name).map_err(RunError::usage)?;
-    let parameters = Parameters::defaults(scheme).map_err(|e| RunError::new(ExitCode::Spec, e))?;
+    let parameters = Parameters::resolve(scheme, set).map_err(|e| RunError::new(ExitCode::Spec, e))?;
     let findings = derive(scheme, &parameters).map_err(|e| RunError::new(ExitCode::Spec, e))?;
     Ok((PropertyRow { name: name.to_owned(), id: scheme.id(), findings }, std::sync::Arc::clone(scheme)))
 }
@@ -56,12 +62,14 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> 
     let mut out = String::new();
     let (mut tables, mut sections) = (Vec::new(), Vec::new());
     let mut differs = false;
-    if a.scheme.is_empty() {
+    let options = Options { schemes: a.scheme.clone(), ..Options::default() };
+    let Options { schemes, parameters, .. } = a.model.narrow(options, &library)?;
+    if schemes.is_empty() {
         for table in library.tables() {
             let mut rows = Vec::new();
             let mut claims = Vec::new();
             for entry in &table.rows {
-                rows.push(row(&library, &entry.scheme)?.0);
+                rows.push(row(&library, &entry.scheme, &[])?.0);
                 claims.push(Some(entry.claims.clone()));
             }
             let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
@@ -76,8 +84,8 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> 
         }
     } else {
         let (mut rows, mut errata) = (Vec::new(), Vec::new());
-        for name in &a.scheme {
-            let (row, scheme) = row(&library, name)?;
+        for name in &schemes {
+            let (row, scheme) = row(&library, name, &parameters)?;
             errata.extend(scheme.errata.iter().map(|e| format!("{}: {e}", scheme.id())));
             rows.push(row);
         }
@@ -91,7 +99,7 @@ pub(super) fn properties(a: &PropertiesArguments) -> Result<ExitCode, RunError> 
     }
     match a.format {
         PropertiesFormat::Table => print(&out)?,
-        PropertiesFormat::Html => print(&page(&library, &sections)?)?,
+        PropertiesFormat::Html => print(&page(&library, &sections, &parameters)?)?,
         PropertiesFormat::Json => print(&format!("{}\n", json!({"tables": tables})))?,
     }
     // A table that no longer comes out is a spec that no longer says what its paper says.
@@ -108,12 +116,13 @@ fn section(title: &str, columns: &[&str], rows: &[PropertyRow], errata: &[String
 }
 
 /// The page, with every picture of the schemes of all tables, as far as a picture can hold them.
-fn page(library: &Library, sections: &[PropertySection]) -> Result<String, RunError> {
-    let mut schemes: Vec<&Scheme> = Vec::new();
+fn page(library: &Library, sections: &[PropertySection], set: &[(String, Number)]) -> Result<String, RunError> {
+    let mut schemes: Vec<(&Scheme, Parameters)> = Vec::new();
     for (id, _) in sections.iter().flat_map(|section| &section.rows) {
         let scheme = library.get(id).map_err(RunError::usage)?;
-        if schemes.len() < PictureSize::SCHEMES && !schemes.iter().any(|known| known.id() == scheme.id()) {
-            schemes.push(scheme);
+        if schemes.len() < PictureSize::SCHEMES && !schemes.iter().any(|(known, _)| known.id() == scheme.id()) {
+            let parameters = Parameters::resolve(scheme, set).map_err(|e| RunError::new(ExitCode::Spec, e))?;
+            schemes.push((scheme, parameters));
         }
     }
     let size = PictureSize { grid: [4, 16, 16], head_dim: 128, reach: 256 };

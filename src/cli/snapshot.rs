@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::arguments::{TableOrJson, library, parameter};
+use super::arguments::{ModelArguments, TableOrJson, library, parameter};
 use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, progress_bar, stop_on_signals,
 };
 use super::output::{ReportSink, print};
 use crate::backend::{BackendFactory, Vocabulary};
 use crate::case::{Case, Level};
+use crate::check::HeadPreset;
 use crate::numeric::{DType, Number};
 use crate::report::{SnapshotReport, snapshot_json, snapshot_table, words};
 use crate::rotation::PlanCache;
@@ -83,6 +84,8 @@ struct RecordArguments {
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
+    #[command(flatten)]
+    model: ModelArguments,
     /// Replace a snapshot that is there
     #[arg(long)]
     force: bool,
@@ -168,6 +171,7 @@ fn make(a: &RecordArguments) -> Result<ExitCode, RunError> {
         threads: threads(&a.files),
         ..Options::default()
     };
+    let options = a.model.narrow(options, &library)?;
     for scheme in &options.schemes {
         let scheme = library.get(scheme).map_err(RunError::usage)?;
         crate::spec::Parameters::resolve(scheme, &options.parameters).map_err(RunError::usage)?;
@@ -266,6 +270,10 @@ fn options(selection: &Selection, threads: usize) -> Result<Options, String> {
         cases: selection.cases.min(10_000),
         seed: selection.seed,
         parameters: parameters.collect::<Result<_, _>>()?,
+        heads: selection.heads.map(|[q_heads, k_heads, head_dim, width]| {
+            let rotary = (width > 0).then_some((width, 0));
+            HeadPreset { q_heads, k_heads, head_dim, rotary, parameters: Vec::new() }
+        }),
         threads,
         ..Options::default()
     })

@@ -26,7 +26,7 @@ const TEXT: u64 = 128;
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
     /// Heads, width and parameters.
-    pub model: String,
+    pub model: ModelPreset,
     /// Scheme, with or without profile. `None`: the model's where the backend offers it, else the first that it offers on every
     /// level that is timed, else the first that it offers.
     pub scheme: Option<String>,
@@ -195,11 +195,11 @@ fn harness<'a>(
     level: Level,
     levels: &[Level],
     library: &'a Library,
-    options: &BenchOptions,
+    options: &'a BenchOptions,
 ) -> Result<(&'a Scheme, &'a ModelPreset), BenchError> {
     let unknown = |e: &dyn std::fmt::Display| BenchError::Unknown(e.to_string());
     let offers = |level: Level, scheme: &Scheme| manifest.level(level).is_some_and(|m| m.offers(scheme));
-    let model = library.model(&options.model).map_err(|e| unknown(&e))?;
+    let model = &options.model;
     if let Some(name) = &options.scheme {
         let scheme = library.get(name).map_err(|e| unknown(&e))?;
         if !offers(level, scheme) {
@@ -379,7 +379,7 @@ mod tests {
     fn rows_say_what_was_timed() {
         let library = Library::embedded().expect("the library is valid");
         let options = BenchOptions {
-            model: "qwen2-vl-7b".into(),
+            model: Library::embedded().unwrap().model("qwen2-vl-7b").unwrap().clone(),
             scheme: None,
             levels: Vec::new(),
             dtypes: vec![DType::BF16],
@@ -406,7 +406,7 @@ mod tests {
     fn what_cannot_be_timed_is_said() {
         let library = Library::embedded().expect("the library is valid");
         let options = BenchOptions {
-            model: "qwen2-vl-7b".into(),
+            model: Library::embedded().unwrap().model("qwen2-vl-7b").unwrap().clone(),
             scheme: Some("m-rop".into()),
             levels: vec![Level::Rotate],
             dtypes: Vec::new(),

@@ -7,12 +7,13 @@ use std::time::Duration;
 use super::config_in_force::ConfigInForce;
 use super::expectation::Expectations;
 use super::journal::JournalFile;
+use super::preset::PresetInForce;
 use super::replay_command::ReplayCommand;
 use super::requirement::Requirement;
 use super::shard::Shard;
 use crate::backend::{Backend, Manifest};
 use crate::case::Level;
-use crate::check::{Depth, Generator, Group, Harness};
+use crate::check::{Depth, Generator, Group, Harness, HeadPreset};
 use crate::contract::ContractTable;
 use crate::numeric::{DType, Number};
 use crate::rotation::PlanCache;
@@ -43,6 +44,10 @@ pub struct Options {
     pub seed: u64,
     /// Parameters set for the whole run.
     pub parameters: Vec<(String, Number)>,
+    /// Heads of a model, which alone are tried.
+    pub heads: Option<HeadPreset>,
+    /// The model that schemes, parameters and heads come from.
+    pub preset: Option<PresetInForce>,
     /// Worker threads.
     pub threads: usize,
     /// Each check stops at its first failure, which is not made smaller.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::context::Options;
 use super::groups::{SelectionError, groups};
+use super::preset::PresetInForce;
 use crate::backend::Manifest;
 use crate::case::Level;
 use crate::check::{Depth, Group};
@@ -35,6 +36,9 @@ pub struct Narrowing {
     /// Parameters of schemes that were set for the whole run, as `name=value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
+    /// Only this model. What it stands for is not named again as schemes and parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<PresetInForce>,
 }
 
 impl Narrowing {
@@ -53,6 +57,7 @@ impl Narrowing {
             cases: (options.cases < Options::CASES).then_some(options.cases),
             depth: (options.depth == Depth::Quick).then_some(options.depth),
             parameters: options.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            preset: options.preset.clone(),
             ..Narrowing::default()
         };
         if groups(manifest, library, &Options::default())?.len() > units.len() {
@@ -60,6 +65,10 @@ impl Narrowing {
             narrowing.schemes.clone_from(&options.schemes);
             narrowing.levels.clone_from(&options.levels);
             narrowing.dtypes.clone_from(&options.dtypes);
+        }
+        if let Some(preset) = &options.preset {
+            narrowing.parameters.retain(|set| !preset.parameters.contains(set));
+            narrowing.schemes.retain(|scheme| *scheme != preset.scheme);
         }
         Ok((narrowing != Narrowing::default()).then_some(narrowing))
     }
@@ -69,6 +78,7 @@ impl Narrowing {
     pub fn words(&self) -> String {
         let mut all: Vec<String> = Vec::new();
         let mut add = |option: &str, value: &dyn std::fmt::Display| all.push(format!("--{option} {value}"));
+        self.preset.iter().for_each(|preset| add(&preset.option, &preset.value));
         self.checks.iter().for_each(|check| add("check", check));
         self.schemes.iter().for_each(|scheme| add("scheme", scheme));
         self.levels.iter().for_each(|level| add("level", level));

@@ -101,10 +101,11 @@ impl Session<'_> {
     fn judge(&self, deadline: Deadline, folded: &mut Folded) -> Result<(), RunError> {
         let Session { factory, context, options } = self;
         let backend = factory.start()?;
-        let (manifest, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
+        let (whole, device) = (backend.manifest().clone(), backend.device().map(str::to_owned));
         let (library_sha256, cage) = (backend.digest().map(str::to_owned), backend.cage());
         drop(backend);
-        contracts_exist(&manifest, context.contracts)?;
+        contracts_exist(&whole, context.contracts)?;
+        let manifest = options.narrowed(&whole)?;
         let units = groups(&manifest, context.library, options)?;
         let narrowed = Narrowing::of(options, &manifest, context.library, &units)?;
         if options.expectations.is_some() {

@@ -32,7 +32,7 @@ pub(super) fn unit(
         // Not even its schedule is worth the time.
         return Some(CheckResult { stopped, ..CheckResult::new(group, id) });
     }
-    let manifest = backend.manifest().clone();
+    let manifest = options.narrowed(backend.manifest()).ok()?;
     let covered = covers.level(group.level);
     let generator =
         Generator { cover: covered.map_or(&[], |(_, rows)| rows), ..context.generator(group, &manifest, options)? };

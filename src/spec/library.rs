@@ -11,7 +11,7 @@ use super::catalogue::Catalogue;
 use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors};
 use super::load::{self, Reference};
 use super::model::Scheme;
-use super::presets::ModelPreset;
+use super::presets::{ModelPreset, natural};
 use super::suggest::{hint, unknown};
 use super::tables::PropertyTable;
 use super::yaml::{self, Node};
@@ -85,7 +85,7 @@ impl Library {
             library.check_model(&model)?;
             library.models.push(model);
         }
-        library.models.sort_by(|a, b| a.name.cmp(&b.name));
+        library.models.sort_by_key(|model| natural(&model.name));
         Ok(library)
     }
 
@@ -232,6 +232,18 @@ impl Library {
         &self.models
     }
 
+    /// The models of schemes that a run takes without being told, and of `others`: what a run tries of itself does not
+    /// depend on models that it is not about.
+    pub fn models_met<'a>(&'a self, others: &'a [&Scheme]) -> impl Iterator<Item = &'a ModelPreset> {
+        self.models.iter().filter(|model| {
+            let same = |scheme: &Scheme, other: &Scheme| scheme.name == other.name && scheme.profile == other.profile;
+            self.get(&model.scheme).is_ok_and(|scheme| {
+                let usual = self.schemes().any(|usual| same(usual, scheme));
+                usual || others.iter().any(|other| same(other, scheme))
+            })
+        })
+    }
+
     /// A model by name.
     ///
     /// # Errors
@@ -239,7 +251,7 @@ impl Library {
     pub fn model(&self, name: &str) -> Result<&ModelPreset, LookupError> {
         self.models.iter().find(|model| model.name == name).ok_or_else(|| {
             let names = self.models.iter().map(|model| model.name.as_str());
-            LookupError(format!("there is no model {name:?}{}", hint(name, names)))
+            LookupError(format!("there is no model {name:?}{} (`ropecheck list models` shows all)", hint(name, names)))
         })
     }
 
@@ -280,6 +292,15 @@ impl Library {
                         let names = scheme.parameters.iter().map(|parameter| parameter.name.as_str());
                         sink.push(SpecError::new(location, message).suggest(name, names));
                     }
+                }
+                match model.rotated(scheme) {
+                    Ok((rotated, _)) if rotated == model.rotary_dim => {}
+                    Ok((rotated, _)) => {
+                        let message =
+                            format!("expected {rotated}, as `{}` rotates, found {}", scheme.id(), model.rotary_dim);
+                        sink.push(SpecError::new(&model.rotary_location, message));
+                    }
+                    Err(error) => sink.push(SpecError::new(&model.scheme_location, error.to_string())),
                 }
             }
         }

@@ -5,6 +5,8 @@ pub mod diagnostic;
 pub mod expr;
 pub(crate) mod fields;
 mod heads;
+pub mod hf;
+pub mod hf_names;
 pub mod library;
 mod load;
 pub mod model;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::numeric::Number;
 
 use super::expr::{Expr, Name};
+use super::hf_names::HfNames;
 
 /// One scheme under one profile, ready to run.
 #[derive(Debug, Clone)]
@@ -54,6 +55,8 @@ pub struct Scheme {
     pub inv_freq: Vec<Expr>,
     /// Factor on cos and sin.
     pub attention_scaling: Expr,
+    /// How a `config.json` says that a model has it.
+    pub hf: HfNames,
     /// What the scheme states about itself, in file order.
     pub invariants: Vec<Invariant>,
     /// File that the scheme was read from, as shown to people.

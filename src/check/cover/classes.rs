@@ -93,7 +93,7 @@ impl Classes {
         };
         let word = |on: bool| if on { &[0, 1][..] } else { &[0][..] };
         let at = |dtype: &DType| Dimension::of_dtype(*dtype);
-        let schemes: Vec<_> = schemes.iter().filter_map(|id| library.get(id).ok()).collect();
+        let schemes: Vec<_> = schemes.iter().filter_map(|id| library.get(id).ok().map(|scheme| &**scheme)).collect();
         let offered = manifest.level(level);
         let consumes = |what| offered.is_some_and(|level| level.consumes(what));
         let positions_given = level == Level::Rotate && consumes(Consume::Positions);
@@ -159,7 +159,7 @@ impl Classes {
             ranges.extend(between(low, high, extra).into_iter().map(|(low, high)| Class { dimension, low, high }));
         };
         let models = |of: fn(&crate::spec::presets::ModelPreset) -> usize| {
-            library.models().iter().filter_map(|model| i64::try_from(of(model)).ok()).collect::<Vec<_>>()
+            library.models_met(&schemes).filter_map(|model| i64::try_from(of(model)).ok()).collect::<Vec<_>>()
         };
         let least_row = if tensors { 1 } else { 0 };
         range(Dimension::Batch, 1, MOST_ROWS, &[]);

@@ -1,8 +1,6 @@
 //! Scheme parameters of which a manifest offers values: of each the least, the most, and what lies between is
 //! a class.
 
-use std::sync::Arc;
-
 use crate::backend::Manifest;
 use crate::backend::parameter_offer::{OfferedValues, ParameterOffer};
 use crate::case::{CallDimensions, Dimension, Level};
@@ -24,7 +22,7 @@ fn class(offered: &OfferedValues, value: &Number) -> Option<i64> {
 
 impl Swept {
     /// Of a level, with the schemes that are judged on it, and the classes of values that some of these take.
-    pub(super) fn new(manifest: &Manifest, level: Level, schemes: &[&Arc<Scheme>]) -> (Swept, Vec<(Dimension, i64)>) {
+    pub(super) fn new(manifest: &Manifest, level: Level, schemes: &[&Scheme]) -> (Swept, Vec<(Dimension, i64)>) {
         let (mut swept, mut classes) = (Swept::default(), Vec::new());
         for offer in manifest.parameters.iter().flatten().filter(|_| level != Level::Apply) {
             let known = schemes.iter().flat_map(|scheme| &scheme.parameters).filter(|one| one.name == offer.name);

@@ -6,7 +6,7 @@ mod places;
 mod sheet;
 mod subject;
 
-use crate::spec::Scheme;
+use crate::spec::{Parameters, Scheme};
 
 use subject::Subject;
 pub use subject::{PictureError, PictureSize};
@@ -24,11 +24,11 @@ pub enum Picture {
     Period,
 }
 
-/// Draws a picture of schemes under their default parameters.
+/// Draws a picture of schemes, each under its parameters.
 ///
 /// # Errors
 /// [`PictureError`] if one of them has no positions or no plan, or there would be too much to draw.
-pub fn plot(picture: Picture, schemes: &[&Scheme], size: &PictureSize) -> Result<String, PictureError> {
+pub fn plot(picture: Picture, schemes: &[(&Scheme, Parameters)], size: &PictureSize) -> Result<String, PictureError> {
     if schemes.is_empty() || schemes.len() > PictureSize::SCHEMES {
         let found = schemes.len();
         return Err(PictureError::Size(format!("expected 1 to {} schemes, found {found}", PictureSize::SCHEMES)));
@@ -41,7 +41,8 @@ pub fn plot(picture: Picture, schemes: &[&Scheme], size: &PictureSize) -> Result
         let found = size.reach;
         return Err(PictureError::Size(format!("expected a reach of 2 to {}, found {found}", PictureSize::REACH)));
     }
-    let subjects = schemes.iter().map(|scheme| Subject::new(scheme, size.head_dim)).collect::<Result<Vec<_>, _>>()?;
+    let subjects = schemes.iter().map(|(scheme, set)| Subject::new(scheme, set.clone(), size.head_dim));
+    let subjects = subjects.collect::<Result<Vec<_>, _>>()?;
     match picture {
         Picture::Bias => bias::draw(&subjects, size),
         Picture::Positions => places::draw(&subjects, size),

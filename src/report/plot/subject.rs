@@ -54,8 +54,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(scheme: &'a Scheme, head_dim: u32) -> Result<Self, PictureError> {
-        let parameters = Parameters::defaults(scheme)?;
+    pub(super) fn new(scheme: &'a Scheme, parameters: Parameters, head_dim: u32) -> Result<Self, PictureError> {
         let plan = RotationPlan::new(scheme, &parameters, HeadShape::of_dim(head_dim))?;
         Ok(Subject { scheme, parameters, plan })
     }

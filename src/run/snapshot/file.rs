@@ -29,6 +29,9 @@ pub struct Selection {
     pub seed: u64,
     /// Parameters, name and value.
     pub parameters: Vec<(String, String)>,
+    /// Query heads, key heads, head width and rotated channels (0: all) of a model, which alone were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<[u32; 4]>,
 }
 
 /// One case.

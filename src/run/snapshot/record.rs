@@ -37,6 +37,7 @@ pub struct PlannedSnapshot {
 pub fn plan(manifest: &Manifest, context: &Context, options: &Options) -> Result<PlannedSnapshot, SelectionError> {
     let mut planned = PlannedSnapshot::default();
     let options = Options { checks: vec!["accuracy".into(), "positions-exact".into()], ..options.clone() };
+    let manifest = &options.narrowed(manifest)?;
     for (group, id) in groups(manifest, context.library, &options)? {
         let wanted = if group.level == Level::Positions { "positions-exact" } else { "accuracy" };
         let Some(check) = CATALOGUE.iter().find(|c| c.id() == id && id == wanted) else { continue };
@@ -260,6 +261,9 @@ pub fn record(
             cases: options.cases,
             seed: options.seed,
             parameters: options.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            heads: options.heads.as_ref().map(|heads| {
+                [heads.q_heads, heads.k_heads, heads.head_dim, heads.rotary.map_or(0, |(width, _)| width)]
+            }),
         },
         cases: Vec::new(),
     };

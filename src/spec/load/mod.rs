@@ -18,6 +18,7 @@ use super::catalogue::Catalogue;
 use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors};
 use super::expr::Expr;
 use super::fields::{Fields, is_identifier, is_kebab};
+use super::hf_names::HfNames;
 use super::model::{Pairing, PerPair, Running, Scheme, Source};
 use super::yaml::{self, Node};
 
@@ -176,6 +177,7 @@ fn scheme(
     let limits_node = fields.optional("pairs");
     let frequencies = sink.take(fields.required("frequencies"));
     let attention_scaling = sink.take(fields.required("attention_scaling"));
+    let hf = fields.optional("hf");
     let own_invariants = fields.optional("invariants");
     fields.finish(sink);
     // From here on everything needs the axes.
@@ -193,6 +195,8 @@ fn scheme(
         return None;
     }
     let known = parameters::known(&parameters);
+    let names: Vec<&str> = parameters.iter().map(|one| one.name.as_str()).collect();
+    let hf = HfNames::load(hf, &axes, &names, sink);
     let context = OfferContext { axes: &axes, parameters: &known, running };
     let positions = positions::load(positions?, &context, &head, sink);
     let axis_map = map_node.and_then(|node| axis_map::load(node, &context, sink));
@@ -247,6 +251,7 @@ fn scheme(
         per_pair: per_pair?,
         inv_freq: inv_freq?,
         attention_scaling: scaling?,
+        hf: hf?,
         invariants,
         file: file.name.clone(),
         sha256: sha256.to_owned(),
