@@ -1,28 +1,26 @@
 //! `check`: holds a backend against the specs.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Command, FromArgMatches as _, ValueEnum};
+use clap::{Args, Command, FromArgMatches as _};
 use schemars::Schema;
 
 use super::arguments::{library, parameter, seed, time};
 use super::backend::{
-    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
-    stop_on_signals,
+    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, stop_on_signals,
 };
 use super::config::{self, Config};
-use super::output::{ReportSink, complain_of};
+use super::output::complain_of;
+use super::reports::{ReportArguments, Reports};
 use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::check::Depth;
 use crate::numeric::{DType, Number};
-use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::{
-    self, Context, Event, ExitCode, JournalFile, Observer, Options, Progress, Requirement, RunError, RunReport,
-    Session, Shard, shard_files,
+    self, Context, ExitCode, JournalFile, Options, Requirement, RunError, RunReport, Session, Shard, shard_files,
 };
 
 #[derive(Debug, Args)]
@@ -65,15 +63,8 @@ pub(super) struct CheckArguments {
     /// Set a scheme parameter (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
-    format: ReportFormat,
-    /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Write another report to a file, such as junit=report.xml (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
-    report: Vec<(ReportFormat, PathBuf)>,
+    #[command(flatten)]
+    reports: ReportArguments,
     /// Do not look for the defects that explain what failed
     #[arg(long)]
     no_diagnosis: bool,
@@ -89,9 +80,6 @@ pub(super) struct CheckArguments {
     /// Only this part of the checks, k of n; needs --journal, and `ropecheck merge` puts the journals together
     #[arg(long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
     shard: Option<Shard>,
-    /// Show every failure, scheme and reason in the table, and not about a screen of them
-    #[arg(long, short)]
-    verbose: bool,
     /// Take options and known failures from this file [default: the nearest ropecheck.yaml upwards]
     #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     config: Option<PathBuf>,
@@ -115,155 +103,8 @@ pub(super) struct MergeArguments {
     /// Cases that run at a time: what failed is run again [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
-    format: ReportFormat,
-    /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Write another report to a file, such as junit=report.xml (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
-    report: Vec<(ReportFormat, PathBuf)>,
-    /// Show every failure, scheme and reason in the table, and not about a screen of them
-    #[arg(long, short)]
-    verbose: bool,
-}
-
-/// A form of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ReportFormat {
-    /// For people
-    Table,
-    /// For programs: one document
-    Json,
-    /// For programs: a line for every event, as it happens
-    Ndjson,
-    /// For CI systems
-    Junit,
-    /// For code scanning
-    Sarif,
-    /// For the summary of a job, and for comments
-    Markdown,
-    /// For a badge of shields.io
-    Badge,
-}
-
-/// `FORMAT=FILE`.
-fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
-    let (format, file) = text.split_once('=').ok_or_else(|| format!("expected FORMAT=FILE, found {text:?}"))?;
-    if file.is_empty() {
-        return Err("the name of the file is missing".into());
-    }
-    Ok((ReportFormat::from_str(format, false)?, file.into()))
-}
-
-/// The file that GitHub names for what a job has to say, where it does.
-fn summary() -> Option<ReportSink> {
-    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())?;
-    let path = PathBuf::from(path);
-    // Nobody asked for it in so many words, so it costs no verdict: a container may not have the folder.
-    let sink = ReportSink::add_to(&path);
-    sink.map_err(|e| complain_of(&format!("GITHUB_STEP_SUMMARY: {} cannot be written: {e}", path.display()))).ok()
-}
-
-/// The file of a backend: a library, or that of a Python port.
-fn file_of(backend: &Path) -> Option<String> {
-    let text = backend.to_str()?;
-    let file = if backend.exists() { text } else { text.rsplit_once(':')?.0 };
-    Path::new(file).is_file().then(|| file.to_owned())
-}
-
-/// Reports that were asked for, each with the place where it goes.
-struct Reports {
-    all: Vec<(ReportFormat, ReportSink)>,
-    bar: indicatif::ProgressBar,
-    /// Whether tables say everything.
-    verbose: bool,
-    /// The file that is judged, where it is one.
-    backend: Option<String>,
-    /// The first error of a report that is written as events happen.
-    failed: Option<RunError>,
-}
-
-impl Reports {
-    fn open(a: &CheckArguments) -> Result<Reports, RunError> {
-        let mut all = vec![(a.format, ReportSink::open(a.output.as_deref())?)];
-        for (format, file) in &a.report {
-            all.push((*format, ReportSink::open(Some(file))?));
-        }
-        all.extend(summary().map(|sink| (ReportFormat::Markdown, sink)));
-        let backend = a.backend.as_deref().and_then(file_of);
-        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, backend, failed: None })
-    }
-
-    /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
-    /// say that all is well when the exit code does not.
-    fn close(mut self, mut report: RunReport) -> RunReport {
-        self.bar.finish_and_clear();
-        let mut failed = self.failed.take();
-        let options = (self.verbose, self.backend.take());
-        for (format, sink) in &mut self.all {
-            failed = failed.or(self::write(*format, &options, sink, &report).err());
-        }
-        if let Some(error) = failed {
-            run::fail(&mut report, error, &mut self);
-            // A report that cannot be written whole now is not there at all; why is said already.
-            self.all.retain_mut(|(format, sink)| {
-                let again = |sink: &mut ReportSink| self::write(*format, &options, sink, &report);
-                *format == ReportFormat::Ndjson || sink.clear().and_then(|()| again(sink)).is_ok()
-            });
-        }
-        for (_, sink) in self.all {
-            if let Err(error) = sink.close() {
-                run::fail(&mut report, error, &mut Closed);
-            }
-        }
-        report
-    }
-}
-
-/// Writes a report that is only known at the end.
-fn write(
-    format: ReportFormat,
-    (all, backend): &(bool, Option<String>),
-    sink: &mut ReportSink,
-    report: &RunReport,
-) -> Result<(), RunError> {
-    let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
-    let text = match format {
-        // A table on standard output would only repeat what is said on standard error.
-        ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
-        ReportFormat::Table => report::table(report, *all),
-        ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
-        ReportFormat::Ndjson => return Ok(()),
-        ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,
-        ReportFormat::Sarif => report::sarif(report, backend.as_deref()),
-        ReportFormat::Markdown => report::markdown(report),
-        ReportFormat::Badge => report::badge(report),
-    };
-    sink.write(&text)
-}
-
-/// Reports that are closed hear nothing.
-struct Closed;
-
-impl Observer for Closed {
-    fn event(&mut self, _: &Event) {}
-}
-
-impl Observer for Reports {
-    fn event(&mut self, event: &Event) {
-        for (_, sink) in self.all.iter_mut().filter(|(format, _)| *format == ReportFormat::Ndjson) {
-            let line = report::ndjson(event).map_err(|e| RunError::new(ExitCode::Internal, e));
-            if let Err(error) = line.and_then(|line| sink.write(&line)) {
-                self.failed.get_or_insert(error);
-            }
-        }
-    }
-
-    fn progress(&mut self, progress: Progress) {
-        move_bar(&self.bar, progress);
-    }
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 /// `check` as the command line knows it.
@@ -301,7 +142,7 @@ fn run_check(
     config: Result<Config, RunError>,
     merge: Option<JournalFile>,
 ) -> Result<ExitCode, RunError> {
-    let mut reports = Reports::open(a)?;
+    let mut reports = Reports::open(&a.reports, a.backend.as_deref())?;
     let report = config.and_then(|config| judge(a, config, merge, &mut reports)).unwrap_or_else(|error| {
         let mut report = RunReport::default();
         run::fail(&mut report, error, &mut reports);
@@ -350,11 +191,11 @@ pub(super) fn merge(
         RunError::new(ExitCode::Spec, "the files hold a command line that this ropecheck does not understand")
     })?;
     let (a, config) = configured(&a)?.unwrap_or((a, Config::default()));
-    let MergeArguments { backend, threads, format, output, report, verbose, .. } = merge;
+    let MergeArguments { backend, threads, reports, .. } = merge;
     let backend = backend.or(a.backend);
     let (journal, resume, shard) = (None, None, None);
     run_check(
-        &CheckArguments { backend, threads, format, output, report, verbose, journal, resume, shard, ..a },
+        &CheckArguments { backend, threads, reports, journal, resume, shard, ..a },
         Ok(config),
         Some(JournalFile::Merge(files)),
     )

@@ -16,6 +16,7 @@ mod plot;
 mod positions;
 mod properties;
 mod replay;
+mod reports;
 mod selftest;
 mod snapshot;
 mod spec;
