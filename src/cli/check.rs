@@ -12,6 +12,7 @@ use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, stop_on_signals,
 };
 use super::config::{self, Config};
+use super::help::ColorArgument;
 use super::output::complain_of;
 use super::reports::{ReportArguments, Reports};
 use crate::backend::Vocabulary;
@@ -23,68 +24,73 @@ use crate::run::{
     self, Context, ExitCode, JournalFile, Options, Requirement, RunError, RunReport, Session, Shard, shard_files,
 };
 
+/// Headings of options in help.
+const WHAT: &str = "What is judged";
+const HOW_MUCH: &str = "How much";
+const RUN: &str = "The run";
+
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
     /// A shared library that exports the C ABI; without one, ropecheck's own kernel is judged
     backend: Option<PathBuf>,
     /// Only this scheme, with or without @profile (repeatable)
-    #[arg(long, value_name = "SCHEME")]
+    #[arg(help_heading = WHAT, long, value_name = "SCHEME")]
     scheme: Vec<String>,
     /// Only this storage type (repeatable)
-    #[arg(long, value_name = "DTYPE", value_enum)]
+    #[arg(help_heading = WHAT, long, value_name = "DTYPE", value_enum)]
     dtype: Vec<DType>,
     /// Only this check or invariant (repeatable)
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = WHAT, long, value_name = "ID")]
     check: Vec<String>,
     /// Only this level (repeatable)
-    #[arg(long, value_name = "LEVEL", value_enum)]
+    #[arg(help_heading = WHAT, long, value_name = "LEVEL", value_enum)]
     level: Vec<Level>,
     /// Cases per check and position band
-    #[arg(long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(help_heading = HOW_MUCH, long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
     /// How much of what the backend offers is to be reached
-    #[arg(long, value_enum, default_value_t, value_name = "DEPTH")]
+    #[arg(help_heading = HOW_MUCH, long, value_enum, default_value_t, value_name = "DEPTH")]
     depth: Depth,
     /// Begin nothing new after this time, such as 60s, 2m, 1h or 500ms; what was left out is said
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
     /// Run nothing more after so many checks on groups failed; the verdict says so
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "N")]
     max_fail: Option<NonZeroU32>,
     /// Seed of everything that is random; `fresh` takes one from the system, and the report says which
-    #[arg(long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
+    #[arg(help_heading = HOW_MUCH, long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
     seed: u64,
     /// What must have been judged, such as q_heads=64, levels=rotate,fused or reach=95%: else exit code 4 (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "KEY=VALUE")]
     require: Vec<String>,
     /// Cases that run at a time [default: as many as there are cores]; the report does not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = RUN, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
     /// Set a scheme parameter (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    #[arg(help_heading = WHAT, long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
     #[command(flatten)]
     reports: ReportArguments,
     /// Do not look for the defects that explain what failed
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     no_diagnosis: bool,
     /// Keep what is through in a new file, so that a run that is killed can go on
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(help_heading = RUN, long, value_name = "FILE", conflicts_with = "resume")]
     journal: Option<PathBuf>,
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = RUN, long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     profile_checks: bool,
     /// Only this part of the checks, k of n; needs --journal, and `ropecheck merge` puts the journals together
-    #[arg(long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
+    #[arg(help_heading = RUN, long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
     shard: Option<Shard>,
     /// Take options and known failures from this file [default: the nearest ropecheck.yaml upwards]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    #[arg(help_heading = RUN, long, value_name = "FILE", conflicts_with = "no_config")]
     config: Option<PathBuf>,
     /// Look for no ropecheck.yaml
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     no_config: bool,
     #[command(flatten)]
     contract: ContractArguments,
@@ -109,7 +115,7 @@ pub(super) struct MergeArguments {
 
 /// `check` as the command line knows it.
 fn command() -> Command {
-    CheckArguments::augment_args(Command::new("check"))
+    ColorArgument::augment_args(CheckArguments::augment_args(Command::new("check")))
 }
 
 /// The JSON Schema of `ropecheck.yaml`, for editors.
@@ -143,15 +149,20 @@ fn run_check(
     merge: Option<JournalFile>,
 ) -> Result<ExitCode, RunError> {
     let mut reports = Reports::open(&a.reports, a.backend.as_deref())?;
+    let mut in_colour = None;
     let report = config.and_then(|config| judge(a, config, merge, &mut reports)).unwrap_or_else(|error| {
         let mut report = RunReport::default();
-        run::fail(&mut report, error, &mut reports);
+        // Colours are for who reads standard error; a report has the words alone.
+        let plain = anstream::adapter::strip_str(&error.message).to_string();
+        let code = error.code;
+        in_colour = Some(error.message);
+        run::fail(&mut report, RunError::new(code, plain), &mut reports);
         report
     });
     let report = reports.close(report);
     let Some(finished) = report.finished else { return Ok(ExitCode::Internal) };
-    if let Some(error) = &finished.error {
-        complain_of(error);
+    if let Some(error) = in_colour.or(finished.error) {
+        complain_of(&error);
     }
     Ok(finished.exit_code)
 }

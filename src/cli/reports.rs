@@ -9,21 +9,27 @@ use super::output::{ReportSink, complain_of};
 use crate::report;
 use crate::run::{self, Event, ExitCode, Observer, Progress, RunError, RunReport};
 
+/// Heading of these options in help.
+const REPORTS: &str = "Reports";
+
 /// What is reported, in which form, and where.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
     /// What to print
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    #[arg(help_heading = REPORTS, long, value_enum, default_value_t = ReportFormat::Table)]
     format: ReportFormat,
     /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(help_heading = REPORTS, long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write another report to a file, such as junit=report.xml (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
+    #[arg(help_heading = REPORTS, long, value_name = "FORMAT=FILE", value_parser = extra_report)]
     report: Vec<(ReportFormat, PathBuf)>,
     /// Show every failure, scheme and reason in the table, and not about a screen of them
-    #[arg(long, short)]
+    #[arg(help_heading = REPORTS, long, short, overrides_with = "quiet")]
     verbose: bool,
+    /// Show no more in the table than the verdict, and a line for each finding
+    #[arg(help_heading = REPORTS, long, short, overrides_with = "verbose")]
+    quiet: bool,
 }
 
 /// A form of the report.
@@ -56,6 +62,17 @@ fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     Ok((ReportFormat::from_str(format, false)?, file.into()))
 }
 
+/// How much a table says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The verdict, and a line for each finding.
+    Verdict,
+    /// About a screen.
+    Screen,
+    /// All there is.
+    All,
+}
+
 /// The file that GitHub names for what a job has to say, where it does.
 fn summary() -> Option<ReportSink> {
     let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())?;
@@ -76,8 +93,8 @@ fn file_of(backend: &Path) -> Option<String> {
 pub(super) struct Reports {
     all: Vec<(ReportFormat, ReportSink)>,
     bar: indicatif::ProgressBar,
-    /// Whether tables say everything.
-    verbose: bool,
+    /// How much tables say.
+    detail: Detail,
     /// The file that is judged, where it is one.
     backend: Option<String>,
     /// The first error of a report that is written as events happen.
@@ -96,7 +113,13 @@ impl Reports {
         }
         all.extend(summary().map(|sink| (ReportFormat::Markdown, sink)));
         let backend = backend.and_then(file_of);
-        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, backend, failed: None })
+        let bar = if a.quiet { indicatif::ProgressBar::hidden() } else { progress_bar("checks") };
+        let detail = match (a.quiet, a.verbose) {
+            (true, _) => Detail::Verdict,
+            (_, true) => Detail::All,
+            _ => Detail::Screen,
+        };
+        Ok(Reports { all, bar, detail, backend, failed: None })
     }
 
     /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
@@ -104,7 +127,7 @@ impl Reports {
     pub(super) fn close(mut self, mut report: RunReport) -> RunReport {
         self.bar.finish_and_clear();
         let mut failed = self.failed.take();
-        let options = (self.verbose, self.backend.take());
+        let options = (self.detail, self.backend.take());
         for (format, sink) in &mut self.all {
             failed = failed.or(self::write(*format, &options, sink, &report).err());
         }
@@ -128,7 +151,7 @@ impl Reports {
 /// Writes a report that is only known at the end.
 fn write(
     format: ReportFormat,
-    (all, backend): &(bool, Option<String>),
+    (detail, backend): &(Detail, Option<String>),
     sink: &mut ReportSink,
     report: &RunReport,
 ) -> Result<(), RunError> {
@@ -136,7 +159,11 @@ fn write(
     let text = match format {
         // A table on standard output would only repeat what is said on standard error.
         ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
-        ReportFormat::Table => report::table(report, *all),
+        ReportFormat::Table => match detail {
+            Detail::Verdict => report::brief(report),
+            Detail::Screen => report::table(report, false),
+            Detail::All => report::table(report, true),
+        },
         ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
         ReportFormat::Ndjson => return Ok(()),
         ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,

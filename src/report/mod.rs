@@ -43,5 +43,5 @@ pub use regions::regions;
 pub use sarif::sarif;
 pub use selftest::{selftest, selftest_markdown};
 pub use snapshot::{SnapshotReport, snapshot_json, snapshot_table};
-pub use table::table;
+pub use table::{brief, table};
 pub use vectors::{vectors_json, vectors_table};

@@ -40,7 +40,8 @@ pub(super) fn command(text: &str) -> String {
 
 /// A table whose cells are HTML, which scrolls by itself where it is too wide. The first cell of a row heads it.
 pub(super) fn table(label: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut out = format!("<section class=\"wide\" tabindex=\"0\" aria-label=\"{}\">\n<table>\n<thead><tr>", escaped(label));
+    let mut out =
+        format!("<section class=\"wide\" tabindex=\"0\" aria-label=\"{}\">\n<table>\n<thead><tr>", escaped(label));
     for column in head {
         let _ = write!(out, "<th scope=\"col\">{}</th>", escaped(column));
     }

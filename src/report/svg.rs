@@ -148,7 +148,8 @@ impl Svg {
     /// The whole drawing, as a file of its own.
     pub(super) fn finish(self) -> String {
         let (width, height) = (short(self.width), short(self.height));
-        let style = format!("<style>{}</style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n", style());
+        let style =
+            format!("<style>{}</style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n", style());
         self.drawing(" xmlns=\"http://www.w3.org/2000/svg\"", &style)
     }
 

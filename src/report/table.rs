@@ -33,6 +33,15 @@ pub fn table(report: &RunReport, verbose: bool) -> String {
     out
 }
 
+/// The verdict alone, with a line for each finding where something failed.
+#[must_use]
+pub fn brief(report: &RunReport) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = verdict(&mut out, report, 1);
+    out
+}
+
 fn whole(out: &mut String, report: &RunReport, verbose: bool) -> std::fmt::Result {
     if let Some(started) = &report.started {
         head(out, report, started)?;
@@ -50,7 +59,8 @@ fn whole(out: &mut String, report: &RunReport, verbose: bool) -> std::fmt::Resul
             profile(out, cost)?;
         }
     }
-    verdict(out, report)
+    // A finding that stands above alone is seen without.
+    verdict(out, report, 2)
 }
 
 fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
@@ -229,7 +239,8 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started, [all, verbose]:
     Ok(())
 }
 
-fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
+/// The verdict, after a line for each finding if there are so many.
+fn verdict(out: &mut String, report: &RunReport, from: usize) -> std::fmt::Result {
     let Some(finished) = &report.finished else { return Ok(()) };
     let style = if finished.exit_code == ExitCode::Conformant { GOOD.bold() } else { BAD };
     let (verdict, code) = (styled(style, &finished.verdict), finished.exit_code as u8);
@@ -238,7 +249,7 @@ fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     let Some(started) = &report.started else { return writeln!(out, "{verdict} (exit code {code})") };
     let found = findings(report);
-    if found.len() > 1 {
+    if found.len() >= from {
         for one in &found {
             let summary = words::summary(&one.example.1.failure);
             let line = format!("{} {}: {summary}", styled(BAD, "FAIL"), one.example.0.check);

@@ -23,7 +23,8 @@ pub(super) fn findings(report: &RunReport) -> String {
         let said = control.wrong.as_ref().map(|wrong| format!("{}: {}", control.kernel, words::control(wrong)));
         wrong.extend(said.map(|said| ("control failed".to_owned(), escaped(&said))));
     }
-    let mut all = |name: &str, lines: &[String]| wrong.extend(lines.iter().map(|line| (name.to_owned(), escaped(line))));
+    let mut all =
+        |name: &str, lines: &[String]| wrong.extend(lines.iter().map(|line| (name.to_owned(), escaped(line))));
     all("anchor does not match", &report.anchors.mismatches);
     all("statement refuted", &report.spec_statements.refuted);
     all("internal error", &report.results.iter().flat_map(|r| r.internal.clone()).collect::<Vec<_>>());

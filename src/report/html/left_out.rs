@@ -39,9 +39,9 @@ pub(super) fn left_out(report: &RunReport) -> String {
     }
     let notes = notes(report);
     if !notes.is_empty() {
-        let lines = notes.iter().map(|(check, note, groups)| {
-            ((*check).to_owned(), escaped(&format!("{note}{}", times(*groups))))
-        });
+        let lines = notes
+            .iter()
+            .map(|(check, note, groups)| ((*check).to_owned(), escaped(&format!("{note}{}", times(*groups)))));
         out += &fold(&format!("Notes on cases that held ({})", notes.len()), &facts(lines));
     }
     let by_manifest = unjudged(&started.manifest);

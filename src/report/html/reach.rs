@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::check::cover::{DimensionReach, PairReach, Reach};
 use crate::case::Dimension;
+use crate::check::cover::{DimensionReach, PairReach, Reach};
 use crate::report::page::{facts, fold, table};
 use crate::report::svg::{Anchor, Svg, escaped};
 use crate::run::RunReport;
@@ -32,7 +32,10 @@ pub(super) fn reach(report: &RunReport) -> String {
              outputs were judged.</p>",
             level.level
         );
-        let lines = level.dimensions.iter().map(|one| (format!("{} {} of {}", one.name(), one.reached, one.offered), classes_of(one)));
+        let lines = level
+            .dimensions
+            .iter()
+            .map(|one| (format!("{} {} of {}", one.name(), one.reached, one.offered), classes_of(one)));
         out.push_str(&fold("Classes of every dimension", &facts(lines)));
         if !level.pairs.is_empty() {
             out.push_str(&pairs_of(level));

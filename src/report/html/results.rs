@@ -66,8 +66,15 @@ pub(super) fn grades(report: &RunReport) -> String {
         ];
         cells.map(|cell| escaped(&cell)).to_vec()
     });
-    let head =
-        ["level, type", "declared", "class kept", "headroom", "largest error/bound", "K of angles", "stricter, not kept"];
+    let head = [
+        "level, type",
+        "declared",
+        "class kept",
+        "headroom",
+        "largest error/bound",
+        "K of angles",
+        "stricter, not kept",
+    ];
     let places = grades.iter().flat_map(|grade| {
         let of = |what: &str| format!("{} {}, {what}", grade.level, grade.dtype);
         let not = grade.not.as_ref().map(|not| (of(&format!("not {}", not.class)), escaped(&at(&not.place))));
