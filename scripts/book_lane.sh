@@ -10,4 +10,5 @@ MDBOOK=target/tools/bin/mdbook
 cargo build --release
 python3 -m venv target/python
 target/python/bin/pip install --quiet --disable-pip-version-check ".[test]"
-python3 scripts/walk.py docs/tutorial/*.md docs/experiments.md docs/contracts.md
+python3 scripts/walk.py docs/tutorial/*.md kernels/c/README.md \
+  docs/{commands,contracts,experiments,plots,protocol,reports,schemes,shards,snapshots,spec,vectors}.md

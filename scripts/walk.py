@@ -9,8 +9,11 @@ A page is walked in an empty folder of its own, from top to bottom:
   ```console                 lines after `$ ` are commands, what follows is what they print; the last line is
                              [exit code N] where N is not 0. A line that is only `...` stands for any lines.
   ```sh not-run: REASON      is not run
+  <!-- walk: COMMAND -->     is run, and readers do not see it: it makes what the page takes to be there
+  <!-- walk: spans -->       every command between two backquotes in the rest of the page is run, such as `ropecheck list`, but for
+                             those with names in capitals for what is to be put there
 Numbers and hashes are not compared in output: they depend on compilers and on the C library's sines.
-The binary is target/release/ropecheck; $ROPECHECK_CHECKOUT is the checkout; target/python, if there, is the Python in use.
+The binary is target/release/ropecheck ($WALK_BIN names another folder than target/release); $ROPECHECK_CHECKOUT is the checkout; target/python, if there, is the Python in use.
 """
 
 import os
@@ -22,12 +25,15 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```(?P<info>\w+[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```(?P<info>\w+[^\n]*)\n(?P<body>.*?)^```$|^<!-- walk: (?P<hidden>.*?) -->$|`(?P<span>ropecheck [^`\n]+)`",
+                   re.M | re.S)
+PLACEHOLDER = re.compile(r"\b[A-Z]+\b|[.]{3}|\|")
+BIN = ROOT / os.environ.get("WALK_BIN", "target/release")
 VARIES = re.compile(r"[0-9a-f]{8,}|[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 
 
 def environment():
-    path = [str(ROOT / "target/release"), str(ROOT / "target/python/bin"), os.environ["PATH"]]
+    path = [str(BIN), str(ROOT / "target/python/bin"), os.environ["PATH"]]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "ROPECHECK"))}
     return kept | {"PATH": os.pathsep.join(path), "COLUMNS": "100", "ROPECHECK_CHECKOUT": str(ROOT)}
 
@@ -66,12 +72,20 @@ def fits(shown, printed):
 
 def walk(page, update):
     text = page.read_text()
-    wrong, new = [], []
+    wrong, new, spans = [], [], False
     with tempfile.TemporaryDirectory() as folder:
         for block in BLOCK.finditer(text):
+            line = text.count("\n", 0, block.start()) + 1
+            if not block["info"]:
+                command = block["hidden"] or block["span"]
+                spans = spans or command == "spans"
+                if command != "spans" and (block["hidden"] or spans and not PLACEHOLDER.search(command)):
+                    code, output = run(command, folder)
+                    if code:
+                        wrong.append(f"{page}:{line}: $ {command}\nexit code {code}\n{output}")
+                continue
             info, body = block["info"], block["body"]
             language, _, rest = info.partition(" ")
-            line = text.count("\n", 0, block.start()) + 1
             if rest.startswith("file="):
                 Path(folder, rest.removeprefix("file=")).write_text(body)
             elif info == "sh":

@@ -13,7 +13,7 @@ use serde_json::Value;
 const SMALL: [&str; 8] = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--cases", "1"];
 
 /// Forms of reports.
-const FORMS: [&str; 6] = ["json", "ndjson", "junit", "sarif", "markdown", "badge"];
+const FORMS: [&str; 7] = ["json", "ndjson", "junit", "sarif", "markdown", "badge", "html"];
 
 /// Runs `check` with one report of every form, and holds them against the exit code.
 #[track_caller]
@@ -79,10 +79,48 @@ fn agree(code: i32, folder: &Path) {
     assert_eq!(markdown.starts_with("## \u{2705} ropecheck"), code == 0, "{markdown}");
     assert!(markdown.contains(&format!("Exit code {code}.")), "{markdown}");
 
+    let page = read("html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"), "{page}");
+    assert!(page.contains(&format!("Exit code {code}.")), "{page}");
+    assert_eq!(page.contains("<div class=\"verdict good\">"), code == 0, "{page}");
+    only_own_markup(&page);
+
     let badge: Value = serde_json::from_str(&read("badge")).expect("a badge is JSON");
     let green = badge["color"] == "brightgreen";
     assert_eq!(green, code == 0 && !verdict.contains("IN PART"), "{badge}");
     assert_eq!(badge["message"].as_str().expect("a message").starts_with("conformant"), code == 0, "{badge}");
+}
+
+/// That nothing in a page came from elsewhere as markup: every tag is one that pages are made of, with its attributes, and
+/// scripts are none but the one that copies.
+#[track_caller]
+fn only_own_markup(page: &str) {
+    let tags = "!doctype a article body button code dd desc details div dl dt figure g h1 h2 h3 head html li line main meta \
+                nav p path polyline pre rect circle script section span strong style summary svg table tbody td text th \
+                thead title tr ul";
+    let attributes = "aria-label= charset= class= content= cx= cy= d= fill= height= href= http-equiv= id= lang= name= points= \
+                      r= role= scope= tabindex= text-anchor= viewbox= width= x= x1= x2= y= y1= y2= html /";
+    let (tags, attributes): (Vec<&str>, Vec<&str>) = (tags.split(' ').collect(), attributes.split(' ').collect());
+    let scripts = page.matches("<script").count();
+    assert_eq!(scripts, usize::from(page.contains("<pre class=\"copy\">")), "{page}");
+    // Style and script hold no markup of their own.
+    let without = |page: &str, tag: &str| match (page.find(&format!("<{tag}>")), page.find(&format!("</{tag}>"))) {
+        (Some(start), Some(end)) => format!("{}{}", &page[..start], &page[end..]),
+        _ => page.to_owned(),
+    };
+    let page = without(&without(page, "style"), "script").to_lowercase();
+    for tag in page.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').unwrap_or_else(|| panic!("<{tag} has no end"));
+        assert!(!text.contains('>'), "{text}");
+        let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap_or_default();
+        assert!(tags.contains(&name), "<{tag}>");
+        // Between two quotes is a value, and between values the names of attributes.
+        for attribute in
+            tag[tag.len().min(name.len() + 1)..].split('"').step_by(2).filter(|name| !name.trim().is_empty())
+        {
+            assert!(attributes.contains(&attribute.trim()), "{attribute:?} in <{tag}>");
+        }
+    }
 }
 
 #[test]
@@ -236,18 +274,28 @@ fn words_of_a_kernel_that_dies_are_no_evidence() {
     let edited = scratch("words").join("rope.c");
     let good = fs::read_to_string(source("kernels/c/rope.c")).expect("rope.c can be read");
     let call = "ropecheck_status ropecheck_rotate(";
+    let named = r#"\"name\":\"rope.c\""#;
+    assert_eq!(good.matches(named).count(), 1, "{named}");
+    let good = good.replace(named, r#"\"name\":\"<img src=x onerror=alert(1)>\""#);
     let dying = good.replace(call, "#include <signal.h>\n#include <stdio.h>\nstatic ropecheck_status turn(")
         + "\nropecheck_status ropecheck_rotate(void *c, const ropecheck_rotate_call *a, char *m, size_t n) {\n\
-           if (a->qk.tokens > 3) {\n        fputs(\"hung died panicked no answer within 1s\\n\", stderr);\n\
+           if (a->qk.tokens > 3) {\n        fputs(\"hung died panicked no answer within 1s\\n</pre><script>alert(1)</script>\\\" onclick='x'\\n\", stderr);\n\
            raise(SIGSEGV);\n    }\n    return turn(c, a, m, n);\n}\n";
     fs::write(&edited, dying).expect("the source can be written");
     let library = compile(&edited, "words").expect("it compiles");
     let arguments = [&[text(&library)], &SMALL[..], &["--check", "accuracy", "--check", "decode-shape"]].concat();
     let mut all = vec!["check"];
     all.extend(arguments);
-    all.extend(["--format", "json"]);
+    let page = scratch("words").join("report.html");
+    let html = format!("html={}", text(&page));
+    all.extend(["--format", "json", "--report", &html]);
     let run = ropecheck(&all);
     assert_eq!(run.code, Some(1), "{run}");
+    // Nor are they anything but text on a page.
+    let page = fs::read_to_string(page).expect("a page");
+    assert!(page.contains("&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot; onclick=&#39;x&#39;"), "{page}");
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"), "the name of the backend is there: {page}");
+    only_own_markup(&page);
     let report = run.json().expect("a report");
     let failures: Vec<Value> = report["results"]
         .as_array()

@@ -121,6 +121,10 @@ fn kept(name: &str, (report, lines): &(RunReport, String)) {
     insta::assert_snapshot!(format!("{name}_junit"), stable(&report::junit(report).expect("XML")));
     insta::assert_snapshot!(format!("{name}_markdown"), stable(&report::markdown(report)));
     insta::assert_snapshot!(format!("{name}_badge"), report::badge(report));
+    // How pages look is the same for all.
+    let page = report::html(report);
+    let body = page.split_once("<main id=\"main\">\n").expect("a body").1;
+    insta::assert_snapshot!(format!("{name}_html"), stable(body));
     // Rules are the catalogue, which has a page of its own.
     let mut sarif: serde_json::Value =
         serde_json::from_str(&report::sarif(report, Some("./libmine.so"))).expect("JSON");

@@ -39,6 +39,7 @@ fn how_far_up_the_positions_a_run_went_is_said() {
 #[test]
 fn the_lists_are_printed() {
     insta::assert_snapshot!("list_schemes", ropecheck(&["list", "schemes"]));
+    insta::assert_snapshot!("list", ropecheck(&["list"]));
     insta::assert_snapshot!("list_checks", ropecheck(&["list", "checks"]));
 }
 
@@ -80,13 +81,21 @@ fn positions_as_json_are_integers_dyadic_numbers_and_fractions() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_number_of_threads() {
+    let page = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("threads.html");
+    let html = format!("html={}", page.display());
     let run = |threads: &str| {
         let selection = ["check", "--scheme", "vrope@official", "--dtype", "f16", "--cases", "1", "--seed", "9"];
-        ropecheck(&[&selection[..], &["--depth", "quick", "--format", "json", "--threads", threads]].concat())
+        let more = ["--depth", "quick", "--format", "json", "--report", &html, "--threads", threads];
+        let json = ropecheck(&[&selection[..], &more].concat());
+        json + &std::fs::read_to_string(&page).expect("a page")
     };
     let first = run("1");
     assert!(first.starts_with("exit code 0"), "{first}");
     assert!(!first.contains("threads"));
+    // Errors below the bound are drawn, and pairs of dimensions.
+    for part in ["<h2 id=\"errors\">", "class=\"line l1\"", "aria-label=\"Pairs of dimensions, level rotate\""] {
+        assert!(first.contains(part), "{part}");
+    }
     assert_eq!(first, run("2"));
     assert_eq!(first, run("5"));
 }
@@ -104,11 +113,14 @@ fn the_embedded_run_says_that_it_judges_itself() {
 #[test]
 fn the_help_of_every_command_is_printed() {
     let help = ropecheck(&["--help"]);
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // Below headings, such as `Judge:`.
+    let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+    let commands = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(commands.len() > 8, "{help}");
+    assert!(commands.len() > 15, "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     insta::assert_snapshot!("help", help);
-    for command in commands.into_iter().filter(|command| *command != "help") {
+    for command in commands {
         insta::assert_snapshot!(format!("help_{command}"), ropecheck(&[command, "--help"]));
     }
 }
@@ -124,4 +136,45 @@ fn a_manifest_is_described_with_what_it_leaves_out_and_what_is_probably_a_slip()
     let program = format!("cat {}", hello.display());
     insta::assert_snapshot!("describe_table", ropecheck(&["describe", "--exec", &program]));
     insta::assert_snapshot!("describe_json", ropecheck(&["describe", "--format", "json", "--exec", &program]));
+}
+
+#[test]
+fn colours_are_there_where_they_are_asked_for() {
+    let check = ["check", "--scheme", "rope", "--level", "rotate", "--dtype", "f32", "--check", "controls"];
+    let run = |color: &str| ropecheck(&[&["--color", color], &check[..], &["--no-config"]].concat());
+    assert!(run("always").contains("\u{1b}[32m"), "{}", run("always"));
+    assert!(!run("never").contains('\u{1b}') && !run("auto").contains('\u{1b}'));
+    // Mistakes, too, in the command line and in files, before the command and after it.
+    for (color, arguments) in
+        [("--color=always", ["check", "--cheme"]), ("--color=always", ["list", "--spec=none.yaml"])]
+    {
+        assert!(ropecheck(&[&arguments[..], &[color]].concat()).contains("\u{1b}["), "{arguments:?}");
+        assert!(!ropecheck(&arguments).contains('\u{1b}'), "{arguments:?}");
+    }
+    assert!(ropecheck(&["--color", "green", "list"]).starts_with("exit code 2"));
+}
+
+#[test]
+fn a_quiet_run_says_its_verdict_and_its_findings() {
+    let check =
+        ["check", "host", "--scheme", "rope", "--level", "rotate", "--dtype", "f32", "--check", "controls", "-q"];
+    let held = ropecheck(&check);
+    assert!(held.starts_with("exit code 0\nCONFORMANT IN PART: ") && held.lines().count() == 2, "{held}");
+    assert!(ropecheck(&[&check[..], &["-v"]].concat()).contains("golden"), "the last one of both is in force");
+}
+
+/// Made from the command line, so that they have every command.
+#[test]
+fn completions_and_a_manual_are_made() {
+    for (shell, says) in [("bash", "complete -F"), ("zsh", "#compdef ropecheck"), ("fish", "complete -c ropecheck")] {
+        let script = ropecheck(&["completions", shell]);
+        assert!(script.starts_with("exit code 0") && script.contains(says) && script.contains("max-fail"), "{shell}");
+        assert!(!script.contains("worker"), "{shell}: what is hidden is not offered");
+    }
+    let page = ropecheck(&["man"]);
+    assert!(page.contains(".TH ropecheck") && page.contains("check(1)"), "{page}");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    ropecheck(&["man", folder.to_str().expect("a name")]);
+    let page = std::fs::read_to_string(folder.join("ropecheck-check.1")).expect("a page");
+    assert!(page.contains("max\\-fail") && page.contains("Exit codes"), "{page}");
 }

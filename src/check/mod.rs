@@ -40,6 +40,6 @@ pub use failure::{Failure, Stop};
 pub use generator::{Generator, Group};
 pub use harness::{Harness, Outputs};
 pub use heads::HeadPreset;
-pub use measure::{ClassTally, Coverage, GradeTally, Measure, MeasuredK, left_open};
+pub use measure::{ClassTally, Coverage, ErrorAndBound, Errors, GradeTally, Measure, MeasuredK, left_open};
 pub use positions::invariant::SpecInvariant;
 pub use schedule::{Gap, Planned, Schedule};

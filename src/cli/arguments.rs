@@ -62,7 +62,7 @@ impl ValueEnum for DType {
 
 /// Whether errors are shown in colour.
 pub(super) fn in_colour() -> bool {
-    std::io::IsTerminal::is_terminal(&std::io::stderr())
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// The embedded schemes and the user's own.

@@ -18,6 +18,7 @@ const START_TIMEOUT: f64 = 60.0;
 
 /// How a backend is run.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "The backend")]
 pub(super) struct BackendArguments {
     /// Seconds that one call may take
     #[arg(long, default_value_t = TIMEOUT, value_name = "SECONDS")]
@@ -33,7 +34,7 @@ pub(super) struct BackendArguments {
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// A scheme file to add, or to put in the place of a built-in one
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "What is judged", long, value_name = "FILE")]
     pub(super) spec: Vec<PathBuf>,
 }
 
@@ -63,7 +64,7 @@ impl BackendArguments {
 pub(super) struct ContractArguments {
     /// Hold the backend to this contract in the place of its own, such as bf16=cached/pow,trig_ulps=1
     /// (repeatable)
-    #[arg(long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
+    #[arg(help_heading = "What is judged", long, value_name = "[DTYPE=]CLASS/FREQUENCIES[,KEY=VALUE...]")]
     pub(super) contract: Vec<String>,
 }
 

@@ -1,102 +1,96 @@
 //! `check`: holds a backend against the specs.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Command, FromArgMatches as _, ValueEnum};
+use clap::{Args, Command, FromArgMatches as _};
 use schemars::Schema;
 
 use super::arguments::{ModelArguments, library, parameter, seed, time};
 use super::backend::{
-    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, move_bar, progress_bar,
-    stop_on_signals,
+    BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, stop_on_signals,
 };
 use super::config::{self, Config};
-use super::output::{ReportSink, complain_of};
+use super::help::ColorArgument;
+use super::output::complain_of;
+use super::reports::{ReportArguments, Reports};
 use crate::backend::Vocabulary;
 use crate::case::Level;
 use crate::check::Depth;
 use crate::numeric::{DType, Number};
-use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::{
-    self, Context, Event, ExitCode, JournalFile, Observer, Options, Progress, Requirement, RunError, RunReport,
-    Session, Shard, shard_files,
+    self, Context, ExitCode, JournalFile, Options, Requirement, RunError, RunReport, Session, Shard, shard_files,
 };
+
+/// Headings of options in help.
+const WHAT: &str = "What is judged";
+const HOW_MUCH: &str = "How much";
+const RUN: &str = "The run";
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
     /// A shared library that exports the C ABI; without one, ropecheck's own kernel is judged
     backend: Option<PathBuf>,
     /// Only this scheme, with or without @profile (repeatable)
-    #[arg(long, value_name = "SCHEME")]
+    #[arg(help_heading = WHAT, long, value_name = "SCHEME")]
     scheme: Vec<String>,
     /// Only this storage type (repeatable)
-    #[arg(long, value_name = "DTYPE", value_enum)]
+    #[arg(help_heading = WHAT, long, value_name = "DTYPE", value_enum)]
     dtype: Vec<DType>,
     /// Only this check or invariant (repeatable)
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = WHAT, long, value_name = "ID")]
     check: Vec<String>,
     /// Only this level (repeatable)
-    #[arg(long, value_name = "LEVEL", value_enum)]
+    #[arg(help_heading = WHAT, long, value_name = "LEVEL", value_enum)]
     level: Vec<Level>,
     /// Cases per check and position band
-    #[arg(long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(help_heading = HOW_MUCH, long, default_value_t = Options::CASES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cases: u32,
     /// How much of what the backend offers is to be reached
-    #[arg(long, value_enum, default_value_t, value_name = "DEPTH")]
+    #[arg(help_heading = HOW_MUCH, long, value_enum, default_value_t, value_name = "DEPTH")]
     depth: Depth,
     /// Begin nothing new after this time, such as 60s, 2m, 1h or 500ms; what was left out is said
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
     /// Run nothing more after so many checks on groups failed; the verdict says so
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "N")]
     max_fail: Option<NonZeroU32>,
     /// Seed of everything that is random; `fresh` takes one from the system, and the report says which
-    #[arg(long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
+    #[arg(help_heading = HOW_MUCH, long, default_value = "1", value_name = "N|fresh", value_parser = seed)]
     seed: u64,
     /// What must have been judged, such as q_heads=64, levels=rotate,fused or reach=95%: else exit code 4 (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(help_heading = HOW_MUCH, long, value_name = "KEY=VALUE")]
     require: Vec<String>,
     /// Cases that run at a time [default: as many as there are cores]; the report does not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help_heading = RUN, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
     /// Set a scheme parameter (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    #[arg(help_heading = WHAT, long, value_name = "NAME=VALUE", value_parser = parameter)]
     param: Vec<(String, Number)>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
-    format: ReportFormat,
-    /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Write another report to a file, such as junit=report.xml (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
-    report: Vec<(ReportFormat, PathBuf)>,
+    #[command(flatten)]
+    reports: ReportArguments,
     /// Do not look for the defects that explain what failed
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     no_diagnosis: bool,
     /// Keep what is through in a new file, so that a run that is killed can go on
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(help_heading = RUN, long, value_name = "FILE", conflicts_with = "resume")]
     journal: Option<PathBuf>,
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = RUN, long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     profile_checks: bool,
     /// Only this part of the checks, k of n; needs --journal, and `ropecheck merge` puts the journals together
-    #[arg(long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
+    #[arg(help_heading = RUN, long, value_name = "K/N", value_parser = clap::value_parser!(Shard), conflicts_with = "time")]
     shard: Option<Shard>,
-    /// Show every failure, scheme and reason in the table, and not about a screen of them
-    #[arg(long, short)]
-    verbose: bool,
     /// Take options and known failures from this file [default: the nearest ropecheck.yaml upwards]
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    #[arg(help_heading = RUN, long, value_name = "FILE", conflicts_with = "no_config")]
     config: Option<PathBuf>,
     /// Look for no ropecheck.yaml
-    #[arg(long)]
+    #[arg(help_heading = RUN, long)]
     no_config: bool,
     #[command(flatten)]
     model: ModelArguments,
@@ -117,160 +111,13 @@ pub(super) struct MergeArguments {
     /// Cases that run at a time: what failed is run again [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
-    format: ReportFormat,
-    /// Write the report to a file instead of standard output
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Write another report to a file, such as junit=report.xml (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = extra_report)]
-    report: Vec<(ReportFormat, PathBuf)>,
-    /// Show every failure, scheme and reason in the table, and not about a screen of them
-    #[arg(long, short)]
-    verbose: bool,
-}
-
-/// A form of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ReportFormat {
-    /// For people
-    Table,
-    /// For programs: one document
-    Json,
-    /// For programs: a line for every event, as it happens
-    Ndjson,
-    /// For CI systems
-    Junit,
-    /// For code scanning
-    Sarif,
-    /// For the summary of a job, and for comments
-    Markdown,
-    /// For a badge of shields.io
-    Badge,
-}
-
-/// `FORMAT=FILE`.
-fn extra_report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
-    let (format, file) = text.split_once('=').ok_or_else(|| format!("expected FORMAT=FILE, found {text:?}"))?;
-    if file.is_empty() {
-        return Err("the name of the file is missing".into());
-    }
-    Ok((ReportFormat::from_str(format, false)?, file.into()))
-}
-
-/// The file that GitHub names for what a job has to say, where it does.
-fn summary() -> Option<ReportSink> {
-    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())?;
-    let path = PathBuf::from(path);
-    // Nobody asked for it in so many words, so it costs no verdict: a container may not have the folder.
-    let sink = ReportSink::add_to(&path);
-    sink.map_err(|e| complain_of(&format!("GITHUB_STEP_SUMMARY: {} cannot be written: {e}", path.display()))).ok()
-}
-
-/// The file of a backend: a library, or that of a Python port.
-fn file_of(backend: &Path) -> Option<String> {
-    let text = backend.to_str()?;
-    let file = if backend.exists() { text } else { text.rsplit_once(':')?.0 };
-    Path::new(file).is_file().then(|| file.to_owned())
-}
-
-/// Reports that were asked for, each with the place where it goes.
-struct Reports {
-    all: Vec<(ReportFormat, ReportSink)>,
-    bar: indicatif::ProgressBar,
-    /// Whether tables say everything.
-    verbose: bool,
-    /// The file that is judged, where it is one.
-    backend: Option<String>,
-    /// The first error of a report that is written as events happen.
-    failed: Option<RunError>,
-}
-
-impl Reports {
-    fn open(a: &CheckArguments) -> Result<Reports, RunError> {
-        let mut all = vec![(a.format, ReportSink::open(a.output.as_deref())?)];
-        for (format, file) in &a.report {
-            all.push((*format, ReportSink::open(Some(file))?));
-        }
-        all.extend(summary().map(|sink| (ReportFormat::Markdown, sink)));
-        let backend = a.backend.as_deref().and_then(file_of);
-        Ok(Reports { all, bar: progress_bar("checks"), verbose: a.verbose, backend, failed: None })
-    }
-
-    /// Writes what is only known at the end. An error of one report is the end of the run in all others, too: none may
-    /// say that all is well when the exit code does not.
-    fn close(mut self, mut report: RunReport) -> RunReport {
-        self.bar.finish_and_clear();
-        let mut failed = self.failed.take();
-        let options = (self.verbose, self.backend.take());
-        for (format, sink) in &mut self.all {
-            failed = failed.or(self::write(*format, &options, sink, &report).err());
-        }
-        if let Some(error) = failed {
-            run::fail(&mut report, error, &mut self);
-            // A report that cannot be written whole now is not there at all; why is said already.
-            self.all.retain_mut(|(format, sink)| {
-                let again = |sink: &mut ReportSink| self::write(*format, &options, sink, &report);
-                *format == ReportFormat::Ndjson || sink.clear().and_then(|()| again(sink)).is_ok()
-            });
-        }
-        for (_, sink) in self.all {
-            if let Err(error) = sink.close() {
-                run::fail(&mut report, error, &mut Closed);
-            }
-        }
-        report
-    }
-}
-
-/// Writes a report that is only known at the end.
-fn write(
-    format: ReportFormat,
-    (all, backend): &(bool, Option<String>),
-    sink: &mut ReportSink,
-    report: &RunReport,
-) -> Result<(), RunError> {
-    let internal = |e: &dyn std::fmt::Display| RunError::new(ExitCode::Internal, e);
-    let text = match format {
-        // A table on standard output would only repeat what is said on standard error.
-        ReportFormat::Table if report.started.is_none() && matches!(sink, ReportSink::Standard) => return Ok(()),
-        ReportFormat::Table => report::table(report, *all),
-        ReportFormat::Json => report::json(report).map_err(|e| internal(&e))?,
-        ReportFormat::Ndjson => return Ok(()),
-        ReportFormat::Junit => report::junit(report).map_err(|e| internal(&e))?,
-        ReportFormat::Sarif => report::sarif(report, backend.as_deref()),
-        ReportFormat::Markdown => report::markdown(report),
-        ReportFormat::Badge => report::badge(report),
-    };
-    sink.write(&text)
-}
-
-/// Reports that are closed hear nothing.
-struct Closed;
-
-impl Observer for Closed {
-    fn event(&mut self, _: &Event) {}
-}
-
-impl Observer for Reports {
-    fn event(&mut self, event: &Event) {
-        for (_, sink) in self.all.iter_mut().filter(|(format, _)| *format == ReportFormat::Ndjson) {
-            let line = report::ndjson(event).map_err(|e| RunError::new(ExitCode::Internal, e));
-            if let Err(error) = line.and_then(|line| sink.write(&line)) {
-                self.failed.get_or_insert(error);
-            }
-        }
-    }
-
-    fn progress(&mut self, progress: Progress) {
-        move_bar(&self.bar, progress);
-    }
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 /// `check` as the command line knows it.
 fn command() -> Command {
-    CheckArguments::augment_args(Command::new("check"))
+    ColorArgument::augment_args(CheckArguments::augment_args(Command::new("check")))
 }
 
 /// The JSON Schema of `ropecheck.yaml`, for editors.
@@ -303,16 +150,21 @@ fn run_check(
     config: Result<Config, RunError>,
     merge: Option<JournalFile>,
 ) -> Result<ExitCode, RunError> {
-    let mut reports = Reports::open(a)?;
+    let mut reports = Reports::open(&a.reports, a.backend.as_deref())?;
+    let mut in_colour = None;
     let report = config.and_then(|config| judge(a, config, merge, &mut reports)).unwrap_or_else(|error| {
         let mut report = RunReport::default();
-        run::fail(&mut report, error, &mut reports);
+        // Colours are for who reads standard error; a report has the words alone.
+        let plain = anstream::adapter::strip_str(&error.message).to_string();
+        let code = error.code;
+        in_colour = Some(error.message);
+        run::fail(&mut report, RunError::new(code, plain), &mut reports);
         report
     });
     let report = reports.close(report);
     let Some(finished) = report.finished else { return Ok(ExitCode::Internal) };
-    if let Some(error) = &finished.error {
-        complain_of(error);
+    if let Some(error) = in_colour.or(finished.error) {
+        complain_of(&error);
     }
     Ok(finished.exit_code)
 }
@@ -352,11 +204,11 @@ pub(super) fn merge(
         RunError::new(ExitCode::Spec, "the files hold a command line that this ropecheck does not understand")
     })?;
     let (a, config) = configured(&a)?.unwrap_or((a, Config::default()));
-    let MergeArguments { backend, threads, format, output, report, verbose, .. } = merge;
+    let MergeArguments { backend, threads, reports, .. } = merge;
     let backend = backend.or(a.backend);
     let (journal, resume, shard) = (None, None, None);
     run_check(
-        &CheckArguments { backend, threads, format, output, report, verbose, journal, resume, shard, ..a },
+        &CheckArguments { backend, threads, reports, journal, resume, shard, ..a },
         Ok(config),
         Some(JournalFile::Merge(files)),
     )

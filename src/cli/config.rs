@@ -23,8 +23,8 @@ use crate::spec::yaml::{self, Key, Node, Value};
 pub(super) const NAME: &str = "ropecheck.yaml";
 /// The key of known failures.
 const EXPECTATIONS: &str = "expectations";
-/// Options that say where the file is.
-const ABOUT: [&str; 2] = ["config", "no-config"];
+/// Options that say where the file is, and what is the reader's alone.
+const ABOUT: [&str; 3] = ["config", "no-config", "color"];
 /// Options that are about one thing: one of them on the command line takes the place of each in the file.
 const TOGETHER: [[&str; 2]; 3] = [["backend", "exec"], ["journal", "resume"], ["preset", "from-hf"]];
 
@@ -79,7 +79,9 @@ fn option<'c>(command: &'c Command, key: &str) -> Option<&'c Arg> {
 /// Every mistake in the file at once, as an error of usage.
 pub(super) fn merged(command: &Command, path: &Path) -> Result<(ArgMatches, Config), RunError> {
     let shown = shown(path);
+    // Options of all commands may stand before the command.
     let all: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let all = all[all.iter().position(|word| word == "check").unwrap_or(0)..].to_vec();
     let given = command.clone().try_get_matches_from(&all).map_err(RunError::usage)?;
     let now = now()?;
     let usage = |errors: SpecErrors| RunError::usage(errors.render(in_colour()));

@@ -28,9 +28,12 @@ enum What {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// What to list; everything without it
+    /// What to list; without it, a line for each scheme, and how many of the rest there are
     #[arg(value_enum)]
     what: Option<What>,
+    /// All of them in full
+    #[arg(long, short, conflicts_with = "what")]
+    verbose: bool,
     /// A scheme file to add
     #[arg(long, value_name = "FILE")]
     spec: Vec<PathBuf>,
@@ -48,16 +51,38 @@ pub(super) struct ExplainArguments {
 pub(super) fn list(a: &ListArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.spec)?;
     let mut out = String::new();
-    let all = [What::Schemes, What::Checks, What::Invariants, What::Contracts, What::Models, What::Faults];
-    let chosen: Vec<What> = a.what.map_or_else(|| all.to_vec(), |w| vec![w]);
-    for what in &chosen {
-        if chosen.len() > 1 {
-            let _ = writeln!(out, "{}{what:?}", if out.is_empty() { "" } else { "\n" });
+    match a.what {
+        Some(what) => section(&mut out, what, &library)?,
+        None if a.verbose => {
+            for what in What::value_variants() {
+                let _ = writeln!(out, "{}{what:?}", if out.is_empty() { "" } else { "\n" });
+                section(&mut out, *what, &library)?;
+            }
         }
-        section(&mut out, *what, &library)?;
+        None => brief(&mut out, &library)?,
     }
     print(&out)?;
     Ok(ExitCode::Conformant)
+}
+
+/// A line for each scheme, whatever its profiles, and how many of the rest there are.
+fn brief(out: &mut String, library: &Library) -> Result<(), RunError> {
+    let schemes: Vec<_> = library.all().filter(|scheme| scheme.is_default_profile).collect();
+    let width = schemes.iter().map(|scheme| scheme.name.len()).max().unwrap_or(0);
+    for scheme in &schemes {
+        let _ = writeln!(out, "{:width$}  {}", scheme.name, scheme.title);
+    }
+    out.push_str("\n`ropecheck list WHAT` has profiles, and in full:");
+    for what in What::value_variants() {
+        let mut all = String::new();
+        section(&mut all, *what, library)?;
+        let (name, count) = (what.to_possible_value(), all.lines().count());
+        let name = name.as_ref().map_or("", |name| name.get_name());
+        let lines = if *what == What::Contracts { "" } else { &format!(" ({count})") };
+        let _ = write!(out, " {name}{lines}");
+    }
+    out.push_str("\n`ropecheck explain ID` says more of each.\n");
+    Ok(())
 }
 
 fn section(out: &mut String, what: What, library: &Library) -> Result<(), RunError> {

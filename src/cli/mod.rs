@@ -9,6 +9,7 @@ mod config;
 mod contracts;
 mod describe;
 mod experiment;
+mod help;
 mod init;
 mod list;
 mod output;
@@ -16,6 +17,7 @@ mod plot;
 mod positions;
 mod properties;
 mod replay;
+mod reports;
 mod selftest;
 mod snapshot;
 mod spec;
@@ -30,7 +32,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::backend::library::{Work, as_ropecheck, run_worker};
 use crate::backend::program::adopt_orphans;
@@ -38,8 +40,10 @@ use crate::run::{ExitCode, RunError};
 
 /// Conformance and property tests for the rotary position embeddings of video language models.
 #[derive(Debug, Parser)]
-#[command(name = "ropecheck", version, about, max_term_width = 110)]
+#[command(name = "ropecheck", version, about, max_term_width = 110, help_template = help::template::<Command>())]
 struct Arguments {
+    #[command(flatten)]
+    color: help::ColorArgument,
     #[command(subcommand)]
     command: Command,
 }
@@ -47,6 +51,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Hold a backend against the specs (without one: ropecheck's own embedded kernel)
+    #[command(after_help = help::OF_CHECK)]
     Check(check::CheckArguments),
     /// Put the shards of a check together: the verdict and the report of one run
     Merge(check::MergeArguments),
@@ -54,7 +59,7 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Print what a backend says of itself
     Describe(describe::DescribeArguments),
-    /// List schemes, checks, invariants, contracts or models
+    /// List schemes, checks, invariants, contracts, models or faults
     List(list::ListArguments),
     /// Explain a check, an invariant, a scheme or a contract
     Explain(list::ExplainArguments),
@@ -78,6 +83,10 @@ enum Command {
     Init(init::InitArguments),
     /// Judge a kernel where ropecheck cannot run: inputs as files, and outputs that come back
     Vectors(vectors::VectorsArguments),
+    /// Print what a shell completes command lines by
+    Completions(help::CompletionsArguments),
+    /// Print the manual, or write a page of every command
+    Man(help::ManArguments),
     /// The process that holds a library under test
     #[command(hide = true)]
     Worker {
@@ -96,6 +105,7 @@ enum Command {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ProcessCode {
+    help::colours(&std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>());
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -143,6 +153,8 @@ fn run(command: Command) -> ProcessCode {
         Command::Vectors(a) => vectors::vectors(a),
         Command::Spec(a) => spec::spec(&a),
         Command::Init(a) => init::init(&a),
+        Command::Completions(a) => help::completions(&a, Arguments::command()),
+        Command::Man(a) => help::man(&a, Arguments::command()),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
                 .map(|()| ExitCode::Conformant)

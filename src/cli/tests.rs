@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 
 use super::Arguments;
+use super::help::{GROUPS, OF_CHECK};
 
 fn pages(below: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(below).expect("a folder") {
@@ -51,6 +52,22 @@ fn arguments(command: &str) -> Option<Vec<String>> {
     let shown = |word: String| if word == "N" { "3".to_owned() } else { word };
     let words = words.map(shown).map(|word| word.split('|').next().unwrap_or_default().to_owned());
     Some(std::iter::once("ropecheck".to_owned()).chain(words).collect())
+}
+
+/// Help shows every command, and its end every exit code.
+#[test]
+fn help_leaves_nothing_out() {
+    let command = Arguments::command();
+    let mut shown: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let mut all: Vec<&str> =
+        command.get_subcommands().filter(|one| !one.is_hide_set()).map(|one| one.get_name()).collect();
+    shown.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(shown, all);
+    let codes = OF_CHECK.split_once("Exit codes:\n").expect("exit codes").1;
+    let codes: Vec<&str> = codes.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "6", "70", "71", "130"]);
+    assert!(OF_CHECK.lines().all(|line| line.len() <= 84), "it fits a terminal");
 }
 
 #[test]

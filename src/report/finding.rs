@@ -25,37 +25,40 @@ pub(super) fn finding(
     for line in details.iter().take(if all_lines { details.len() } else { details_shown }) {
         writeln!(out, "     {line}")?;
     }
-    for (word, line) in about {
+    for (word, line) in about.iter().chain(&facts(finding, axes, all_lines)) {
         writeln!(out, "     {word:6} {line}")?;
     }
-    let more = finding.groups.len();
-    if more > 1 {
-        writeln!(out, "     in     {}", shared(finding))?;
+    Ok(())
+}
+
+/// What else is said of a finding, each with the word that stands before it; the command that runs it again is the last.
+pub(super) fn facts(finding: &Finding, axes: usize, all_lines: bool) -> Vec<(&'static str, String)> {
+    let (result, failure) = finding.example;
+    let mut facts = Vec::new();
+    if finding.groups.len() > 1 {
+        facts.push(("in", shared(finding)));
     }
     let others: Vec<&str> = finding.checks.iter().copied().filter(|check| *check != result.check).collect();
     if !others.is_empty() {
-        writeln!(out, "     also   {}", listed(&others, all_lines))?;
+        facts.push(("also", listed(&others, all_lines)));
     }
     if !finding.follow.is_empty() {
-        writeln!(out, "     follow {}", listed(&finding.follow, all_lines))?;
+        facts.push(("follow", listed(&finding.follow, all_lines)));
     }
-    match &failure.again {
-        Some(Again::AfterOtherCalls { cases }) if cases.is_empty() => {
-            writeln!(out, "     again  it holds in a fresh process: it fails only after other calls")?;
-        }
-        Some(Again::AfterOtherCalls { cases }) => {
-            let many = if cases.len() == 1 { "the case".to_owned() } else { format!("the {} cases", cases.len()) };
-            writeln!(out, "     again  it holds in a fresh process, and fails there after {many} before it")?;
-        }
-        Some(Again::Fails) | None => {}
+    if let Some(Again::AfterOtherCalls { cases }) = &failure.again {
+        let line = match cases.len() {
+            0 => "it holds in a fresh process: it fails only after other calls".to_owned(),
+            1 => "it holds in a fresh process, and fails there after the case before it".to_owned(),
+            many => format!("it holds in a fresh process, and fails there after the {many} cases before it"),
+        };
+        facts.push(("again", line));
     }
-    if let Some(common) = common(finding, axes) {
-        writeln!(out, "     all    {common}")?;
-    }
+    facts.extend(common(finding, axes).map(|common| ("all", common)));
     if all_lines {
-        writeln!(out, "     case   {}", failure.id)?;
+        facts.push(("case", failure.id.clone()));
     }
-    writeln!(out, "     replay {}", failure.replay)
+    facts.push(("replay", failure.replay.clone()));
+    facts
 }
 
 /// What all groups of a finding share, and how many there are.

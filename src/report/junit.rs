@@ -34,7 +34,9 @@ pub fn junit(report: &RunReport) -> Result<String, String> {
     suites.into_iter().for_each(|suite| {
         out.add_test_suite(suite);
     });
-    out.to_string().map_err(|e| e.to_string())
+    let text = out.to_string().map_err(|e| e.to_string())?;
+    // Jenkins' schema has this count on suites alone. In texts its quotes would be escaped.
+    Ok(text.replacen(&format!(" skipped=\"{}\"", out.skipped), "", 1))
 }
 
 /// What the run as a whole says: properties, controls, anchors, and the verdict as a test case.

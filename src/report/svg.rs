@@ -125,31 +125,70 @@ impl Svg {
         let _ = writeln!(self.body, "<rect x=\"{x}\" y=\"{y}\" width=\"6\" height=\"6\" class=\"square\"/>");
     }
 
-    /// The whole drawing.
+    /// A small cross: what is not as it must be.
+    pub(super) fn cross(&mut self, (x, y): (f64, f64)) {
+        let at = |x: f64, y: f64| format!("{} {}", short(x), short(y));
+        let (one, other) = ((at(x - 4.0, y - 4.0), at(x + 4.0, y + 4.0)), (at(x - 4.0, y + 4.0), at(x + 4.0, y - 4.0)));
+        let _ = writeln!(self.body, "<path d=\"M{} L{} M{} L{}\" class=\"cross\"/>", one.0, one.1, other.0, other.1);
+    }
+
+    /// A filled square with a short text in it, such as of a heat map; `title` says it in full.
+    pub(super) fn heat(&mut self, (x, y): (f64, f64), side: f64, share: f64, text: &str, title: &str) {
+        let (left, top, size, fill) = (short(x), short(y), short(side - 1.0), scale(share));
+        let ink = if share > 0.6 { "deep" } else { "pale" };
+        let (across, down) = (short(x + side / 2.0), short(y + side / 2.0 + 3.0));
+        let (text, title) = (escaped(text), escaped(title));
+        let _ = writeln!(
+            self.body,
+            "<g><title>{title}</title><rect x=\"{left}\" y=\"{top}\" width=\"{size}\" height=\"{size}\" fill=\"{fill}\"/>\
+             <text x=\"{across}\" y=\"{down}\" text-anchor=\"middle\" class=\"heat {ink}\">{text}</text></g>"
+        );
+    }
+
+    /// The whole drawing, as a file of its own.
     pub(super) fn finish(self) -> String {
         let (width, height) = (short(self.width), short(self.height));
-        let mut light = String::new();
-        let mut dark = String::new();
-        for (class, (of_light, of_dark)) in LINES.iter().enumerate() {
-            let dash = ["none", "6 3", "2 3", "8 3 2 3", "1 4", "10 5"][class];
-            let _ = write!(light, ".l{class}{{stroke:{of_light};stroke-dasharray:{dash}}}");
-            let _ = write!(dark, ".l{class}{{stroke:{of_dark}}}");
-        }
+        let style =
+            format!("<style>{}</style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n", style());
+        self.drawing(" xmlns=\"http://www.w3.org/2000/svg\"", &style)
+    }
+
+    /// The drawing as a part of a page that has [`style`].
+    pub(super) fn inline(self) -> String {
+        self.drawing("", "")
+    }
+
+    fn drawing(&self, space: &str, before: &str) -> String {
+        let (width, height) = (short(self.width), short(self.height));
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{description}</desc>\n\
-             <style>text{{font:12px system-ui,sans-serif;fill:#1b1f24}}.name{{font-weight:600;font-size:14px}}\
-             .note{{font-size:11px;fill:#57606a}}.paper{{fill:#fff}}.frame{{fill:none;stroke:#8c959f}}\
-             .rule{{stroke:#d8dee4;stroke-width:1}}.line{{fill:none;stroke-width:1.6}}\
-             .dot{{stroke:#1b1f24;stroke-width:.4}}.square{{fill:none;stroke:#57606a}}{light}\
-             @media (prefers-color-scheme:dark){{text{{fill:#e6edf3}}.note{{fill:#9da7b3}}.paper{{fill:#0d1117}}\
-             .frame{{stroke:#6e7681}}.rule{{stroke:#30363d}}.dot{{stroke:#e6edf3}}.square{{stroke:#9da7b3}}{dark}}}\
-             </style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n{body}</svg>\n",
+            "<svg{space} viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
+             aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{description}</desc>\n{before}{body}</svg>\n",
             title = escaped(&self.title),
             description = escaped(&self.description),
             body = self.body,
         )
     }
+}
+
+/// How drawings look, light and dark.
+pub(super) fn style() -> String {
+    let mut light = String::new();
+    let mut dark = String::new();
+    for (class, (of_light, of_dark)) in LINES.iter().enumerate() {
+        let dash = ["none", "6 3", "2 3", "8 3 2 3", "1 4", "10 5"][class];
+        let _ = write!(light, ".l{class}{{stroke:{of_light};stroke-dasharray:{dash}}}");
+        let _ = write!(dark, ".l{class}{{stroke:{of_dark}}}");
+    }
+    format!(
+        "text{{font:12px system-ui,sans-serif;fill:#1b1f24}}.name{{font-weight:600;font-size:14px}}\
+         .note{{font-size:11px;fill:#57606a}}.paper{{fill:#fff}}.frame{{fill:none;stroke:#8c959f}}\
+         .rule{{stroke:#d8dee4;stroke-width:1}}.line{{fill:none;stroke-width:1.6}}.heat{{font-size:9px}}.heat.pale{{fill:#fff}}.heat.deep{{fill:#0d1117}}\
+         .cross{{fill:none;stroke:#b3261e;stroke-width:2}}\
+         .dot{{stroke:#1b1f24;stroke-width:.4}}.square{{fill:none;stroke:#57606a}}{light}\
+         @media (prefers-color-scheme:dark){{text{{fill:#e6edf3}}.note{{fill:#9da7b3}}.paper{{fill:#0d1117}}\
+         .frame{{stroke:#6e7681}}.rule{{stroke:#30363d}}.dot{{stroke:#e6edf3}}.square{{stroke:#9da7b3}}\
+         .cross{{stroke:#ff9a92}}{dark}}}"
+    )
 }
 
 /// A colour between dark blue and yellow, whose lightness grows evenly: it can be read in grey.

@@ -1,18 +1,18 @@
 //! The report for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-
-use anstyle::Style;
 
 use super::coverage::coverage;
 use super::finding::{about, axes, finding, listed};
 use super::grade::grades;
 use super::profile::profile;
 use super::style::{BAD, DIM, GOOD, styled};
+use super::summary::{ROWS, heading, summary};
+use super::unjudged::{elements, notes, reasons, times};
 use super::words;
 use crate::run::findings::findings;
-use crate::run::{BandResult, CheckResult, ContractInForce, ExitCode, RunReport, Started, angle_limits};
+use crate::run::{ContractInForce, ExitCode, RunReport, Started, angle_limits};
 
 /// Most findings that are shown, and groups of which nothing was proved.
 const SHOWN: usize = 3;
@@ -20,8 +20,6 @@ const SHOWN: usize = 3;
 const DETAILS: [usize; 2] = [5, 1];
 /// Most reasons why something was not judged, where something failed.
 const REASONS: usize = 3;
-/// Most rows of the table of schemes, before those are put together that have the same to say.
-const ROWS: usize = 12;
 /// Characters of a finding's line before the verdict, colours included.
 const WIDTH: usize = 110;
 
@@ -32,6 +30,15 @@ pub fn table(report: &RunReport, verbose: bool) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = whole(&mut out, report, verbose);
+    out
+}
+
+/// The verdict alone, with a line for each finding where something failed.
+#[must_use]
+pub fn brief(report: &RunReport) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = verdict(&mut out, report, 1);
     out
 }
 
@@ -52,7 +59,8 @@ fn whole(out: &mut String, report: &RunReport, verbose: bool) -> std::fmt::Resul
             profile(out, cost)?;
         }
     }
-    verdict(out, report)
+    // A finding that stands above alone is seen without.
+    verdict(out, report, 2)
 }
 
 fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Result {
@@ -109,7 +117,7 @@ fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
 }
 
 /// Each contract that was in force, and where.
-fn contracts(in_force: &[ContractInForce]) -> Vec<(String, String)> {
+pub(super) fn contracts(in_force: &[ContractInForce]) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
     for one in in_force {
         let by = if one.declared_in == "manifest" { "" } else { " (declared with --contract)" };
@@ -126,79 +134,19 @@ fn contracts(in_force: &[ContractInForce]) -> Vec<(String, String)> {
     all
 }
 
-fn cell(results: &[&CheckResult]) -> (String, Style) {
-    let (cases, passed, failed) =
-        results.iter().map(|r| r.totals()).fold((0, 0, 0), |(a, b, c), (x, y, z)| (a + x, b + y, c + z));
-    let worst = results.iter().map(|r| r.worst()).fold(0.0, f64::max);
-    if failed > 0 && !results.iter().any(|r| r.fails()) {
-        return (format!("{failed} of {cases} known"), DIM);
-    }
-    if failed > 0 {
-        return (format!("{failed} of {cases} FAIL"), BAD);
-    }
-    if passed == 0 {
-        return ("-".into(), DIM);
-    }
-    if worst > 0.0 { (format!("{passed} ok  {worst:.2}"), GOOD) } else { (format!("{passed} ok"), GOOD) }
-}
-
-/// What a row is about: no scheme where the angles themselves are given.
-fn row_name<'a>(report: &RunReport, result: &'a CheckResult) -> &'a str {
-    let supplied = report.started.iter().flat_map(|started| &started.not_judged);
-    let given = supplied.into_iter().any(|s| s.level == result.level && s.angles);
-    if given { "(given cos/sin)" } else { &result.scheme }
-}
-
 pub(super) fn rows(out: &mut String, report: &RunReport, all: bool) -> std::fmt::Result {
-    let mut dtypes: Vec<&str> = Vec::new();
-    let mut lines: Vec<(String, String)> = Vec::new();
-    for result in &report.results {
-        if !dtypes.contains(&result.dtype.as_str()) {
-            dtypes.push(&result.dtype);
-        }
-        let key = (row_name(report, result).to_owned(), result.level.to_string());
-        if !lines.contains(&key) {
-            lines.push(key);
-        }
-    }
-    let order = ["-", "f32", "f16", "bf16"];
-    dtypes.sort_by_key(|d| order.iter().position(|o| o == d));
-    let shown = |d: &str| if d == "-" { "exact".to_owned() } else { d.to_owned() };
-    // Each row is about one scheme or several.
-    let results = |(scheme, level): &(String, String)| {
-        let here = |r: &&CheckResult| row_name(report, r) == scheme && r.level.name() == level;
-        report.results.iter().filter(here).collect::<Vec<_>>()
-    };
-    let mut table: Vec<(String, String, Vec<&CheckResult>)> = Vec::new();
-    for line in &lines {
-        let here = results(line);
-        let fails = |all: &[&CheckResult]| all.iter().any(|r| r.totals().2 > 0);
-        let same = |(_, level, others): &(String, String, Vec<&CheckResult>)| {
-            *level == line.1 && fails(others) == fails(&here)
-        };
-        match table.iter_mut().find(|row| !all && lines.len() > ROWS && same(row)) {
-            Some((_, _, others)) => others.extend(here),
-            None => table.push((line.0.clone(), line.1.clone(), here)),
-        }
-    }
-    for (name, _, here) in &mut table {
-        let schemes: BTreeSet<&str> = here.iter().map(|r| r.scheme.as_str()).collect();
-        if schemes.len() > 1 && schemes.contains(name.as_str()) {
-            *name = format!("{} schemes", schemes.len());
-        }
-    }
-    let width = table.iter().map(|(s, ..)| s.len()).max().unwrap_or(6).max(6);
+    let (dtypes, table) = summary(report, all);
+    let width = table.iter().map(|row| row.name.len()).max().unwrap_or(6).max(6);
     write!(out, "{:width$}  {:9}", "scheme", "level")?;
     for dtype in &dtypes {
-        write!(out, "  {:>14}", shown(dtype))?;
+        write!(out, "  {:>14}", heading(dtype))?;
     }
     writeln!(out, "   cases held, largest error/bound")?;
-    for (name, level, here) in &table {
-        write!(out, "{name:width$}  {level:9}")?;
+    for row in &table {
+        write!(out, "{:width$}  {:9}", row.name, row.level)?;
         for dtype in &dtypes {
-            let of: Vec<&CheckResult> = here.iter().copied().filter(|r| r.dtype == **dtype).collect();
-            let (text, style) = cell(&of);
-            write!(out, "  {}", styled(style, &format!("{text:>14}")))?;
+            let (text, tone) = row.cell(dtype);
+            write!(out, "  {}", styled(tone.style(), &format!("{text:>14}")))?;
         }
         writeln!(out)?;
     }
@@ -256,48 +204,18 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started, [all, verbose]:
     for line in &started.not_judged {
         writeln!(out, "not judged on level {}, because the suite supplied it: {}", line.level, line.parts.join(", "))?;
     }
-    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for result in &report.results {
-        let mut add = |why: &str, band: &str| {
-            let what = if band == "-" { result.check.clone() } else { format!("{} {band}", result.check) };
-            *reasons.entry((what, why.to_owned())).or_default() += 1;
-        };
-        result.gaps.iter().for_each(|g| add(&g.why, &g.band));
-        result.stopped.iter().for_each(|why| add(words::stopped(*why), "-"));
-        for (band, b) in result.bands.iter().filter(|(_, b)| b.not_judged + b.not_run > 0) {
-            b.reasons.iter().for_each(|why| add(why, band));
-        }
+    for (what, note, groups) in notes(report).into_iter().filter(|_| all) {
+        writeln!(out, "{}", styled(DIM, &format!("note: {what}: {note}{}", times(groups))))?;
     }
-    let mut notes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for result in &report.results {
-        let mut said: Vec<&str> = result.bands.values().flat_map(|b| &b.notes).map(String::as_str).collect();
-        said.sort_unstable();
-        said.dedup();
-        said.into_iter().for_each(|note| *notes.entry((&result.check, note)).or_default() += 1);
-    }
-    let times = |count: usize| if count > 1 { format!(" ({count} groups)") } else { String::new() };
-    for ((what, note), count) in notes.into_iter().filter(|_| all) {
-        writeln!(out, "{}", styled(DIM, &format!("note: {what}: {note}{}", times(count))))?;
-    }
-    // One line for each reason, with the checks that it holds for.
-    let mut by_reason: Vec<(String, Vec<String>, usize)> = Vec::new();
-    for ((what, why), count) in reasons {
-        match by_reason.iter_mut().find(|(known, ..)| !verbose && *known == why) {
-            Some((_, whats, sum)) => {
-                whats.push(what);
-                *sum += count;
-            }
-            None => by_reason.push((why, vec![what], count)),
-        }
-    }
-    let lines = if all { by_reason.len() } else { REASONS };
-    let more = by_reason.len().saturating_sub(lines);
-    for (why, whats, count) in by_reason.into_iter().take(lines) {
-        let whats: Vec<&str> = whats.iter().map(String::as_str).collect();
-        let not = if why.starts_with("not run: ") { "" } else { "not judged: " };
-        let line = format!("{not}{}: {why}{}", listed(&whats, verbose), times(count));
+    let reasons = reasons(report, verbose);
+    let lines = if all { reasons.len() } else { REASONS };
+    for reason in reasons.iter().take(lines) {
+        let whats: Vec<&str> = reason.whats.iter().map(String::as_str).collect();
+        let not = if reason.is_not_run() { "" } else { "not judged: " };
+        let line = format!("{not}{}: {}{}", listed(&whats, verbose), reason.why, times(reason.groups));
         writeln!(out, "{}", styled(DIM, &line))?;
     }
+    let more = reasons.len().saturating_sub(lines);
     if more > 0 {
         writeln!(out, "{}", styled(DIM, &format!("not judged: and for {more} more reasons (-v shows them)")))?;
     }
@@ -315,20 +233,14 @@ fn gaps(out: &mut String, report: &RunReport, started: &Started, [all, verbose]:
     for required in requirements.filter(|required| !required.met) {
         writeln!(out, "{} {}", styled(BAD, "required, not met:"), required.words())?;
     }
-    let sum = |of: fn(&BandResult) -> u64| report.results.iter().flat_map(|r| r.bands.values()).map(of).sum::<u64>();
-    for (elements, why) in [
-        (sum(|b| b.contract_too_wide), "contract too wide: their angle may be anything"),
-        (sum(|b| b.beyond_angle_limit), "beyond the angle limit"),
-        (sum(|b| b.range_not_judged), "honest arithmetic may overflow"),
-    ] {
-        if elements > 0 {
-            writeln!(out, "{}", styled(DIM, &format!("not judged: {elements} elements: {why}")))?;
-        }
+    for (elements, why) in elements(report) {
+        writeln!(out, "{}", styled(DIM, &format!("not judged: {elements} elements: {why}")))?;
     }
     Ok(())
 }
 
-fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
+/// The verdict, after a line for each finding if there are so many.
+fn verdict(out: &mut String, report: &RunReport, from: usize) -> std::fmt::Result {
     let Some(finished) = &report.finished else { return Ok(()) };
     let style = if finished.exit_code == ExitCode::Conformant { GOOD.bold() } else { BAD };
     let (verdict, code) = (styled(style, &finished.verdict), finished.exit_code as u8);
@@ -337,7 +249,7 @@ fn verdict(out: &mut String, report: &RunReport) -> std::fmt::Result {
     }
     let Some(started) = &report.started else { return writeln!(out, "{verdict} (exit code {code})") };
     let found = findings(report);
-    if found.len() > 1 {
+    if found.len() >= from {
         for one in &found {
             let summary = words::summary(&one.example.1.failure);
             let line = format!("{} {}: {summary}", styled(BAD, "FAIL"), one.example.0.check);

@@ -89,4 +89,4 @@ pub use shard::Shard;
 pub use slips::Slip;
 pub use supplied::{Supplied, supplied};
 pub use unit::replay;
-pub use unjudged::Unjudged;
+pub use unjudged::{Unjudged, unjudged};

@@ -11,7 +11,7 @@ use crate::case::{Level, pairing_name};
 use crate::check::cost::Cost;
 use crate::check::cover::Met;
 use crate::check::failure::{Place, Stop};
-use crate::check::{Coverage, Failure, Gap, GradeTally, Group, Measure};
+use crate::check::{Coverage, Errors, Failure, Gap, GradeTally, Group, Measure};
 
 /// The cases of one band.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +48,9 @@ pub struct BandResult {
     #[serde(skip_serializing_if = "Coverage::is_empty")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub observed: Coverage,
+    /// Largest errors and bounds of graded elements, by octave of the position: at 12, positions from 4096 to 8191.
+    #[serde(skip_serializing_if = "Errors::is_empty")]
+    pub errors: Errors,
     /// Largest position judged, where the backend is given positions or finds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_position: Option<i64>,
@@ -281,6 +284,7 @@ impl CheckResult {
                 entry.observations += measure.observations;
                 entry.observed.merge(&measure.observed);
                 entry.grade.merge(&measure.grade);
+                entry.errors.merge(&measure.errors);
                 entry.largest_position = entry.largest_position.max(measure.largest);
                 if measure.worst > entry.worst {
                     entry.worst = measure.worst;

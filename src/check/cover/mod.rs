@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub(super) use cases::{COVER, cases, once_a_scheme};
 pub use classes::{Class, Classes};
 pub use met::Met;
-pub use reach::{DimensionReach, Reach};
+pub use reach::{DimensionReach, PairReach, Reach};
 pub use row::CoverRow;
 
 use super::depth::Depth;

@@ -21,7 +21,10 @@ pub struct DimensionReach {
     pub reached: usize,
     /// Smallest and largest class that a judged call had.
     pub ends: Option<(Class, Class)>,
-    /// The others, as words.
+    /// Each class in words, and whether it was reached.
+    #[serde(skip)]
+    pub classes: Vec<(String, bool)>,
+    /// Those that were not, as words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_reached: Vec<String>,
 }
@@ -76,7 +79,9 @@ impl Reach {
             })
             .collect();
         let dimension = |group: &Vec<(u16, &Class)>| {
-            let (there, missing): (Vec<_>, Vec<_>) = group.iter().partition(|(number, _)| met.has(*number, *number));
+            let has = |number: u16| met.has(number, number);
+            let words: Vec<_> = group.iter().map(|(number, class)| (class.label(), has(*number))).collect();
+            let (there, missing): (Vec<_>, Vec<_>) = group.iter().partition(|(number, _)| has(*number));
             let ends = there.first().zip(there.last()).map(|((_, low), (_, high))| (**low, **high));
             DimensionReach {
                 dimension: group[0].1.dimension,
@@ -84,6 +89,7 @@ impl Reach {
                 offered: group.len(),
                 reached: there.len(),
                 ends,
+                classes: words,
                 not_reached: missing.into_iter().map(|(_, class)| class.label()).collect(),
             }
         };

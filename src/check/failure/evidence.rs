@@ -85,6 +85,9 @@ pub struct ElementError {
     /// The angle that turns the pair, where the bound is derived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub angle: Option<AngleAt>,
+    /// Length of the right output pair, where the bound is derived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<Scalar>,
     /// Whether the value has the right size and the opposite sign.
     pub opposite_sign: bool,
 }
@@ -105,15 +108,16 @@ impl ElementError {
             budget: Vec::new(),
             bound,
             angle: None,
+            length: None,
             opposite_sign: observed.is_finite() && expected != 0.0 && (observed + expected).abs() <= allowed,
         }
     }
 
-    /// The element with the parts of its bound and the angle behind it.
+    /// The element with the parts of its bound, the angle behind it and the length of the right output pair.
     #[must_use]
-    pub fn explained(self, allowance: &Allowance, angle: AngleAt) -> ElementError {
+    pub fn explained(self, allowance: &Allowance, angle: AngleAt, length: f64) -> ElementError {
         let budget = allowance.parts().map(|(term, size)| BudgetTerm { term, size: Scalar(size) }).to_vec();
-        ElementError { budget, angle: Some(angle), ..self }
+        ElementError { budget, angle: Some(angle), length: Some(Scalar(length)), ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::case::Level;
 use crate::check::failure::{
     AngleAt, AxisAt, BoundSource, Cause, ElementError, Failure, Observed, Place, Scalar, Side,
 };
-use crate::contract::Allowance;
+use crate::contract::Miss;
 
 impl Judge<'_> {
     /// A channel outside the rotary width that did not come back as it was.
@@ -59,22 +59,13 @@ impl Judge<'_> {
         Failure::at(self.place(element), Cause::NonFiniteLost { input: Scalar(input), observed })
     }
 
-    /// An element that is out of the bound that the contract gives it.
-    pub(super) fn out_of_bound(
-        &self,
-        element: Element,
-        pair: usize,
-        (expected, observed): (f64, f64),
-        allowance: &Allowance,
-    ) -> Box<Failure> {
-        let error = ElementError::new(
-            self.types(element.head).output,
-            expected,
-            observed,
-            allowance.total(),
-            BoundSource::Contract,
-        );
-        let error = error.explained(allowance, self.angle_at(element, pair));
+    /// An element that is out of the bound that the contract gives it; `right`: the right output of its pair.
+    pub(super) fn out_of_bound(&self, element: Element, miss: &Miss, right: (f64, f64)) -> Box<Failure> {
+        let Miss { pair, expected, observed, allowance, .. } = miss;
+        let dtype = self.types(element.head).output;
+        let error = ElementError::new(dtype, *expected, *observed, allowance.total(), BoundSource::Contract);
+        let length = (right.0 * right.0 + right.1 * right.1).sqrt();
+        let error = error.explained(allowance, self.angle_at(element, *pair), length);
         Failure::at(self.place(element), Cause::OutOfBound(Box::new(error)))
     }
 

@@ -2,7 +2,7 @@
 
 use super::elements::{Element, Judge};
 use super::graded_class::GradedClass;
-use crate::check::measure::{ClassTally, GradeTally, MeasuredK};
+use crate::check::measure::{ClassTally, Measure, MeasuredK};
 use crate::contract::{Judgement, PairBound, PairRow, Precision};
 use crate::rotation::NO_AXIS;
 
@@ -16,12 +16,13 @@ impl Judge<'_> {
         at: (usize, usize, usize),
         columns: PairRow<'_>,
         declared: &[PairBound],
-        tally: &mut GradeTally,
+        measure: &mut Measure,
     ) {
         let (row, token, head) = at;
         if token >= GRADED_TOKENS || self.truth.given.is_some() {
             return;
         }
+        let (tally, errors) = (&mut measure.grade, &mut measure.errors);
         tally.classes.resize_with(self.candidates.len(), || ClassTally {
             class: String::new(),
             worst: 0.0,
@@ -47,20 +48,21 @@ impl Judge<'_> {
                 Precision::F64 => f64::EPSILON / 2.0,
                 _ => crate::contract::F32_ROUNDING,
             };
-            if bound.shift >= 1.0 || bound.beyond_limit || angle == 0.0 {
+            if bound.too_wide || bound.beyond_limit || angle == 0.0 {
                 continue;
             }
             let inputs = (columns.a[pair], columns.b[pair]);
             let (y, z) = bound.turn.apply(inputs.0, inputs.1);
+            let length = (y * y + z * z).sqrt();
             for (second, value, partner, found) in
                 [(false, y, z, columns.first[pair]), (true, z, y, columns.second[pair])]
             {
                 let error = (found - value).abs();
-                // Less than the last rounding is granted first.
-                if error <= bound.least_allowance(self.types(head), value) {
+                let allowance = bound.allowance(self.types(head), second, inputs, value, partner);
+                errors.add(position.hi, length, error, allowance.total());
+                if bound.shift >= 1.0 {
                     continue;
                 }
-                let allowance = bound.allowance(self.types(head), second, inputs, value, partner);
                 // What is left for sin(angle error) |y'| once everything else, the second-order part of the angle
                 // included, has been granted in full; so K is never above what is allowed where the element passes.
                 let others = allowance.total() - allowance.angle + bound.versine * value.abs();

@@ -147,16 +147,17 @@ impl Judge<'_> {
             if let Err(miss) = bounds.judge(columns, 0, &mut tally) {
                 let (a, b) = self.channels(miss.pair);
                 let element = Element { row, token, head, channel: if miss.second { b } else { a } };
-                let reaching = bounds.pairs()[miss.pair].reaching(miss.second, (input[a], input[b]));
+                let (bound, inputs) = (&bounds.pairs()[miss.pair], (input[a], input[b]));
+                let reaching = bound.reaching(miss.second, inputs);
                 if let Some(reaching) = reaching {
                     return Err(self.non_finite_lost(element, reaching, miss.observed).into());
                 }
-                let values = (miss.expected, miss.observed);
-                return Err(self.out_of_bound(element, miss.pair, values, &miss.allowance).into());
+                let right = bound.turn.apply(inputs.0, inputs.1);
+                return Err(self.out_of_bound(element, &miss, right).into());
             }
             if head == first_head {
                 if !self.candidates.is_empty() {
-                    self.grade((row, token, head), columns, bounds.pairs(), &mut measure.grade);
+                    self.grade((row, token, head), columns, bounds.pairs(), measure);
                 }
                 // One head is enough: all of a token's heads turn by the same angles and hold contents of one kind.
                 self.observe((row, token, head), columns, bounds.pairs(), seen);

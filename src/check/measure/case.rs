@@ -1,6 +1,7 @@
 //! What a case that held has measured.
 
 use super::coverage::Coverage;
+use super::errors::Errors;
 use super::grades::GradeTally;
 use crate::case::CallDimensions;
 use crate::check::failure::Place;
@@ -29,6 +30,8 @@ pub struct Measure {
     pub observations: u64,
     /// What the case says of the arithmetic.
     pub grade: GradeTally,
+    /// Errors of graded elements by position.
+    pub errors: Errors,
     /// Anything else worth saying.
     pub notes: Vec<String>,
     /// What the calls had all of whose outputs were judged, where that is asked for.

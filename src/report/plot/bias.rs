@@ -31,10 +31,10 @@ pub(super) fn draw(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Strin
         size.head_dim
     );
     let names: Vec<String> = subjects.iter().map(|subject| subject.scheme.id()).collect();
-    let mut sheet = Sheet::new(title, &about, &names, 44.0);
+    let mut sheet = Sheet::new(title, &about, &names, [0.0, 44.0]);
     let step = (DATA.0 / f64::from(w), DATA.1 / f64::from(h));
     for (panel, (name, scores)) in names.iter().zip(&all).enumerate() {
-        let (x, y) = Sheet::corner(panel);
+        let (x, y) = sheet.corner(panel);
         let own = range(scores.iter().copied());
         sheet.label(panel, name, &format!("{:.4} to {:.4}", own.0, own.1), ("column of the frame", "row of the frame"));
         for (cell, score) in scores.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn draw(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Strin
         sheet.svg.frame((x, y), DATA);
     }
     // One scale for all panels.
-    let (x, y) = (ROOM[0], Sheet::corner(names.len() - 1).1 + DATA.1 + ROOM[3] + 2.0);
+    let (x, y) = (ROOM[0], sheet.corner(names.len() - 1).1 + DATA.1 + ROOM[3] + 2.0);
     for part in 0..50 {
         sheet.svg.cell((x + f64::from(part) * 5.0, y), (5.3, 10.0), f64::from(part) / 49.0);
     }

@@ -7,6 +7,10 @@ use super::sheet::{DATA, Scale, Sheet, range};
 use super::subject::{PictureError, PictureSize, Subject, apart, place};
 use crate::report::svg::Anchor;
 
+/// Height of a row of names of curves, and how many are in it.
+const LEGEND: f64 = 16.0;
+const IN_A_ROW: usize = 3;
+
 /// One curve: its name, and a value for each step.
 struct Curve {
     name: String,
@@ -32,24 +36,27 @@ fn draw(
     all: &[Vec<Curve>],
 ) -> String {
     let names: Vec<String> = subjects.iter().map(|subject| subject.scheme.id()).collect();
-    let mut sheet = Sheet::new(title, about, &names, 8.0);
+    let most = all.iter().map(Vec::len).max().unwrap_or(0);
+    let mut sheet = Sheet::new(title, about, &names, [LEGEND * most.div_ceil(IN_A_ROW) as f64, 8.0]);
     let steps = all.iter().flatten().map(|curve| curve.values.len()).max().unwrap_or(2);
     let (low, _) = range(all.iter().flatten().flat_map(|curve| curve.values.iter().copied()));
     let scale = Scale { x: (0.0, (steps - 1) as f64), y: ((low * 10.0).floor() / 10.0, 1.0) };
     for (panel, curves) in all.iter().enumerate() {
         sheet.label(panel, &names[panel], &notes[panel], (across, "mean of cos(distance x frequency)"));
         sheet.axes(panel, &scale);
-        let corner = Sheet::corner(panel);
+        let corner = sheet.corner(panel);
         // The curve of all pairs comes last, over the others.
         for (number, curve) in curves.iter().enumerate().rev() {
             let at = |(step, value): (usize, &f64)| scale.at(corner, (step as f64, *value));
             sheet.svg.line(curve.values.iter().enumerate().map(at), number);
         }
-        let (x, y) = (corner.0 + DATA.0, corner.1);
+        // Below the panel, so that no curve is covered.
         for (number, curve) in curves.iter().enumerate() {
-            let down = y + 14.0 + 14.0 * number as f64;
-            sheet.svg.line([(x - 32.0, down - 4.0), (x - 8.0, down - 4.0)].into_iter(), number);
-            sheet.svg.text((x - 38.0, down), Anchor::End, "note", &curve.name);
+            let (column, row) = (number % IN_A_ROW, number / IN_A_ROW);
+            let x = corner.0 + DATA.0 / IN_A_ROW as f64 * column as f64;
+            let y = corner.1 + DATA.1 + 52.0 + LEGEND * row as f64;
+            sheet.svg.line([(x, y - 4.0), (x + 22.0, y - 4.0)].into_iter(), number);
+            sheet.svg.text((x + 27.0, y), Anchor::Start, "note", &curve.name);
         }
     }
     sheet.svg.finish()

@@ -33,7 +33,7 @@ pub(super) fn draw(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Strin
     let about = format!(
         "text:{TEXT} video:{t}x{h}x{w} text:{TEXT}; squares are text, points are cells, lighter from frame to frame."
     );
-    let mut sheet = Sheet::new("Positions on two axes", &about, &names, 8.0);
+    let mut sheet = Sheet::new("Positions on two axes", &about, &names, [0.0, 8.0]);
     let cells = (h * w) as usize;
     for (panel, subject) in subjects.iter().enumerate() {
         let positions = subject.positions(&layout)?;
@@ -63,7 +63,7 @@ pub(super) fn draw(subjects: &[Subject<'_>], size: &PictureSize) -> Result<Strin
         };
         sheet.label(panel, &names[panel], &note, labels);
         sheet.axes(panel, &scale);
-        let corner = Sheet::corner(panel);
+        let corner = sheet.corner(panel);
         for (token, (x, y)) in xs.iter().zip(ys).enumerate() {
             let at = scale.at(corner, (*x, *y));
             match token.checked_sub(start).filter(|cell| *cell < cells * t as usize) {

@@ -14,34 +14,38 @@ pub(super) const COLUMNS: usize = 3;
 /// A sheet with a place for each of so many panels.
 pub(super) struct Sheet {
     pub(super) svg: Svg,
+    /// Room below the data of each panel for what its lines are.
+    legend: f64,
 }
 
 impl Sheet {
-    pub(super) fn new(title: &str, about: &str, names: &[String], foot: f64) -> Self {
+    pub(super) fn new(title: &str, about: &str, names: &[String], [legend, foot]: [f64; 2]) -> Self {
+        let step = Self::step(legend);
         let columns = names.len().clamp(1, COLUMNS);
         let rows = names.len().div_ceil(columns);
-        let width = (columns as f64 * Self::step().0).max(2.0 * Self::step().0);
-        let height = HEAD + rows as f64 * Self::step().1 + foot;
+        let width = (columns as f64 * step.0).max(2.0 * step.0);
+        let height = HEAD + rows as f64 * step.1 + foot;
         let description = format!("{about} Schemes: {}.", names.join(", "));
         let mut svg = Svg::new(width, height, title, &description);
         svg.text((16.0, 24.0), Anchor::Start, "name", title);
         svg.text((16.0, 42.0), Anchor::Start, "note", about);
-        Sheet { svg }
+        Sheet { svg, legend }
     }
 
-    pub(super) fn step() -> (f64, f64) {
-        (DATA.0 + ROOM[0] + ROOM[2], DATA.1 + ROOM[1] + ROOM[3])
+    fn step(legend: f64) -> (f64, f64) {
+        (DATA.0 + ROOM[0] + ROOM[2], DATA.1 + ROOM[1] + ROOM[3] + legend)
     }
 
     /// The upper left corner of a panel's data.
-    pub(super) fn corner(panel: usize) -> (f64, f64) {
+    pub(super) fn corner(&self, panel: usize) -> (f64, f64) {
+        let step = Self::step(self.legend);
         let (column, row) = ((panel % COLUMNS) as f64, (panel / COLUMNS) as f64);
-        (column * Self::step().0 + ROOM[0], HEAD + row * Self::step().1 + ROOM[1])
+        (column * step.0 + ROOM[0], HEAD + row * step.1 + ROOM[1])
     }
 
     /// Name and note of a panel, and the names of its axes.
     pub(super) fn label(&mut self, panel: usize, name: &str, note: &str, (across, up): (&str, &str)) {
-        let (x, y) = Self::corner(panel);
+        let (x, y) = self.corner(panel);
         self.svg.text((x, y - 24.0), Anchor::Start, "name", name);
         self.svg.text((x, y - 8.0), Anchor::Start, "note", note);
         self.svg.text((x + DATA.0 / 2.0, y + DATA.1 + 34.0), Anchor::Middle, "note", across);
@@ -50,7 +54,7 @@ impl Sheet {
 
     /// Ticks and rules of a panel.
     pub(super) fn axes(&mut self, panel: usize, scale: &Scale) {
-        let (x, y) = Self::corner(panel);
+        let (x, y) = self.corner(panel);
         for tick in ticks(scale.x.0, scale.x.1) {
             let at = scale.at((x, y), (tick, scale.y.0)).0;
             self.svg.rule((at, y), (at, y + DATA.1));
