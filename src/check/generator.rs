@@ -104,6 +104,7 @@ impl Generator<'_> {
             alias,
             data: Data::Uniform,
             seed: seed & 0xffff_ffff,
+            spec: None,
         }
     }
 

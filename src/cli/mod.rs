@@ -7,6 +7,7 @@ pub mod cargo_test;
 mod check;
 mod config;
 mod contracts;
+mod corpus;
 mod describe;
 mod experiment;
 mod init;

@@ -7,6 +7,7 @@ pub(crate) mod fields;
 mod heads;
 pub mod library;
 mod load;
+mod meaning;
 pub mod model;
 mod parameters;
 pub mod presets;
