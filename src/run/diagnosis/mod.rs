@@ -16,7 +16,7 @@ use super::findings::{Finding, findings, group};
 use super::item::Item;
 use super::report::RunReport;
 use super::result::{Again, CheckResult, FailureReport};
-use crate::backend::BackendFactory;
+use crate::backend::{BackendFactory, Manifest};
 use crate::case::Case;
 use crate::check::failure::Cause;
 use crate::check::{CATALOGUE, Group};
@@ -68,11 +68,16 @@ fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> 
 
 /// Cases that hold in the group of a finding, one of each check that found nothing there. A defect that fails in one of them
 /// is not that of this kernel.
-fn held(finding: &Finding, report: &RunReport, context: &Context, options: &Options) -> Vec<Case> {
+fn held(
+    finding: &Finding,
+    report: &RunReport,
+    manifest: &Manifest,
+    (context, options): (&Context, &Options),
+) -> Vec<Case> {
     let (result, example) = finding.example;
-    let (Some(started), Ok(case)) = (&report.started, example.case.parse::<Case>()) else { return Vec::new() };
+    let Ok(case) = example.case.parse::<Case>() else { return Vec::new() };
     let group_of = Group { scheme: result.scheme.clone(), level: case.level, pairing: case.pairing, dtype: case.dtype };
-    let Some(generator) = context.generator(&group_of, &started.manifest, options) else { return Vec::new() };
+    let Some(generator) = context.generator(&group_of, manifest, options) else { return Vec::new() };
     let quick =
         |id: &str| CATALOGUE.iter().any(|check| check.id() == id && !check.takes_long() && !check.is_about_memory());
     let holds = |other: &&CheckResult| {
@@ -103,9 +108,10 @@ pub(super) fn diagnose(
     let Ok(faults) = catalogue() else { return Vec::new() };
     let imitator = Imitator::new(context.library, context.contracts);
     let search = Search { factory, context, threads: options.threads, imitator: &imitator, faults: &faults };
-    told.into_iter()
-        .filter_map(|finding| {
-            search.explain(finding.example.1, &evidence(finding, report), &held(finding, report, context, options))
-        })
-        .collect()
+    let Some(manifest) = factory.start().ok().map(|backend| backend.manifest().clone()) else { return Vec::new() };
+    let explain = |finding: &Finding| {
+        let held = held(finding, report, &manifest, (context, options));
+        search.explain(finding.example.1, &evidence(finding, report), &held)
+    };
+    told.into_iter().filter_map(explain).collect()
 }
