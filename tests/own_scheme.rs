@@ -104,6 +104,15 @@ fn a_failure_of_it_is_replayed_by_the_line_that_is_printed() {
     let (code, out) = shell(line);
     assert!(code == Some(1) && out.starts_with("FAIL accuracy"), "{line}: {code:?} {out}");
     assert!(line.ends_with("--timeout 30 --contract ideal/table"), "{line}");
+    // Spelling is no matter; what a formula says is, until the case asks for no scheme in particular.
+    std::fs::write(&spec, format!("# a comment\n{ONION}")).unwrap();
+    assert_eq!(shell(line), (code, out));
+    std::fs::write(&spec, ONION.replace("cycle: [ring, time]", "cycle: [time, ring]")).unwrap();
+    let (_, hash) = line.split_once(",spec=").expect("a hash");
+    let out = ropecheck(&["replay", line.split('\'').nth(1).expect("a case"), "--spec", &spec]);
+    out.expect(2, &["the case is of another onion@default", "spec=", "Run the check again"]);
+    let (code, out) = shell(&line.replace(&format!(",spec={}", &hash[..8]), ""));
+    assert!(code == Some(1) && out.starts_with("FAIL accuracy"), "{code:?} {out}");
 }
 
 #[test]

@@ -144,7 +144,7 @@ def judged(item: CheckItem) -> dict:
     key = (str(item.path), item.backend)
     if key not in _reports:
         option = item.config.getoption
-        command = [*program(), "check", f"{item.path}:{item.backend}", "--format", "json", "--depth", option("--ropecheck-depth"),
+        command = [*program(), "check", f"{item.path}:{item.backend}", "--no-corpus", "--format", "json", "--depth", option("--ropecheck-depth"),
                    "--seed", option("--ropecheck-seed")]
         for scheme in option("--ropecheck-scheme"):
             command += ["--scheme", scheme]

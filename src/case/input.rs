@@ -65,6 +65,8 @@ pub struct Case {
     pub data: Data,
     /// Seed of random contents.
     pub seed: u64,
+    /// What the scheme meant where the case was printed ([`crate::spec::Library::meaning_for`]); none: any meaning.
+    pub spec: Option<u32>,
 }
 
 impl Case {

@@ -123,7 +123,8 @@ impl fmt::Display for Case {
             f.write_str(",direction=-1")?;
         }
         write!(f, ",memory={},alias={}", memory_name(self.memory), name_of(&ALIAS, &self.alias))?;
-        write!(f, ",data={},seed={:x}", name_of(&DATA, &self.data), self.seed)
+        write!(f, ",data={},seed={:x}", name_of(&DATA, &self.data), self.seed)?;
+        self.spec.map_or(Ok(()), |spec| write!(f, ",spec={spec:08x}"))
     }
 }
 
@@ -213,6 +214,7 @@ fn parse(text: &str) -> Result<Case, String> {
         alias: Alias::Out,
         data: Data::Uniform,
         seed: 0,
+        spec: None,
     };
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut placed = false;
@@ -274,6 +276,12 @@ fn parse(text: &str) -> Result<Case, String> {
             "seed" => {
                 case.seed = u64::from_str_radix(value, 16).map_err(|_| format!("seed={value}: expected hex digits"))?;
             }
+            "spec" => {
+                let hash =
+                    Some(value).filter(|text| text.len() == 8 && text.bytes().all(|digit| digit.is_ascii_hexdigit()));
+                let hash = hash.and_then(|text| u32::from_str_radix(text, 16).ok());
+                case.spec = Some(hash.ok_or_else(|| format!("spec={value}: expected 8 hex digits"))?);
+            }
             _ => match key.strip_prefix("param.") {
                 Some(name) => {
                     let value = Number::parse(value).map_err(|e| format!("{key}={value}: {e}"))?;
@@ -304,7 +312,7 @@ mod tests {
 
     const LINE: &str = "accuracy,scheme=videorope@paper,level=rotate,param.delta=0.5,dtype=bf16,pairing=adjacent,\
         layout=text:2+video:2x1x2//text:6,window=1+3,shift=-7,positions=f32,position-order=axes-last,heads=28/4,head-dim=128,rotary=64+32,\
-        table-dtype=f32,table-width=full,direction=-1,memory=padded,alias=in,data=mixed,seed=1f";
+        table-dtype=f32,table-width=full,direction=-1,memory=padded,alias=in,data=mixed,seed=1f,spec=00c0ffee";
 
     #[test]
     fn a_case_comes_back_from_its_line() {
@@ -374,6 +382,7 @@ mod tests {
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=inf", "positive"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,scaling=x", "a number"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,direction=back", "one of 1, -1"),
+            ("accuracy,scheme=rope,layout=text:2,head-dim=4,spec=+1234567", "8 hex digits"),
             ("accuracy", "at least a scheme"),
             ("accuracy,scheme=rope,layout=text:0", "layout"),
             ("accuracy,scheme=rope,layout=text:2,head-dim=4,dtype=f8", "f32, f16 or bf16"),

@@ -106,6 +106,7 @@ impl Generator<'_> {
             alias,
             data: Data::Uniform,
             seed: seed & 0xffff_ffff,
+            spec: None,
         }
     }
 

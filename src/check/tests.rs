@@ -185,16 +185,28 @@ fn drifting(call: &mut Call, memory: &mut [u8]) {
     }
 }
 
+/// Every token at the position after its own.
+fn one_late(call: &mut Call, memory: &mut [u8]) {
+    bent::each_position(call, memory, |axis, old| old[axis] + 1.0);
+}
+
+/// Every token but the first at the position before its own: no one frequency, and no one shift.
+fn one_early_from_one(call: &mut Call, memory: &mut [u8]) {
+    bent::each_position(call, memory, |axis, old| (old[axis] - 1.0).max(0.0));
+}
+
 #[test]
 fn every_check_of_rotation_passes_the_embedded_kernel_and_fails_its_own_defect() {
     type Before = fn(&mut Call, &mut [u8]);
     type Spoil = fn(&Call, &mut [u8]);
-    let cases: [(&str, Before, Spoil, &str); 12] = [
+    let cases: [(&str, Before, Spoil, &str); 14] = [
         ("controls", nothing, zeros, "zero"),
         ("controls", nothing, poison, "nothing was written"),
         ("controls", nothing, nans, "every element was written, and is NaN"),
         ("axis-map-probe", swap_axes, nothing_after, "turns with w, the scheme says h"),
-        ("frequency-probe", other_base, nothing_after, "the scheme says"),
+        ("frequency-probe", other_base, nothing_after, "per position, the scheme says"),
+        ("frequency-probe", one_late, nothing_after, "pair 0 turns at positions off by +1, as fast as the scheme says"),
+        ("frequency-probe", one_early_from_one, nothing_after, "pair 0 turns at no one frequency, the scheme says 1.0"),
         ("frequency-probe", nothing, nans, "pair 0 is (NaN, NaN) after (1, 0) at position 0, the scheme says (1.0"),
         ("pairing-probe", other_pairing, nothing_after, "the kernel pairs adjacent, half was asked for"),
         ("pairing-probe", other_way, nothing_after, "opposite sign"),

@@ -39,6 +39,11 @@ pub(super) struct BackendArguments {
 }
 
 impl BackendArguments {
+    /// Whether a program is judged.
+    pub(super) fn is_program(&self) -> bool {
+        self.exec.is_some()
+    }
+
     /// How a case of `backend` is run again.
     pub(super) fn command(&self, backend: Option<&Path>, contracts: &[String]) -> ReplayCommand {
         let mut command = ReplayCommand::new(backend, &self.spec, contracts);

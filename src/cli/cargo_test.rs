@@ -20,7 +20,7 @@ use crate::report;
 use crate::rotation::PlanCache;
 use crate::run::{
     CheckResult, Context, Event, ExitCode, Observer, Options, Progress, ReplayCommand, RunError, RunReport, Session,
-    contracts_exist, groups,
+    contracts_exist, groups, same_spec,
 };
 use crate::spec::Library;
 
@@ -241,7 +241,7 @@ fn replay(
     contracts: &ContractTable,
 ) -> Result<ProcessCode, RunError> {
     let case: Case = case.parse().map_err(|why| RunError::usage(format!("{}: {why}", ReplayCommand::CASE)))?;
-    library.get(&case.scheme).map_err(RunError::usage)?;
+    same_spec(library, &case)?;
     let mut backend = factory.start()?;
     contracts_exist(backend.manifest(), contracts)?;
     let context = Context { library, contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };

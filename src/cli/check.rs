@@ -12,6 +12,7 @@ use super::backend::{
     BackendArguments, ContractArguments, INTERRUPTED, all_cores, contracts, factory, stop_on_signals,
 };
 use super::config::{self, Config};
+use super::corpus::{corpus, none_in_parts};
 use super::help::ColorArgument;
 use super::output::complain_of;
 use super::reports::{ReportArguments, Reports};
@@ -80,6 +81,13 @@ pub(super) struct CheckArguments {
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
     #[arg(help_heading = RUN, long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Try the failing cases in this file first, and add those that fail [default: .ropecheck/failures beside
+    /// ropecheck.yaml or the backend, written by the first run that fails]
+    #[arg(help_heading = RUN, long, value_name = "FILE")]
+    corpus: Option<PathBuf>,
+    /// Neither try nor keep cases that failed
+    #[arg(help_heading = RUN, long, conflicts_with = "corpus")]
+    no_corpus: bool,
     /// Measure the processor time of every check by what it was spent on, in the table and as `profile` in JSON
     #[arg(help_heading = RUN, long)]
     profile_checks: bool,
@@ -234,6 +242,16 @@ fn judge(
         requirement.map_err(|why| config.wrong("require", text, &why))
     };
     let requirements = a.require.iter().map(require).collect::<Result<_, _>>()?;
+    let journal = merge.map_or_else(|| journal(a), |files| Ok(Some(files)))?;
+    let config_file = config.in_force.as_ref().map(|config| config.file.as_str());
+    let corpus = if journal.is_some() {
+        none_in_parts(a.corpus.as_deref(), config.in_force.as_ref())?;
+        None
+    } else if a.no_corpus {
+        None
+    } else {
+        corpus(a.corpus.as_deref(), config_file, a.backend.as_deref(), a.run.is_program())?
+    };
     let options = Options {
         schemes: a.scheme.clone(),
         dtypes: a.dtype.clone(),
@@ -251,7 +269,8 @@ fn judge(
         diagnosis: !a.no_diagnosis,
         command: a.run.command(a.backend.as_deref(), &a.contract.contract),
         profile: a.profile_checks,
-        journal: merge.map_or_else(|| journal(a), |files| Ok(Some(files)))?,
+        corpus,
+        journal,
         shard: a.shard,
         arguments: command_line(a)?,
         heads: None,

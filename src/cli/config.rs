@@ -26,7 +26,8 @@ const EXPECTATIONS: &str = "expectations";
 /// Options that say where the file is, and what is the reader's alone.
 const ABOUT: [&str; 3] = ["config", "no-config", "color"];
 /// Options that are about one thing: one of them on the command line takes the place of each in the file.
-const TOGETHER: [[&str; 2]; 3] = [["backend", "exec"], ["journal", "resume"], ["preset", "from-hf"]];
+const TOGETHER: [[&str; 2]; 4] =
+    [["backend", "exec"], ["journal", "resume"], ["corpus", "no-corpus"], ["preset", "from-hf"]];
 
 /// What a file has a part in.
 #[derive(Default)]
@@ -242,7 +243,8 @@ fn in_folder(arg: &Arg, value: &str, folder: &Path) -> String {
     }
 }
 
-fn folder(path: &Path) -> PathBuf {
+/// The folder that a file is in.
+pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).to_owned()
 }
 
@@ -278,7 +280,7 @@ pub(super) fn place(named: Option<&Path>, none: bool) -> Result<Option<PathBuf>,
 }
 
 /// The path from the working folder: reports are about no machine.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let relative = || {
         let working = std::env::current_dir().ok().filter(|_| path.is_absolute())?;
         let up = working.ancestors().position(|folder| path.starts_with(folder))?;

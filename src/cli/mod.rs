@@ -7,6 +7,7 @@ pub mod cargo_test;
 mod check;
 mod config;
 mod contracts;
+mod corpus;
 mod describe;
 mod experiment;
 mod help;
@@ -52,7 +53,7 @@ struct Arguments {
 enum Command {
     /// Hold a backend against the specs (without one: ropecheck's own embedded kernel)
     #[command(after_help = help::OF_CHECK)]
-    Check(check::CheckArguments),
+    Check(Box<check::CheckArguments>),
     /// Put the shards of a check together: the verdict and the report of one run
     Merge(check::MergeArguments),
     /// Run one case again, as a failure report prints it
@@ -125,7 +126,7 @@ pub fn main() -> ProcessCode {
 /// A command line that is one of `check`.
 fn check_arguments(line: &[String]) -> Option<check::CheckArguments> {
     match Arguments::try_parse_from(line).ok()?.command {
-        Command::Check(a) => Some(a),
+        Command::Check(a) => Some(*a),
         _ => None,
     }
 }
@@ -137,7 +138,7 @@ fn run(command: Command) -> ProcessCode {
     }
     as_ropecheck();
     let outcome = match command {
-        Command::Check(a) => check::check(a),
+        Command::Check(a) => check::check(*a),
         Command::Merge(a) => check::merge(a, check_arguments),
         Command::Replay(a) => replay::replay(a),
         Command::Describe(a) => describe::describe(a),

@@ -1,6 +1,6 @@
-//! `replay`: one case again.
+//! `replay`: one case again, or all of a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -12,11 +12,11 @@ use crate::case::Case;
 use crate::check::Stop;
 use crate::report::words;
 use crate::rotation::PlanCache;
-use crate::run::{self, Context, ExitCode, RunError, contracts_exist};
+use crate::run::{self, Context, Corpus, ExitCode, RunError, contracts_exist};
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
-    /// The case, as a failure report prints it
+    /// The case, as a failure report prints it, or a file of them, one a line
     case: String,
     /// The backend it failed on; without one, ropecheck's own kernel
     backend: Option<PathBuf>,
@@ -28,17 +28,46 @@ pub(super) struct ReplayArguments {
 
 pub(super) fn replay(a: ReplayArguments) -> Result<ExitCode, RunError> {
     let library = library(&a.run.spec)?;
-    let case: Case = a.case.parse().map_err(RunError::usage)?;
-    library.get(&case.scheme).map_err(RunError::usage)?;
+    let file = Path::new(&a.case);
+    let corpus = if file.exists() { Some(Corpus::open(file, a.case.clone())?) } else { None };
+    let case = if corpus.is_none() { Some(a.case.parse::<Case>().map_err(RunError::usage)?) } else { None };
+    case.iter().try_for_each(|case| run::same_spec(&library, case))?;
     let contracts = contracts(&a.contract)?;
     let factory = factory(a.backend.as_deref(), &a.run, Vocabulary { schemes: &library, contracts: &contracts })?;
     let mut backend = factory.start()?;
     contracts_exist(backend.manifest(), &contracts)?;
     let context =
         Context { library: &library, contracts: &contracts, plans: PlanCache::new(), interrupted: &INTERRUPTED };
-    let (text, code) = judged(&case, &mut *backend, &context)?;
-    print(&text)?;
-    Ok(code)
+    match (case, corpus) {
+        (Some(case), _) => {
+            let (text, code) = judged(&case, &mut *backend, &context)?;
+            print(&text)?;
+            Ok(code)
+        }
+        (None, corpus) => all(&corpus.unwrap_or_default(), &mut *backend, &context),
+    }
+}
+
+/// Runs all cases of a file, and tells of each in a line.
+fn all(corpus: &Corpus, backend: &mut dyn Backend, context: &Context) -> Result<ExitCode, RunError> {
+    let mut codes = Vec::new();
+    for (line, case) in corpus.cases() {
+        let (text, code) = match run::same_spec(context.library, case).and_then(|()| judged(case, backend, context)) {
+            Err(error) if error.code == ExitCode::Usage => (format!("not run: {error}"), error.code),
+            other => other?,
+        };
+        print(&format!("line {line}: {}\n", text.lines().next().unwrap_or_default()))?;
+        codes.push(code);
+    }
+    let count = |code: ExitCode| codes.iter().filter(|one| **one == code).count();
+    let failed = count(ExitCode::Nonconformant);
+    print(&format!("{failed} of {} cases fail\n", codes.len()))?;
+    Ok(match failed {
+        0 if count(ExitCode::Usage) > 0 => ExitCode::Usage,
+        0 if count(ExitCode::Conformant) == 0 => ExitCode::NothingRan,
+        0 => ExitCode::Conformant,
+        _ => ExitCode::Nonconformant,
+    })
 }
 
 /// What comes of a case, in words, and the exit code that it calls for.

@@ -72,6 +72,9 @@ fn head(out: &mut String, report: &RunReport, started: &Started) -> std::fmt::Re
     if let Some(config) = &started.config {
         writeln!(out, "config    {}", config.words())?;
     }
+    if let Some(corpus) = &started.corpus {
+        writeln!(out, "corpus    {}", words::known(corpus, report))?;
+    }
     if let Some(device) = &started.device {
         writeln!(out, "device    {device}: its memory, reads outside of buffers seen only if they change a result")?;
     }
@@ -255,6 +258,9 @@ fn verdict(out: &mut String, report: &RunReport, from: usize) -> std::fmt::Resul
             let line = format!("{} {}: {summary}", styled(BAD, "FAIL"), one.example.0.check);
             writeln!(out, "{}", line.chars().take(WIDTH).collect::<String>())?;
         }
+    }
+    if let Some(kept) = &finished.kept {
+        writeln!(out, "corpus    {}", words::kept(kept))?;
     }
     let elements: u64 = report.results.iter().flat_map(|r| r.bands.values()).map(|b| b.elements).sum();
     let (cases, ..) = report.totals();

@@ -9,13 +9,13 @@ use crate::spec::{HeadShape, Parameters};
 use super::plan::PlanError;
 use super::plan::RotationPlan;
 
-/// Plans by scheme text, profile, parameters and heads. Shared between threads.
+/// Plans by what a scheme means, profile, parameters and heads. Shared between threads.
 #[derive(Debug, Default)]
 pub struct PlanCache {
     plans: Mutex<HashMap<PlanKey, Arc<RotationPlan>>>,
 }
 
-/// Scheme id, digest of its text, what was set, layer, length where the scheme depends on it, heads.
+/// Scheme id, what it means, what was set, layer, length where the scheme depends on it, heads.
 type PlanKey = (String, String, String, u32, String, HeadShape);
 
 impl PlanCache {
@@ -38,7 +38,7 @@ impl PlanCache {
         let set: Vec<String> =
             parameters.overrides(scheme).iter().map(|(name, value)| format!("{name}={value}")).collect();
         let length = if scheme.depends_on_length() { parameters.length().to_string() } else { String::new() };
-        let key = (scheme.id(), scheme.sha256.clone(), set.join(" "), parameters.layer(), length, shape);
+        let key = (scheme.id(), scheme.meaning.clone(), set.join(" "), parameters.layer(), length, shape);
         // A thread that panicked while it held the lock cannot have left a half-made entry behind.
         if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Arc::clone(plan));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::config_in_force::ConfigInForce;
+use super::corpus::Corpus;
 use super::expectation::Expectations;
 use super::journal::JournalFile;
 use super::preset::PresetInForce;
@@ -60,6 +61,8 @@ pub struct Options {
     pub config: Option<ConfigInForce>,
     /// Failures that are known.
     pub expectations: Option<Expectations>,
+    /// Cases that failed before, and where those that fail now are kept.
+    pub corpus: Option<Corpus>,
     /// Whether it is measured what checks cost.
     pub profile: bool,
     /// Where results are kept, so that a run that was killed can go on.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::anchors::{Anchors, SpecStatements};
 use super::config_in_force::ConfigInForce;
 use super::controls::ControlResult;
+use super::corpus::{CorpusInForce, CorpusKept};
 use super::exit_code::ExitCode;
 use super::expected::Expected;
 use super::explanation::Diagnosis;
@@ -99,6 +100,9 @@ pub struct Started {
     /// The configuration file that options came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigInForce>,
+    /// Cases that failed before, where some are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corpus: Option<CorpusInForce>,
     /// What the user narrowed the run to, so that the verdict is about no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowing>,
@@ -192,6 +196,9 @@ pub struct Finished {
     /// What was left out because enough had failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enough_failed: Option<EnoughFailed>,
+    /// Cases that failed and were added to those that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<CorpusKept>,
     /// What checks cost, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,

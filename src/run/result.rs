@@ -100,6 +100,14 @@ pub struct FailureReport {
     pub message: Vec<String>,
 }
 
+impl FailureReport {
+    /// Whether it fails only after other calls.
+    #[must_use]
+    pub fn needs_other_calls(&self) -> bool {
+        matches!(self.again, Some(Again::AfterOtherCalls { .. }))
+    }
+}
+
 /// What became of a failing case in a fresh process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

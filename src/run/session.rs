@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use super::anchors::{anchors, statements};
 use super::context::{Context, Options};
 use super::controls::controls;
+use super::corpus_kept::keep;
 use super::covers::covers;
 use super::diagnosis::diagnose;
 use super::digest::digest;
@@ -112,7 +113,9 @@ impl Session<'_> {
             let all = groups(&manifest, context.library, &Options::default())?;
             folded.planned = all.iter().map(|(group, id)| CheckResult::new(group, id)).collect();
         }
-        let units = thinned(units, options.seed);
+        let corpus = options.corpus.as_ref();
+        let has_known = |unit: &(Group, String)| corpus.is_some_and(|corpus| corpus.has(unit, context.library));
+        let units = thinned(units, options.seed, has_known);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();
@@ -131,6 +134,7 @@ impl Session<'_> {
             contract_options: context.contracts.options(),
             not_judged: supplied(&manifest, &levels),
             config: options.config.clone(),
+            corpus: corpus.and_then(|all| all.in_force(&units, &manifest, context.library, &options.parameters)),
             narrowed,
             added_specs: context.library.added().to_vec(),
             shard: None,
@@ -284,6 +288,9 @@ impl Folded<'_> {
                 finished.requirements = required(&options.requirements, &had);
             }
         }
+        if let Some(corpus) = options.corpus.as_ref().filter(|_| error.is_none()) {
+            finished.kept = keep(corpus, &self.report);
+        }
         finished.profile = options.profile.then(|| Profile::of(results));
         finished.exit_code = error.as_ref().map_or_else(|| exit_code(&self.report, &finished), |error| error.code);
         finished.verdict = verdict(&self.report, &finished);
@@ -335,7 +342,11 @@ fn run_units(
     let covers = std::mem::take(&mut folded.covers);
     // A run that goes to its end stays with one scheme: what a kernel keeps from one check shows in those after it.
     let may_stop = options.time.is_some() || options.max_fail.is_some();
-    let order = if may_stop { check_by_check(units) } else { (0..units.len()).collect() };
+    let mut order = if may_stop { check_by_check(units) } else { (0..units.len()).collect() };
+    if let Some(corpus) = options.corpus.as_ref().filter(|_| may_stop) {
+        // What failed before is worth most.
+        order.sort_by_cached_key(|index| !corpus.has(&units[*index], context.library));
+    }
     let mut turns = vec![0; units.len()];
     order.iter().enumerate().for_each(|(turn, index)| turns[*index] = turn);
     // Turns of units that hung, and that failed: only what came before a unit counts, so that the report does not depend

@@ -14,9 +14,13 @@ const SCHEMES: usize = 3;
 type Kind = (Pairing, DType);
 
 /// Leaves checks that are not about schemes out of groups so that each of them still runs on every scheme, and with every type and pairing on
-/// at least [`SCHEMES`] schemes. Which ones depends on the seed.
+/// at least [`SCHEMES`] schemes. Which ones depends on the seed. Those that are `wanted` stay.
 #[must_use]
-pub fn thinned(units: Vec<(Group, String)>, seed: u64) -> Vec<(Group, String)> {
+pub fn thinned(
+    units: Vec<(Group, String)>,
+    seed: u64,
+    wanted: impl Fn(&(Group, String)) -> bool,
+) -> Vec<(Group, String)> {
     let thin: Vec<&str> = CATALOGUE.iter().filter(|c| !c.is_about_schemes()).map(|c| c.id()).collect();
     let mut levels: BTreeMap<Level, (BTreeSet<String>, BTreeSet<Kind>)> = BTreeMap::new();
     for (group, _) in &units {
@@ -36,7 +40,7 @@ pub fn thinned(units: Vec<(Group, String)>, seed: u64) -> Vec<(Group, String)> {
         let turn = usize::try_from(seed % kinds.len() as u64).unwrap_or(0);
         (scheme + kind + number + turn) % kinds.len() < share
     };
-    let kept: Vec<bool> = units.iter().map(keep).collect();
+    let kept: Vec<bool> = units.iter().map(|unit| keep(unit) || wanted(unit)).collect();
     units.into_iter().zip(kept).filter_map(|(unit, kept)| kept.then_some(unit)).collect()
 }
 
@@ -59,7 +63,7 @@ mod tests {
                 (0..schemes).flat_map(|scheme| kinds.iter().map(move |kind| group(scheme, *kind))).collect();
             let units: Vec<(Group, String)> =
                 groups.iter().flat_map(|g| CATALOGUE.iter().map(|c| (g.clone(), c.id().to_owned()))).collect();
-            let kept = thinned(units.clone(), seed);
+            let kept = thinned(units.clone(), seed, |_| false);
             for check in CATALOGUE {
                 let here: Vec<&Group> =
                     kept.iter().filter(|(_, id)| id == check.id()).map(|(group, _)| group).collect();

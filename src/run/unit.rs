@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Options};
+use super::corpus;
+use super::digest::token;
 use super::item::Item;
 use super::result::{Again, CheckResult, FailureReport, OwedFailure, Stopped};
 use super::shrink::shrink;
@@ -42,6 +44,12 @@ pub(super) fn unit(
     result.gaps.append(&mut schedule.gaps);
     let named = result.clone();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    if let Some(corpus) = &options.corpus {
+        let known = corpus.planned((group, item.id()), &manifest, context.library, &options.parameters);
+        schedule.cases.splice(..0, known);
+    }
+    // What fails again comes after what fails newly, which is made small and told.
+    let mut again: Vec<FailureReport> = Vec::new();
     for (at, Planned { band, case }) in schedule.cases.iter().enumerate() {
         result.stopped = stop();
         if result.stopped.is_some() {
@@ -73,8 +81,9 @@ pub(super) fn unit(
             |cause: &Cause| options.expectations.as_ref()?.expects(manifest.name.as_str(), named.names(), cause);
         let report = |(small, failure, again): (Case, Box<Failure>, Option<Again>)| {
             let expected = expects(&failure.cause);
-            let shrunk_from = (small != *case).then(|| case.to_string());
-            let case = small.to_string();
+            let token = |case: &Case| token(context.library, case);
+            let shrunk_from = (small != *case).then(|| token(case));
+            let case = token(&small);
             let replay = options.command.replay(&case);
             FailureReport { id, case, shrunk_from, replay, again, expected, failure: *failure, message: Vec::new() }
         };
@@ -90,7 +99,8 @@ pub(super) fn unit(
         let hung = failure.hung();
         // One failure is tried again and made small: the first that nobody expects.
         let first = expects(&failure.cause).is_none() && result.unexpected().next().is_none();
-        let found = if first && !hung && !options.first_failure_only {
+        let known = band == corpus::BAND;
+        let found = if first && !known && !hung && !options.first_failure_only {
             let mut retrial = Retrial { item: &item, backend, context, manifest: &manifest };
             retrial.tried(case, failure, &schedule.cases[..at])
         } else {
@@ -100,7 +110,11 @@ pub(super) fn unit(
             // What was tried again was cut short; the failure itself came before.
             result.stopped = Some(Stopped::Interrupted);
         }
-        result.failures.push(report(found));
+        if known {
+            again.push(report(found))
+        } else {
+            result.failures.push(report(found))
+        }
         if hung {
             result.stopped = Some(Stopped::Hung);
             break;
@@ -109,6 +123,7 @@ pub(super) fn unit(
             break;
         }
     }
+    result.failures.append(&mut again);
     result.has_content().then_some(result)
 }
 
@@ -140,7 +155,11 @@ impl Retrial<'_, '_> {
             // Not tried: nothing is known.
             Err(Stop::NotRun(_)) => return (case.clone(), failure, None),
             _ => {
-                let cases = self.needed(case, before).iter().map(|planned| planned.case.to_string()).collect();
+                let cases = self
+                    .needed(case, before)
+                    .iter()
+                    .map(|planned| token(self.context.library, &planned.case))
+                    .collect();
                 return (case.clone(), failure, Some(Again::AfterOtherCalls { cases }));
             }
         };

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
+use sha2::{Digest as _, Sha256};
 
 use super::catalogue::Catalogue;
 use super::diagnostic::{Sink, SourceFile, SpecError, SpecErrors};
 use super::load::{self, Reference};
-use super::model::Scheme;
+use super::meaning::hex;
+use super::model::{Claim, Invariant, Scheme};
 use super::presets::{ModelPreset, natural};
 use super::suggest::{hint, unknown};
 use super::tables::PropertyTable;
@@ -206,6 +208,38 @@ impl Library {
     /// Every scheme there is, in the same order: those that a run takes only by name, too.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Scheme>> {
         self.schemes.values().flatten()
+    }
+
+    /// SHA-256 of what a scheme means and states of itself, in hex.
+    ///
+    /// # Errors
+    /// If there is no such scheme.
+    pub fn meaning(&self, scheme: &str) -> Result<String, LookupError> {
+        self.hash(scheme, |_| true).map(|hash| hex(&hash.finalize()))
+    }
+
+    /// Which scheme a case of a check is about, in 32 bits: of what the scheme states of itself, only that counts which
+    /// the check is about.
+    ///
+    /// # Errors
+    /// If there is no such scheme.
+    pub fn meaning_for(&self, scheme: &str, check: &str) -> Result<u32, LookupError> {
+        let hash = self.hash(scheme, |one| one.id == check)?.finalize();
+        Ok(hash.iter().take(4).fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
+    }
+
+    fn hash(&self, scheme: &str, counts: impl Fn(&Invariant) -> bool) -> Result<Sha256, LookupError> {
+        let scheme = self.get(scheme)?;
+        let mut statements: Vec<&Invariant> = scheme.invariants.iter().filter(|one| counts(one)).collect();
+        statements.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut hash = Sha256::new_with_prefix(&scheme.meaning);
+        for one in statements {
+            hash.update(scheme.statement(one));
+            if let Claim::Equals(other) = &one.claim {
+                hash.update(&self.get(other)?.meaning);
+            }
+        }
+        Ok(hash)
     }
 
     /// The files that were added, those that another one took the place of left out.

@@ -175,3 +175,76 @@ fn tables_are_those_of_the_papers() {
         assert_eq!(claims, expected, "{}", table.id);
     }
 }
+
+/// Two axes, an intermediate value, a parameter and a statement; `change` edits the text.
+fn meaning(change: impl Fn(&str) -> String) -> [u32; 2] {
+    const TEXT: &str = r#"
+scheme: mine
+title: "A scheme"
+sources: [{ours: "a test"}]
+parameters:
+  gap: {default: 2, min: 0, doc: "room"}
+  more: {default: 1, doc: "more room"}
+axes: [time, row]
+positions:
+  video:
+    let:
+      start: "p + t*gap"
+      depth: "H + more"
+    time: "start"
+    row: "start + h + depth"
+    advance: "T*gap + H"
+axis_map: {cycle: [row, time]}
+invariants:
+  non-negative: {statement: "none below 0", for: token, holds: "axis.time >= 0"}
+"#;
+    let mut library = library().without_requirements();
+    let text = change(TEXT);
+    library.add_text("mine.yaml", &text).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    ["accuracy", "non-negative"].map(|check| library.meaning_for("mine", check).expect("mine"))
+}
+
+#[test]
+fn a_meaning_is_no_matter_of_spelling() {
+    let replaced = |from: &str, to: &str| {
+        meaning(|text| {
+            assert_eq!(text.matches(from).count(), 1, "{from}");
+            text.replace(from, to)
+        })
+    };
+    let as_it_is = meaning(str::to_owned);
+    for (from, to) in [
+        ("\"p + t*gap\"", "\"(p+t * gap)\" # a comment"),
+        ("A scheme", "Another title"),
+        ("\"room\"", "\"space\""),
+        ("default: 2,", "default: 2.0,"),
+        ("none below 0", "nothing below 0"),
+        (
+            "      start: \"p + t*gap\"\n      depth: \"H + more\"\n",
+            "      depth: \"H + more\"\n      start: \"p + t*gap\"\n",
+        ),
+        (
+            "  gap: {default: 2, min: 0, doc: \"room\"}\n  more: {default: 1, doc: \"more room\"}\n",
+            "  more: {default: 1, doc: \"more room\"}\n  gap: {min: 0, default: 2, doc: \"room\"}\n",
+        ),
+    ] {
+        assert_eq!(replaced(from, to), as_it_is, "{to}");
+    }
+    for (from, to) in [
+        ("t*gap\"", "t*more\""),
+        ("\"H + more\"", "\"H - more\""),
+        ("default: 2,", "default: 3,"),
+        ("min: 0,", ""),
+        ("[row, time]", "[time, row]"),
+        ("T*gap + H", "T*gap + W"),
+        ("axis_map:", "pairing: adjacent\naxis_map:"),
+        ("axis_map:", "frequencies: {inv_freq: \"base^(-3*i/d)\"}\naxis_map:"),
+        ("axis_map:", "attention_scaling: \"2\"\naxis_map:"),
+    ] {
+        let changed = replaced(from, to);
+        assert!(changed[0] != as_it_is[0] && changed[1] != as_it_is[1], "{to}");
+    }
+    // A statement is what cases of its own check are about, and no others.
+    let [accuracy, statement] = replaced("axis.time >= 0", "axis.time >= -1");
+    assert!(accuracy == as_it_is[0] && statement != as_it_is[1]);
+}

@@ -9,6 +9,7 @@ pub mod hf;
 pub mod hf_names;
 pub mod library;
 mod load;
+mod meaning;
 pub mod model;
 mod parameters;
 pub mod presets;

@@ -63,6 +63,8 @@ pub struct Scheme {
     pub file: String,
     /// SHA-256 of the text that was read, in hex.
     pub sha256: String,
+    /// SHA-256 of what the scheme means, in hex: of its formulas, parameters and axis map, whatever the text.
+    pub meaning: String,
 }
 
 impl Scheme {

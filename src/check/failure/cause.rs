@@ -46,6 +46,8 @@ pub enum Cause {
         cos: Scalar,
         /// What its partner holds afterwards.
         sin: Scalar,
+        /// What the scheme says that the two hold.
+        expected: [Scalar; 2],
         /// Whether the sine has the right size and the wrong sign.
         opposite: bool,
         /// The element that is out of its bound.
@@ -59,9 +61,12 @@ pub enum Cause {
     WrongFrequency {
         /// Radians per position that the scheme says.
         expected: Scalar,
-        /// Radians per position that the outputs show; none where no output tells.
+        /// Radians per position that the outputs show; none where no one frequency explains them.
         #[serde(skip_serializing_if = "Option::is_none")]
         observed: Option<Scalar>,
+        /// How far all positions are off, where that explains the outputs at the scheme's frequency.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        shift: Option<i64>,
         /// Length of the pair, which goes in with length 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         length: Option<Scalar>,

@@ -40,6 +40,10 @@ fn alike(one: &Cause, other: &Cause) -> bool {
             };
             one.runs.first().map(words) == other.runs.first().map(words)
         }
+        (
+            Cause::WrongFrequency { observed: one, shift: first, .. },
+            Cause::WrongFrequency { observed: other, shift: second, .. },
+        ) => (one.is_some(), first) == (other.is_some(), second),
         (Cause::LawBroken { law: one, .. }, Cause::LawBroken { law: other, .. }) => {
             discriminant(&**one) == discriminant(&**other)
         }

@@ -128,6 +128,7 @@ pub(super) fn case(scheme: &str, dtype: DType, head_dim: u32) -> Case {
         alias: Alias::Out,
         data: Data::Uniform,
         seed: 0,
+        spec: None,
     }
 }
 

@@ -121,6 +121,26 @@ impl Judge<'_> {
         if turned { Fit::Yes } else { Fit::NothingClaimed }
     }
 
+    /// Whether a pair of this length turns at this frequency on all tokens of the first row, where the frequency was read
+    /// off the outputs themselves: each is within its bound of one truth, so twice that from the other.
+    #[must_use]
+    pub fn turns_at(&self, outputs: &Outputs, head: usize, pair: usize, frequency: f64, length: f64) -> bool {
+        let factor = length / self.truth.plan.attention_scaling;
+        let (a, b) = self.channels(pair);
+        (0..self.tokens()).filter(|token| self.claims(0, *token, head, pair)).all(|token| {
+            let position = self.position(self.axis(head, pair), 0, token);
+            let bound = self.bound_of(head, pair, frequency, position);
+            let input = self.input_row(outputs, 0, token, head);
+            let output = self.output_row(outputs, 0, token, head);
+            let (y, z) = bound.turn.apply(input[a], input[b]);
+            [(false, y, z, output[a]), (true, z, y, output[b])].iter().all(|(second, value, partner, found)| {
+                let allowed =
+                    bound.allowance(self.types(head), *second, (input[a], input[b]), *value, *partner).total();
+                (found / factor - value).abs() <= 2.0 * allowed
+            })
+        })
+    }
+
     /// Tokens of the first row for which nothing is claimed of a pair.
     pub(in crate::check) fn unclaimed(&self, head: usize, pair: usize) -> u64 {
         (0..self.tokens()).filter(|token| !self.claims(0, *token, head, pair)).count() as u64

@@ -1,5 +1,6 @@
 //! `frequency-probe`: how fast each pair turns, read off the output.
 
+use super::other_turn::other_turn;
 use super::pair_of_head::pair_of_head;
 use crate::case::{Case, Consume, Data, Level};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
@@ -149,9 +150,14 @@ fn explain(judge: &Judge, outputs: &Outputs, head: usize, first: usize, wrong_pa
             && (0..pairs).all(|i| judge.fits_base(outputs, head, i, stated.powf(part)) != Fit::No)
             && found != stated
     });
+    // Of a pair that turns at no one frequency the slope is none; it may be that of positions that are off.
+    let steady = base.is_some() || judge.turns_at(outputs, head, first, found, length);
+    let axes = judge.truth().positions.len();
+    let turn = if steady { None } else { other_turn(judge, outputs, axes, head, first) };
     let cause = Cause::WrongFrequency {
         expected: Scalar(judge.frequency(head, first)),
-        observed: Some(Scalar(found)),
+        observed: steady.then_some(Scalar(found)),
+        shift: turn.map(|turn| turn.shift).filter(|shift| *shift != 0),
         length: Some(Scalar(length)),
         attention_scaling: Scalar(judge.truth().plan.attention_scaling),
         wrong_pairs,

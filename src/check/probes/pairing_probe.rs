@@ -79,7 +79,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                     inner.into()
                 }
                 Stop::Failed(inner) => {
-                    Failure::at(judge.place(at(channel)), wrong_turn(channel, partner, row, *inner)).into()
+                    Failure::at(judge.place(at(channel)), wrong_turn(&judge, at(channel), row, *inner)).into()
                 }
                 other => other,
             })?;
@@ -99,12 +99,20 @@ fn stray_channel(judge: &Judge, case: &Case, channel: usize, reached: usize, val
     }))
 }
 
-fn wrong_turn(channel: usize, partner: Option<usize>, row: &[f64], inner: Failure) -> Cause {
+fn wrong_turn(judge: &Judge, at: Element, row: &[f64], inner: Failure) -> Cause {
+    let (partner, pair) = (judge.partner(at.channel), judge.pair_of_channel(at.channel));
     let negated = matches!(&inner.cause, Cause::OutOfBound(element) if element.opposite_sign);
+    let expected = pair.map_or((1.0, 0.0), |pair| {
+        let turn = judge.bound(at.row, at.token, at.head, pair).turn;
+        let (a, b) = if judge.channels(pair).0 == at.channel { (1.0, 0.0) } else { (0.0, 1.0) };
+        let (y, z) = turn.apply(a, b);
+        if a == 1.0 { (y, z) } else { (z, y) }
+    });
     Cause::WrongTurn {
-        channel,
-        cos: Scalar(row[channel]),
+        channel: at.channel,
+        cos: Scalar(row[at.channel]),
         sin: Scalar(partner.map_or(0.0, |p| row[p])),
+        expected: [expected.0, expected.1].map(Scalar),
         opposite: negated && partner.is_some(),
         element: Box::new(inner.cause),
         at: inner.place,

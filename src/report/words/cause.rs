@@ -50,12 +50,20 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             }
             lines
         }
-        Cause::WrongTurn { channel, cos, sin, opposite, element, at } => {
-            let mut lines =
-                vec![format!("a 1 on channel {channel} comes back as {}, its partner as {}", six(cos.0), six(sin.0))];
-            if *opposite {
-                lines.push("the sine has the wrong sign: the pair turns the other way".to_owned());
-            }
+        Cause::WrongTurn { channel, cos, sin, expected, opposite, element, at } => {
+            let found = [cos, sin].map(|value| six(value.0));
+            let says = expected.map(|value| six(value.0));
+            let (back, must) = (found.join(", its partner as "), says.join(" and "));
+            let mut lines = vec![format!("a 1 on channel {channel} comes back as {back}; the scheme says {must}")];
+            let [cosine, sine] = [0, 1].map(|at| found[at] == says[at]);
+            let what = match (cosine, sine) {
+                _ if *opposite => Some("the sine has the wrong sign: the pair turns the other way"),
+                (false, false) if found[0] == says[1] && found[1] == says[0] => Some("cosine and sine are exchanged"),
+                (true, false) => Some("the cosine is right, and the sine is not"),
+                (false, true) => Some("the sine is right, and the cosine is not"),
+                _ => None,
+            };
+            lines.extend(what.map(str::to_owned));
             lines.extend(self::lines(element, at));
             lines
         }
@@ -63,6 +71,7 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
         Cause::WrongFrequency {
             expected,
             observed,
+            shift,
             length,
             attention_scaling,
             wrong_pairs,
@@ -71,11 +80,13 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             over_head_dim,
         } => {
             let pair = at.pair.unwrap_or(0);
-            let found =
-                observed.map_or("at no frequency that shows".to_owned(), |f| format!("by {} per position", six(f.0)));
+            let found = observed.map_or("at no one frequency".to_owned(), |f| format!("by {} per position", six(f.0)));
             let head = at.head.map(|head| format!(" in head {head}")).unwrap_or_default();
             let (of, right) = (length.map(|length| six(length.0)), six(attention_scaling.0));
             let summary = match of.filter(|of| *of != right) {
+                _ if let Some(shift) = shift => {
+                    format!("pair {pair} turns at positions off by {shift:+}, as fast as the scheme says")
+                }
                 // What differs comes first.
                 Some(of) if observed.is_some_and(|f| six(f.0) == six(expected.0)) => {
                     format!("pair {pair} has length {of}, the scheme says {right}; it turns as the scheme says")
@@ -150,7 +161,9 @@ pub(super) fn lines(cause: &Cause, at: &Place) -> Vec<String> {
             };
             vec![format!("{what}: {}", memory(at))]
         }
-        Cause::NotWritten { at } => vec![format!("never written: {}", memory(at))],
+        Cause::NotWritten { at } => {
+            vec![format!("never written: {}", memory(at)), "or computed from what lay there before".to_owned()]
+        }
         Cause::EmptyCallWrote { without, at } => {
             let without = match without {
                 EmptyOf::Tokens => "tokens",

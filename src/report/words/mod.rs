@@ -2,6 +2,7 @@
 
 mod cause;
 mod circumstance;
+mod corpus;
 mod diagnosis;
 mod element;
 mod expectation;
@@ -10,6 +11,7 @@ mod law;
 mod number;
 mod place;
 
+pub(super) use corpus::{kept, known};
 pub(super) use diagnosis::diagnosis;
 pub(super) use expectation::{expectation, expectation_problems, expected_by};
 pub(super) use hint::hint;

@@ -13,16 +13,22 @@ use search::{Found, Search};
 use super::context::{Context, Options};
 use super::explanation::Diagnosis;
 use super::findings::{Finding, findings, group};
+use super::item::Item;
 use super::report::RunReport;
-use super::result::{Again, FailureReport};
-use crate::backend::BackendFactory;
+use super::result::{Again, CheckResult, FailureReport};
+use crate::backend::{BackendFactory, Manifest};
+use crate::case::Case;
 use crate::check::failure::Cause;
+use crate::check::{CATALOGUE, Group};
 use crate::fault::{Imitator, catalogue};
 
 /// Most findings that are explained, as many as a report shows.
 const FINDINGS: usize = 3;
 /// Most failures of a finding that an explanation is held against.
 const FAILURES: usize = 5;
+
+/// Most cases that hold which an explanation is held against.
+const HELD: usize = 6;
 
 /// Whether outputs can show what went wrong: a call that ended otherwise has none, and memory outside of
 /// outputs is none.
@@ -60,6 +66,31 @@ fn evidence<'r>(finding: &Finding<'r>, report: &'r RunReport) -> Vec<Found<'r>> 
     all.filter(|(_, failure)| can_run(failure)).take(FAILURES).collect()
 }
 
+/// Cases that hold in the group of a finding, one of each check that found nothing there. A defect that fails in one of them
+/// is not that of this kernel.
+fn held(
+    finding: &Finding,
+    report: &RunReport,
+    manifest: &Manifest,
+    (context, options): (&Context, &Options),
+) -> Vec<Case> {
+    let (result, example) = finding.example;
+    let Ok(case) = example.case.parse::<Case>() else { return Vec::new() };
+    let group_of = Group { scheme: result.scheme.clone(), level: case.level, pairing: case.pairing, dtype: case.dtype };
+    let Some(generator) = context.generator(&group_of, manifest, options) else { return Vec::new() };
+    let quick =
+        |id: &str| CATALOGUE.iter().any(|check| check.id() == id && !check.takes_long() && !check.is_about_memory());
+    let holds = |other: &&CheckResult| {
+        let (cases, passed, _) = other.totals();
+        group(other) == group(result) && cases > 0 && cases == passed && quick(&other.check)
+    };
+    let first = |other: &CheckResult| {
+        let schedule = Item::find(&other.check, case.level, generator.scheme)?.schedule(&generator);
+        Some(schedule.cases.into_iter().next()?.case)
+    };
+    report.results.iter().filter(holds).take(HELD).filter_map(first).collect()
+}
+
 /// Explains what failed in a report, with a backend of its own. Nothing is said of a report in which nothing
 /// failed.
 pub(super) fn diagnose(
@@ -77,5 +108,10 @@ pub(super) fn diagnose(
     let Ok(faults) = catalogue() else { return Vec::new() };
     let imitator = Imitator::new(context.library, context.contracts);
     let search = Search { factory, context, threads: options.threads, imitator: &imitator, faults: &faults };
-    told.into_iter().filter_map(|finding| search.explain(finding.example.1, &evidence(finding, report))).collect()
+    let Some(manifest) = factory.start().ok().map(|backend| backend.manifest().clone()) else { return Vec::new() };
+    let explain = |finding: &Finding| {
+        let held = held(finding, report, &manifest, (context, options));
+        search.explain(finding.example.1, &evidence(finding, report), &held)
+    };
+    told.into_iter().filter_map(explain).collect()
 }

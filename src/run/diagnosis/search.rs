@@ -67,9 +67,9 @@ struct Candidate<'a> {
 }
 
 impl Search<'_> {
-    /// What explains these failures of one group, of which a report shows `told`. None if none of their cases
-    /// can be run again, or if the right kernel answers as this one did.
-    pub(super) fn explain(&self, told: &FailureReport, found: &[Found]) -> Option<Diagnosis> {
+    /// What explains these failures of one group, of which a report shows `told`, and the cases that `held` there. None if
+    /// none of the failing cases can be run again, or if the right kernel answers as this one did.
+    pub(super) fn explain(&self, told: &FailureReport, found: &[Found], held: &[Case]) -> Option<Diagnosis> {
         let (result, _) = found.first()?;
         let steps = steps(found);
         let mut backend = self.factory.start().ok()?;
@@ -102,7 +102,15 @@ impl Search<'_> {
         }
         let first = seen.first()?;
         let values = resemblance(&first.calls, &first.right, &first.of_right, first.allowed);
-        let explanations = self.candidates(&like, &imitated, &seen);
+        let holds =
+            |case: &Case, backend: &mut dyn Backend| self.judge(case, backend).is_none_or(|(failed, _)| !failed);
+        let held: Vec<Case> = held.iter().map(above).filter(|case| holds(case, &mut *right)).collect();
+        let mut explanations = self.candidates(&like, &imitated, &seen);
+        explanations.retain(|candidate| {
+            let factory = self.imitator.imitation(&like, &candidate.faults).ok();
+            let backend = factory.and_then(|factory| factory.start().ok());
+            backend.is_some_and(|mut backend| held.iter().all(|case| holds(case, &mut *backend)))
+        });
         let failures = seen.iter().map(|seen| seen.id.clone()).collect();
         Some(diagnosis(told, failures, values, explanations))
     }
@@ -203,6 +211,10 @@ fn candidate<'a>(faults: Vec<&'a Fault>, shown: Shown, seen: &[Seen]) -> Option<
     }
     let bits = shown.differences.iter().flatten().map(|difference| difference.bits).sum();
     let reproduces = reproduced.iter().filter(|reproduced| **reproduced).count();
+    // What shows but a few of the cases shows them by chance: other defects do it as well.
+    if 2 * reproduces <= reproduced.len() {
+        return None;
+    }
     Some(Candidate { faults, reproduces, bits, exact: bits == 0, calls: shown.calls })
 }
 

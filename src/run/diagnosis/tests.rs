@@ -63,7 +63,7 @@ impl Room {
     }
 
     fn diagnose(&self, kernel: &dyn BackendFactory, report: &RunReport) -> Vec<Diagnosis> {
-        diagnose(kernel, &self.context(), &Options { threads: 1, ..Options::default() }, report)
+        diagnose(kernel, &self.context(), &Options { cases: 1, threads: 1, ..Options::default() }, report)
     }
 }
 
@@ -87,6 +87,19 @@ fn what_a_kernel_has_is_named_and_nothing_of_one_that_is_right() {
     assert_eq!(room.diagnose(&*room.kernel(&[]), &report), []);
     assert_eq!(room.diagnose(&HostFactory, &report), []);
     assert_eq!(room.diagnose(&*room.kernel(&[]), &RunReport::default()), [], "nothing failed");
+}
+
+/// On negative positions no case tells a lost sign from the other direction; a case that holds does.
+#[test]
+fn what_fails_where_the_kernel_holds_is_not_named() {
+    let room = Room::new();
+    let faulty = room.kernel(&["positions-without-sign"]);
+    let named_with = |checks: &[&str]| {
+        let diagnoses = room.diagnose(&*faulty, &room.report(&*faulty, checks, true));
+        named(&diagnoses).concat().iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()
+    };
+    assert!(named_with(&["accuracy"]).contains(&"wrong-direction".to_owned()));
+    assert_eq!(named_with(&["axis-map-probe", "accuracy"]), ["positions-without-sign"]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::file::{About, Snapshot, StoredOutputs};
-use super::offered::offered;
 use super::record::{RecordError, Recorded, plan, run_all};
 use super::values::{Distance, distance, shown};
 use crate::backend::{Backend, BackendFactory};
@@ -17,7 +16,8 @@ use crate::check::{Failure, Harness};
 use crate::contract::Judgement;
 use crate::numeric::DType;
 use crate::run::context::{Context, Options};
-use crate::run::digest::digest_of;
+use crate::run::digest::{digest_of, token};
+use crate::run::offered::offered;
 
 /// Most changed elements of a case that are held against the reference.
 const MOST_JUDGED: usize = 4096;
@@ -290,7 +290,7 @@ impl CaseChanges<'_> {
                     (Some(judge), Some(outputs)) => self.tensor_element(judge, outputs, name, new, index, more),
                     _ => self.position_element(context, name, new, index),
                 };
-                self.count(dtype, (was, is), about);
+                self.count(context, dtype, (was, is), about);
             }
         }
     }
@@ -347,7 +347,7 @@ impl CaseChanges<'_> {
         DifferencePlace { place: Place { row: Some(row), token, axis, ..Place::default() }, part, known: None }
     }
 
-    fn count(&mut self, dtype: DType, (was, is): (u64, u64), about: DifferencePlace) {
+    fn count(&mut self, context: &Context, dtype: DType, (was, is): (u64, u64), about: DifferencePlace) {
         let distance = distance(dtype, was, is);
         let (mut direction, mut within, mut reference) = (None, None, None);
         if let Some((known, now)) = about.known {
@@ -381,7 +381,7 @@ impl CaseChanges<'_> {
         if self.largest.as_ref().is_none_or(|largest| largest.distance < distance) {
             self.largest = Some(OutputChange {
                 id: self.id.to_owned(),
-                case: self.case.to_string(),
+                case: token(context.library, self.case),
                 place: about.place,
                 distance,
                 old: shown(dtype, was),

@@ -4,7 +4,6 @@
 
 mod compare;
 mod file;
-mod offered;
 mod record;
 mod values;
 

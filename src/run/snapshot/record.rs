@@ -10,7 +10,7 @@ use crate::case::tensor_file::{ElementType, Stored};
 use crate::case::{Case, Level, Tensor};
 use crate::check::{CATALOGUE, Failure, Harness, Stop};
 use crate::run::context::{Context, Options};
-use crate::run::digest::digest_of;
+use crate::run::digest::{digest_of, token};
 use crate::run::groups::{SelectionError, groups};
 use crate::run::in_order::in_order;
 use crate::run::result::CheckResult;
@@ -283,7 +283,7 @@ pub fn record(
             }
             (Recorded::NotAsked(why), _) => *left_out.entry(why).or_default() += 1,
             (why @ Recorded::Failed(_), _) | (_, why @ (Recorded::Failed(_) | Recorded::NotAsked(_))) => {
-                return Err(RecordError::NoOutputs { id, case: case.to_string(), why });
+                return Err(RecordError::NoOutputs { id, case: token(context.library, &case), why });
             }
         }
     }

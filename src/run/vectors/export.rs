@@ -13,6 +13,7 @@ use crate::case::{Case, Consume, Level, Prepared, pairing_name};
 use crate::check::{Harness, Stop};
 use crate::numeric::DType;
 use crate::run::context::Context;
+use crate::run::digest::token;
 use crate::run::snapshot::{MOST_ELEMENTS, bits, elements, position_bits};
 
 /// Largest arena of an exported case.
@@ -76,7 +77,7 @@ impl Exporter<'_> {
         let entry = VectorCase {
             file: file_name(number),
             id: id.to_owned(),
-            case: case.to_string(),
+            case: token(self.context.library, case),
             inputs_sha256,
             level: case.level.name().to_owned(),
             scheme: scheme.name.clone(),

@@ -14,7 +14,7 @@ use crate::check::{Failure, Group, Stop};
 use crate::run::anchors::anchors;
 use crate::run::context::Context;
 use crate::run::controls::controls;
-use crate::run::digest::digest;
+use crate::run::digest::{digest, same_spec};
 use crate::run::exit_code::{ExitCode, RunError};
 use crate::run::in_force::{ContractInForce, contracts_exist, contracts_in_force};
 use crate::run::proved::{Unproved, unproved};
@@ -80,6 +80,7 @@ pub fn verify(
     for (number, entry) in index.cases.iter().enumerate().filter(|(_, entry)| asked(entry)) {
         let wrong = |why: &dyn std::fmt::Display| spec(&format!("cases[{number}]: {why}"));
         let case: Case = entry.case.parse().map_err(|e: crate::case::TokenError| wrong(&e))?;
+        same_spec(context.library, &case).map_err(|error| wrong(&error))?;
         let again = exporter.case(number, &entry.id, &case).map_err(|why| wrong(&why))?.entry;
         if again != *entry {
             let why = format!(

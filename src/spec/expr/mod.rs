@@ -10,6 +10,7 @@ mod error;
 mod eval;
 mod float;
 mod lexer;
+mod meaning;
 pub mod names;
 mod parser;
 #[cfg(test)]

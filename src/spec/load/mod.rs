@@ -19,6 +19,7 @@ use super::diagnostic::{Location, Sink, SourceFile, SpecError, SpecErrors};
 use super::expr::Expr;
 use super::fields::{Fields, is_identifier, is_kebab};
 use super::hf_names::HfNames;
+use super::meaning::hex;
 use super::model::{Pairing, PerPair, Running, Scheme, Source};
 use super::yaml::{self, Node};
 
@@ -102,10 +103,6 @@ pub(super) fn patched(
     let sha256 = hex(&Sha256::digest(file.text.as_bytes()));
     let scheme = scheme(&tree, file, &sha256, profile, own.is_none(), catalogue, &mut Vec::new(), &mut sink);
     sink.finish(scheme)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn name_of(node: &Node, what: &str) -> Result<String, SpecError> {
@@ -228,7 +225,7 @@ fn scheme(
         attention_scaling: attention_scaling?.location.clone(),
         pairs: limits_node.or(map_node)?.location.clone(),
     };
-    let scheme = Scheme {
+    let mut scheme = Scheme {
         name: name?,
         profile: profile.to_owned(),
         is_default_profile,
@@ -255,7 +252,9 @@ fn scheme(
         invariants,
         file: file.name.clone(),
         sha256: sha256.to_owned(),
+        meaning: String::new(),
     };
+    scheme.meaning = scheme.hashed();
     coverage::check(&scheme, &unrotated_axes?, &places, sink);
     Some(scheme)
 }
