@@ -27,11 +27,11 @@ Examples:
   ropecheck check ./librope.so                       all that it offers
   ropecheck check port.py --dtype bf16 --level rotate
   ropecheck check ./librope.so --depth quick --time 60s --max-fail 1
-  ropecheck check ./librope.so --report html=report.html --report junit=report.xml
+  ropecheck check ./librope.so --report html=run.html --report junit=run.xml
   ropecheck check --exec 'perl rope.pl' --quiet
 
 Exit codes:
-    0  conformant: what was judged holds, and something was proved of every group
+    0  conformant: what was judged holds, and something was proved of each
     1  nonconformant, or an expectation that is not met
     2  usage, or a mistake in ropecheck.yaml
     3  a spec is invalid, missing or not true of itself
@@ -103,9 +103,12 @@ pub(super) struct ManArguments {
 }
 
 /// Prints what a shell reads to complete a command line.
-pub(super) fn completions(a: &CompletionsArguments, mut command: Command) -> Result<ExitCode, RunError> {
+pub(super) fn completions(a: &CompletionsArguments, command: &Command) -> Result<ExitCode, RunError> {
+    // clap_complete would offer hidden commands, too.
+    let shown = command.get_subcommands().filter(|one| !one.is_hide_set()).cloned();
+    let mut shown = Command::new("ropecheck").args(command.get_arguments().cloned()).subcommands(shown);
     let mut out = Vec::new();
-    clap_complete::generate(a.shell, &mut command, "ropecheck", &mut out);
+    clap_complete::generate(a.shell, &mut shown, "ropecheck", &mut out);
     print(&String::from_utf8_lossy(&out))?;
     Ok(ExitCode::Conformant)
 }

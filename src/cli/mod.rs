@@ -154,7 +154,7 @@ fn run(command: Command) -> ProcessCode {
         Command::Vectors(a) => vectors::vectors(a),
         Command::Spec(a) => spec::spec(&a),
         Command::Init(a) => init::init(&a),
-        Command::Completions(a) => help::completions(&a, Arguments::command()),
+        Command::Completions(a) => help::completions(&a, &Arguments::command()),
         Command::Man(a) => help::man(&a, Arguments::command()),
         Command::Worker { memory, library, program } => {
             run_worker(&library.map_or(Work::Program(program), Work::Library), memory)
