@@ -46,8 +46,8 @@ fn rank(level: Level, cause: &Cause) -> u8 {
         // A probe that could read nothing off says less than one that shows the numbers.
         Cause::WrongAxis(wrong) if wrong.runs.iter().all(unread) => 9,
         Cause::WrongAxis(_) => 6,
-        Cause::WrongFrequency { observed: None, shift: None, .. } | Cause::NoFrequency { .. } => 10,
-        Cause::WrongFrequency { .. } => 7,
+        Cause::WrongFrequency { observed: None, shift: None, .. } => 10,
+        Cause::WrongFrequency { .. } | Cause::NoFrequency { .. } => 7,
         Cause::WrongTurn { .. } | Cause::TurnsWithoutAxis => 8,
         Cause::WrongPosition { .. }
         | Cause::PositionsDisagree { .. }
