@@ -47,7 +47,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Hold a backend against the specs (without one: ropecheck's own embedded kernel)
-    Check(check::CheckArguments),
+    Check(Box<check::CheckArguments>),
     /// Put the shards of a check together: the verdict and the report of one run
     Merge(check::MergeArguments),
     /// Run one case again, as a failure report prints it
@@ -115,7 +115,7 @@ pub fn main() -> ProcessCode {
 /// A command line that is one of `check`.
 fn check_arguments(line: &[String]) -> Option<check::CheckArguments> {
     match Arguments::try_parse_from(line).ok()?.command {
-        Command::Check(a) => Some(a),
+        Command::Check(a) => Some(*a),
         _ => None,
     }
 }
@@ -127,7 +127,7 @@ fn run(command: Command) -> ProcessCode {
     }
     as_ropecheck();
     let outcome = match command {
-        Command::Check(a) => check::check(a),
+        Command::Check(a) => check::check(*a),
         Command::Merge(a) => check::merge(a, check_arguments),
         Command::Replay(a) => replay::replay(a),
         Command::Describe(a) => describe::describe(a),
