@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::numeric::{DType, Number};
 
-use super::diagnostic::{Location, SourceFile, SpecError, SpecErrors};
+use super::diagnostic::{SourceFile, SpecError, SpecErrors};
 use super::heads::HeadError;
 use super::library::Library;
 use super::model::{PairNumbers, Scheme};
@@ -94,7 +94,7 @@ impl<'a> Config<'a> {
 
     /// The scheme that says that it has this `model_type` and `rope_type`.
     fn scheme<'l>(&self, library: &'l Library) -> Result<&'l Scheme, SpecError> {
-        let named = [self.root, self.text].into_iter().filter_map(|place| place.get("model_type"));
+        let mut named = [self.root, self.text].into_iter().filter_map(|place| place.get("model_type"));
         for node in named.clone() {
             let name = node.text("a model type")?;
             let all = library.all().filter(|scheme| scheme.hf.model_types.iter().any(|known| known == name));
@@ -109,7 +109,8 @@ impl<'a> Config<'a> {
             }
             return Ok(taken[0]);
         }
-        let node = named.last().map_or_else(|| self.required("model_type", "; --scheme names the scheme"), Ok)?;
+        let missing = || self.required("model_type", "; --scheme names the scheme");
+        let node = named.next_back().map_or_else(missing, Ok)?;
         let name = node.text("a model type")?;
         let known = library.all().flat_map(|scheme| scheme.hf.model_types.iter().map(String::as_str));
         let why = format!("no scheme is said to be of model type `{name}`: --scheme names one");
@@ -160,7 +161,7 @@ impl<'a> Config<'a> {
                 hidden / q_heads
             }
         };
-        let (parameters, parameter_locations) = self.parameters(scheme)?;
+        let parameters = self.parameters(scheme)?;
         self.settings_are_known(scheme)?;
         let dtype = self.find("dtype").or_else(|| self.find("torch_dtype"));
         let dtype = dtype.and_then(|node| Some(node.text("a type").ok()?.trim_start_matches("torch.")));
@@ -178,7 +179,7 @@ impl<'a> Config<'a> {
             parameters,
             scheme_location: q_node.location.clone(),
             rotary_location: q_node.location.clone(),
-            parameter_locations,
+            parameter_locations: Vec::new(),
         };
         let sections = match &scheme.hf.sections[..] {
             [] => None,
@@ -194,9 +195,9 @@ impl<'a> Config<'a> {
         Ok(model)
     }
 
-    /// Values of the scheme's parameters, and where they stand.
-    fn parameters(&self, scheme: &Scheme) -> Result<(Vec<(String, Number)>, Vec<Location>), SpecError> {
-        let (mut values, mut places) = (Vec::new(), Vec::new());
+    /// Values of the scheme's parameters.
+    fn parameters(&self, scheme: &Scheme) -> Result<Vec<(String, Number)>, SpecError> {
+        let mut values = Vec::new();
         for one in &scheme.hf.parameters {
             let why = format!("; {} takes `{}` from it", scheme.id(), one.name);
             let node = match self.find(&one.path) {
@@ -209,9 +210,8 @@ impl<'a> Config<'a> {
                 .map_or(Ok(()), |known| known.check(&value))
                 .map_err(|why| node.error(format!("`{}` {why}", one.path)))?;
             values.push((one.name.clone(), value));
-            places.push(node.location.clone());
         }
-        Ok((values, places))
+        Ok(values)
     }
 
     /// Whether the scheme knows every setting of the rope, with its value.
