@@ -196,12 +196,12 @@ positions:
     advance: "T*gap + H"
 axis_map: {cycle: [row, time]}
 invariants:
-  non-negative: {statement: "none below 0", for: token, holds: "axis.time >= 0"}
+  not-below: {statement: "none below 0", for: token, holds: "axis.time >= 0"}
 "#;
     let mut library = library().without_requirements();
     let text = change(TEXT);
     library.add_text("mine.yaml", &text).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
-    ["accuracy", "non-negative"].map(|check| library.meaning_for("mine", check).expect("mine"))
+    ["accuracy", "not-below"].map(|check| library.meaning_for("mine", check).expect("mine"))
 }
 
 #[test]

@@ -121,24 +121,29 @@ impl Judge<'_> {
         if turned { Fit::Yes } else { Fit::NothingClaimed }
     }
 
-    /// Whether a pair of this length turns at this frequency on all tokens of the first row, where the frequency was read
-    /// off the outputs themselves: each is within its bound of one truth, so twice that from the other.
+    /// Whether a pair of this length turns at this frequency on all tokens of the first row, where both were read off the
+    /// outputs themselves. With E the largest error that an output may have, each is within E of one truth, the length is off by
+    /// at most sqrt(2) E, and so is the angle at the last token, from which the frequency comes, and at any before it.
     #[must_use]
     pub fn turns_at(&self, outputs: &Outputs, head: usize, pair: usize, frequency: f64, length: f64) -> bool {
+        const TIMES: f64 = 4.0;
         let factor = length / self.truth.plan.attention_scaling;
         let (a, b) = self.channels(pair);
-        (0..self.tokens()).filter(|token| self.claims(0, *token, head, pair)).all(|token| {
+        let (mut furthest, mut allowed) = (0.0f64, 0.0f64);
+        for token in (0..self.tokens()).filter(|token| self.claims(0, *token, head, pair)) {
             let position = self.position(self.axis(head, pair), 0, token);
             let bound = self.bound_of(head, pair, frequency, position);
             let input = self.input_row(outputs, 0, token, head);
             let output = self.output_row(outputs, 0, token, head);
-            let (y, z) = bound.turn.apply(input[a], input[b]);
-            [(false, y, z, output[a]), (true, z, y, output[b])].iter().all(|(second, value, partner, found)| {
-                let allowed =
-                    bound.allowance(self.types(head), *second, (input[a], input[b]), *value, *partner).total();
-                (found / factor - value).abs() <= 2.0 * allowed
-            })
-        })
+            let inputs = (input[a], input[b]);
+            let (y, z) = bound.turn.apply(inputs.0, inputs.1);
+            for (second, value, partner, found) in [(false, y, z, output[a]), (true, z, y, output[b])] {
+                let error = (found / factor - value).abs();
+                furthest = if error.is_nan() { f64::INFINITY } else { furthest.max(error) };
+                allowed = allowed.max(bound.allowance(self.types(head), second, inputs, value, partner).total());
+            }
+        }
+        furthest <= TIMES * allowed
     }
 
     /// Tokens of the first row for which nothing is claimed of a pair.
