@@ -228,8 +228,8 @@ typedef struct {
 static ropecheck_status check_tensors(const char *name, const ropecheck_tensor *in, const ropecheck_tensor *out,
                                       note to) {
   if (in->data == NULL || out->data == NULL) return BAD(to, "%s has no data", name);
+  if (in->dtype != out->dtype) return BAD(to, "%s and its output differ in dtype", name);
   if (storage_size(in->dtype) == 0) return UNSUPPORTED(to, "dtype %d of %s", (int)in->dtype, name);
-  if (storage_size(out->dtype) == 0) return UNSUPPORTED(to, "dtype %d of %s_out", (int)out->dtype, name);
   return ROPECHECK_OK;
 }
 
@@ -259,28 +259,24 @@ static ropecheck_status check_rotation(const ropecheck_scheme *scheme, const rop
 /* Rotates one head of one token. Both channels of a pair are read before either is written: x may be y. */
 static void rotate_head(const ropecheck_plan *plan, const ropecheck_tensor *in, const ropecheck_tensor *out,
                         int64_t row, int64_t token, int64_t head, const float *c, const float *s) {
-  const ropecheck_dtype from = in->dtype, to = out->dtype;
-  const int64_t size = storage_size(from), width = storage_size(to);
-  const int64_t R = plan->rotary_dim / 2, offset = plan->rotary_offset;
+  const ropecheck_dtype dtype = in->dtype;
+  const int64_t size = storage_size(dtype), R = plan->rotary_dim / 2, offset = plan->rotary_offset;
   const int half = plan->pairing == ROPECHECK_PAIRING_HALF;
   const int64_t *i_stride = in->stride, *o_stride = out->stride;
   const char *x = (const char *)in->data + (row * i_stride[0] + token * i_stride[1] + head * i_stride[2]) * size;
-  char *y = (char *)out->data + (row * o_stride[0] + token * o_stride[1] + head * o_stride[2]) * width;
-  const int64_t x_step = i_stride[3] * size, y_step = o_stride[3] * width;
+  char *y = (char *)out->data + (row * o_stride[0] + token * o_stride[1] + head * o_stride[2]) * size;
+  const int64_t x_step = i_stride[3] * size, y_step = o_stride[3] * size;
 
   for (int64_t i = 0; i < R; i++) {
     const int64_t first = offset + (half ? i : 2 * i), second = first + (half ? R : 1);
-    const float a = load(from, x + first * x_step);
-    const float b = load(from, x + second * x_step);
-    store(to, y + first * y_step, a * c[i] - b * s[i]);
-    store(to, y + second * y_step, b * c[i] + a * s[i]);
+    const float a = load(dtype, x + first * x_step);
+    const float b = load(dtype, x + second * x_step);
+    store(dtype, y + first * y_step, a * c[i] - b * s[i]);
+    store(dtype, y + second * y_step, b * c[i] + a * s[i]);
   }
   for (int64_t d = 0; d < plan->head_dim && x != y; d++) {
     if (d >= offset && d < offset + 2 * R) continue;
-    if (from == to)
-      memcpy(y + d * y_step, x + d * x_step, (size_t)size); /* the bits themselves: NaN and -0 go through unchanged */
-    else
-      store(to, y + d * y_step, load(from, x + d * x_step));
+    memcpy(y + d * y_step, x + d * x_step, (size_t)size); /* the bits themselves: NaN and -0 go through unchanged */
   }
 }
 
