@@ -102,6 +102,10 @@ fn what_failed_is_kept_beside_the_backend_and_tried_first() {
         let out = Command::new(env!("CARGO_BIN_EXE_ropecheck")).args(arguments).output().expect("it starts");
         (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
     };
+    // Nobody's folder is written into who did not make one for it.
+    let (code, out) = run(&[]);
+    assert!(code == Some(1) && !out.contains("\ncorpus ") && !file.exists(), "{out}");
+    fs::create_dir(file.parent().expect("a folder")).expect("made");
     let (code, out) = run(&["--no-corpus"]);
     assert!(code == Some(1) && !out.contains("\ncorpus ") && !file.exists(), "{out}");
     let (code, out) = run(&[]);

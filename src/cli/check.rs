@@ -81,8 +81,8 @@ pub(super) struct CheckArguments {
     /// Go on from the journal of a run that was killed, with the same options: the report is that of one run
     #[arg(help_heading = RUN, long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Try the failing cases in this file first, and add those that fail [default: .ropecheck/failures beside
-    /// ropecheck.yaml or the backend, written by the first run that fails]
+    /// Try the failing cases in this file first, and add those that fail [default: failures in the folder .ropecheck
+    /// beside ropecheck.yaml or the backend, if there is one]
     #[arg(help_heading = RUN, long, value_name = "FILE")]
     corpus: Option<PathBuf>,
     /// Neither try nor keep cases that failed

@@ -22,8 +22,9 @@ pub(super) fn none_in_parts(named: Option<&Path>, config: Option<&ConfigInForce>
     Ok(())
 }
 
-/// The corpus of a run: the file that was named, else the one beside the configuration or the backend; none of the
-/// embedded kernel. `program`: whether the backend is one.
+/// The corpus of a run: the file that was named, else the one beside the configuration or the backend, if its folder is
+/// there: nobody's second run differs from the first who did not ask for that. None of the embedded kernel. `program`:
+/// whether the backend is one.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -42,5 +43,8 @@ pub(super) fn corpus(
         (None, None, Some(backend)) if backend.to_str().is_some_and(is_file) => place(folder(backend)),
         (None, None, _) => PLACE.into(),
     };
+    if named.is_none() && !path.parent().is_some_and(Path::is_dir) {
+        return Ok(None);
+    }
     Corpus::open(&path, shown(&path)).map(Some)
 }

@@ -61,14 +61,9 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Runs ropecheck; `check` without the failures of earlier tests, unless a corpus is named.
+/// Runs ropecheck.
 pub fn ropecheck<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
-    let mut shown: Vec<_> = arguments.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
-    let mut arguments: Vec<_> = arguments.iter().map(|a| a.as_ref().to_owned()).collect();
-    if shown.first().is_some_and(|first| first == "check") && !shown.iter().any(|one| one.ends_with("corpus")) {
-        arguments.insert(1, "--no-corpus".into());
-        shown.insert(1, "--no-corpus".into());
-    }
+    let shown: Vec<_> = arguments.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
     let output = Command::new(env!("CARGO_BIN_EXE_ropecheck"))
         .args(arguments)
         .env("RUST_BACKTRACE", "0")
