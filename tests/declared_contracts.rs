@@ -54,6 +54,7 @@ fn the_json_report_states_the_contract_in_force() {
 
 /// What the embedded kernel does is within each of these, and the report names what is in force.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn every_worked_example_can_be_declared_in_the_place_of_a_manifest() {
     for text in [
         "fused/table,angle_unit=turns",

@@ -34,6 +34,7 @@ fn findings(out: &str) -> String {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn one_bug_is_told_in_a_screen() {
     // On all schemes, in all types; four of them only where the kernel rotates, which is where they are.
     let rotate = &["--level", "rotate"][..];

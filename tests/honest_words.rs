@@ -167,6 +167,7 @@ fn a_run_that_was_narrowed_is_conformant_in_part() {
 
 /// What one check reached of the box is said beside its name, and which check that was.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn one_check_is_not_taken_for_all() {
     let run = check(kernel(), &["--check", "decode-shape"]).expect(0, &[]);
     let verdict = run.out.lines().last().expect("a verdict");
@@ -226,6 +227,7 @@ fn a_run_whose_time_was_over_is_in_part() {
 
 /// A kernel for one head and one token is right about those, and has shown no more.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_manifest_of_one_head_and_one_token_is_conformant_within_those() {
     let heads = r#"\"q_heads\":{\"min\":1,\"max\":1024},\"k_heads\":{\"min\":0,\"max\":1024}"#;
     let one = r#"\"q_heads\":[1],\"k_heads\":[1],\"max_tokens\":1"#;
@@ -259,6 +261,7 @@ fn a_fresh_seed_can_be_repeated() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_selection_of_all_that_there_is_narrows_nothing() {
     let library = compile(&source("tests/kernels/minimal_apply.c"), "minimal").expect("it compiles");
     for arguments in [&[][..], &["--dtype", "f32", "--level", "apply"]] {
@@ -271,6 +274,7 @@ fn a_selection_of_all_that_there_is_narrows_nothing() {
 
 /// The name of the level says nothing: a rotate level that is given cosines and sines only applies them.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn given_angles_are_no_proof_of_a_scheme_whatever_the_level_is_called() {
     let library = edited(
         "rotate-by-given",

@@ -150,6 +150,7 @@ fn what_was_seen_once_is_a_failure() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn what_a_call_leaves_behind_is_ended_and_spoils_no_case() {
     let right = of_library("none", &["--format", "json"]).expect(0, &[]).json().expect("a report");
     let forked = of_library("fork-stays", &["--format", "json"]).expect(0, &[]).json().expect("a report");

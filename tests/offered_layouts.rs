@@ -267,11 +267,13 @@ fn a_port_that_takes_one_frame_after_text_passes() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_port_of_few_segments_and_no_videos_passes() {
     passes(images, "m-rope", 1, "not among the manifest's layouts.kinds");
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_port_of_videos_alone_passes() {
     passes(videos, "rope-2d", 1, "not among the manifest's layouts.kinds");
 }

@@ -77,6 +77,7 @@ fn plans_that_are_kept_are_told_apart_by_their_length() {
 
 /// The kernel is right as it stands, and each way to get the length wrong is found by the checks that are about it.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn kernels_that_get_the_length_wrong_are_found() {
     let original = std::fs::read_to_string(source("tests/kernels/long.c")).expect("a kernel");
     let build = |name: &str, defined: &str| {

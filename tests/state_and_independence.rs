@@ -143,6 +143,7 @@ fn passed(report: &Value) -> (u64, String) {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn the_unedited_kernel_passes_each_of_them() {
     let mut checks: Vec<&Entry> = Vec::new();
     for entry in FOUND {
@@ -158,6 +159,7 @@ fn the_unedited_kernel_passes_each_of_them() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn the_embedded_kernel_passes_each_of_them() {
     let mut arguments = vec!["check", "--scheme", MROPE, "--cases", "1", "--format", "json"];
     for entry in FOUND {
