@@ -33,6 +33,7 @@ fn one(defect: &str, id: &str, dtype: &str, code: i32, says: &[&str]) -> common:
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn an_honest_kernel_passes_in_device_memory() {
     let library = library("NONE");
     check(&library, &[&QUICK[..], &["--dtype", "f32"]].concat())
@@ -96,6 +97,7 @@ fn what_does_not_fit_on_the_device_is_not_judged() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_device_that_cannot_be_used_is_named() {
     let start = |defect: &str, says: &str| {
         let run = check(&library(defect), &QUICK).expect(6, &[says]);

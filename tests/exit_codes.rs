@@ -193,6 +193,7 @@ fn a_control_that_passes_is_5() {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn a_backend_that_does_not_start_is_6() {
     let run = ends_in(6, "6", &["no-such-library.so"], "there is no such file");
     assert!(run.out.is_empty(), "{run}");

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use common::{check, compile, kernel, ropecheck, scratch, source, text};
 use serde_json::Value;
 
-const ROTATE: [&str; 7] = ["check", "host", "--level", "rotate", "--cases", "1", "--scheme"];
-/// The same with every class once, where how much is reached does not matter.
-const QUICK: [&str; 9] = ["check", "host", "--level", "rotate", "--depth", "quick", "--cases", "1", "--scheme"];
+/// Every class once: how much is reached does not matter.
+const ROTATE: [&str; 9] = ["check", "host", "--level", "rotate", "--depth", "quick", "--cases", "1", "--scheme"];
 const MROPE: &str = "m-rope@default";
 
 /// A kernel of the repository with some edits, each of a text that is there once.
@@ -44,7 +43,7 @@ fn verdict(report: &Value) -> &str {
 #[test]
 fn a_contract_that_leaves_every_angle_open_proves_nothing() {
     let run = |more: &[&str], code: i32| {
-        let arguments = [&QUICK[..], &[MROPE], more, &["--format", "json"]].concat();
+        let arguments = [&ROTATE[..], &[MROPE], more, &["--format", "json"]].concat();
         ropecheck(&arguments).expect(code, &[]).json().expect("a report")
     };
     for (contract, why) in [
@@ -70,7 +69,7 @@ fn what_a_contract_leaves_open_is_counted_by_its_reason() {
     // Elements that were judged, and those that each reason left open.
     let of = |contract: &str| -> (u64, [u64; 3]) {
         let arguments =
-            [&QUICK[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--contract", contract]].concat();
+            [&ROTATE[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--contract", contract]].concat();
         let report = ropecheck(&[&arguments[..], &["--format", "json"]].concat()).json().expect("a report");
         let results = report["results"].as_array().expect("results");
         let bands = || results.iter().flat_map(|r| r["bands"].as_object().expect("bands").values());
@@ -320,17 +319,18 @@ fn a_spec_of_the_user_is_in_the_verdict() {
 #[test]
 fn a_spec_that_contradicts_official_code_is_3() {
     let wrong = spec("wrong", "m-rope", &[("t: \"p + t\"\n    h: \"p + h\"", "t: \"p + h\"\n    h: \"p + t\"")]);
-    let arguments = [&QUICK[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
+    let arguments = [&ROTATE[..], &[MROPE, "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
     let report = ropecheck(&[&arguments[..], &["--format", "json"]].concat()).expect(3, &[]).json().expect("a report");
     let mismatches = report["anchors"]["mismatches"].as_array().expect("a list");
     assert!(mismatches[0].as_str().is_some_and(|why| why.starts_with("official vector")), "{mismatches:?}");
     assert!(report["anchors"]["vectors"].as_u64() < Some(90), "{}", report["anchors"]);
     // Another scheme than the one that is judged was replaced: the spec is as wrong.
-    let other = [&QUICK[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
+    let other = [&ROTATE[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &wrong]].concat();
     ropecheck(&other).expect(3, &["MISMATCH official vector"]);
     // Frequencies are anchored too.
     let still = spec("still-rope", "rope", &[("\naxes:", "\nfrequencies: {inv_freq: \"base * 0\"}\naxes:")]);
-    let arguments = [&QUICK[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &still]].concat();
+    let arguments =
+        [&ROTATE[..], &["rope@default", "--dtype", "f32", "--check", "accuracy", "--spec", &still]].concat();
     ropecheck(&arguments).expect(3, &["MISMATCH golden/accuracy_points.txt"]);
 }
 

@@ -21,6 +21,7 @@ fn small(requirements: &[&str]) -> Value {
 }
 
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn what_is_met_changes_nothing_but_that_it_is_said() {
     let all = [
         "q_heads=64",
@@ -139,6 +140,7 @@ fn a_failure_wins_and_a_group_that_failed_is_not_proved() {
 /// What the user declares is what outputs are held to; a way whose cost is in no order with the one that is asked
 /// for is not within it.
 #[test]
+#[ignore = "long: scripts/slow_tests_lane.sh"]
 fn the_contract_in_force_counts() {
     let of = |contract: &str, required: &str| {
         let arguments = [&SMALL[..], &["--contract", contract, "--require", required]].concat();
