@@ -211,6 +211,12 @@ pub fn beside(offered: &[BesideDtype], dtype: DType) -> Vec<BesideDtype> {
     if found.is_empty() { vec![BesideDtype::Storage] } else { found }
 }
 
+/// Whether a list offers a type beside tensors of another.
+#[must_use]
+pub fn is_beside(offered: &[BesideDtype], one: BesideDtype, dtype: DType) -> bool {
+    offered.iter().any(|other| other.beside(dtype) == one.beside(dtype))
+}
+
 /// What names in a manifest are held against.
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {

@@ -1,8 +1,11 @@
 //! The backend under test, together with everything a check needs to call it and to know the truth.
 
+use crate::backend::manifest::is_beside;
 use crate::backend::{Answer, Backend, Doing, Hang};
 use crate::case::call::{QkView, TensorView};
-use crate::case::{BesideDtype, Case, Consume, Data, Level, PrepareError, Prepared, Tensor, Truth, fill, prepare};
+use crate::case::{
+    Alias, BesideDtype, Case, Consume, Data, Level, PrepareError, Prepared, Tensor, Truth, fill, prepare,
+};
 use crate::contract::{Contract, ContractTable};
 use crate::numeric::Rng;
 use crate::rotation::PlanCache;
@@ -113,12 +116,18 @@ impl<'a> Harness<'a> {
             .and_then(|truth| manifest.refuses(case.level, scheme, &truth.plan, (case.head_dim, offset(truth))))
             .map(|refusal| refusal.to_string());
         let given = prepared.truth.as_ref().is_some_and(|truth| truth.given.is_some());
-        let tables = manifest.table_dtypes_beside(case.dtype);
-        let beside = |table: &BesideDtype| table.beside(case.dtype) == case.table_dtype.beside(case.dtype);
+        let offers = |list: &[BesideDtype], one| is_beside(list, one, case.dtype);
+        let beside = offers(&manifest.table_dtypes, case.table_dtype);
         let half = !level.consumes(Consume::CosSin) || manifest.table_widths.contains(&case.table_width);
         let refused = refused.or_else(|| {
-            let offered = !given || half && tables.iter().any(beside);
+            let offered = !given || half && beside;
             (!offered).then(|| "tables of a type or width that the manifest does not offer".to_owned())
+        });
+        let types = (case.k_heads == 0 || offers(&manifest.k_dtypes, case.k_dtype))
+            && (case.alias == Alias::In || offers(&manifest.output_dtypes, case.output_dtype));
+        let refused = refused.or_else(|| {
+            let offered = case.level == Level::Positions || types;
+            (!offered).then(|| "keys or outputs of a type that the manifest does not offer".to_owned())
         });
         refused.map_or(Ok(prepared), |why| Err(Stop::not_judged(why)))
     }

@@ -1,10 +1,9 @@
 //! Whether a manifest still offers what a recorded case asks for.
 
 use crate::backend::Manifest;
-use crate::backend::manifest::LevelManifest;
-use crate::case::{Alias, BesideDtype, Case, Consume, Level, Memory, Order, PositionSource, Strides, pairing_name};
+use crate::backend::manifest::{LevelManifest, is_beside};
+use crate::case::{Alias, Case, Consume, Level, Memory, Order, PositionSource, Strides, pairing_name};
 use crate::check::offers::layouts_refused;
-use crate::numeric::DType;
 use crate::spec::Library;
 
 /// Whether a case lies inside a manifest, as far as that shows in the case.
@@ -75,10 +74,6 @@ fn alias(alias: Alias) -> &'static str {
 fn types(manifest: &Manifest, case: &Case) -> bool {
     let keys = case.k_heads == 0 || is_beside(&manifest.k_dtypes, case.k_dtype, case.dtype);
     keys && (case.alias == Alias::In || is_beside(&manifest.output_dtypes, case.output_dtype, case.dtype))
-}
-
-fn is_beside(offered: &[BesideDtype], one: BesideDtype, dtype: DType) -> bool {
-    offered.iter().any(|other| other.beside(dtype) == one.beside(dtype))
 }
 
 fn tables(manifest: &Manifest, level: &LevelManifest, case: &Case) -> bool {

@@ -3,6 +3,7 @@
 use super::array::ROUNDS;
 use super::factors::*;
 use super::row::{Division, WIDE};
+use crate::backend::manifest::is_beside;
 use crate::case::{Alias, Consume, Level, Order, PositionOrder};
 use crate::check::depth::Depth;
 use crate::check::generator::Generator;
@@ -71,9 +72,7 @@ impl Factors {
         .into_iter()
         .all(|(factor, options, offered, own)| {
             row[factor].is_none_or(|at| {
-                let one = options[at].beside(dtype);
-                let is_offered = offered.iter().any(|other| other.beside(dtype) == one);
-                if own { one == dtype } else { is_offered }
+                if own { options[at].beside(dtype) == dtype } else { is_beside(offered, options[at], dtype) }
             })
         })
     }
