@@ -5,7 +5,7 @@
     .venv/bin/python scripts/golden_accuracy.py            # write the file
     .venv/bin/python scripts/golden_accuracy.py --check    # exit 1 unless the committed file is this very text
 
-A program that shares no code with ropecheck makes these values; tests/golden_accuracy.rs holds the plan's frequencies, the
+A program that shares no code with ropecheck makes these values; tests/laws/golden_accuracy.rs holds the plan's frequencies, the
 reference, the rounding of the storage types and the bound against them. Same bytes on every run. The columns are explained
 at the top of the file.
 """

@@ -4,7 +4,7 @@
     python3 -m venv .venv && .venv/bin/pip install mpmath==1.4.1
     .venv/bin/python scripts/golden_points.py
 
-A program that shares no code with ropecheck makes these values; tests/reference_is_right.rs holds the reference against
+A program that shares no code with ropecheck makes these values; tests/laws/reference_is_right.rs holds the reference against
 them. Same bytes on every run. A line is
 
     NUMERATOR[/DENOMINATOR] INV_FREQ COS SIN

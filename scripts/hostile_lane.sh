@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo test --locked --release --test hostile
-ROPECHECK_MUTATIONS="${1:-5000}" cargo test --locked --release --test mutated_inputs
+cargo test --locked --release --test commands hostile
+ROPECHECK_MUTATIONS="${1:-5000}" cargo test --locked --release --test commands mutated_inputs

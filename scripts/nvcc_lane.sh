@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles everything in kernels/cuda with nvcc, on any x86-64 Linux with Python, a C++ compiler and PyPI: no GPU, no CUDA
-# toolkit. It shows that the kernels are CUDA, not that they are right: tests/kernels_cuda_shim.rs runs the same sources on
+# toolkit. It shows that the kernels are CUDA, not that they are right: tests/commands/kernels_cuda_shim.rs runs the same sources on
 # the CPU, and scripts/gpu_report.sh on a GPU. Not part of .ci/run: it downloads 100 MB.
 #
 #     scripts/nvcc_lane.sh [OUT]      libraries go to OUT (default target/cuda)

@@ -66,6 +66,7 @@ pub fn case(u: &mut Unstructured, manifest: &Manifest, library: &Library, plans:
         manifest,
         level: offer,
         cases: 1,
+        depth: Default::default(),
         seed: 1,
         parameters: &[],
         cover: &[],

@@ -55,6 +55,7 @@ fn planned(manifest: &Manifest, text: &str, plans: &PlanCache) {
             manifest,
             level: offer,
             cases: 1,
+            depth: Default::default(),
             seed: 1,
             parameters: &[],
             cover: &[],

@@ -1,8 +1,9 @@
 //! `accuracy`: every output element within its derived bound.
 
 use super::bands::BANDS;
-use super::cover::{COVER, cases, once_a_scheme};
+use super::cover::{COVER, Turns, cases};
 use super::definition::{Check, Docs, TENSOR_LEVELS};
+use super::depth::Depth;
 use super::failure::Stop;
 use super::generator::{Generator, text};
 use super::harness::Harness;
@@ -52,7 +53,9 @@ impl Check for Accuracy {
         let mut turn = 0usize;
         // Calls that cover the offer are in all bands of integers.
         let in_band = if g.cover.is_empty() { g.cases.max(1) } else { g.cases.div_ceil(2).max(1) };
-        for band in BANDS {
+        let turns = Turns::of(g);
+        let due = |thing| g.depth != Depth::Quick || turns.as_ref().is_none_or(|turns| turns.has(thing));
+        for (_, band) in BANDS.into_iter().enumerate().filter(|(at, _)| due(*at)) {
             for index in 0..in_band {
                 // One further after every round, so that a preset meets all kinds of data.
                 let preset = &heads[(start + turn + turn / heads.len()) % heads.len()];
@@ -74,14 +77,17 @@ impl Check for Accuracy {
         for case in cases(g, self.id()) {
             s.plan(COVER, case);
         }
-        length_edge::plan(&mut s, g, &heads);
-        if g.manifest.batch_layouts {
+        if due(BANDS.len()) {
+            length_edge::plan(&mut s, g, &heads);
+        }
+        if g.manifest.batch_layouts && due(BANDS.len() + 1) {
             let mut case = s.case(uneven_rows(), &heads[0]);
             case.data = Data::Mixed;
             s.plan("batch", case);
         }
-        // A video of real size on the largest heads that fit.
-        let large = g.group.level == Level::Fused && once_a_scheme(g);
+        // A video of real size, on the largest heads that fit.
+        let once = turns.as_ref().is_none_or(Turns::is_first);
+        let large = g.group.level == Level::Fused && once && g.depth != Depth::Quick;
         if let (true, Some(preset), Ok(layout)) = (
             large,
             heads.iter().max_by_key(|h| u64::from(h.q_heads) * u64::from(h.head_dim)),

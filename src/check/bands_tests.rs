@@ -34,6 +34,7 @@ impl BandWorld {
             manifest,
             level: manifest.level(level).expect("the level"),
             cases: 2,
+            depth: Default::default(),
             seed: 1,
             parameters: &[],
             cover: &[],

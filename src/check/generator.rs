@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::cover::CoverRow;
+use super::depth::Depth;
 use super::heads::HeadPreset;
 use crate::backend::Manifest;
 use crate::backend::manifest::{LevelManifest, beside};
@@ -46,6 +47,8 @@ pub struct Generator<'a> {
     pub level: &'a LevelManifest,
     /// Cases per check and band.
     pub cases: u32,
+    /// How much is to be reached.
+    pub depth: Depth,
     /// Seed of the run.
     pub seed: u64,
     /// Parameters set for the whole run.

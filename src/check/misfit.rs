@@ -195,6 +195,7 @@ mod tests {
             manifest,
             level: manifest.level(Level::Rotate).expect("the level"),
             cases: 1,
+            depth: Default::default(),
             seed: 1,
             parameters: &[],
             cover: &[],

@@ -21,7 +21,7 @@ fn pages(below: &Path, found: &mut Vec<PathBuf>) {
 
 /// Commands of one page: lines of blocks of commands, and what stands between two backquotes.
 fn commands(text: &str) -> Vec<String> {
-    let begins = |line: &str| line.starts_with("ropecheck ") || line.starts_with("cargo run --release -- ");
+    let begins = |line: &str| line.starts_with("ropecheck ") || line.starts_with("cargo run -- ");
     let mut found = Vec::new();
     let mut block = None;
     for line in text.lines() {

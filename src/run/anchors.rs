@@ -91,7 +91,7 @@ struct Frequencies<'a> {
 }
 
 impl Frequencies<'_> {
-    /// Heads up to this width: a plan takes milliseconds, and this runs at every start. tests/golden_accuracy.rs makes all.
+    /// Heads up to this width: a plan takes milliseconds, and this runs at every start. tests/laws/golden_accuracy.rs makes all.
     const WIDEST: u32 = 16;
 
     fn check(&mut self, point: &AccuracyPoint) -> Result<(), String> {

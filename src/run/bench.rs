@@ -269,6 +269,7 @@ impl TimedShape<'_> {
             manifest,
             level,
             cases: 1,
+            depth: Default::default(),
             seed: 1,
             parameters: &parameters,
             cover: &[],

@@ -112,6 +112,7 @@ impl<'a> Context<'a> {
             manifest,
             level: manifest.level(group.level)?,
             cases: options.cases,
+            depth: options.depth,
             seed: options.seed,
             parameters: &options.parameters,
             cover: &[],

@@ -115,7 +115,7 @@ impl Session<'_> {
         }
         let corpus = options.corpus.as_ref();
         let has_known = |unit: &(Group, String)| corpus.is_some_and(|corpus| corpus.has(unit, context.library));
-        let units = thinned(units, options.seed, has_known);
+        let units = thinned(units, (options.seed, options.depth), has_known);
         parameters_exist(context.library, &units, options)?;
         let of_units: BTreeSet<Level> = units.iter().map(|(group, _)| group.level).collect();
         let levels: Vec<Level> = Level::ALL.into_iter().filter(|l| of_units.contains(l)).collect();

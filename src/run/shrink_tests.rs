@@ -244,6 +244,7 @@ proptest! {
             manifest: &manifest,
             level: offer,
             cases: 2,
+            depth: Default::default(),
             seed,
             parameters: &[],
             whole: std::sync::OnceLock::new(),

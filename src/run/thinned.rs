@@ -1,9 +1,9 @@
-//! Which of the groups a check runs on that is not about schemes, such as one of memory.
+//! Which of the groups a check runs on: all of them only where that shows more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::Level;
-use crate::check::{CATALOGUE, Group};
+use crate::check::{CATALOGUE, Depth, Group};
 use crate::numeric::DType;
 use crate::spec::model::Pairing;
 
@@ -13,32 +13,72 @@ const SCHEMES: usize = 3;
 /// What memory may depend on.
 type Kind = (Pairing, DType);
 
-/// Leaves checks that are not about schemes out of groups so that each of them still runs on every scheme, and with every type and pairing on
-/// at least [`SCHEMES`] schemes. Which ones depends on the seed. Those that are `wanted` stay.
+/// The groups of a level.
+#[derive(Default)]
+struct OfLevel<'u> {
+    kinds_of: BTreeMap<&'u str, BTreeSet<Kind>>,
+    schemes_of: BTreeMap<Kind, BTreeSet<&'u str>>,
+}
+
+impl OfLevel<'_> {
+    /// Whether a check is to run on a group as one of so many of its scheme that each kind comes on `most` schemes; `turn`
+    /// says which of them.
+    fn on_each_scheme(&self, group: &Group, turn: usize, most: usize) -> bool {
+        let kinds = &self.kinds_of[group.scheme.as_str()];
+        let share = (most * kinds.len()).div_ceil(self.kinds_of.len());
+        let scheme = place(self.kinds_of.keys(), &group.scheme.as_str());
+        (scheme * share + place(kinds, &kind(group)) + turn) % kinds.len() < share
+    }
+
+    /// Whether a check is to run on a group as the only one of its kind.
+    fn on_each_kind(&self, group: &Group, turn: usize) -> bool {
+        let schemes = &self.schemes_of[&kind(group)];
+        let turn = turn + place(self.schemes_of.keys(), &kind(group));
+        place(schemes, &group.scheme.as_str()) == turn % schemes.len()
+    }
+}
+
+fn kind(group: &Group) -> Kind {
+    (group.pairing, group.dtype)
+}
+
+fn place<'i, T: PartialEq + 'i>(all: impl IntoIterator<Item = &'i T>, one: &T) -> usize {
+    all.into_iter().position(|other| other == one).unwrap_or(0)
+}
+
+/// Leaves checks out of groups, which ones by the seed. Those that are not about schemes still run on every scheme, and with
+/// every type and pairing on at least [`SCHEMES`] schemes; at quick depth, once with every type and pairing. There the others
+/// run once on every scheme, and with every type and pairing, but for the check that covers what is offered.
+/// Those that are `wanted` stay.
 #[must_use]
 pub fn thinned(
     units: Vec<(Group, String)>,
-    seed: u64,
+    (seed, depth): (u64, Depth),
     wanted: impl Fn(&(Group, String)) -> bool,
 ) -> Vec<(Group, String)> {
+    let about_schemes = |id: &str| CATALOGUE.iter().find(|c| c.id() == id).is_none_or(|c| c.is_about_schemes());
+    let covers = |id: &str, level| CATALOGUE.iter().any(|c| c.id() == id && c.covers(level));
+    let ids: BTreeSet<&str> = units.iter().map(|(_, id)| id.as_str()).collect();
     let thin: Vec<&str> = CATALOGUE.iter().filter(|c| !c.is_about_schemes()).map(|c| c.id()).collect();
-    let mut levels: BTreeMap<Level, (BTreeSet<String>, BTreeSet<Kind>)> = BTreeMap::new();
+    let mut levels: BTreeMap<Level, OfLevel> = BTreeMap::new();
     for (group, _) in &units {
-        let (schemes, kinds) = levels.entry(group.level).or_default();
-        schemes.insert(group.scheme.clone());
-        kinds.insert((group.pairing, group.dtype));
+        let of_level = levels.entry(group.level).or_default();
+        of_level.kinds_of.entry(&group.scheme).or_default().insert(kind(group));
+        of_level.schemes_of.entry(kind(group)).or_default().insert(&group.scheme);
     }
     let keep = |(group, id): &(Group, String)| {
-        let (Some(number), Some((schemes, kinds))) =
-            (thin.iter().position(|check| check == id), levels.get(&group.level))
-        else {
-            return true;
-        };
-        let share = (SCHEMES * kinds.len()).div_ceil(schemes.len());
-        let scheme = schemes.iter().position(|scheme| *scheme == group.scheme).unwrap_or(0);
-        let kind = kinds.iter().position(|kind| *kind == (group.pairing, group.dtype)).unwrap_or(0);
-        let turn = usize::try_from(seed % kinds.len() as u64).unwrap_or(0);
-        (scheme + kind + number + turn) % kinds.len() < share
+        let of_level = &levels[&group.level];
+        let all_kinds = of_level.schemes_of.len();
+        let turn = |number: usize| number + usize::try_from(seed % all_kinds as u64).unwrap_or(0);
+        let id = id.as_str();
+        match depth {
+            Depth::Quick if covers(id, group.level) => true,
+            Depth::Quick if about_schemes(id) => of_level.on_each_scheme(group, turn(place(&ids, &id)), 1),
+            Depth::Quick => of_level.on_each_kind(group, turn(place(&ids, &id))),
+            Depth::Default | Depth::Deep => {
+                about_schemes(id) || of_level.on_each_scheme(group, turn(place(&thin, &id)), SCHEMES)
+            }
+        }
     };
     let kept: Vec<bool> = units.iter().map(|unit| keep(unit) || wanted(unit)).collect();
     units.into_iter().zip(kept).filter_map(|(unit, kept)| kept.then_some(unit)).collect()
@@ -63,7 +103,8 @@ mod tests {
                 (0..schemes).flat_map(|scheme| kinds.iter().map(move |kind| group(scheme, *kind))).collect();
             let units: Vec<(Group, String)> =
                 groups.iter().flat_map(|g| CATALOGUE.iter().map(|c| (g.clone(), c.id().to_owned()))).collect();
-            let kept = thinned(units.clone(), seed, |_| false);
+            let kept = thinned(units.clone(), (seed, Depth::Default), |_| false);
+            let quick = thinned(units.clone(), (seed, Depth::Quick), |_| false);
             for check in CATALOGUE {
                 let here: Vec<&Group> =
                     kept.iter().filter(|(_, id)| id == check.id()).map(|(group, _)| group).collect();
@@ -78,6 +119,21 @@ mod tests {
                 assert!((0..schemes).all(|n| here.iter().any(|group| group.scheme == format!("scheme-{n}"))));
             }
             assert_eq!(kept.len() < units.len(), schemes > SCHEMES);
+            for check in CATALOGUE {
+                let here: Vec<&Group> =
+                    quick.iter().filter(|(_, id)| id == check.id()).map(|(group, _)| group).collect();
+                let of_kind = |kind| here.iter().filter(|group| (group.pairing, group.dtype) == kind).count();
+                let everywhere = |scheme| here.iter().any(|group| group.scheme == format!("scheme-{scheme}"));
+                match (check.covers(Level::Rotate), check.is_about_schemes()) {
+                    (true, _) => assert_eq!(here.len(), groups.len()),
+                    (_, true) => {
+                        assert!((0..schemes).all(everywhere));
+                        assert!(kinds.iter().all(|kind| of_kind(*kind) > 0));
+                        assert!(here.len() <= schemes.max(kinds.len()) + schemes);
+                    }
+                    (_, false) => assert!(kinds.iter().all(|kind| of_kind(*kind) == 1)),
+                }
+            }
         }
     }
 }

@@ -100,9 +100,11 @@ pub fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// A folder for what this test crate makes, below the target folder.
+/// A folder for what the calling file makes, below the target folder.
+#[track_caller]
 pub fn scratch(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join(name);
+    let file = Path::new(std::panic::Location::caller().file()).file_stem().expect("a file has a name");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file).join(name);
     fs::create_dir_all(&folder).expect("the scratch folder can be made");
     folder
 }

@@ -21,15 +21,33 @@ pub fn cases(g: &Generator, check: &str) -> Vec<Case> {
     ours.filter(|row| g.group.level == Level::Positions || alike(row)).filter_map(|row| case(row, g, check)).collect()
 }
 
-/// Whether the generator's group is the one of its scheme that does what is dear: one of those that have calls, another one
-/// for each scheme. True for all where there are no calls.
-pub fn once_a_scheme(g: &Generator) -> bool {
-    let kinds: BTreeSet<(DType, Pairing)> = g.cover.iter().map(|row| (row.dtype, row.pairing)).collect();
-    let schemes: BTreeSet<&str> = g.cover.iter().map(|row| row.scheme.as_str()).collect();
-    let Some(kind) = kinds.iter().position(|kind| *kind == (g.group.dtype, g.group.pairing)) else { return true };
-    let scheme = schemes.iter().position(|scheme| *scheme == g.group.scheme).unwrap_or(0);
-    let turn = usize::try_from(g.seed % kinds.len() as u64).unwrap_or(0);
-    kind == (scheme + turn) % kinds.len()
+/// The place of a group among those of its scheme that have calls.
+pub struct Turns {
+    kinds: usize,
+    schemes: usize,
+    at: usize,
+}
+
+impl Turns {
+    /// Of the generator's group; none where there are no calls.
+    pub fn of(g: &Generator) -> Option<Turns> {
+        let kinds: BTreeSet<(DType, Pairing)> = g.cover.iter().map(|row| (row.dtype, row.pairing)).collect();
+        let schemes: BTreeSet<&str> = g.cover.iter().map(|row| row.scheme.as_str()).collect();
+        let kind = kinds.iter().position(|kind| *kind == (g.group.dtype, g.group.pairing))?;
+        let scheme = schemes.iter().position(|scheme| *scheme == g.group.scheme).unwrap_or(0);
+        let first = (scheme + usize::try_from(g.seed % kinds.len() as u64).unwrap_or(0)) % kinds.len();
+        Some(Turns { kinds: kinds.len(), schemes: schemes.len(), at: (kind + kinds.len() - first) % kinds.len() })
+    }
+
+    /// Whether the group is the one of its scheme that does what is dear: another one for each scheme.
+    pub fn is_first(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Whether the group does this one of many things, so that each is done on every scheme, and with every type and pairing.
+    pub fn has(&self, thing: usize) -> bool {
+        (self.at + thing) % self.kinds < self.kinds.div_ceil(self.schemes)
+    }
 }
 
 /// The call as a case of a check; `None` where the scheme has no such layout.

@@ -16,7 +16,7 @@ mod walks;
 
 use std::collections::BTreeMap;
 
-pub(super) use cases::{COVER, cases, once_a_scheme};
+pub(super) use cases::{COVER, Turns, cases};
 pub use classes::{Class, Classes};
 pub use met::Met;
 pub use reach::{DimensionReach, PairReach, Reach};

@@ -159,6 +159,7 @@ mod tests {
                 level: manifest.level(Level::Fused).expect("the level"),
                 manifest: &manifest,
                 cases: 1,
+                depth: Default::default(),
                 seed: 1,
                 parameters: &[],
                 cover: &[],

@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use super::layout_classes::{WHOLE_GRID, grids, neighbours, packed, seconds, sizes, texts, visuals};
-use crate::case::Alias;
+use crate::case::{Alias, holds};
+use crate::check::depth::Depth;
 use crate::check::heads::HeadPreset;
 use crate::check::schedule::Scheduler;
 use crate::numeric::{DType, Rng};
@@ -21,17 +22,27 @@ const ROWS: [usize; 8] = [1, 2, 1, 3, 5, 1, 8, 4];
 /// Tokens around a place that are looked at.
 const AROUND: u64 = 24;
 
-/// Plans the cases: all classes in every type that the positions can be handed over in.
+/// Plans the cases: all classes in every type that the positions can be handed over in; at quick depth each in one of the
+/// types, and of what is looked at in part a share.
 pub(super) fn plan(s: &mut Scheduler) {
     let generator = s.generator;
     let mut types = generator.position_types();
     if types.is_empty() {
         types.push(generator.position_dtype());
     }
+    if generator.depth == Depth::Quick {
+        let most = generator.limits().1;
+        let widest = types.iter().copied().find(|dtype| holds(*dtype, most)).unwrap_or(types[0]);
+        let [rows, grids, ranges] = [(); 3].map(|()| *s.rng.choose(&types).unwrap_or(&widest));
+        LayoutSweep::new(s, rows, 1, 4).rows();
+        LayoutSweep::new(s, grids, 2, 4).large_grids();
+        LayoutSweep::new(s, widest, 3, 4).octaves();
+        LayoutSweep::new(s, ranges, 4, 4).ranges();
+        return;
+    }
     for turn in 0..generator.cases.div_ceil(2).max(1) {
         for dtype in &types {
-            let rng = s.rng.fork(u64::from(turn) << 8 | *dtype as u64);
-            let mut sweep = LayoutSweep { s, dtype: *dtype, rng, asked: 0 };
+            let mut sweep = LayoutSweep::new(s, *dtype, u64::from(turn) << 8, 1);
             sweep.rows();
             sweep.large_grids();
             sweep.octaves();
@@ -45,11 +56,17 @@ struct LayoutSweep<'s, 'g> {
     s: &'s mut Scheduler<'g>,
     dtype: DType,
     rng: Rng,
+    /// Of so many places in large layouts one is looked at.
+    one_in: usize,
     /// Cases so far.
     asked: usize,
 }
 
-impl LayoutSweep<'_, '_> {
+impl<'s, 'g> LayoutSweep<'s, 'g> {
+    fn new(s: &'s mut Scheduler<'g>, dtype: DType, turn: u64, one_in: usize) -> Self {
+        LayoutSweep { rng: s.rng.fork(turn | dtype as u64), s, dtype, one_in, asked: 0 }
+    }
+
     fn ranges_offered(&self) -> bool {
         self.s.generator.manifest.token_ranges
     }
@@ -132,7 +149,7 @@ impl LayoutSweep<'_, '_> {
     /// Grids that are too large to be looked at everywhere: their first tokens, their last ones, or some between.
     fn large_grids(&mut self) {
         let large: Vec<[u32; 3]> = grids(&mut self.rng).into_iter().filter(|g| cells(*g) > WHOLE_GRID).collect();
-        for (index, visual) in large.into_iter().flat_map(visuals).enumerate() {
+        for (index, visual) in large.into_iter().flat_map(visuals).step_by(self.one_in).enumerate() {
             let before = u32::try_from(self.rng.between(1, 12)).unwrap_or(1);
             let row = vec![Segment::Text(before), visual, Segment::Text(5)];
             let Some(row) = self.offered(row) else { continue };
@@ -225,7 +242,7 @@ impl LayoutSweep<'_, '_> {
             for count in sizes(&mut self.rng, 1024).into_iter().map(u64::from).filter(|count| *count < tokens) {
                 windows.push((self.rng.below(tokens - count + 1), count));
             }
-            for (start, count) in windows {
+            for (start, count) in windows.into_iter().step_by(self.one_in) {
                 if start + count <= tokens && self.fits(&row, start..start + count) {
                     self.ask("ranges", vec![row.clone()], Some((start, count)));
                 }

@@ -22,7 +22,7 @@ pub(super) fn kills(id: &str, scheme: &str, says: &str, bent: impl Fn() -> Bent)
     }
 }
 
-/// Honest on every level that the check has. (Honest kernels of other classes run through all checks in tests/emulated.rs.)
+/// Honest on every level that the check has. (Honest kernels of other classes run through all checks in tests/laws/emulated.rs.)
 pub(super) fn honest(ids: &[&str], scheme: &str) {
     for id in ids {
         let check = super::CATALOGUE.iter().find(|c| c.id() == *id).expect("in the catalogue");
