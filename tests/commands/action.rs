@@ -112,7 +112,7 @@ impl Runner {
                 (Some(0), String::new())
             }
             Some("actions/setup-python" | "actions/upload-artifact") => (Some(0), String::new()),
-            Some("./.ropecheck") => {
+            Some("./.ropecheck-source") => {
                 let given = step["with"].as_mapping().expect("inputs");
                 let given = given.iter().map(|(name, value)| {
                     (name.as_str().expect("a name").to_owned(), filled(value.as_str().expect("a text"), values))
@@ -291,14 +291,14 @@ fn the_other_workflows_name_what_is_there() {
         let steps = steps["jobs"]["rope"]["steps"].as_sequence().expect("steps").clone();
         let inputs = yaml(&source("action.yml"))["inputs"].clone();
         for step in &steps {
-            if step["uses"] == "./.ropecheck" {
+            if step["uses"] == "./.ropecheck-source" {
                 let with = step["with"].as_mapping().expect("inputs");
                 assert!(with.keys().all(|name| !inputs[name].is_null()), "{with:?}");
                 assert!(runner.checkout.join(step["with"]["backend"].as_str().expect("a backend")).is_file());
             }
         }
         let says = |words: &str| steps.iter().any(|step| step["run"].as_str().is_some_and(|run| run.trim() == words));
-        assert!(if language == "python" { says("pip install ./.ropecheck") } else { says("cargo test --test rope") });
+        assert!(if language == "python" { says("pip install ./.ropecheck-source") } else { says("cargo test --test rope") });
     }
     assert!(source("pyproject.toml").is_file());
 }
