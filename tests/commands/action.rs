@@ -298,7 +298,11 @@ fn the_other_workflows_name_what_is_there() {
             }
         }
         let says = |words: &str| steps.iter().any(|step| step["run"].as_str().is_some_and(|run| run.trim() == words));
-        assert!(if language == "python" { says("pip install ./.ropecheck-source") } else { says("cargo test --test rope") });
+        assert!(if language == "python" {
+            says("pip install ./.ropecheck-source")
+        } else {
+            says("cargo test --test rope")
+        });
     }
     assert!(source("pyproject.toml").is_file());
 }
