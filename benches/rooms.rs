@@ -1,10 +1,9 @@
 //! What each room takes by itself: specs, formulas, positions, plans, trigonometry, types, and the parts of a judged call.
-//! docs/performance.md says how to read the numbers.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ropecheck::backend::Backend;
 use ropecheck::backend::host::Host;
 use ropecheck::case::Case;
@@ -99,9 +98,7 @@ fn calls(c: &mut Criterion) {
             let mut harness = context.harness(&mut host);
             let outputs = harness.run(&prepared, q.clone(), k.clone()).expect("the kernel runs");
             let judge = Judge::new(&harness, &case, &prepared).expect("there is a bound");
-            group.bench_function(format!("judge {dtype}"), |b| {
-                b.iter_batched(|| (), |()| judge.all(&outputs), BatchSize::LargeInput);
-            });
+            group.bench_function(format!("judge {dtype}"), |b| b.iter(|| judge.all(&outputs)));
         }
         group.finish();
     }
