@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo test --locked --release --test commands hostile
+cargo test --locked --release --test commands hostile -- --include-ignored
 ROPECHECK_MUTATIONS="${1:-5000}" cargo test --locked --release --test commands mutated_inputs

@@ -89,5 +89,6 @@ def test_what_an_answer_may_not_be(answer, says, failing, example):
 ])
 def test_habits(habit, code, says, check, example):
     text = example.replace("    half = plan", f"    {habit}\n    half = plan")
-    done = check(text, "--timeout", "2", "--scheme", "m-rope@default", "--dtype", "f32", "--check", "accuracy", "--threads", "1", code=code)
+    done = check(text, "--timeout", "2", "--scheme", "m-rope@default", "--dtype", "f32", "--check", "axis-map-probe",
+                 "--threads", "1", code=code)
     assert says in done.stdout, done.stdout

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 /// Most characters that are kept; of a longer text the last ones.
 const MOST_CHARACTERS: usize = 2000;
+/// Most lines that are kept: a traceback's last frames, and not a screen of what was printed before.
+const MOST_LINES: usize = 24;
 
 /// Text of a backend: what it printed, its messages, its name. It cannot move a cursor, turn the direction of
 /// writing, make a document that is no XML, or begin a line of a report.
@@ -30,9 +32,11 @@ impl ForeignText {
 
 impl From<&str> for ForeignText {
     fn from(text: &str) -> ForeignText {
-        let text = text.trim();
+        let whole = text.trim();
+        let text = whole.rmatch_indices('\n').nth(MOST_LINES - 1).map_or(whole, |(end, _)| &whole[end + 1..]);
         let all = text.chars().count();
-        let mut kept = if all > MOST_CHARACTERS { String::from("... ") } else { String::new() };
+        let is_cut = all > MOST_CHARACTERS || text.len() < whole.len();
+        let mut kept = if is_cut { String::from("... ") } else { String::new() };
         for character in text.chars().skip(all.saturating_sub(MOST_CHARACTERS)) {
             match character {
                 '\n' => kept.push_str("\n       "),
@@ -84,5 +88,9 @@ mod tests {
         }
         let long = ForeignText::from("é".repeat(5000));
         assert_eq!(long.as_str().chars().count(), MOST_CHARACTERS + 4);
+        let lines: Vec<String> = (0..40).map(|i| i.to_string()).collect();
+        let tall = ForeignText::from(lines.join("\n"));
+        assert!(tall.as_str().starts_with("... 16\n       17\n") && tall.as_str().ends_with("\n       39"), "{tall}");
+        assert_eq!(ForeignText::from(lines[..24].join("\n")).as_str().lines().count(), 24);
     }
 }

@@ -144,7 +144,7 @@ fn a_selection_of_nothing_is_not_a_pass() {
 #[test]
 fn a_kernel_that_is_given_cos_and_sin_proves_no_scheme() {
     let library = compile(&source("tests/kernels/minimal_apply.c"), "minimal").unwrap();
-    check(&library, &[]).expect(
+    check(&library, &["--depth", "quick"]).expect(
         0,
         &[
             "not judged on level apply, because the suite supplied it: positions, axis map, frequencies",

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use crate::common::{check, compile, failures, replay, ropecheck, scratch, source, text};
 
-const QUICK: [&str; 8] = ["--scheme", "m-rope@default", "--cases", "1", "--level", "rotate", "--threads", "1"];
+const QUICK: [&str; 10] =
+    ["--scheme", "m-rope@default", "--depth", "quick", "--cases", "1", "--level", "rotate", "--threads", "1"];
 
 /// tests/kernels/device.c with one defect, or none.
 fn library(defect: &str) -> PathBuf {

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use crate::common::{Run, broken, compile, kernel, ropecheck, scratch, source, text};
 use serde_json::Value;
 
-const SMALL: [&str; 8] = ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--cases", "1"];
+const SMALL: [&str; 10] =
+    ["--scheme", "m-rope@default", "--dtype", "f32", "--level", "rotate", "--depth", "quick", "--cases", "1"];
 
 /// Forms of reports.
 const FORMS: [&str; 7] = ["json", "ndjson", "junit", "sarif", "markdown", "badge", "html"];
@@ -385,7 +386,7 @@ fn under(limit: &str, user: Option<(u32, &Path)>, codes: &[i32]) -> Run {
     let script = format!("ulimit {limit} && exec \"$@\"");
     let mut command = Command::new("bash");
     command.args(["-c", &script, "sh", text(&program), "check", text(&library)]).args(SMALL);
-    command.args(["--depth", "quick", "--check", "controls", "--check", "linearity", "--check", "accuracy"]);
+    command.args(["--check", "controls", "--check", "linearity", "--check", "accuracy"]);
     command
         .args(["--threads", "2", "--report", &format!("json={}", text(&json))])
         .current_dir(folder)

@@ -129,7 +129,8 @@ fn what_lies_beyond_the_angle_limit_was_not_observed_and_has_no_grade() {
             ),
         ],
     );
-    let arguments = ["--level", "rotate", "--scheme", "rope@default", "--dtype", "f32", "--check", "accuracy"];
+    let selection = ["--level", "rotate", "--scheme", "rope@default", "--dtype", "f32", "--check", "accuracy"];
+    let arguments = [&selection[..], &["--depth", "quick"]].concat();
     let run = check(&library, &arguments).expect(0, &["angles beyond 3.2 rad not judged (class fast)"]);
     assert!(!run.out.contains("131072..1048575 all"), "{run}");
     let report = check(&library, &[&arguments[..], &["--format", "json"]].concat()).json().expect("a report");
@@ -293,7 +294,7 @@ fn given_angles_are_no_proof_of_a_scheme_whatever_the_level_is_called() {
 
 #[test]
 fn what_is_given_is_in_the_verdict() {
-    let selection = ["--scheme", MROPE, "--dtype", "f32", "--cases", "1", "--check", "accuracy"];
+    let selection = ["--scheme", MROPE, "--dtype", "f32", "--cases", "1", "--check", "accuracy", "--depth", "quick"];
     let run = check(kernel(), &selection).expect(0, &[]);
     let verdict = run.out.lines().last().expect("a verdict");
     assert!(verdict.contains("; given on level rotate: positions, axis map, frequencies"), "{verdict}");

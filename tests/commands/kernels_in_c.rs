@@ -135,10 +135,10 @@ fn replays(entry: &Entry, failure: &Failure, library: &std::path::Path, spec: &[
     Ok(())
 }
 
-/// Every fourth of them, where CI has no time for all.
+/// Every eighth of them, where CI has no time for all.
 #[test]
 fn some_defects_are_found_made_small_and_replayed() {
-    found_made_small_and_replayed(&FOUND.iter().copied().step_by(4).collect::<Vec<_>>());
+    found_made_small_and_replayed(&FOUND.iter().copied().step_by(8).collect::<Vec<_>>());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn passed(result: &Value) -> u64 {
 
 #[test]
 fn the_kernel_passes_on_every_level_and_dtype() {
-    let arguments = ["--scheme", "m-rope", "--scheme", "vrope", "--cases", "1", "--format", "json"];
+    let arguments = ["--scheme", "m-rope", "--scheme", "vrope", "--depth", "quick", "--cases", "1", "--format", "json"];
     let run = check(kernel(), &arguments).expect(0, &["CONFORMANT"]);
     let report = run.json().unwrap();
     assert!(failures(&report).is_empty());
@@ -199,24 +199,11 @@ fn the_kernel_passes_on_every_level_and_dtype() {
                 assert!(judged(level, scheme, dtype) > 0, "{scheme} on {level} in {dtype}");
             }
         }
-        let mut sizes = 0;
-        for result in results(&report, "fused").filter(|r| r["scheme"] == scheme && r["check"] == "accuracy") {
-            let band = &result["bands"]["16x8x8"];
-            if band.is_null() {
-                continue;
-            }
-            assert_eq!((&band["passed"], &band["failed"]), (&1.into(), &0.into()), "{result}");
-            // 20 + 16*8*8 + 12 tokens, the heads of a model with 128 channels, each judged.
-            let heads = if scheme == MROPE { 28 + 4 } else { 32 + 32 };
-            assert_eq!(band["elements"], 1056 * heads * 128, "{scheme} in {}", result["dtype"]);
-            sizes += 1;
-        }
-        assert_eq!(sizes, 1, "once a scheme: the covering cases go through dtypes and pairings");
     }
 }
 
-/// The case of real size is what the report of the test above says: the widest heads of a model of the scheme, Qwen2-VL 7B
-/// and VRoPE on Vicuna 7B, with their base. Seen on a kernel that fails it, because only failures print their case.
+/// The case of real size has 20 + 16*8*8 + 12 tokens and the widest heads of a model of the scheme, Qwen2-VL 7B and VRoPE
+/// on Vicuna 7B, with their base. Seen on a kernel that fails it, because only failures print their case.
 #[test]
 fn the_video_of_real_size_has_the_heads_of_a_model() {
     let library = broken("zero-output").unwrap();

@@ -19,7 +19,7 @@ const CHECKS: [&str; 10] = [
     "empty",
     "position-beyond-limit",
 ];
-const QUICK: [&str; 6] = ["--scheme", "m-rope@default", "--dtype", "f32", "--cases", "1"];
+const QUICK: [&str; 8] = ["--scheme", "m-rope@default", "--dtype", "f32", "--depth", "quick", "--cases", "1"];
 
 /// One entry of memory.json.
 struct Defect {
@@ -105,7 +105,7 @@ fn passes(library: &Path, arguments: &[&str]) {
     let mut all = arguments.to_vec();
     // Memory alone proves nothing of positions.
     CHECKS.iter().chain(&["positions-exact"]).for_each(|c| all.extend(["--check", c]));
-    all.extend(["--cases", "1", "--format", "json"]);
+    all.extend(["--depth", "quick", "--cases", "1", "--format", "json"]);
     let report = check(library, &all).expect(0, &[]).json().unwrap();
     for id in CHECKS {
         let results = report["results"].as_array().unwrap().iter().filter(|r| r["check"] == id);

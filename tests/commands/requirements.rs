@@ -3,7 +3,8 @@
 use crate::common::{Run, broken, check, compile, kernel, ropecheck, source};
 use serde_json::{Value, json};
 
-const SMALL: [&str; 8] = ["--level", "rotate", "--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy"];
+const SMALL: [&str; 10] =
+    ["--level", "rotate", "--scheme", "m-rope", "--dtype", "f32", "--check", "accuracy", "--depth", "quick"];
 
 fn report(run: &Run) -> Value {
     run.json().expect("a report")

@@ -112,7 +112,11 @@ pub fn scratch(name: &str) -> PathBuf {
 /// The same, one that no other build of this run uses: two tests may want the same kernel at the same time.
 fn own_scratch(name: &str) -> PathBuf {
     static BUILDS: AtomicUsize = AtomicUsize::new(0);
-    scratch(&format!("{name}-{}", BUILDS.fetch_add(1, Ordering::Relaxed)))
+    let folder = scratch(&format!("{name}-{}", BUILDS.fetch_add(1, Ordering::Relaxed)));
+    // What a run before this one left there, such as failures that are kept, belongs to another kernel.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the scratch folder can be made");
+    folder
 }
 
 /// Compiles C into a shared library. An error is the compiler's.
