@@ -29,6 +29,20 @@ impl PairBound {
     /// Judges one observed value. `Pass` means |observed - reference| <= allowance.
     #[must_use]
     pub fn judge(&self, types: &Types, second: bool, inputs: (f64, f64), observed: f64) -> Judgement {
+        let allowed = |value, partner| self.allowance(types, second, inputs, value, partner).total();
+        self.judge_within(types, second, inputs, observed, allowed)
+    }
+
+    /// [`judge`](Self::judge) with an allowance that is known: `allowed` gives it for the output's value and its partner's.
+    #[must_use]
+    pub fn judge_within(
+        &self,
+        types: &Types,
+        second: bool,
+        inputs: (f64, f64),
+        observed: f64,
+        allowed: impl FnOnce(f64, f64) -> f64,
+    ) -> Judgement {
         let not_finite = !(inputs.0.is_finite() && inputs.1.is_finite());
         if self.beyond_limit {
             return if not_finite { Judgement::InputNotFinite } else { Judgement::BeyondAngleLimit };
@@ -47,7 +61,7 @@ impl PairBound {
         if !(value.is_finite() && partner.is_finite() && self.most[0].is_finite() && self.most[1].is_finite()) {
             return Judgement::RangeNotJudged;
         }
-        let allowed = self.allowance(types, second, inputs, value, partner).total();
+        let allowed = allowed(value, partner);
         if observed.is_finite() {
             let ratio = (observed - value).abs() / allowed;
             // Written so that a NaN is no pass.

@@ -184,15 +184,12 @@ impl DType {
     /// Whether every number of `other` is one of this type.
     #[must_use]
     pub fn holds_all(self, other: Self) -> bool {
-        let within = |value: f64| self.holds(value);
-        // A number of all bits, the largest and the smallest.
-        let full = 2.0 - 2.0 * other.half_ulp(1.0);
-        self == other
-            || self.is_float()
-                && other.is_float()
-                && within(full)
-                && within(other.max_finite())
-                && within(2.0 * other.half_ulp(0.0))
+        let wider = match self {
+            Self::F64 => other.is_float(),
+            Self::F32 => matches!(other, Self::F16 | Self::BF16),
+            _ => false,
+        };
+        self == other || wider
     }
 
     /// Half the distance between neighbours at |value|, as if exponents had no upper end; at least half the smallest
@@ -287,6 +284,19 @@ pub(super) fn widen_f16(bits: u16) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_holds_all_of_another_where_it_holds_the_longest_largest_and_smallest() {
+        for (one, other) in DType::ALL.into_iter().flat_map(|one| DType::ALL.map(|other| (one, other))) {
+            if !(one.is_float() && other.is_float()) {
+                assert_eq!(one.holds_all(other), one == other, "{one:?} {other:?}");
+                continue;
+            }
+            let longest = 2.0 - 2.0 * other.half_ulp(1.0);
+            let numbers = [longest, other.max_finite(), 2.0 * other.half_ulp(0.0)];
+            assert_eq!(one.holds_all(other), numbers.iter().all(|number| one.holds(*number)), "{one:?} {other:?}");
+        }
+    }
 
     #[test]
     fn constants_are_those_of_the_types() {

@@ -47,8 +47,9 @@ fn place<'i, T: PartialEq + 'i>(all: impl IntoIterator<Item = &'i T>, one: &T) -
 }
 
 /// Leaves checks out of groups, which ones by the seed. Those that are not about schemes still run on every scheme, and with
-/// every type and pairing on at least [`SCHEMES`] schemes; at quick depth, once with every type and pairing. There the others
-/// run once on every scheme, and with every type and pairing, but for the check that covers what is offered.
+/// every type and pairing on at least [`SCHEMES`] schemes; at quick depth, and if they take long, once with every type and
+/// pairing. At quick depth the others run once on every scheme, and with every type and pairing, but for the check that
+/// covers what is offered.
 /// Those that are `wanted` stay.
 #[must_use]
 pub fn thinned(
@@ -58,6 +59,7 @@ pub fn thinned(
 ) -> Vec<(Group, String)> {
     let about_schemes = |id: &str| CATALOGUE.iter().find(|c| c.id() == id).is_none_or(|c| c.is_about_schemes());
     let covers = |id: &str, level| CATALOGUE.iter().any(|c| c.id() == id && c.covers(level));
+    let takes_long = |id: &str| CATALOGUE.iter().any(|c| c.id() == id && c.takes_long());
     let ids: BTreeSet<&str> = units.iter().map(|(_, id)| id.as_str()).collect();
     let thin: Vec<&str> = CATALOGUE.iter().filter(|c| !c.is_about_schemes()).map(|c| c.id()).collect();
     let mut levels: BTreeMap<Level, OfLevel> = BTreeMap::new();
@@ -74,10 +76,10 @@ pub fn thinned(
         match depth {
             Depth::Quick if covers(id, group.level) => true,
             Depth::Quick if about_schemes(id) => of_level.on_each_scheme(group, turn(place(&ids, &id)), 1),
-            Depth::Quick => of_level.on_each_kind(group, turn(place(&ids, &id))),
-            Depth::Default | Depth::Deep => {
-                about_schemes(id) || of_level.on_each_scheme(group, turn(place(&thin, &id)), SCHEMES)
-            }
+            Depth::Default | Depth::Deep if about_schemes(id) => true,
+            Depth::Default if !takes_long(id) => of_level.on_each_scheme(group, turn(place(&thin, &id)), SCHEMES),
+            Depth::Deep => of_level.on_each_scheme(group, turn(place(&thin, &id)), SCHEMES),
+            Depth::Quick | Depth::Default => of_level.on_each_kind(group, turn(place(&ids, &id))),
         }
     };
     let kept: Vec<bool> = units.iter().map(|unit| keep(unit) || wanted(unit)).collect();
@@ -112,6 +114,10 @@ mod tests {
                     assert_eq!(here.len(), groups.len());
                 }
                 let of_kind = |kind| here.iter().filter(|group| (group.pairing, group.dtype) == kind).count();
+                if check.takes_long() && !check.is_about_schemes() {
+                    assert!(kinds.iter().all(|kind| of_kind(*kind) == 1), "{}", check.id());
+                    continue;
+                }
                 assert!(
                     kinds.iter().all(|kind| of_kind(*kind) >= SCHEMES.min(schemes)),
                     "{schemes} schemes, seed {seed}"

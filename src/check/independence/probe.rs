@@ -4,7 +4,7 @@
 use crate::case::{Case, PositionSource, Prepared, Tensor};
 use crate::check::failure::{BitsOf, Cause, Circumstance, During, Failure, RowKind, Stop};
 use crate::check::harness::{Harness, Outputs};
-use crate::check::judge::{Element, Judge};
+use crate::check::judge::{Element, Judge, KeptBounds};
 use crate::check::measure::Measure;
 use crate::check::slices::{claims_bits, places};
 
@@ -55,7 +55,7 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: RowKind) -
         return Err(Stop::not_judged(format!("the case has no other {what}")));
     }
     let (q, k) = Harness::inputs(case, &prepared);
-    let mut measure = Measure::default();
+    let (mut measure, mut bounds) = (Measure::default(), KeptBounds::default());
     if matches!(case.place, PositionSource::Random { low, high } if low == high) || of != RowKind::Tokens {
         equal_rows(&judge, &prepared, harness, of, (&q, &k), &mut measure)?;
     }
@@ -71,7 +71,7 @@ pub(in crate::check) fn probe(case: &Case, harness: &mut Harness, of: RowKind) -
         let outputs = harness.run(&prepared, spoiled_q, spoiled_k)?;
         let size = [case.batch(), judge.tokens(), judge.heads()];
         for at in places(size).filter(|at| index(of, *at) % 2 == kept) {
-            judge.row(&outputs, at, &mut measure).during(Circumstance::OthersSpoiled { rows: of })?;
+            judge.row(&outputs, at, &mut measure, &mut bounds).during(Circumstance::OthersSpoiled { rows: of })?;
             if let Some(plain) = &plain {
                 let bits = judge.output_row(plain, at.0, at.1, at.2);
                 judge.has_bits(&outputs, at, bits, |_| BitsOf::OtherContents)?;

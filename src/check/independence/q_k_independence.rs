@@ -7,7 +7,7 @@ use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Cause, Circumstance, During, Failure, Law, OtherTensor, Scalar, Side, Stop};
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
-use crate::check::judge::{Element, Judge};
+use crate::check::judge::{Element, Judge, KeptBounds};
 use crate::check::measure::Measure;
 use crate::check::schedule::{NO_BAND, Schedule, Scheduler, layouts};
 use crate::check::slices::places;
@@ -71,7 +71,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let largest = case.dtype.max_finite();
     let zeros = |tensor: &Tensor| Tensor::zeros(tensor.shape());
     let (of_q, of_k) = (0..judge.q_heads(), judge.q_heads()..judge.heads());
-    let mut measure = Measure::default();
+    let (mut measure, mut kept) = (Measure::default(), KeptBounds::default());
     for (judged, other, inputs) in [
         (Side::K, OtherTensor::Spoiled, (spoiled(&q, largest), k.clone())),
         (Side::Q, OtherTensor::Spoiled, (q.clone(), spoiled(&k, largest))),
@@ -83,7 +83,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
         for (row, token, head) in places([case.batch(), judge.tokens(), judge.heads()]) {
             if ours.contains(&head) {
                 let what = Circumstance::OtherTensor { judged, other };
-                judge.row(&outputs, (row, token, head), &mut measure).during(what)?;
+                judge.row(&outputs, (row, token, head), &mut measure, &mut kept).during(what)?;
             } else if theirs.contains(&head) && other == OtherTensor::Zero {
                 let found = judge.output_row(&outputs, row, token, head);
                 if let Some(channel) = found.iter().position(|v| *v != 0.0) {

@@ -294,31 +294,6 @@ impl<'a> Judge<'a> {
         (channels[a], channels[b])
     }
 
-    /// The two outputs of a pair, each with its bound; `None` where the contract claims nothing.
-    #[must_use]
-    pub fn observed_with_bounds(
-        &self,
-        outputs: &Outputs,
-        row: usize,
-        token: usize,
-        head: usize,
-        pair: usize,
-    ) -> Option<[(f64, f64); 2]> {
-        let bound = self.bound(row, token, head, pair);
-        if bound.beyond_limit {
-            return None;
-        }
-        let (a, b) = self.channels(pair);
-        let input = self.input_row(outputs, row, token, head);
-        let (y, z) = bound.turn.apply(input[a], input[b]);
-        let (first, second) = self.output_pair(outputs, row, token, head, pair);
-        let inputs = (input[a], input[b]);
-        Some([
-            (first, bound.allowance(self.types(head), false, inputs, y, z).total()),
-            (second, bound.allowance(self.types(head), true, inputs, z, y).total()),
-        ])
-    }
-
     /// What the reference says of an output element, how far it may be off, and what becomes of `observed` there. Outside
     /// the rotary width that is the input, and nothing may change.
     #[must_use]

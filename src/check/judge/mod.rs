@@ -11,3 +11,4 @@ mod rows;
 
 pub use elements::{Element, Judge, Known, on_one_axis};
 pub use fit::Fit;
+pub use rows::KeptBounds;

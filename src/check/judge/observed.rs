@@ -1,6 +1,8 @@
 //! What a passing case can have seen: a kernel may leave a pair unturned and still keep every bound. `docs/numerics.md`
 //! ("What cannot be seen") says when a pair counts as observed.
 
+use std::borrow::Borrow;
+
 use super::elements::Judge;
 use crate::case::Level;
 use crate::check::harness::Outputs;
@@ -12,7 +14,7 @@ use crate::rotation::NO_AXIS;
 /// element: it was judged, and an allowance E hides angle errors up to E / |partner output|.
 pub(super) fn observed(bound: &PairBound, types: &Types, angle: f64, row: PairRow<'_>, pair: usize) -> bool {
     let limit = angle.abs().min(1.0);
-    if bound.shift >= 1.0 || limit == 0.0 {
+    if bound.shift >= 1.0 {
         return false;
     }
     let inputs = (row.a[pair], row.b[pair]);
@@ -42,16 +44,18 @@ impl Judge<'_> {
     }
 
     /// Marks the pairs of one head of one token whose angle was observed; `seen` has those that were before.
-    pub(super) fn observe(
+    pub(super) fn observe<B: Borrow<PairBound>>(
         &self,
         (row, token, head): (usize, usize, usize),
         columns: PairRow<'_>,
-        bounds: &[PairBound],
+        bound_of: impl Fn(usize) -> B,
         seen: &mut [bool],
     ) {
         for (pair, seen) in seen.iter_mut().enumerate().filter(|(_, seen)| !**seen) {
             let angle = self.angle(row, token, head, pair);
-            *seen = observed(&bounds[pair], self.types(head), angle, columns, pair);
+            if angle != 0.0 {
+                *seen = observed(bound_of(pair).borrow(), self.types(head), angle, columns, pair);
+            }
         }
     }
 
@@ -77,10 +81,12 @@ impl Judge<'_> {
     pub(in crate::check) fn observed_in(&self, outputs: &Outputs) -> u64 {
         let mut seen = vec![false; self.truth.pairs];
         for (row, token) in (0..self.case.batch()).flat_map(|row| (0..self.tokens()).map(move |token| (row, token))) {
-            let bounds: Vec<PairBound> = (0..self.truth.pairs).map(|pair| self.bound(row, token, 0, pair)).collect();
+            if seen.iter().all(|seen| *seen) {
+                break;
+            }
             let [a, b, first, second] = self.columns(outputs, row, token, 0);
             let columns = PairRow { a: &a, b: &b, first: &first, second: &second };
-            self.observe((row, token, 0), columns, &bounds, &mut seen);
+            self.observe((row, token, 0), columns, |pair| self.bound(row, token, 0, pair), &mut seen);
         }
         self.observations(&seen)
     }

@@ -9,9 +9,9 @@ use crate::contract::{PairRow, RowBound, RowTally};
 use crate::numeric::Dd;
 use crate::spec::model::Pairing;
 
-/// Memory that is used again for every token.
+/// Bounds that one judge has made, used again for the other heads of a token, and memory for the next token.
 #[derive(Default)]
-struct Scratch {
+pub struct KeptBounds {
     /// Of each row of the plan, and of keys whose types are others once more, the bounds that were made last.
     made: Vec<Made>,
     /// Of adjacent pairs the channels, taken apart.
@@ -39,10 +39,10 @@ impl Judge<'_> {
     fn every_row(&self, outputs: &Outputs) -> Result<Measure, Stop> {
         let mut measure = Measure { worst: self.worst, ..Measure::default() };
         let mut seen = vec![false; self.truth.pairs];
-        let mut scratch = Scratch::default();
+        let mut kept = KeptBounds::default();
         for row in 0..self.case.batch() {
             for token in 0..self.tokens() {
-                self.token(outputs, (row, token), 0..self.heads(), &mut measure, &mut seen, &mut scratch)?;
+                self.token(outputs, (row, token), 0..self.heads(), &mut measure, &mut seen, &mut kept)?;
             }
         }
         measure.largest = self.largest_position();
@@ -52,7 +52,7 @@ impl Judge<'_> {
         Ok(measure)
     }
 
-    /// Judges one head of one token, and adds to `measure`.
+    /// Judges one head of one token, and adds to `measure`. `kept` has what this judge made before.
     ///
     /// # Errors
     /// [`Stop::Failed`] at the first element that is out of its bound.
@@ -61,10 +61,10 @@ impl Judge<'_> {
         outputs: &Outputs,
         (row, token, head): (usize, usize, usize),
         measure: &mut Measure,
+        kept: &mut KeptBounds,
     ) -> Result<(), Stop> {
         let mut seen = vec![false; self.truth.pairs];
-        let mut scratch = Scratch::default();
-        self.token(outputs, (row, token), head..head + 1, measure, &mut seen, &mut scratch)?;
+        self.token(outputs, (row, token), head..head + 1, measure, &mut seen, kept)?;
         measure.observations += self.observations(&seen);
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Judge<'_> {
         heads: std::ops::Range<usize>,
         measure: &mut Measure,
         seen: &mut [bool],
-        Scratch { made, gathered }: &mut Scratch,
+        KeptBounds { made, gathered }: &mut KeptBounds,
     ) -> Result<(), Stop> {
         let pairs = self.truth.pairs;
         let first_head = heads.start;
@@ -160,7 +160,7 @@ impl Judge<'_> {
                     self.grade((row, token, head), columns, bounds.pairs(), measure);
                 }
                 // One head is enough: all of a token's heads turn by the same angles and hold contents of one kind.
-                self.observe((row, token, head), columns, bounds.pairs(), seen);
+                self.observe((row, token, head), columns, |pair| &bounds.pairs()[pair], seen);
             }
             measure.elements += tally.judged;
             measure.range_not_judged += tally.range_not_judged;

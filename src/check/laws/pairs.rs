@@ -108,22 +108,38 @@ pub(in crate::check) struct OutputSide {
     pub(in crate::check) judgement: Judgement,
 }
 
+/// The bounds of a token's pairs, made once for heads that turn alike in the same types.
+#[derive(Default)]
+pub(in crate::check) struct TokenBounds {
+    bounds: Vec<PairBound>,
+    /// The row, the token, the row of the plan, and whether the types are those of the first head.
+    made_for: Option<(usize, usize, u32, bool)>,
+}
+
+impl TokenBounds {
+    /// Those of a head of a token; always of the same judge.
+    pub(in crate::check) fn of(&mut self, judge: &Judge, (row, token, head): (usize, usize, usize)) -> &[PairBound] {
+        let like = Some((row, token, judge.plan_row(head), judge.types(head) == judge.types(0)));
+        if self.made_for != like {
+            self.bounds.clear();
+            self.bounds.extend((0..judge.truth.pairs).map(|pair| judge.bound(row, token, head, pair)));
+            self.made_for = like;
+        }
+        &self.bounds
+    }
+}
+
 impl Judge<'_> {
     /// Calls `visit` for every pair of every head of every token, with its bound; stops at the first failure.
     pub(in crate::check) fn every_pair<E>(
         &self,
         mut visit: impl FnMut(PairPlace, &PairBound) -> Result<(), E>,
     ) -> Result<(), E> {
-        let pairs = self.truth.pairs;
+        let mut bounds = TokenBounds::default();
         for row in 0..self.case.batch() {
             for token in 0..self.tokens() {
-                let (mut bounds, mut made_for) = (Vec::new(), None);
                 for head in 0..self.heads() {
-                    if made_for != Some(self.plan_row(head)) {
-                        bounds = (0..pairs).map(|pair| self.bound(row, token, head, pair)).collect();
-                        made_for = Some(self.plan_row(head));
-                    }
-                    for (pair, bound) in bounds.iter().enumerate() {
+                    for (pair, bound) in bounds.of(self, (row, token, head)).iter().enumerate() {
                         visit(PairPlace { row, token, head, pair }, bound)?;
                     }
                 }
@@ -145,14 +161,32 @@ impl Judge<'_> {
         let (y, z) = bound.turn.apply(inputs.0, inputs.1);
         let (first, second) = self.output_pair(outputs, at.row, at.token, at.head, at.pair);
         let channels = self.channels(at.pair);
-        let side = |second, channel, expected, partner, observed| OutputSide {
-            channel,
-            expected,
-            observed,
-            allowance: bound.allowance(self.types(at.head), second, inputs, expected, partner),
-            judgement: bound.judge(self.types(at.head), second, inputs, observed),
+        let types = self.types(at.head);
+        let side = |second, channel, expected, partner, observed| {
+            let allowance = bound.allowance(types, second, inputs, expected, partner);
+            let judgement = bound.judge_within(types, second, inputs, observed, |_, _| allowance.total());
+            OutputSide { channel, expected, observed, allowance, judgement }
         };
         [side(false, channels.0, y, z, first), side(true, channels.1, z, y, second)]
+    }
+
+    /// The two outputs of a pair, each with how far it may be off; `None` where the contract claims nothing.
+    pub(in crate::check) fn with_allowances(
+        &self,
+        outputs: &Outputs,
+        at: PairPlace,
+        bound: &PairBound,
+    ) -> Option<[(f64, f64); 2]> {
+        if bound.beyond_limit {
+            return None;
+        }
+        let (inputs, types) = (self.inputs_of(outputs, at), self.types(at.head));
+        let (y, z) = bound.turn.apply(inputs.0, inputs.1);
+        let (first, second) = self.output_pair(outputs, at.row, at.token, at.head, at.pair);
+        Some([
+            (first, bound.allowance(types, false, inputs, y, z).total()),
+            (second, bound.allowance(types, true, inputs, z, y).total()),
+        ])
     }
 
     /// Where an output of a pair is.

@@ -1,7 +1,7 @@
 //! `relative-position`: the inner product of a rotated query and key depends on the difference of their
 //! positions alone.
 
-use super::pairs::further;
+use super::pairs::{PairPlace, TokenBounds, further};
 use crate::case::{Case, Consume, Level, Prepared};
 use crate::check::definition::{Check, Docs, MAP_LEVELS};
 use crate::check::failure::{Cause, Failure, Law, Stop};
@@ -78,13 +78,14 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let tokens = judge.tokens();
     let group = (case.q_heads / case.k_heads.max(1)).max(1) as usize;
     let mut measure = Measure::default();
+    let (mut near, mut far) = (Sides::new(&judge, &here), Sides::new(&far_judge, &there));
     for i in 0..tokens {
         let j = (7 * i + 3) % tokens;
         for head in 0..case.q_heads as usize {
             let key = case.q_heads as usize + (head / group).min(case.k_heads as usize - 1);
             for pair in 0..judge.truth().pairs {
-                let first = dot(&judge, &here, (i, head), (j, key), pair);
-                let second = dot(&far_judge, &there, (i + before, head), (j + before, key), pair);
+                let first = near.dot((i, head), (j, key), pair);
+                let second = far.dot((i + before, head), (j + before, key), pair);
                 let (Some(first), Some(second)) = (first, second) else {
                     judge.count_beyond(&mut measure, 1);
                     continue;
@@ -119,18 +120,36 @@ struct Dot {
     error: f64,
 }
 
-/// Inner product of one pair of a query row and a key row, and how far it may be from the exact one.
-///
-/// With outputs u + du, v + dv and |du| <= E_u: |<u + du, v + dv> - <u, v>| <= sum |u||dv| + |v||du| +
-/// |du||dv|, taken at the observed values (which adds |du||dv| once more), plus 2^-51 of the absolute sum for
-/// evaluating it in f64. `None` where the contract claims nothing of one of them.
-fn dot(judge: &Judge, outputs: &Outputs, query: (usize, usize), key: (usize, usize), pair: usize) -> Option<Dot> {
-    let u = judge.observed_with_bounds(outputs, 0, query.0, query.1, pair)?;
-    let v = judge.observed_with_bounds(outputs, 0, key.0, key.1, pair)?;
-    let mut dot = Dot { value: 0.0, error: 0.0 };
-    for ((x, ex), (y, ey)) in u.into_iter().zip(v) {
-        dot.value += x * y;
-        dot.error += x.abs() * ey + y.abs() * ex + 2.0 * ex * ey + (x * y).abs() * 2f64.powi(-51);
+/// The two sides of the inner products of a call.
+struct Sides<'j> {
+    judge: &'j Judge<'j>,
+    outputs: &'j Outputs,
+    query: TokenBounds,
+    key: TokenBounds,
+}
+
+impl<'j> Sides<'j> {
+    fn new(judge: &'j Judge<'j>, outputs: &'j Outputs) -> Sides<'j> {
+        Sides { judge, outputs, query: TokenBounds::default(), key: TokenBounds::default() }
     }
-    Some(dot)
+
+    /// Inner product of one pair of a query row and a key row, and how far it may be from the exact one.
+    ///
+    /// With outputs u + du, v + dv and |du| <= E_u: |<u + du, v + dv> - <u, v>| <= sum |u||dv| + |v||du| +
+    /// |du||dv|, taken at the observed values (which adds |du||dv| once more), plus 2^-51 of the absolute sum for
+    /// evaluating it in f64. `None` where the contract claims nothing of one of them.
+    fn dot(&mut self, query: (usize, usize), key: (usize, usize), pair: usize) -> Option<Dot> {
+        let (judge, outputs) = (self.judge, self.outputs);
+        let observed = |bounds: &mut TokenBounds, (token, head): (usize, usize)| {
+            let bound = &bounds.of(judge, (0, token, head))[pair];
+            judge.with_allowances(outputs, PairPlace { row: 0, token, head, pair }, bound)
+        };
+        let (u, v) = (observed(&mut self.query, query)?, observed(&mut self.key, key)?);
+        let mut dot = Dot { value: 0.0, error: 0.0 };
+        for ((x, ex), (y, ey)) in u.into_iter().zip(v) {
+            dot.value += x * y;
+            dot.error += x.abs() * ey + y.abs() * ex + 2.0 * ex * ey + (x * y).abs() * 2f64.powi(-51);
+        }
+        Some(dot)
+    }
 }

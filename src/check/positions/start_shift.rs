@@ -7,6 +7,7 @@ use crate::check::failure::{Cause, Failure, Law, PositionRelation, Scalar, Stop}
 use crate::check::generator::Generator;
 use crate::check::harness::Harness;
 use crate::check::judge::{Element, Judge};
+use crate::check::laws::pairs::{PairPlace, TokenBounds};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
 use crate::check::slices::{one_plan, pushed_back};
@@ -143,6 +144,7 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let near_out = harness.run(&near_prepared, q, k)?;
     let far_out = harness.run(&far_prepared, far_q, far_k)?;
     let mut measured = Measure::default();
+    let (mut near_bounds, mut far_bounds) = (TokenBounds::default(), TokenBounds::default());
     for (row, token) in (0..case.batch()).flat_map(|b| (0..near_judge.tokens()).map(move |t| (b, t))) {
         let later = token + MORE as usize;
         for head in 0..near_judge.heads() {
@@ -150,8 +152,11 @@ fn on_outputs(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                 let axis = near_judge.axis(head, pair);
                 let step = far_judge.position(axis, row, later).plus(-near_judge.position(axis, row, token));
                 let frequency = near_judge.frequency(head, pair);
-                let here = near_judge.observed_with_bounds(&near_out, row, token, head, pair);
-                let there = far_judge.observed_with_bounds(&far_out, row, later, head, pair);
+                let at = PairPlace { row, token, head, pair };
+                let bound = &near_bounds.of(&near_judge, (row, token, head))[pair];
+                let here = near_judge.with_allowances(&near_out, at, bound);
+                let bound = &far_bounds.of(&far_judge, (row, later, head))[pair];
+                let there = far_judge.with_allowances(&far_out, PairPlace { token: later, ..at }, bound);
                 // Beyond the contract's angle limit nothing is claimed.
                 let (Some([(a, ea), (b, eb)]), Some(there)) = (here, there) else { continue };
                 let (cos, sin) = factors(step, frequency, near_judge.truth().direction);

@@ -3,7 +3,7 @@
 
 use crate::check::failure::{OtherTurn, Scalar, Stop};
 use crate::check::harness::Outputs;
-use crate::check::judge::{Fit, Judge};
+use crate::check::judge::{Fit, Judge, KeptBounds};
 use crate::check::measure::Measure;
 use crate::rotation::NO_AXIS;
 
@@ -48,7 +48,8 @@ pub(super) fn numbers(
         let (first, second) = judge.output_pair(outputs, 0, *token, head, pair);
         first.is_finite() && second.is_finite()
     };
+    let mut kept = KeptBounds::default();
     (0..judge.tokens())
         .filter(|token| !is_number(token))
-        .try_for_each(|token| judge.row(outputs, (0, token, head), measure))
+        .try_for_each(|token| judge.row(outputs, (0, token, head), measure, &mut kept))
 }

@@ -5,7 +5,7 @@ use crate::check::definition::{Check, Docs, TENSOR_LEVELS};
 use crate::check::failure::{Cause, Failure, OneHotReached, Scalar, Stop};
 use crate::check::generator::{Generator, text};
 use crate::check::harness::Harness;
-use crate::check::judge::{Element, Judge};
+use crate::check::judge::{Element, Judge, KeptBounds};
 use crate::check::measure::Measure;
 use crate::check::schedule::{Schedule, Scheduler};
 
@@ -50,7 +50,7 @@ impl Check for PairingProbe {
 fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
     let (prepared, outputs) = harness.execute(case)?;
     let judge = Judge::new(harness, case, &prepared)?;
-    let mut measure = Measure::default();
+    let (mut measure, mut kept) = (Measure::default(), KeptBounds::default());
     let width = case.head_dim as usize;
     for token in 0..judge.tokens() {
         let channel = token % width;
@@ -74,7 +74,7 @@ fn probe(case: &Case, harness: &mut Harness) -> Result<Measure, Stop> {
                 let cause = stray_channel(&judge, case, channel, stray, row[stray]);
                 return Err(Failure::at(judge.place(at(stray)), cause).into());
             }
-            judge.row(&outputs, (0, token, head), &mut measure).map_err(|stop| match stop {
+            judge.row(&outputs, (0, token, head), &mut measure, &mut kept).map_err(|stop| match stop {
                 Stop::Failed(inner) if row[channel].is_nan() || partner.is_some_and(|p| row[p].is_nan()) => {
                     inner.into()
                 }
