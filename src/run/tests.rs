@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::max_fail::EnoughFailed;
 use super::out_of_time::OutOfTime;
 use super::profile::Profile;
-use super::session::MOST_HANGS;
+use super::run_units::MOST_HANGS;
 use super::verdict::{exit_code, verdict};
 use super::{CheckResult, Context, ExitCode, Finished, Options, RunReport, Stopped, groups, results as run};
 use crate::backend::host::Host;

@@ -14,7 +14,7 @@ use crate::numeric::DType;
 use crate::rotation::PlanCache;
 use crate::run::explanation::Diagnosis;
 use crate::run::report::RunReport;
-use crate::run::session::results;
+use crate::run::run_units::results;
 use crate::run::{Context, Options};
 use crate::spec::Library;
 use crate::spec::model::Pairing;

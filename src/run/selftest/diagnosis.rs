@@ -11,7 +11,7 @@ use crate::run::diagnosis::diagnose;
 use crate::run::exit_code::ExitCode;
 use crate::run::in_order::in_parallel;
 use crate::run::report::RunReport;
-use crate::run::session::results;
+use crate::run::run_units::results;
 use crate::spec::model::Pairing;
 
 /// The share of kernels whose fault must be named first, in percent.

@@ -12,7 +12,7 @@ use crate::numeric::DType;
 use crate::run::context::{Context, Options};
 use crate::run::groups::groups;
 use crate::run::in_order::in_parallel;
-use crate::run::session::results;
+use crate::run::run_units::results;
 use crate::spec::model::Pairing;
 
 /// Makes the faulty backend, or says why there is none.
