@@ -177,16 +177,8 @@ impl Judge<'_> {
         at: PairPlace,
         bound: &PairBound,
     ) -> Option<[(f64, f64); 2]> {
-        if bound.beyond_limit {
-            return None;
-        }
-        let (inputs, types) = (self.inputs_of(outputs, at), self.types(at.head));
-        let (y, z) = bound.turn.apply(inputs.0, inputs.1);
-        let (first, second) = self.output_pair(outputs, at.row, at.token, at.head, at.pair);
-        Some([
-            (first, bound.allowance(types, false, inputs, y, z).total()),
-            (second, bound.allowance(types, true, inputs, z, y).total()),
-        ])
+        (!bound.beyond_limit)
+            .then(|| self.sides(outputs, at, bound).map(|side| (side.observed, side.allowance.total())))
     }
 
     /// Where an output of a pair is.
